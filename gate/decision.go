@@ -1,0 +1,76 @@
+package gate
+
+import "github.com/askonce/askonce/store"
+
+// Visitor is whoever requests a page.
+type Visitor struct {
+	UserID    string   // the app's own id; "" is anonymous and never asked
+	Languages []string // BCP 47 tags, most wanted first
+	History   History  // what this visitor has seen of prompts so far
+
+	// StudyID limits the decision of several gates to the one with this study;
+	// the click endpoint sets it to the study whose prompt was clicked.
+	StudyID string
+}
+
+// Decision is a gate's answer for one visitor.
+type Decision struct {
+	Ask    bool
+	Reason Reason
+	Prompt Prompt // set only when Ask is true
+	Err    error  // what stood behind Unavailable; for logs, never for clients
+}
+
+// Prompt is what there is to say to a visitor who is asked. It is a value:
+// copies are independent.
+type Prompt struct {
+	StudyID       string
+	StudyName     string
+	InterviewLink string // the study's public link, without a reference
+	Language      string // the study's language that suits the visitor best, "" when none does
+	UserID        string
+	References    References // how UserID is written into the link; nil means plain
+
+	// URL is what the prompt's link should point to. The middleware sets it to
+	// its own start endpoint, or to Link's answer when links are direct.
+	URL string
+}
+
+// Key is the user and the study that the prompt is for.
+func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p.UserID} }
+
+// Reason says why a decision came out as it did. The zero value is
+// Unavailable: any doubt means no prompt.
+type Reason uint8
+
+// The reasons, in no particular order; their number is bounded, so that they
+// can label a metric.
+const (
+	Unavailable Reason = iota // provider, store or deadline: nobody knows, so nobody is asked
+	Anonymous                 // no user id
+	Excluded                  // the app's Target said no, or no common language
+	NotSampled                // outside the sample, or beyond what pacing invites
+	Declined                  // "No thanks", for this study or for all
+	Snoozed                   // "Later", and later is not yet
+	Opened                    // the interview was opened a short while ago
+	ShownEnough               // shown as often as allowed
+	CoolingDown               // shown too recently
+	Full                      // the study takes no more responses now
+	Closed                    // the study is paused, deleted or in another project
+	Completed                 // interviewed already
+	Eligible                  // ask
+)
+
+var reasonNames = [...]string{
+	Unavailable: "unavailable", Anonymous: "anonymous", Excluded: "excluded", NotSampled: "not_sampled",
+	Declined: "declined", Snoozed: "snoozed", Opened: "opened", ShownEnough: "shown_enough",
+	CoolingDown: "cooling_down", Full: "full", Closed: "closed", Completed: "completed", Eligible: "eligible",
+}
+
+// String returns the reason in snake case, as it stands in metrics and logs.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}

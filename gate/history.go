@@ -1,0 +1,4 @@
+package gate
+
+// History is what a visitor has seen of prompts so far.
+type History struct{}

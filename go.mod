@@ -1,0 +1,12 @@
+module github.com/askonce/askonce
+
+go 1.25.0
+
+require (
+	github.com/gorilla/securecookie v1.1.2 // indirect
+	github.com/patrickmn/go-cache v2.1.0+incompatible // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
+	golang.org/x/net v0.58.0 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
+)

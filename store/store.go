@@ -1,0 +1,194 @@
+// Package store keeps who has completed which study, and what came of it.
+package store
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Key names one user in one study. Both ids are opaque: never trimmed, folded
+// or normalised.
+type Key struct {
+	StudyID, UserID string
+}
+
+// Completion is one completed interview.
+type Completion struct {
+	Key                   // UserID is "" for an anonymous interview
+	InterviewID string    // what Record is idempotent on
+	CompletedAt time.Time // kept in UTC, at least to the millisecond
+	Quality     string    // "" until the provider has scored it
+	Language    string
+	Duration    time.Duration
+
+	// Until ends the completion: from then on the user may be asked again.
+	// Zero means never.
+	Until time.Time
+}
+
+// Store is what every backend must do. Implementations are safe for
+// concurrent use; storetest.Run proves the contract.
+type Store interface {
+	// Completed reports whether the user has completed the study. An unknown
+	// user is false, nil; an error is for trouble with the store alone.
+	Completed(ctx context.Context, k Key) (bool, error)
+
+	// Record keeps a completion. It is atomic, durable when it returns nil, and
+	// idempotent on InterviewID: first is true for exactly one of any number of
+	// calls with the same InterviewID, at once or one after the other. Later
+	// calls fill in a Quality or a UserID that was empty and change nothing
+	// else. Where the store is Transcripts too, the first call also queues the
+	// fetch of the transcript in the same transaction.
+	Record(ctx context.Context, c Completion) (first bool, err error)
+}
+
+// Errors that every store answers, matched with errors.Is.
+var (
+	ErrInvalid   = errors.New("store: invalid id")
+	ErrNotFound  = errors.New("store: not found")
+	ErrClosed    = errors.New("store: closed")
+	ErrLeaseLost = errors.New("store: lease lost")
+)
+
+// MaxIDLen is the longest id in bytes that a store takes.
+const MaxIDLen = 256
+
+// CheckID returns an error that matches ErrInvalid unless id is 1 to MaxIDLen
+// bytes of valid UTF-8 without control characters. The error never contains
+// the id. Every store applies it before the backend sees the id.
+func CheckID(id string) error {
+	switch {
+	case id == "":
+		return invalidID("empty")
+	case len(id) > MaxIDLen:
+		return invalidID("longer than 256 bytes")
+	case !utf8.ValidString(id):
+		return invalidID("not valid UTF-8")
+	}
+	for _, r := range id {
+		if unicode.IsControl(r) {
+			return invalidID("has a control character")
+		}
+	}
+	return nil
+}
+
+type invalidID string
+
+func (e invalidID) Error() string        { return "store: invalid id: " + string(e) }
+func (e invalidID) Is(target error) bool { return target == ErrInvalid }
+
+// The interfaces below are optional capabilities of a Store, found by type
+// assertion. A wrapper that cannot pass one on answers errors.ErrUnsupported.
+
+// Transcripts is a store that keeps transcripts and the queue of those that
+// are still to be fetched. Record puts a job into the queue.
+type Transcripts interface {
+	// ClaimJobs takes up to limit jobs that are due at now, oldest first, and
+	// hides them from everybody else until now+lease.
+	ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Job, error)
+
+	// FinishJob deletes the claimed job and stores its transcript, both or
+	// neither. When the job is gone or was claimed anew, it stores nothing and
+	// returns ErrLeaseLost: this keeps an erased person erased.
+	FinishJob(ctx context.Context, j Job, t Transcript) error
+
+	// PostponeJob gives the claimed job back, due at next, with the attempts
+	// and the reason that j carries; ErrLeaseLost as for FinishJob.
+	PostponeJob(ctx context.Context, j Job, next time.Time) error
+
+	// KillJob takes the claimed job out of the queue; it stays listed as dead
+	// with j.Reason until it is requeued. ErrLeaseLost as for FinishJob.
+	KillJob(ctx context.Context, j Job) error
+
+	// RequeueJob makes a dead job due at now, with no attempts counted.
+	// ErrNotFound when there is no such dead job.
+	RequeueJob(ctx context.Context, interviewID string, now time.Time) error
+
+	// Jobs lists the queue, oldest due first: the dead ones when dead is true,
+	// the pending ones otherwise.
+	Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error]
+
+	// Transcript returns what FinishJob kept, or ErrNotFound.
+	Transcript(ctx context.Context, interviewID string) (Transcript, error)
+}
+
+// Job is a transcript that is still to be fetched.
+type Job struct {
+	Completion           // the completion it belongs to, as the store has it now
+	QueuedAt   time.Time // when Record queued it (or RequeueJob did again)
+	DueAt      time.Time // not before this; while claimed, the end of the lease
+	Attempts   int       // failed attempts so far
+	Reason     string    // why the last attempt failed, "" before the first
+	Claim      string    // what tells this claim from any other; opaque
+}
+
+// Transcript is the interview as the provider gave it.
+type Transcript struct {
+	InterviewID string
+	FetchedAt   time.Time
+	Body        []byte // the provider's interview object, raw JSON, byte for byte
+}
+
+// Lister lists completions.
+type Lister interface {
+	// Completions yields what f selects, by completion time and then by
+	// interview id, and holds no lock meanwhile.
+	Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error]
+}
+
+// Filter selects completions; a zero field does not filter.
+type Filter struct {
+	StudyID, UserID string
+	InterviewID     string
+	Since           time.Time // completed at or after
+}
+
+// Eraser forgets a person.
+type Eraser interface {
+	// Erase deletes the user's transcripts, cancels the user's jobs and takes
+	// the user's id out of every completion. What remains is a keyed hash, by
+	// which Completed stays true and a late Record stores nothing personal.
+	Erase(ctx context.Context, userID string) error
+}
+
+// Resetter lets a user be asked again.
+type Resetter interface {
+	// Reset makes Completed false for k. The interviews stay recorded, so a
+	// webhook that is delivered again does not undo the reset.
+	Reset(ctx context.Context, k Key) error
+}
+
+// DeadLetters is a store that keeps authentic deliveries that could not be used.
+type DeadLetters interface {
+	// AddDeadLetter keeps d; the same body twice is kept once.
+	AddDeadLetter(ctx context.Context, d DeadLetter) error
+	// DeadLetters lists them, oldest first.
+	DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error]
+	// DeleteDeadLetter removes one; ErrNotFound when it is not there.
+	DeleteDeadLetter(ctx context.Context, id string) error
+}
+
+// DeadLetter is an authentic delivery that could not be used.
+type DeadLetter struct {
+	ID         string // the hex SHA-256 of Body; filled in by the store
+	ReceivedAt time.Time
+	Reason     string
+	Body       []byte
+}
+
+// Checkpoints keeps small named pieces of progress, each under a lease, so
+// that replicas share one walk instead of each doing it.
+type Checkpoints interface {
+	// Acquire takes the named checkpoint until now+lease and returns the state
+	// that was saved last ("" when never). held is true, and nothing is taken,
+	// while another holder's lease runs; a holder may acquire its own again.
+	Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error)
+	// Save keeps state and sets the end of the lease; a time that is not after
+	// the present releases it. ErrLeaseLost when holder does not hold it.
+	Save(ctx context.Context, name, holder, state string, until time.Time) error
+}

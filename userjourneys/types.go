@@ -1,0 +1,111 @@
+package userjourneys
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Study is one interview study of the project that the API key belongs to.
+//
+// Only active studies are listed by the provider: a study that is missing is
+// paused, deleted, or belongs to another project.
+type Study struct {
+	ID            string
+	Name          string
+	Status        string
+	InterviewLink string // public link of the interview, without a reference id
+
+	// AcceptingResponses is true only while the study's weekly and monthly
+	// limits and the project's monthly limit are all free. The project's limit
+	// is not part of the response, so Limits cannot replace this flag.
+	AcceptingResponses bool
+
+	SupportedLanguages []string // BCP 47 tags
+	Limits             Limits
+	CreatedAt          time.Time
+
+	// Only FindStudy by id fills these in.
+	ResearchGoal   string
+	ProductName    string
+	Questions      []string
+	InterviewCount int
+}
+
+// Limits are the response limits of a study. A nil limit means there is none.
+// Weekly limits reset on Monday 00:00 UTC.
+type Limits struct {
+	Weekly, Monthly *Limit
+}
+
+// Limit is how many interviews a period allows and how many it has had.
+type Limit struct {
+	Limit, Used int
+}
+
+// Interview is one respondent's interview.
+type Interview struct {
+	ID              string
+	StudyID         string
+	Status          string // StatusStarted, StatusProcessing, StatusCompleted; expect others
+	ReferenceID     string // as it stood in the interview link; "" when there was none
+	RespondentEmail string
+	Language        string
+	QualityScore    string // QualityInsightful, …; "" until the provider has scored it
+	Duration        time.Duration
+	Headline        string
+	Summary         string
+	StartedAt       time.Time
+	CompletedAt     time.Time
+	CreatedAt       time.Time
+
+	// Transcript and Answers are filled in by Client.Interview alone. Their
+	// inner shape is undocumented, so they stay the raw JSON they came in.
+	Transcript json.RawMessage
+	Answers    json.RawMessage
+
+	// Raw is the whole object, byte for byte as the provider sent it.
+	Raw json.RawMessage
+}
+
+// Interview statuses that the provider documents. Expect others.
+const (
+	StatusStarted    = "started"
+	StatusProcessing = "processing"
+	StatusCompleted  = "completed"
+)
+
+// Quality scores that the provider documents. Expect others.
+const (
+	QualityInsightful   = "insightful"
+	QualitySuccessful   = "successful"
+	QualityUnsuccessful = "unsuccessful"
+)
+
+// InterviewFilter selects interviews. StudyID is required by the provider;
+// every other field left "" does not filter.
+type InterviewFilter struct {
+	StudyID      string
+	Status       string
+	ReferenceID  string
+	QualityScore string
+
+	// PageSize is the number of interviews asked for at a time.
+	// Defaults to 100, which is also the provider's maximum.
+	PageSize int
+
+	// After starts the listing behind the interview with this id.
+	After string
+}
+
+// Webhook is the project's one webhook.
+type Webhook struct {
+	URL    string
+	Events []string // defaults to EventInterviewCompleted on PutWebhook
+
+	// SigningSecret is set only in the answer to the PutWebhook that created
+	// the webhook. The provider never shows it again.
+	SigningSecret string
+}
+
+// EventInterviewCompleted is the one event that the provider documents.
+const EventInterviewCompleted = "interview.completed"
