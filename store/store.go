@@ -77,6 +77,19 @@ func CheckID(id string) error {
 	return nil
 }
 
+// CheckCompletion returns an error that matches ErrInvalid unless c's ids are
+// ids, but for a UserID that may be empty. Every store applies it in Record.
+func CheckCompletion(c Completion) error {
+	var user error
+	if c.UserID != "" {
+		user = CheckID(c.UserID)
+	}
+	return errors.Join(CheckID(c.StudyID), user, CheckID(c.InterviewID))
+}
+
+// Instant is t as stores keep it: in UTC, to the microsecond.
+func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
 type invalidID string
 
 func (e invalidID) Error() string        { return "store: invalid id: " + string(e) }

@@ -1,0 +1,164 @@
+package userjourneys
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+)
+
+// object is a JSON object whose fields are read one by one and tolerantly: a
+// field that is missing, null or of another type reads as its zero value.
+type object map[string]json.RawMessage
+
+// field reads the first of names that is there and fits T.
+func field[T any](o object, names ...string) T {
+	for _, name := range names {
+		var v T
+		if raw, ok := o[name]; ok && string(raw) != "null" && json.Unmarshal(raw, &v) == nil {
+			return v
+		}
+	}
+	var zero T
+	return zero
+}
+
+func (o object) str(names ...string) string { return field[string](o, names...) }
+
+func (o object) time(name string) time.Time { return field[time.Time](o, name) }
+
+func (o object) raw(names ...string) json.RawMessage {
+	for _, name := range names {
+		if raw, ok := o[name]; ok && string(raw) != "null" {
+			return slices.Clone(raw)
+		}
+	}
+	return nil
+}
+
+// UnmarshalJSON decodes the provider's study object, in the newer and in the
+// older dialect. Only the id must be there.
+func (s *Study) UnmarshalJSON(b []byte) error {
+	var o object
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	*s = Study{
+		ID:                 o.str("id", "study_id", "experiment_id"),
+		Name:               o.str("name", "study_name", "experiment_name"),
+		Status:             o.str("status"),
+		InterviewLink:      o.str("interview_link"),
+		AcceptingResponses: field[bool](o, "accepting_responses", "accepting_interviews"),
+		SupportedLanguages: field[[]string](o, "supported_languages"),
+		Limits:             Limits{Weekly: limit(o, "weekly"), Monthly: limit(o, "monthly")},
+		CreatedAt:          o.time("created_at"),
+		ResearchGoal:       o.str("research_goal"),
+		ProductName:        o.str("product_name"),
+		InterviewCount:     field[int](o, "interview_count", "interviews_count"),
+	}
+	for _, q := range field[[]object](o, "questions") {
+		s.Questions = append(s.Questions, q.str("text"))
+	}
+	if s.ID == "" {
+		return errors.New("a study without an id")
+	}
+	return nil
+}
+
+func limit(o object, period string) *Limit {
+	l := field[object](field[object](o, "limits"), period)
+	if l == nil || string(l["limit"]) == "null" || len(l["limit"]) == 0 {
+		return nil
+	}
+	return &Limit{Limit: field[int](l, "limit"), Used: field[int](l, "used")}
+}
+
+// UnmarshalJSON decodes the provider's interview object, in the newer and in
+// the older dialect. Only the id must be there. It reads a store.Transcript's
+// Body back.
+func (i *Interview) UnmarshalJSON(b []byte) error {
+	var o object
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	*i = Interview{
+		ID:              o.str("id", "interview_id"),
+		StudyID:         o.str("study_id", "experiment_id"),
+		Status:          o.str("status"),
+		ReferenceID:     o.str("reference_id"),
+		RespondentEmail: o.str("respondent_email"),
+		Language:        o.str("language"),
+		QualityScore:    o.str("quality_score"),
+		Duration:        time.Duration(field[float64](o, "duration_secs") * float64(time.Second)),
+		Headline:        o.str("headline"),
+		Summary:         o.str("summary"),
+		StartedAt:       o.time("started_at"),
+		CompletedAt:     o.time("completed_at"),
+		CreatedAt:       o.time("created_at"),
+		Transcript:      o.raw("transcript", "turns"),
+		Answers:         o.raw("answers", "structured_answers"),
+		Raw:             slices.Clone(b),
+	}
+	if i.ID == "" {
+		return errors.New("an interview without an id")
+	}
+	return nil
+}
+
+// Turn is one utterance of a transcript.
+type Turn struct {
+	Role string // as the provider names it, such as "assistant" or "user"; "" when it names none
+	Text string
+	At   time.Duration // since the start, 0 when unknown
+}
+
+// Turns reads the transcript as a list of utterances. The transcript's shape is
+// undocumented: Turns understands a list of objects with the common names of
+// such fields, a list or a single piece of plain text, and any of these inside
+// an object; it leaves out what it does not understand. Transcript itself
+// always holds everything.
+func (i Interview) Turns() []Turn { return turns(i.Transcript, 0) }
+
+func turns(raw json.RawMessage, depth int) []Turn {
+	var list []json.RawMessage
+	var o object
+	var text string
+	switch {
+	case len(raw) == 0 || depth > 3:
+		return nil
+	case json.Unmarshal(raw, &text) == nil:
+		if text == "" {
+			return nil
+		}
+		return []Turn{{Text: text}}
+	case json.Unmarshal(raw, &list) == nil:
+		var all []Turn
+		for _, item := range list {
+			all = append(all, turn(item)...)
+		}
+		return all
+	case json.Unmarshal(raw, &o) == nil:
+		return turns(o.raw("turns", "messages", "transcript", "entries", "segments", "items", "text"), depth+1)
+	}
+	return nil
+}
+
+func turn(raw json.RawMessage) []Turn {
+	var text string
+	var o object
+	if json.Unmarshal(raw, &text) != nil {
+		if json.Unmarshal(raw, &o) != nil {
+			return nil
+		}
+		text = o.str("text", "content", "message", "utterance")
+	}
+	if text == "" {
+		return nil
+	}
+	seconds := field[float64](o, "start", "start_secs", "offset_secs", "time")
+	return []Turn{{
+		Role: o.str("role", "speaker", "from", "author"),
+		Text: text,
+		At:   time.Duration(seconds * float64(time.Second)),
+	}}
+}

@@ -1,0 +1,118 @@
+package userjourneys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Errors of this package, matched with errors.Is.
+var (
+	ErrUnauthorized = errors.New("userjourneys: the API key is not accepted")
+	ErrNotFound     = errors.New("userjourneys: not found")
+	ErrRateLimited  = errors.New("userjourneys: rate limited")
+	ErrAmbiguous    = errors.New("userjourneys: more than one study has this name")
+	ErrTooLarge     = errors.New("userjourneys: the answer is larger than 16 MiB")
+	ErrBadAnswer    = errors.New("userjourneys: the answer makes no sense")
+)
+
+// Error is an answer of the provider other than 2xx. It matches
+// ErrUnauthorized (401), ErrNotFound (404) and ErrRateLimited (429).
+type Error struct {
+	StatusCode int
+	Message    string        // the provider's own words, at most 200 bytes; "" when it gave none
+	RetryAfter time.Duration // from Retry-After, at least 0
+}
+
+// Error never contains the key or the answer's body beyond its message.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("userjourneys: the provider answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
+}
+
+// Is reports whether target is the sentinel for e's status code.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrUnauthorized:
+		return e.StatusCode == http.StatusUnauthorized
+	case ErrNotFound:
+		return e.StatusCode == http.StatusNotFound
+	case ErrRateLimited:
+		return e.StatusCode == http.StatusTooManyRequests
+	}
+	return false
+}
+
+func newError(resp *http.Response, body []byte) *Error {
+	return &Error{
+		StatusCode: resp.StatusCode,
+		Message:    message(body),
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
+}
+
+// message finds the provider's words in the shapes that APIs commonly use:
+// {"error":"…"}, {"error":{"message":"…"}} and {"message":"…"}.
+func message(body []byte) string {
+	var o struct{ Error, Message json.RawMessage }
+	if json.Unmarshal(body, &o) != nil {
+		return ""
+	}
+	var inner struct{ Message string }
+	var s string
+	switch {
+	case json.Unmarshal(o.Error, &s) == nil && s != "":
+	case json.Unmarshal(o.Error, &inner) == nil && inner.Message != "":
+		s = inner.Message
+	default:
+		_ = json.Unmarshal(o.Message, &s)
+	}
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.ToValidUTF8(s[:min(len(s), 200)], "")
+}
+
+// retryAfter reads both forms of RFC 9110, section 10.2.3.
+func retryAfter(v string, now time.Time) time.Duration {
+	if secs, err := strconv.ParseInt(v, 10, 32); err == nil {
+		return max(0, time.Duration(secs)*time.Second)
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// transportError is a request that got no whole answer.
+type transportError struct {
+	method, path string
+	err          error
+}
+
+func (e *transportError) Error() string {
+	return "userjourneys: " + strings.TrimSpace(e.method+" "+e.path) + ": " + e.err.Error()
+}
+
+func (e *transportError) Unwrap() error { return e.err }
+
+// withoutURL takes the URL out of what net/http reports: its query holds
+// reference ids, which are user ids.
+func withoutURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}
