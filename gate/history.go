@@ -1,4 +1,172 @@
 package gate
 
-// History is what a visitor has seen of prompts so far.
-type History struct{}
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+)
+
+// History is what a visitor has seen of prompts so far. It is a value: each
+// transition returns a new one and leaves the old one as it was. The zero value
+// is a visitor who has seen nothing.
+//
+// Times are kept to the second. A clock that runs backwards neither asks too
+// often nor silences a study for ever: a time in the future counts by its
+// distance.
+type History struct {
+	optedOut  bool
+	lastShown time.Time // of any study
+	studies   []seen    // never modified in place
+}
+
+// seen is what a visitor has seen of one study.
+type seen struct {
+	study        studyKey
+	declined     bool
+	shown        int
+	lastShown    time.Time
+	openedAt     time.Time
+	snoozedUntil time.Time
+}
+
+const (
+	maxStudies = 16                   // in one History; the one touched longest ago goes first
+	maxShown   = 255                  // counted
+	maxSnooze  = 366 * 24 * time.Hour // a longer one is a broken clock
+)
+
+// Shown notes that the study's prompt was shown.
+func (h History) Shown(studyID string, now time.Time) History {
+	h.lastShown = now
+	return h.with(studyID, func(s *seen) { s.shown, s.lastShown = min(s.shown+1, maxShown), now })
+}
+
+// Opened notes that the study's interview was opened.
+func (h History) Opened(studyID string, now time.Time) History {
+	return h.with(studyID, func(s *seen) { s.openedAt = now })
+}
+
+// Snoozed silences the study until then, at most for a year.
+func (h History) Snoozed(studyID string, until time.Time) History {
+	return h.with(studyID, func(s *seen) { s.snoozedUntil = until })
+}
+
+// Declined silences the study for good.
+func (h History) Declined(studyID string) History {
+	return h.with(studyID, func(s *seen) { s.declined = true })
+}
+
+// OptedOut silences every study for good.
+func (h History) OptedOut() History {
+	h.optedOut = true
+	return h
+}
+
+// Showings is how often the study's prompt was shown.
+func (h History) Showings(studyID string) int { return h.of(keyOf(studyID)).shown }
+
+// IsZero reports whether the visitor has seen nothing.
+func (h History) IsZero() bool { return !h.optedOut && h.lastShown.IsZero() && len(h.studies) == 0 }
+
+func (h History) of(k studyKey) seen {
+	for i := range h.studies {
+		if h.studies[i].study == k {
+			return h.studies[i]
+		}
+	}
+	return seen{}
+}
+
+// with changes one study, which moves to the end: the front is what was
+// touched longest ago. What was declined is the last to be forgotten.
+func (h History) with(studyID string, change func(*seen)) History {
+	k := keyOf(studyID)
+	s := h.of(k)
+	s.study = k
+	change(&s)
+	h.studies = slices.DeleteFunc(slices.Clone(h.studies), func(o seen) bool { return o.study == k })
+	if len(h.studies) >= maxStudies {
+		oldest := max(0, slices.IndexFunc(h.studies, func(o seen) bool { return !o.declined }))
+		h.studies = slices.Delete(h.studies, oldest, oldest+1)
+	}
+	h.studies = append(h.studies, s)
+	return h
+}
+
+func (s seen) snoozed(now time.Time) bool {
+	left := s.snoozedUntil.Sub(now)
+	return left > 0 && left <= maxSnooze
+}
+
+// within reports whether now is closer to then than d, on either side.
+func within(now, then time.Time, d time.Duration) bool {
+	return !then.IsZero() && d > 0 && now.Sub(then).Abs() < d
+}
+
+const historyVersion = 1
+
+// AppendBinary appends h in a compact form: at most 17 bytes and 25 more for
+// each study.
+func (h History) AppendBinary(b []byte) ([]byte, error) {
+	b = append(b, historyVersion, flag(h.optedOut))
+	b = appendTime(b, h.lastShown)
+	for _, s := range h.studies {
+		b = append(b, s.study[:]...)
+		b = append(b, flag(s.declined), byte(s.shown))
+		b = appendTime(b, s.lastShown)
+		b = appendTime(b, s.openedAt)
+		b = appendTime(b, s.snoozedUntil)
+	}
+	return b, nil
+}
+
+// MarshalBinary implements encoding.BinaryMarshaler.
+func (h History) MarshalBinary() ([]byte, error) { return h.AppendBinary(nil) }
+
+// UnmarshalBinary reads what AppendBinary wrote.
+func (h *History) UnmarshalBinary(b []byte) error {
+	const head, each = 1 + 1 + 5, 8 + 2 + 3*5
+	if len(b) < head || b[0] != historyVersion || b[1] > 1 || (len(b)-head)%each != 0 || (len(b)-head)/each > maxStudies {
+		return errors.New("gate: not a history")
+	}
+	*h = History{optedOut: b[1] == 1, lastShown: readTime(b[2:])}
+	for b = b[head:]; len(b) > 0; b = b[each:] {
+		if b[8] > 1 {
+			return errors.New("gate: not a history")
+		}
+		h.studies = append(h.studies, seen{
+			study: studyKey(b[:8]), declined: b[8] == 1, shown: int(b[9]),
+			lastShown: readTime(b[10:]), openedAt: readTime(b[15:]), snoozedUntil: readTime(b[20:]),
+		})
+	}
+	return nil
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// appendTime writes the seconds since 1970 in 5 bytes, which last until the
+// year 36812; 0 is no time.
+func appendTime(b []byte, t time.Time) []byte {
+	var secs int64
+	if !t.IsZero() {
+		secs = min(max(1, t.Unix()), 1<<40-1)
+	}
+	var buf [8]byte
+	binary.BigEndian.PutUint64(buf[:], uint64(secs))
+	return append(b, buf[3:]...)
+}
+
+func readTime(b []byte) time.Time {
+	var buf [8]byte
+	copy(buf[3:], b[:5])
+	if secs := binary.BigEndian.Uint64(buf[:]); secs != 0 {
+		return time.Unix(int64(secs), 0).UTC()
+	}
+	return time.Time{}
+}

@@ -100,11 +100,23 @@ func (m *Memory) Completed(ctx context.Context, k Key) (bool, error) {
 		return false, err
 	}
 	defer m.mu.RUnlock()
+	return m.isCompleted(k), nil
+}
+
+// Peek is Completed for those who must not wait; known is false only for a
+// store that is closed.
+func (m *Memory) Peek(k Key) (completed, known bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.isCompleted(k), !m.closed
+}
+
+func (m *Memory) isCompleted(k Key) bool {
 	until, ok := m.completed[k]
 	if !ok && len(m.erased) > 0 {
 		until, ok = m.completed[Key{k.StudyID, m.hash(k.UserID)}]
 	}
-	return ok && (until.IsZero() || time.Now().Before(until)), nil
+	return ok && (until.IsZero() || time.Now().Before(until))
 }
 
 // hash is what stands for an erased user's id.

@@ -1,0 +1,289 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+)
+
+// Studies finds a study; *userjourneys.Client does. ErrNotFound of that package
+// means that the study is paused, deleted or in another project.
+type Studies interface {
+	FindStudy(ctx context.Context, idOrName string) (userjourneys.Study, error)
+}
+
+// Completions tells who has completed what; every store.Store does. One that
+// also has
+//
+//	Peek(k store.Key) (completed, known bool)
+//
+// is asked that first: it must not block, and known is false where Completed
+// has to be asked.
+type Completions interface {
+	Completed(ctx context.Context, k store.Key) (bool, error)
+}
+
+type peeker interface {
+	Peek(k store.Key) (completed, known bool)
+}
+
+// Decider is what a Gate and several of them (First) have in common.
+type Decider interface {
+	Decide(ctx context.Context, v Visitor) Decision
+	Confirm(ctx context.Context, v Visitor) Decision
+}
+
+// Options configure a Gate. The zero value of each field means its default.
+type Options struct {
+	// Timeout is the longest that Decide may take, whatever the request's own
+	// deadline is. Defaults to 150 ms.
+	Timeout time.Duration
+
+	// ConfirmTimeout is the same for Confirm, which asks the provider anew.
+	// Defaults to 3 s.
+	ConfirmTimeout time.Duration
+
+	// Fresh is how long an answer of the provider is used without asking again,
+	// shortened by up to a tenth at random. Defaults to 3 minutes.
+	Fresh time.Duration
+
+	// Stale is the greatest age at which an answer is still used while a newer
+	// one is being fetched. Defaults to 15 minutes.
+	Stale time.Duration
+
+	// Target excludes visitors by the app's own rules. It must be quick: it
+	// runs in the request. Defaults to everybody.
+	Target func(ctx context.Context, v Visitor) bool
+
+	// Sample is the fraction of users that may be asked, 0 to 1. It is sticky:
+	// raising it never drops a user, and two studies sample independently.
+	// Defaults to 1. Negative means nobody.
+	Sample float64
+
+	// MaxShowings is how often one user sees the prompt of this study.
+	// Defaults to 3. Negative means no limit.
+	MaxShowings int
+
+	// ShowingPause is the time between two showings of this study to one user.
+	// Defaults to 24 hours. Negative means none.
+	ShowingPause time.Duration
+
+	// CoolDown is the time after a showing of any study before this one may be
+	// shown. Defaults to none.
+	CoolDown time.Duration
+
+	// OpenedPause is how long a user who opened the interview is left alone.
+	// Defaults to 2 hours. Negative means not at all.
+	OpenedPause time.Duration
+
+	// ExpectedUptake is the fraction of invited users who complete the
+	// interview, 0 to 1, such as 0.05. With it the gate invites no larger share
+	// of Audience than the study's remaining places need: a study with 3 places
+	// left and an uptake of 0.05 invites 60 users. The share is sticky and only
+	// shrinks while the places do. Defaults to no pacing.
+	ExpectedUptake float64
+
+	// Audience is about how many users the prompt could be shown to while the
+	// study's limits last. Required with ExpectedUptake. It need not be exact:
+	// at twice the true number, half as many are invited.
+	Audience int
+
+	// RequireLanguage excludes visitors with whom the study has no language in
+	// common. Defaults to asking them anyway.
+	RequireLanguage bool
+
+	// References writes the user into the interview link.
+	// Defaults to PlainReferences.
+	References References
+
+	// OnDecision is told of every decision, for metrics. It must be quick and
+	// safe for concurrent use. Defaults to nothing.
+	OnDecision func(ctx context.Context, v Visitor, d Decision)
+
+	// Logger is told when the provider stops or starts answering.
+	// Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Gate decides for one study. It is safe for concurrent use. Besides callers'
+// own goroutines there is at most one more, which fetches the study and ends by
+// its own deadline of 10 s, and one per look-up in a store that must be waited
+// for, at most 256.
+type Gate struct {
+	opts     Options
+	capacity *capacity
+	done     Completions
+	peek     peeker // done, if it can
+	lookups  chan struct{}
+}
+
+// New returns a gate for the study with this id or with exactly this name. It
+// does not connect. A nil s or done panics; a nil opts means defaults.
+func New(s Studies, study string, done Completions, opts *Options) (*Gate, error) {
+	if s == nil {
+		panic("gate: New: s is nil")
+	}
+	if done == nil {
+		panic("gate: New: done is nil")
+	}
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if err := errors.Join(checkStudy(study), o.check()); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	g := &Gate{opts: o, done: done, lookups: make(chan struct{}, 256), capacity: newCapacity(s, study, o.Fresh, o.Stale, o.Logger)}
+	g.peek, _ = done.(peeker)
+	return g, nil
+}
+
+func checkStudy(study string) error {
+	if study == "" {
+		return errors.New("gate: the study's id or name is empty")
+	}
+	return nil
+}
+
+func (o Options) check() error {
+	var errs []error
+	if !(o.Sample <= 1) {
+		errs = append(errs, fmt.Errorf("gate: Sample is %v: a fraction from 0 to 1, not a percentage", o.Sample))
+	}
+	if !(o.ExpectedUptake >= 0 && o.ExpectedUptake <= 1) {
+		errs = append(errs, fmt.Errorf("gate: ExpectedUptake is %v: a fraction from 0 to 1", o.ExpectedUptake))
+	}
+	if o.ExpectedUptake > 0 && o.Audience <= 0 {
+		errs = append(errs, errors.New("gate: ExpectedUptake needs Audience, the number of users it is a fraction of"))
+	}
+	for name, d := range map[string]time.Duration{"Timeout": o.Timeout, "ConfirmTimeout": o.ConfirmTimeout, "Fresh": o.Fresh, "Stale": o.Stale} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("gate: %s is negative", name))
+		}
+	}
+	if o.Stale != 0 && o.Fresh > o.Stale {
+		errs = append(errs, errors.New("gate: Fresh is longer than Stale"))
+	}
+	return errors.Join(errs...)
+}
+
+func (o Options) withDefaults() Options {
+	o.Timeout = cmp.Or(o.Timeout, 150*time.Millisecond)
+	o.ConfirmTimeout = cmp.Or(o.ConfirmTimeout, 3*time.Second)
+	o.Fresh = cmp.Or(o.Fresh, 3*time.Minute)
+	o.Stale = cmp.Or(o.Stale, max(15*time.Minute, o.Fresh))
+	o.Sample = cmp.Or(o.Sample, 1)
+	o.MaxShowings = cmp.Or(o.MaxShowings, 3)
+	o.ShowingPause = cmp.Or(o.ShowingPause, 24*time.Hour)
+	o.OpenedPause = cmp.Or(o.OpenedPause, 2*time.Hour)
+	o.References = cmp.Or(o.References, PlainReferences())
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return o
+}
+
+// Decide says whether v shall be asked now. It writes nothing and takes no
+// longer than Options.Timeout, whatever the provider and the store do.
+func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
+	return g.decide(ctx, checks, v, g.opts.Timeout, 0)
+}
+
+// Confirm says whether v, who has just clicked the prompt, may go on to the
+// interview. What has been shown, snoozed or sampled no longer matters then;
+// the study must have a place by an answer of the last 10 seconds, and v must
+// not have completed it.
+func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
+	d := g.decide(ctx, clickChecks, v, g.opts.ConfirmTimeout, confirmAge)
+	if d.Ask {
+		g.capacity.expire() // a place may be taken soon
+	}
+	return d
+}
+
+// Warm fetches the study, so that the first request need not wait for it. The
+// error says why it could not be fetched.
+func (g *Gate) Warm(ctx context.Context) error {
+	_, err := g.capacity.get(ctx, time.Now(), g.opts.Fresh)
+	return err
+}
+
+// Recorded tells the gate that an interview was completed, which may have taken
+// the last place: the provider is asked again at the next decision. Wire it to
+// webhook.Options.OnRecorded. It never blocks.
+func (g *Gate) Recorded(_ context.Context, c store.Completion) {
+	if e := g.capacity.cached(); e == nil || e.study.ID == c.StudyID {
+		g.capacity.expire()
+	}
+}
+
+// Age is how old the provider's answer is that decisions rest on now, and
+// whether there is one; for health checks.
+func (g *Gate) Age() (time.Duration, bool) {
+	if e := g.capacity.cached(); e != nil {
+		return time.Since(e.at), true
+	}
+	return 0, false
+}
+
+func (g *Gate) decide(ctx context.Context, list []check, v Visitor, timeout, maxAge time.Duration) (d Decision) {
+	now := time.Now()
+	q := question{gate: g, visitor: v, now: now, deadline: now.Add(timeout), maxAge: maxAge}
+	defer func() {
+		if p := recover(); p != nil {
+			d = Decision{Err: fmt.Errorf("gate: panic: %v", p)}
+		}
+		if g.opts.OnDecision != nil {
+			g.opts.OnDecision(ctx, v, d)
+		}
+	}()
+	var err error
+	if q.study, err = g.study(ctx, q); err != nil && v.UserID != "" {
+		return Decision{Err: err}
+	}
+	for i := range list {
+		ok, err := list[i].pass(ctx, q)
+		if err != nil {
+			return Decision{Err: err}
+		}
+		if !ok {
+			return Decision{Reason: list[i].no}
+		}
+	}
+	return Decision{Ask: true, Reason: Eligible, Prompt: g.prompt(q)}
+}
+
+// study is what is known of the study, if need be by waiting for the provider.
+// No check can be made without its id, so it comes first; nothing is fetched
+// for somebody who is anonymous, and nothing is waited for once it is known.
+func (g *Gate) study(ctx context.Context, q question) (*entry, error) {
+	if q.visitor.UserID == "" {
+		return nil, nil
+	}
+	if err := store.CheckID(q.visitor.UserID); err != nil {
+		return nil, err
+	}
+	maxAge := cmp.Or(q.maxAge, g.opts.Stale)
+	if e := g.capacity.usable(q.now, maxAge); e != nil {
+		return e, nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, q.deadline)
+	defer cancel()
+	return g.capacity.get(ctx, q.now, maxAge)
+}
+
+func (g *Gate) prompt(q question) Prompt {
+	return Prompt{
+		StudyID:       q.study.study.ID,
+		StudyName:     q.study.study.Name,
+		InterviewLink: q.study.study.InterviewLink,
+		Language:      q.study.language(q.visitor.Languages),
+		UserID:        q.visitor.UserID,
+		References:    g.opts.References,
+	}
+}
