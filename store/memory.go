@@ -1,13 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
+	"fmt"
+	"hash/maphash"
 	"iter"
 	"maps"
 	"slices"
@@ -16,21 +16,29 @@ import (
 	"time"
 )
 
-// Memory keeps everything in the process. Nothing survives a restart, so it is
-// for tests and first steps: a completion that was acknowledged is lost with
-// the process. It has every optional capability and is safe for concurrent use.
+// Memory keeps everything in the memory of this process. It is not durable:
+// a restart forgets who has completed what, and those users are asked again.
+// It serves tests, examples and a first try; for anything else use NewSQL.
+//
+// A Memory has every optional capability and is safe for concurrent use.
 type Memory struct {
 	mu          sync.RWMutex
 	closed      bool
-	completed   map[Key]time.Time // until when; zero means for ever
-	interviews  map[string]Completion
+	seed        maphash.Seed
+	interviews  map[string]*memoryEntry
+	users       map[Key][]*memoryEntry
+	erased      map[uint64]bool      // users, by keyed hash
+	marks       map[uint64]time.Time // what erased users completed, by keyed hash: the end of it
 	jobs        map[string]*memoryJob
-	transcripts map[string]Transcript
-	dead        map[string]DeadLetter
-	checkpoints map[string]memoryCheckpoint
-	erasedKey   [32]byte              // keys erased: what remains of a person says nothing without it
-	erased      map[[32]byte]struct{} // hashes of erased user ids
 	claims      uint64
+	transcripts map[string]Transcript
+	letters     map[string]DeadLetter
+	checkpoints map[string]memoryCheckpoint
+}
+
+type memoryEntry struct {
+	Completion
+	reset bool
 }
 
 type memoryJob struct {
@@ -39,24 +47,27 @@ type memoryJob struct {
 }
 
 type memoryCheckpoint struct {
-	state, holder string
+	holder, state string
 	until         time.Time
 }
 
-// NewMemory returns an empty store.
+// NewMemory returns an empty Memory.
 func NewMemory() *Memory {
-	m := &Memory{
-		completed:   map[Key]time.Time{},
-		interviews:  map[string]Completion{},
+	return &Memory{
+		seed:        maphash.MakeSeed(),
+		interviews:  map[string]*memoryEntry{},
+		users:       map[Key][]*memoryEntry{},
+		erased:      map[uint64]bool{},
+		marks:       map[uint64]time.Time{},
 		jobs:        map[string]*memoryJob{},
 		transcripts: map[string]Transcript{},
-		dead:        map[string]DeadLetter{},
+		letters:     map[string]DeadLetter{},
 		checkpoints: map[string]memoryCheckpoint{},
-		erased:      map[[32]byte]struct{}{},
 	}
-	rand.Read(m.erasedKey[:])
-	return m
 }
+
+// live reports whether a completion that ends at until counts now.
+func live(until time.Time) bool { return until.IsZero() || time.Now().Before(until) }
 
 // Close makes every later call return ErrClosed.
 func (m *Memory) Close() error {
@@ -66,7 +77,7 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-// lock takes the lock for writing unless the context or the store has ended.
+// lock takes the lock for writing, unless the context or the store has ended.
 func (m *Memory) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -79,6 +90,7 @@ func (m *Memory) lock(ctx context.Context) error {
 	return nil
 }
 
+// rlock is lock for reading.
 func (m *Memory) rlock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -91,121 +103,118 @@ func (m *Memory) rlock(ctx context.Context) error {
 	return nil
 }
 
+func (m *Memory) hash(parts ...string) uint64 {
+	return maphash.Comparable(m.seed, fmt.Sprintf("%q", parts))
+}
+
 // Completed implements Store.
 func (m *Memory) Completed(ctx context.Context, k Key) (bool, error) {
-	if err := errors.Join(CheckID(k.StudyID), CheckID(k.UserID)); err != nil {
+	if err := CheckKey(k); err != nil {
 		return false, err
 	}
 	if err := m.rlock(ctx); err != nil {
 		return false, err
 	}
 	defer m.mu.RUnlock()
-	return m.isCompleted(k), nil
+	return m.completed(k), nil
 }
 
-// Peek is Completed for those who must not wait; known is false only for a
-// store that is closed.
+// Peek is Completed for callers that must not wait. It is always known, except
+// for a key that Completed refuses and in a closed store.
 func (m *Memory) Peek(k Key) (completed, known bool) {
+	if CheckKey(k) != nil {
+		return false, false
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.isCompleted(k), !m.closed
+	return m.completed(k), !m.closed
 }
 
-func (m *Memory) isCompleted(k Key) bool {
-	until, ok := m.completed[k]
-	if !ok && len(m.erased) > 0 {
-		until, ok = m.completed[Key{k.StudyID, m.hash(k.UserID)}]
+func (m *Memory) completed(k Key) bool {
+	for _, e := range m.users[k] {
+		if !e.reset && live(e.Until) {
+			return true
+		}
 	}
-	return ok && (until.IsZero() || time.Now().Before(until))
-}
-
-// hash is what stands for an erased user's id.
-func (m *Memory) hash(userID string) string {
-	sum := m.sum(userID)
-	return "\x00" + string(sum[:]) // no id begins with NUL
-}
-
-func (m *Memory) sum(userID string) (sum [32]byte) {
-	mac := hmac.New(sha256.New, m.erasedKey[:])
-	mac.Write([]byte(userID))
-	mac.Sum(sum[:0])
-	return sum
+	if len(m.marks) == 0 {
+		return false
+	}
+	until, ok := m.marks[m.hash(k.StudyID, k.UserID)]
+	return ok && live(until)
 }
 
 // Record implements Store.
-func (m *Memory) Record(ctx context.Context, c Completion) (bool, error) {
+func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err error) {
 	if err := CheckCompletion(c); err != nil {
 		return false, err
 	}
+	c.CompletedAt, c.Until = Instant(c.CompletedAt), Instant(c.Until)
 	if err := m.lock(ctx); err != nil {
 		return false, err
 	}
 	defer m.mu.Unlock()
-	c.CompletedAt = Instant(c.CompletedAt)
-	userID, personal := c.UserID, true
-	if userID != "" && len(m.erased) > 0 {
-		if _, gone := m.erased[m.sum(userID)]; gone {
-			userID, personal, c.UserID = m.hash(userID), false, ""
+	e, known := m.interviews[c.InterviewID]
+	gone := c.UserID != "" && len(m.erased) > 0 && m.erased[m.hash(c.UserID)]
+	if !known {
+		user := c.UserID
+		if gone {
+			c.UserID = ""
 		}
-	}
-	old, known := m.interviews[c.InterviewID]
-	if known {
-		old.Quality = cmp.Or(old.Quality, c.Quality)
-		if old.UserID != "" || !personal {
-			userID = ""
-		} else {
-			old.UserID = c.UserID
+		e = &memoryEntry{Completion: c}
+		m.interviews[c.InterviewID] = e
+		if gone {
+			m.mark(Key{c.StudyID, user}, c.Until)
+			return true, nil
 		}
-		if j := m.jobs[c.InterviewID]; j != nil {
-			j.Completion = old
+		if user != "" {
+			m.users[c.Key] = append(m.users[c.Key], e)
 		}
-		c = old
+		now := Instant(time.Now())
+		m.jobs[c.InterviewID] = &memoryJob{Job: Job{QueuedAt: now, DueAt: now}}
+		return true, nil
 	}
-	m.interviews[c.InterviewID] = c
-	if userID != "" {
-		m.complete(Key{c.StudyID, userID}, c.Until)
+	e.Quality = cmp.Or(e.Quality, c.Quality)
+	switch {
+	case e.UserID != "" || c.UserID == "":
+	case gone:
+		m.forget(e.InterviewID)
+		m.mark(Key{e.StudyID, c.UserID}, e.Until)
+	default:
+		e.UserID = c.UserID
+		m.users[e.Key] = append(m.users[e.Key], e)
 	}
-	if !known && personal {
-		now := time.Now()
-		m.jobs[c.InterviewID] = &memoryJob{Job: Job{Completion: c, QueuedAt: Instant(now), DueAt: Instant(now)}}
-	}
-	return !known, nil
+	return false, nil
 }
 
-// complete never shortens a completion that is there.
-func (m *Memory) complete(k Key, until time.Time) {
-	old, ok := m.completed[k]
-	if !ok || !old.IsZero() && (until.IsZero() || until.After(old)) {
-		m.completed[k] = until
+// mark notes that an erased user has completed a study.
+func (m *Memory) mark(k Key, until time.Time) {
+	h := m.hash(k.StudyID, k.UserID)
+	if old, ok := m.marks[h]; ok && (old.IsZero() || !until.IsZero() && until.Before(old)) {
+		return
 	}
+	m.marks[h] = until
 }
 
-// Completions implements Lister.
-func (m *Memory) Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error] {
-	return func(yield func(Completion, error) bool) {
-		if err := m.rlock(ctx); err != nil {
-			yield(Completion{}, err)
-			return
-		}
-		all := slices.Collect(maps.Values(m.interviews))
-		m.mu.RUnlock()
-		all = slices.DeleteFunc(all, func(c Completion) bool { return !f.selects(c) })
-		slices.SortFunc(all, func(a, b Completion) int {
-			return cmp.Or(a.CompletedAt.Compare(b.CompletedAt), cmp.Compare(a.InterviewID, b.InterviewID))
-		})
-		for _, c := range all {
-			if !yield(c, nil) {
-				return
-			}
-		}
-	}
+// forget drops what an interview has left beside its completion.
+func (m *Memory) forget(interviewID string) {
+	delete(m.jobs, interviewID)
+	delete(m.transcripts, interviewID)
 }
 
-func (f Filter) selects(c Completion) bool {
-	return (f.StudyID == "" || f.StudyID == c.StudyID) &&
-		(f.UserID == "" || f.UserID == c.UserID) &&
-		(f.InterviewID == "" || f.InterviewID == c.InterviewID) &&
-		!c.CompletedAt.Before(f.Since)
+// Reset implements Resetter.
+func (m *Memory) Reset(ctx context.Context, k Key) error {
+	if err := CheckKey(k); err != nil {
+		return err
+	}
+	if err := m.lock(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	for _, e := range m.users[k] {
+		e.reset = true
+	}
+	delete(m.marks, m.hash(k.StudyID, k.UserID))
+	return nil
 }
 
 // Erase implements Eraser.
@@ -217,36 +226,67 @@ func (m *Memory) Erase(ctx context.Context, userID string) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	m.erased[m.sum(userID)] = struct{}{}
-	for id, c := range m.interviews {
-		if c.UserID == userID {
-			c.UserID = ""
-			m.interviews[id] = c
-			delete(m.jobs, id)
-			delete(m.transcripts, id)
+	m.erased[m.hash(userID)] = true
+	for k, entries := range m.users {
+		if k.UserID != userID {
+			continue
 		}
-	}
-	for k, until := range maps.Clone(m.completed) {
-		if k.UserID == userID {
-			delete(m.completed, k)
-			m.complete(Key{k.StudyID, m.hash(userID)}, until)
+		for _, e := range entries {
+			if !e.reset {
+				m.mark(k, e.Until)
+			}
+			m.forget(e.InterviewID)
+			e.UserID = ""
 		}
+		delete(m.users, k)
 	}
 	return nil
 }
 
-// Reset implements Resetter.
-func (m *Memory) Reset(ctx context.Context, k Key) error {
-	if err := errors.Join(CheckID(k.StudyID), CheckID(k.UserID)); err != nil {
-		return err
+// Completions implements Lister.
+func (m *Memory) Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error] {
+	return func(yield func(Completion, error) bool) {
+		if err := CheckFilter(f); err != nil {
+			yield(Completion{}, err)
+			return
+		}
+		if err := m.rlock(ctx); err != nil {
+			yield(Completion{}, err)
+			return
+		}
+		var found []Completion
+		for _, e := range m.interviews {
+			if (f.StudyID == "" || f.StudyID == e.StudyID) && (f.UserID == "" || f.UserID == e.UserID) &&
+				(f.InterviewID == "" || f.InterviewID == e.InterviewID) && !e.CompletedAt.Before(f.Since) {
+				found = append(found, e.Completion)
+			}
+		}
+		m.mu.RUnlock()
+		slices.SortFunc(found, func(a, b Completion) int {
+			return cmp.Or(a.CompletedAt.Compare(b.CompletedAt), cmp.Compare(a.InterviewID, b.InterviewID))
+		})
+		yieldAll(ctx, found, yield)
 	}
-	if err := m.lock(ctx); err != nil {
-		return err
+}
+
+// yieldAll yields all, until the consumer or ctx ends it.
+func yieldAll[T any](ctx context.Context, all []T, yield func(T, error) bool) {
+	for _, v := range all {
+		if err := ctx.Err(); err != nil {
+			yield(*new(T), err)
+			return
+		}
+		if !yield(v, nil) {
+			return
+		}
 	}
-	defer m.mu.Unlock()
-	delete(m.completed, k)
-	delete(m.completed, Key{k.StudyID, m.hash(k.UserID)})
-	return nil
+}
+
+// job returns j as it is to be seen from outside.
+func (m *Memory) job(interviewID string, j *memoryJob) Job {
+	out := j.Job
+	out.Completion = m.interviews[interviewID].Completion
+	return out
 }
 
 // ClaimJobs implements Transcripts.
@@ -255,83 +295,75 @@ func (m *Memory) ClaimJobs(ctx context.Context, now time.Time, lease time.Durati
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	var due []*memoryJob
-	for _, j := range m.jobs {
+	var due []string
+	for id, j := range m.jobs {
 		if !j.dead && !j.DueAt.After(now) {
-			due = append(due, j)
+			due = append(due, id)
 		}
 	}
-	slices.SortFunc(due, func(a, b *memoryJob) int { return byDue(a.Job, b.Job) })
+	slices.SortFunc(due, func(a, b string) int {
+		return cmp.Or(m.jobs[a].DueAt.Compare(m.jobs[b].DueAt), cmp.Compare(a, b))
+	})
 	var claimed []Job
-	for _, j := range due[:min(limit, len(due))] {
+	for _, id := range due[:max(0, min(limit, len(due)))] {
+		j := m.jobs[id]
 		m.claims++
-		j.Claim, j.DueAt = strconv.FormatUint(m.claims, 10), Instant(now.Add(lease))
-		claimed = append(claimed, j.Job)
+		j.DueAt, j.Claim = Instant(now.Add(lease)), strconv.FormatUint(m.claims, 10)
+		claimed = append(claimed, m.job(id, j))
 	}
 	return claimed, nil
 }
 
-func byDue(a, b Job) int {
-	return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.InterviewID, b.InterviewID))
-}
-
-// claimed locks the store and returns the job if j's claim still holds.
-func (m *Memory) claimed(ctx context.Context, j Job) (*memoryJob, error) {
+// claimed runs do on the job that j has claimed.
+func (m *Memory) claimed(ctx context.Context, j Job, do func(*memoryJob)) error {
 	if err := m.lock(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	mine := m.jobs[j.InterviewID]
-	if mine == nil || mine.dead || mine.Claim == "" || mine.Claim != j.Claim {
-		m.mu.Unlock()
-		return nil, ErrLeaseLost
+	defer m.mu.Unlock()
+	have, ok := m.jobs[j.InterviewID]
+	if !ok || have.dead || have.Claim == "" || have.Claim != j.Claim {
+		return ErrLeaseLost
 	}
-	return mine, nil
+	do(have)
+	return nil
 }
 
 // FinishJob implements Transcripts.
 func (m *Memory) FinishJob(ctx context.Context, j Job, t Transcript) error {
-	if _, err := m.claimed(ctx, j); err != nil {
-		return err
-	}
-	defer m.mu.Unlock()
-	delete(m.jobs, j.InterviewID)
-	m.transcripts[j.InterviewID] = Transcript{j.InterviewID, Instant(t.FetchedAt), bytesClone(t.Body)}
-	return nil
+	return m.claimed(ctx, j, func(*memoryJob) {
+		delete(m.jobs, j.InterviewID)
+		m.transcripts[j.InterviewID] = Transcript{j.InterviewID, Instant(t.FetchedAt), bytes.Clone(t.Body)}
+	})
 }
 
 // PostponeJob implements Transcripts.
 func (m *Memory) PostponeJob(ctx context.Context, j Job, next time.Time) error {
-	mine, err := m.claimed(ctx, j)
-	if err != nil {
-		return err
-	}
-	defer m.mu.Unlock()
-	mine.Attempts, mine.Reason, mine.DueAt, mine.Claim = j.Attempts, j.Reason, Instant(next), ""
-	return nil
+	return m.claimed(ctx, j, func(have *memoryJob) {
+		have.DueAt, have.Attempts, have.Reason, have.Claim = Instant(next), j.Attempts, j.Reason, ""
+	})
 }
 
 // KillJob implements Transcripts.
 func (m *Memory) KillJob(ctx context.Context, j Job) error {
-	mine, err := m.claimed(ctx, j)
-	if err != nil {
-		return err
-	}
-	defer m.mu.Unlock()
-	mine.Attempts, mine.Reason, mine.Claim, mine.dead = j.Attempts, j.Reason, "", true
-	return nil
+	return m.claimed(ctx, j, func(have *memoryJob) {
+		have.dead, have.Attempts, have.Reason, have.Claim = true, j.Attempts, j.Reason, ""
+	})
 }
 
 // RequeueJob implements Transcripts.
 func (m *Memory) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
+	if err := CheckID(interviewID); err != nil {
+		return err
+	}
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	j := m.jobs[interviewID]
-	if j == nil || !j.dead {
+	j, ok := m.jobs[interviewID]
+	if !ok || !j.dead {
 		return ErrNotFound
 	}
-	j.dead, j.Attempts, j.DueAt, j.QueuedAt = false, 0, Instant(now), Instant(now)
+	*j = memoryJob{Job: Job{QueuedAt: Instant(now), DueAt: Instant(now)}}
 	return nil
 }
 
@@ -342,24 +374,27 @@ func (m *Memory) Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error] {
 			yield(Job{}, err)
 			return
 		}
-		var all []Job
-		for _, j := range m.jobs {
+		var found []Job
+		for id, j := range m.jobs {
 			if j.dead == dead {
-				all = append(all, j.Job)
+				job := m.job(id, j)
+				job.Claim = ""
+				found = append(found, job)
 			}
 		}
 		m.mu.RUnlock()
-		slices.SortFunc(all, byDue)
-		for _, j := range all {
-			if !yield(j, nil) {
-				return
-			}
-		}
+		slices.SortFunc(found, func(a, b Job) int {
+			return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.InterviewID, b.InterviewID))
+		})
+		yieldAll(ctx, found, yield)
 	}
 }
 
 // Transcript implements Transcripts.
 func (m *Memory) Transcript(ctx context.Context, interviewID string) (Transcript, error) {
+	if err := CheckID(interviewID); err != nil {
+		return Transcript{}, err
+	}
 	if err := m.rlock(ctx); err != nil {
 		return Transcript{}, err
 	}
@@ -368,20 +403,20 @@ func (m *Memory) Transcript(ctx context.Context, interviewID string) (Transcript
 	if !ok {
 		return Transcript{}, ErrNotFound
 	}
-	t.Body = bytesClone(t.Body)
+	t.Body = bytes.Clone(t.Body)
 	return t, nil
 }
 
 // AddDeadLetter implements DeadLetters.
 func (m *Memory) AddDeadLetter(ctx context.Context, d DeadLetter) error {
+	sum := sha256.Sum256(d.Body)
+	d.ID, d.ReceivedAt, d.Body = hex.EncodeToString(sum[:]), Instant(d.ReceivedAt), bytes.Clone(d.Body)
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	sum := sha256.Sum256(d.Body)
-	d.ID, d.ReceivedAt, d.Body = hex.EncodeToString(sum[:]), Instant(d.ReceivedAt), bytesClone(d.Body)
-	if _, ok := m.dead[d.ID]; !ok {
-		m.dead[d.ID] = d
+	if _, known := m.letters[d.ID]; !known {
+		m.letters[d.ID] = d
 	}
 	return nil
 }
@@ -393,17 +428,14 @@ func (m *Memory) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 			yield(DeadLetter{}, err)
 			return
 		}
-		all := slices.Collect(maps.Values(m.dead))
-		m.mu.RUnlock()
-		slices.SortFunc(all, func(a, b DeadLetter) int {
+		found := slices.SortedFunc(maps.Values(m.letters), func(a, b DeadLetter) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), cmp.Compare(a.ID, b.ID))
 		})
-		for _, d := range all {
-			d.Body = bytesClone(d.Body)
-			if !yield(d, nil) {
-				return
-			}
+		m.mu.RUnlock()
+		for i := range found {
+			found[i].Body = bytes.Clone(found[i].Body)
 		}
+		yieldAll(ctx, found, yield)
 	}
 }
 
@@ -413,40 +445,42 @@ func (m *Memory) DeleteDeadLetter(ctx context.Context, id string) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	if _, ok := m.dead[id]; !ok {
+	if _, ok := m.letters[id]; !ok {
 		return ErrNotFound
 	}
-	delete(m.dead, id)
+	delete(m.letters, id)
 	return nil
 }
 
 // Acquire implements Checkpoints.
-func (m *Memory) Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (string, bool, error) {
+func (m *Memory) Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error) {
+	if err := cmp.Or(CheckID(name), CheckID(holder)); err != nil {
+		return "", false, err
+	}
 	if err := m.lock(ctx); err != nil {
 		return "", false, err
 	}
 	defer m.mu.Unlock()
 	c := m.checkpoints[name]
-	if c.holder != holder && c.until.After(now) {
-		return "", true, nil
+	if c.holder != "" && c.holder != holder && c.until.After(now) {
+		return c.state, true, nil
 	}
-	c.holder, c.until = holder, now.Add(lease)
-	m.checkpoints[name] = c
+	m.checkpoints[name] = memoryCheckpoint{holder, c.state, now.Add(lease)}
 	return c.state, false, nil
 }
 
 // Save implements Checkpoints.
 func (m *Memory) Save(ctx context.Context, name, holder, state string, until time.Time) error {
+	if err := cmp.Or(CheckID(name), CheckID(holder)); err != nil {
+		return err
+	}
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
-	if c, ok := m.checkpoints[name]; !ok || c.holder != holder {
+	if m.checkpoints[name].holder != holder {
 		return ErrLeaseLost
 	}
-	m.checkpoints[name] = memoryCheckpoint{state, holder, until}
+	m.checkpoints[name] = memoryCheckpoint{holder, state, until}
 	return nil
 }
-
-// bytesClone keeps nil and empty apart from nothing: a body is never nil.
-func bytesClone(b []byte) []byte { return append([]byte{}, b...) }

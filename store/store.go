@@ -23,7 +23,7 @@ type Completion struct {
 	CompletedAt time.Time // kept in UTC, at least to the millisecond
 	Quality     string    // "" until the provider has scored it
 	Language    string
-	Duration    time.Duration
+	Duration    time.Duration // kept at least to the millisecond
 
 	// Until ends the completion: from then on the user may be asked again.
 	// Zero means never.
@@ -41,8 +41,8 @@ type Store interface {
 	// idempotent on InterviewID: first is true for exactly one of any number of
 	// calls with the same InterviewID, at once or one after the other. Later
 	// calls fill in a Quality or a UserID that was empty and change nothing
-	// else. Where the store is Transcripts too, the first call also queues the
-	// fetch of the transcript in the same transaction.
+	// else, whatever else they say. Where the store is Transcripts too, the
+	// first call also queues the fetch of the transcript in the same transaction.
 	Record(ctx context.Context, c Completion) (first bool, err error)
 }
 
@@ -77,14 +77,41 @@ func CheckID(id string) error {
 	return nil
 }
 
-// CheckCompletion returns an error that matches ErrInvalid unless c's ids are
-// ids, but for a UserID that may be empty. Every store applies it in Record.
-func CheckCompletion(c Completion) error {
-	var user error
-	if c.UserID != "" {
-		user = CheckID(c.UserID)
+// CheckKey returns an error that matches ErrInvalid unless both ids pass CheckID.
+func CheckKey(k Key) error {
+	if err := CheckID(k.StudyID); err != nil {
+		return err
 	}
-	return errors.Join(CheckID(c.StudyID), user, CheckID(c.InterviewID))
+	return CheckID(k.UserID)
+}
+
+// CheckCompletion returns an error that matches ErrInvalid unless StudyID and
+// InterviewID pass CheckID and UserID, Quality and Language do so or are empty.
+// Every store applies it in Record.
+func CheckCompletion(c Completion) error {
+	if err := CheckID(c.StudyID); err != nil {
+		return err
+	}
+	if err := CheckID(c.InterviewID); err != nil {
+		return err
+	}
+	return checkOptional(c.UserID, c.Quality, c.Language)
+}
+
+// CheckFilter returns an error that matches ErrInvalid unless every id that f
+// filters by passes CheckID.
+func CheckFilter(f Filter) error { return checkOptional(f.StudyID, f.UserID, f.InterviewID) }
+
+func checkOptional(ids ...string) error {
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		if err := CheckID(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Instant is t as stores keep it: in UTC, to the microsecond.
@@ -95,8 +122,25 @@ type invalidID string
 func (e invalidID) Error() string        { return "store: invalid id: " + string(e) }
 func (e invalidID) Is(target error) bool { return target == ErrInvalid }
 
-// The interfaces below are optional capabilities of a Store, found by type
-// assertion. A wrapper that cannot pass one on answers errors.ErrUnsupported.
+// The interfaces below are optional capabilities of a Store. Use As to find
+// out whether a store has one.
+
+// As returns s as the optional capability C, for instance Transcripts, and
+// whether s really has it. A wrapper has the methods of every capability and
+// answers errors.ErrUnsupported from those that the store inside lacks; a
+// method Unwrap() Store tells As what is inside.
+func As[C any](s Store) (C, bool) {
+	c, ok := s.(C)
+	for ok {
+		w, wraps := s.(interface{ Unwrap() Store })
+		if !wraps {
+			break
+		}
+		s = w.Unwrap()
+		_, ok = s.(C)
+	}
+	return c, ok
+}
 
 // Transcripts is a store that keeps transcripts and the queue of those that
 // are still to be fetched. Record puts a job into the queue.
@@ -107,11 +151,14 @@ type Transcripts interface {
 
 	// FinishJob deletes the claimed job and stores its transcript, both or
 	// neither. When the job is gone or was claimed anew, it stores nothing and
-	// returns ErrLeaseLost: this keeps an erased person erased.
+	// returns ErrLeaseLost: this keeps an erased person erased. A lease that
+	// has run out while nobody else claimed the job still counts.
 	FinishJob(ctx context.Context, j Job, t Transcript) error
 
 	// PostponeJob gives the claimed job back, due at next, with the attempts
-	// and the reason that j carries; ErrLeaseLost as for FinishJob.
+	// and the reason that j carries; ErrLeaseLost as for FinishJob. Any reason
+	// is taken; a store may keep only its beginning (256 bytes or more) and
+	// replace what is not printable.
 	PostponeJob(ctx context.Context, j Job, next time.Time) error
 
 	// KillJob takes the claimed job out of the queue; it stays listed as dead
@@ -137,7 +184,7 @@ type Job struct {
 	DueAt      time.Time // not before this; while claimed, the end of the lease
 	Attempts   int       // failed attempts so far
 	Reason     string    // why the last attempt failed, "" before the first
-	Claim      string    // what tells this claim from any other; opaque
+	Claim      string    // what tells this claim from any other; opaque, set by ClaimJobs alone
 }
 
 // Transcript is the interview as the provider gave it.
@@ -165,20 +212,27 @@ type Filter struct {
 type Eraser interface {
 	// Erase deletes the user's transcripts, cancels the user's jobs and takes
 	// the user's id out of every completion. What remains is a keyed hash, by
-	// which Completed stays true and a late Record stores nothing personal.
+	// which Completed stays true and a late Record stores nothing personal: it
+	// keeps the interview as an anonymous one without a job, and the mark that
+	// this user has completed this study. A late Record that names the erased
+	// user for an interview that was anonymous deletes its transcript and its
+	// job too. Erase is idempotent, and an unknown user is no error.
+	//
+	// Dead letters are not searched; delete them once they are dealt with.
 	Erase(ctx context.Context, userID string) error
 }
 
 // Resetter lets a user be asked again.
 type Resetter interface {
-	// Reset makes Completed false for k. The interviews stay recorded, so a
-	// webhook that is delivered again does not undo the reset.
+	// Reset makes Completed false for k, until another interview is recorded.
+	// The interviews stay recorded, so a webhook that is delivered again does
+	// not undo the reset. An unknown key is no error.
 	Reset(ctx context.Context, k Key) error
 }
 
 // DeadLetters is a store that keeps authentic deliveries that could not be used.
 type DeadLetters interface {
-	// AddDeadLetter keeps d; the same body twice is kept once.
+	// AddDeadLetter keeps d; the same body twice is kept once, as it came first.
 	AddDeadLetter(ctx context.Context, d DeadLetter) error
 	// DeadLetters lists them, oldest first.
 	DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error]
@@ -195,13 +249,15 @@ type DeadLetter struct {
 }
 
 // Checkpoints keeps small named pieces of progress, each under a lease, so
-// that replicas share one walk instead of each doing it.
+// that replicas share one walk instead of each doing it. Names and holders are
+// ids; a state is valid UTF-8 of up to 4 KB.
 type Checkpoints interface {
 	// Acquire takes the named checkpoint until now+lease and returns the state
 	// that was saved last ("" when never). held is true, and nothing is taken,
 	// while another holder's lease runs; a holder may acquire its own again.
 	Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error)
 	// Save keeps state and sets the end of the lease; a time that is not after
-	// the present releases it. ErrLeaseLost when holder does not hold it.
+	// the present releases it. ErrLeaseLost when holder is not the one who
+	// acquired it last.
 	Save(ctx context.Context, name, holder, state string, until time.Time) error
 }

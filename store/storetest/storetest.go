@@ -1,0 +1,277 @@
+// Package storetest proves that a store keeps the contract of package store.
+//
+// Run it from a test of the store's own package:
+//
+//	func TestContract(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) store.Store {
+//			return mystore.New(freshDatabase(t))
+//		})
+//	}
+//
+// Each case gets a store of its own, runs in parallel with the others, and
+// prints the sentence of the contract that it checks when it fails. The
+// optional capabilities of package store are found by store.As; the cases of
+// those that the store lacks are skipped by name.
+//
+// Where a store can be opened twice on the same data, RunShared proves what
+// several replicas of an app and a restart rely on. Bench measures a store.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/askonce/askonce/store"
+	"github.com/stretchr/testify/require"
+)
+
+// Run runs every case against stores that open makes. Each call of open must
+// return an empty store that shares nothing with the others, and registers
+// with t.Cleanup whatever has to be cleaned up; open is called from several
+// tests at once.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	t.Helper()
+	has := capabilities(t, open(t))
+	for _, g := range groups {
+		t.Run(g.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range g.cases {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					explain(t, c.rule)
+					if lacks := c.needs &^ has; lacks != 0 {
+						t.Skipf("the store is not a %s", lacks)
+					}
+					c.run(t, newSubject(open(t), has))
+				})
+			}
+		})
+	}
+}
+
+// A contractCase checks one sentence of the contract.
+type contractCase struct {
+	name  string
+	rule  string // the sentence
+	needs capability
+	run   func(t *testing.T, s *subject)
+}
+
+var groups = []struct {
+	name  string
+	cases []contractCase
+}{
+	{"record", recordCases},
+	{"ids", idCases},
+	{"trouble", troubleCases},
+	{"reset", resetCases},
+	{"erase", eraseCases},
+	{"list", listCases},
+	{"jobs", jobCases},
+	{"transcripts", transcriptCases},
+	{"deadletters", deadLetterCases},
+	{"checkpoints", checkpointCases},
+}
+
+// explain prints the rule when the test has failed.
+func explain(t *testing.T, rule string) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the contract: %s", rule)
+		}
+	})
+}
+
+// capability is a set of optional interfaces.
+type capability uint
+
+const (
+	transcripts capability = 1 << iota
+	lister
+	eraser
+	resetter
+	deadLetters
+	checkpoints
+)
+
+var capabilityNames = []string{"store.Transcripts", "store.Lister", "store.Eraser", "store.Resetter", "store.DeadLetters", "store.Checkpoints"}
+
+func (c capability) String() string {
+	var names []string
+	for i, name := range capabilityNames {
+		if c&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
+// subject is a store with its capabilities. Those that it lacks are nil.
+type subject struct {
+	store.Store
+	store.Transcripts
+	store.Lister
+	store.Eraser
+	store.Resetter
+	store.DeadLetters
+	store.Checkpoints
+	has capability
+}
+
+func newSubject(s store.Store, has capability) *subject {
+	sub := &subject{Store: s, has: has}
+	sub.Transcripts, _ = s.(store.Transcripts)
+	sub.Lister, _ = s.(store.Lister)
+	sub.Eraser, _ = s.(store.Eraser)
+	sub.Resetter, _ = s.(store.Resetter)
+	sub.DeadLetters, _ = s.(store.DeadLetters)
+	sub.Checkpoints, _ = s.(store.Checkpoints)
+	return sub
+}
+
+// capabilities finds out what s is able to do. A wrapper that store.As cannot
+// look into shows what it lacks by errors.ErrUnsupported.
+func capabilities(t *testing.T, s store.Store) capability {
+	t.Helper()
+	ctx, sub, has := t.Context(), newSubject(s, 0), capability(0)
+	found := func(c capability, err error) {
+		if !errors.Is(err, errors.ErrUnsupported) {
+			has |= c
+		}
+	}
+	if _, ok := store.As[store.Transcripts](s); ok {
+		_, err := sub.Transcript(ctx, newID())
+		found(transcripts, err)
+	}
+	if _, ok := store.As[store.Lister](s); ok {
+		_, err := collect(sub.Completions(ctx, store.Filter{InterviewID: newID()}))
+		found(lister, err)
+	}
+	if _, ok := store.As[store.Eraser](s); ok {
+		found(eraser, sub.Erase(ctx, newID()))
+	}
+	if _, ok := store.As[store.Resetter](s); ok {
+		found(resetter, sub.Reset(ctx, newKey()))
+	}
+	if _, ok := store.As[store.DeadLetters](s); ok {
+		found(deadLetters, sub.DeleteDeadLetter(ctx, strings.Repeat("0", 64)))
+	}
+	if _, ok := store.As[store.Checkpoints](s); ok {
+		found(checkpoints, sub.Save(ctx, newID(), newID(), "", time.Now()))
+	}
+	return has
+}
+
+// base is when the completions of the suite take place.
+var base = time.Date(2026, time.March, 4, 5, 6, 7, 89e6, time.UTC)
+
+func newID() string { return rand.Text() }
+
+func newKey() store.Key { return store.Key{StudyID: "s-" + newID(), UserID: "u-" + newID()} }
+
+// newCompletion returns an interview of a new user in a new study.
+func newCompletion() store.Completion { return completionOf(newKey()) }
+
+// completionOf returns a new interview of k.
+func completionOf(k store.Key) store.Completion {
+	return store.Completion{
+		Key: k, InterviewID: "i-" + newID(), CompletedAt: base,
+		Quality: "insightful", Language: "pt-BR", Duration: 754_321 * time.Millisecond,
+	}
+}
+
+// record records c and says whether it was the first.
+func (s *subject) record(t *testing.T, c store.Completion) bool {
+	t.Helper()
+	first, err := s.Record(t.Context(), c)
+	require.NoError(t, err, "Record")
+	return first
+}
+
+// mustRecord records interviews that the store does not know.
+func (s *subject) mustRecord(t *testing.T, cs ...store.Completion) {
+	t.Helper()
+	for _, c := range cs {
+		require.True(t, s.record(t, c), "Record of a new interview: first")
+	}
+}
+
+// completed asks for k.
+func (s *subject) completed(t *testing.T, k store.Key) bool {
+	t.Helper()
+	done, err := s.Completed(t.Context(), k)
+	require.NoError(t, err, "Completed")
+	return done
+}
+
+// list lists what f selects.
+func (s *subject) list(t *testing.T, f store.Filter) []store.Completion {
+	t.Helper()
+	all, err := collect(s.Completions(t.Context(), f))
+	require.NoError(t, err, "Completions")
+	return all
+}
+
+// kept returns the interview as the store has it, when it can be listed.
+func (s *subject) kept(t *testing.T, want store.Completion) {
+	t.Helper()
+	if s.has&lister == 0 {
+		return
+	}
+	got := s.list(t, store.Filter{InterviewID: want.InterviewID})
+	require.Len(t, got, 1, "interviews listed by id")
+	equalCompletion(t, want, got[0])
+}
+
+// equalCompletion compares to the millisecond, and wants UTC.
+func equalCompletion(t *testing.T, want, got store.Completion) {
+	t.Helper()
+	equalTime(t, want.CompletedAt, got.CompletedAt, "CompletedAt")
+	equalTime(t, want.Until, got.Until, "Until")
+	require.Equal(t, want.Duration.Milliseconds(), got.Duration.Milliseconds(), "Duration in ms")
+	want.CompletedAt, want.Until, want.Duration = got.CompletedAt, got.Until, got.Duration
+	require.Equal(t, want, got)
+}
+
+func equalTime(t *testing.T, want, got time.Time, what string) {
+	t.Helper()
+	require.Equal(t, want.IsZero(), got.IsZero(), "%s: want %v, got %v", what, want, got)
+	require.Equal(t, want.UnixMilli(), got.UnixMilli(), "%s in ms: want %v, got %v", what, want.UTC(), got)
+	require.Equal(t, time.UTC, got.Location(), "%s: location", what)
+}
+
+// collect takes all values up to the first error.
+func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for v, err := range seq {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// cancelled returns a context that is over.
+func cancelled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+// closeStore closes s, or skips when there is nothing to close.
+func closeStore(t *testing.T, s store.Store) io.Closer {
+	t.Helper()
+	c, ok := s.(io.Closer)
+	if !ok {
+		t.Skip("the store is not an io.Closer")
+	}
+	require.NoError(t, c.Close(), "Close")
+	return c
+}

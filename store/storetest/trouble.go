@@ -1,0 +1,134 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/askonce/askonce/store"
+	"github.com/stretchr/testify/require"
+)
+
+var troubleCases = []contractCase{{
+	name: "cancelled context writes nothing",
+	rule: "a context that is over makes Record fail with an error that matches it, and nothing is written",
+	run: func(t *testing.T, s *subject) {
+		c := newCompletion()
+		first, err := s.Record(cancelled(t), c)
+		require.ErrorIs(t, err, context.Canceled)
+		require.False(t, first)
+		require.False(t, s.completed(t, c.Key))
+		require.True(t, s.record(t, c), "first, after a Record that wrote nothing")
+	},
+}, {
+	name: "past deadline writes nothing",
+	rule: "a deadline that has passed is an error that matches context.DeadlineExceeded",
+	run: func(t *testing.T, s *subject) {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		c := newCompletion()
+		_, err := s.Record(ctx, c)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.False(t, s.completed(t, c.Key))
+	},
+}, {
+	name: "cancelled context reads nothing",
+	rule: "a context that is over is an error, never an answer",
+	run: func(t *testing.T, s *subject) {
+		c := newCompletion()
+		s.mustRecord(t, c)
+		other := newKey()
+		_, err := s.Completed(cancelled(t), other)
+		require.ErrorIs(t, err, context.Canceled)
+		require.True(t, s.completed(t, c.Key), "the store serves on after a call that was cut off")
+		require.False(t, s.completed(t, other))
+	},
+}, {
+	name: "deadlines that fall anywhere",
+	rule: "Record either returns nil and has recorded, or returns an error and is not first; whatever it did is whole",
+	run: func(t *testing.T, s *subject) {
+		study := newID()
+		for i := range 40 {
+			c := completionOf(store.Key{StudyID: study, UserID: newID()})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*20*time.Microsecond)
+			first, err := s.Record(ctx, c)
+			cancel()
+			if err != nil {
+				require.False(t, first, "first, with an error")
+				again := s.record(t, c) // may be first or not: the error may have come after the commit
+				require.True(t, s.completed(t, c.Key), "Completed after the Record was repeated (first: %v)", again)
+			} else {
+				require.True(t, first)
+				require.True(t, s.completed(t, c.Key))
+			}
+		}
+		if s.has&lister != 0 {
+			require.Len(t, s.list(t, store.Filter{StudyID: study}), 40)
+		}
+		if s.has&transcripts != 0 {
+			require.Len(t, s.pending(t), 40, "jobs")
+		}
+	},
+}, {
+	name: "every method heeds its context",
+	rule: "every method of every capability fails with an error that matches its context when that is over",
+	run: func(t *testing.T, s *subject) {
+		for what, err := range s.everyCall(cancelled(t)) {
+			require.ErrorIs(t, err, context.Canceled, what)
+		}
+	},
+}, {
+	name: "closed store",
+	rule: "after Close every method returns ErrClosed, and another Close nil",
+	run: func(t *testing.T, s *subject) {
+		c := newCompletion()
+		s.mustRecord(t, c)
+		closer := closeStore(t, s.Store)
+		_, err := s.Completed(t.Context(), c.Key)
+		require.ErrorIs(t, err, store.ErrClosed, "Completed")
+		_, err = s.Record(t.Context(), newCompletion())
+		require.ErrorIs(t, err, store.ErrClosed, "Record")
+		for what, err := range s.everyCall(t.Context()) {
+			require.ErrorIs(t, err, store.ErrClosed, what)
+		}
+		require.NoError(t, closer.Close(), "second Close")
+	},
+}}
+
+// everyCall calls every method that the store has, with sound arguments, and
+// yields what came back.
+func (s *subject) everyCall(ctx context.Context) func(yield func(string, error) bool) {
+	calls := []struct {
+		name  string
+		needs capability
+		do    func() error
+	}{
+		{"Completed", 0, func() error { _, err := s.Completed(ctx, newKey()); return err }},
+		{"Record", 0, func() error { _, err := s.Record(ctx, newCompletion()); return err }},
+		{"Completions", lister, func() error { _, err := collect(s.Completions(ctx, store.Filter{})); return err }},
+		{"Reset", resetter, func() error { return s.Reset(ctx, newKey()) }},
+		{"Erase", eraser, func() error { return s.Erase(ctx, newID()) }},
+		{"ClaimJobs", transcripts, func() error { _, err := s.ClaimJobs(ctx, base, time.Minute, 1); return err }},
+		{"FinishJob", transcripts, func() error { return s.FinishJob(ctx, unknownJob(), store.Transcript{}) }},
+		{"PostponeJob", transcripts, func() error { return s.PostponeJob(ctx, unknownJob(), base) }},
+		{"KillJob", transcripts, func() error { return s.KillJob(ctx, unknownJob()) }},
+		{"RequeueJob", transcripts, func() error { return s.RequeueJob(ctx, newID(), base) }},
+		{"Jobs", transcripts, func() error { _, err := collect(s.Jobs(ctx, false)); return err }},
+		{"Jobs (dead)", transcripts, func() error { _, err := collect(s.Jobs(ctx, true)); return err }},
+		{"Transcript", transcripts, func() error { _, err := s.Transcript(ctx, newID()); return err }},
+		{"AddDeadLetter", deadLetters, func() error { return s.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: base, Body: []byte(newID())}) }},
+		{"DeadLetters", deadLetters, func() error { _, err := collect(s.DeadLetters.DeadLetters(ctx)); return err }},
+		{"DeleteDeadLetter", deadLetters, func() error { return s.DeleteDeadLetter(ctx, letterID(newID())) }},
+		{"Acquire", checkpoints, func() error { _, _, err := s.Acquire(ctx, newID(), newID(), base, time.Minute); return err }},
+		{"Save", checkpoints, func() error { return s.Save(ctx, newID(), newID(), "", base) }},
+	}
+	return func(yield func(string, error) bool) {
+		for _, c := range calls {
+			if c.needs&^s.has == 0 && !yield(c.name, c.do()) {
+				return
+			}
+		}
+	}
+}
+
+func unknownJob() store.Job { return store.Job{Completion: newCompletion(), Claim: "1"} }
