@@ -275,9 +275,14 @@ var recordCases = []contractCase{{
 
 // atOnce runs do n times at once and waits for all.
 func atOnce(n int, do func(i int)) {
+	start := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { do(i) })
+		wg.Go(func() {
+			<-start
+			do(i)
+		})
 	}
+	close(start)
 	wg.Wait()
 }

@@ -265,13 +265,10 @@ func cancelled(t *testing.T) context.Context {
 	return ctx
 }
 
-// closeStore closes s, or skips when there is nothing to close.
-func closeStore(t *testing.T, s store.Store) io.Closer {
+// close closes the store, if there is anything to close.
+func (s *subject) close(t *testing.T) {
 	t.Helper()
-	c, ok := s.(io.Closer)
-	if !ok {
-		t.Skip("the store is not an io.Closer")
+	if c, ok := s.Store.(io.Closer); ok {
+		require.NoError(t, c.Close(), "Close")
 	}
-	require.NoError(t, c.Close(), "Close")
-	return c
 }

@@ -1,0 +1,513 @@
+package storetest_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/askonce/askonce/store"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Each type below is a Memory that breaks one rule of the contract.
+
+type everyFirst struct {
+	*store.Memory
+}
+
+func (s *everyFirst) Record(ctx context.Context, c store.Completion) (bool, error) {
+	_, err := s.Memory.Record(ctx, c)
+	return err == nil, err
+}
+
+type racyFirst struct {
+	*store.Memory
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (s *racyFirst) Record(ctx context.Context, c store.Completion) (bool, error) {
+	s.mu.Lock()
+	seen := s.seen[c.InterviewID]
+	s.mu.Unlock()
+	for range 100 {
+		runtime.Gosched()
+	}
+	_, err := s.Memory.Record(ctx, c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[c.InterviewID] = true
+	return !seen, err
+}
+
+type lastWins struct {
+	*store.Memory
+	mu   sync.Mutex
+	last map[string]store.Completion
+}
+
+func (s *lastWins) Record(ctx context.Context, c store.Completion) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[c.InterviewID] = c
+	return s.Memory.Record(ctx, c)
+}
+
+func (s *lastWins) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	return listed{s.Memory, func(cs []store.Completion) []store.Completion {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i, c := range cs {
+			cs[i] = s.last[c.InterviewID]
+		}
+		return cs
+	}}.Completions(ctx, f)
+}
+
+type dropsLate struct {
+	*store.Memory
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (s *dropsLate) Record(ctx context.Context, c store.Completion) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen[c.InterviewID] {
+		return false, nil
+	}
+	s.seen[c.InterviewID] = true
+	return s.Memory.Record(ctx, c)
+}
+
+// record spoils what is recorded.
+type record struct {
+	*store.Memory
+	spoil func(c *store.Completion)
+}
+
+func (s record) Record(ctx context.Context, c store.Completion) (bool, error) {
+	s.spoil(&c)
+	return s.Memory.Record(ctx, c)
+}
+
+// listed spoils what is listed.
+type listed struct {
+	*store.Memory
+	spoil func([]store.Completion) []store.Completion
+}
+
+func (s listed) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	return func(yield func(store.Completion, error) bool) {
+		var all []store.Completion
+		for c, err := range s.Memory.Completions(ctx, f) {
+			if err != nil {
+				yield(c, err)
+				return
+			}
+			all = append(all, c)
+		}
+		for _, c := range s.spoil(all) {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func sortByID(cs []store.Completion) []store.Completion {
+	slices.SortFunc(cs, func(a, b store.Completion) int { return cmp.Compare(a.InterviewID, b.InterviewID) })
+	return cs
+}
+
+// keyed spoils keys.
+type keyed struct {
+	*store.Memory
+	spoil func(k store.Key) store.Key
+}
+
+func (s keyed) Completed(ctx context.Context, k store.Key) (bool, error) {
+	return s.Memory.Completed(ctx, s.spoil(k))
+}
+
+func (s keyed) Record(ctx context.Context, c store.Completion) (bool, error) {
+	c.Key = s.spoil(c.Key)
+	return s.Memory.Record(ctx, c)
+}
+
+func both(f func(string) string) func(store.Key) store.Key {
+	return func(k store.Key) store.Key { return store.Key{StudyID: f(k.StudyID), UserID: f(k.UserID)} }
+}
+
+var (
+	foldCase  = both(strings.ToLower)
+	trimIDs   = both(func(id string) string { return strings.TrimRight(id, " ") })
+	normalise = both(norm.NFC.String)
+	cutIDs    = both(func(id string) string { return id[:min(len(id), 255)] })
+	mendIDs   = both(func(id string) string {
+		id = strings.ToValidUTF8(id, "")
+		id = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, id)
+		return id[:min(len(id), store.MaxIDLen)]
+	})
+)
+
+func joinIDs(k store.Key) store.Key {
+	if k.StudyID == "" || k.UserID == "" {
+		return k
+	}
+	return store.Key{StudyID: k.StudyID[:1], UserID: k.StudyID[1:] + ":" + k.UserID}
+}
+
+type tellsIDs struct{ *store.Memory }
+
+func (s tellsIDs) Record(ctx context.Context, c store.Completion) (bool, error) {
+	first, err := s.Memory.Record(ctx, c)
+	if err != nil {
+		err = fmt.Errorf("recording %v: %w", c, err)
+	}
+	return first, err
+}
+
+type heedless struct{ *store.Memory }
+
+func (s heedless) Record(ctx context.Context, c store.Completion) (bool, error) {
+	return s.Memory.Record(context.WithoutCancel(ctx), c)
+}
+
+func (s heedless) Completed(ctx context.Context, k store.Key) (bool, error) {
+	return s.Memory.Completed(context.WithoutCancel(ctx), k)
+}
+
+type unclosed struct{ *store.Memory }
+
+func (unclosed) Close() error { return nil }
+
+type replayed struct {
+	*store.Memory
+	mu   sync.Mutex
+	done map[store.Key]bool
+}
+
+func (s *replayed) Record(ctx context.Context, c store.Completion) (bool, error) {
+	first, err := s.Memory.Record(ctx, c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done[c.Key] = s.done[c.Key] || err == nil && !first
+	return first, err
+}
+
+func (s *replayed) Completed(ctx context.Context, k store.Key) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done, err := s.Memory.Completed(ctx, k)
+	return done || s.done[k], err
+}
+
+type stickyReset struct {
+	*store.Memory
+	mu    sync.Mutex
+	reset map[store.Key]bool
+}
+
+func (s *stickyReset) Reset(ctx context.Context, k store.Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reset[k] = true
+	return s.Memory.Reset(ctx, k)
+}
+
+func (s *stickyReset) Completed(ctx context.Context, k store.Key) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done, err := s.Memory.Completed(ctx, k)
+	return done && !s.reset[k], err
+}
+
+type wideReset struct{ *store.Memory }
+
+func (s wideReset) Reset(ctx context.Context, k store.Key) error {
+	for c, err := range s.Completions(ctx, store.Filter{StudyID: k.StudyID}) {
+		if err != nil {
+			return err
+		}
+		if err := s.Memory.Reset(ctx, c.Key); err != nil {
+			return err
+		}
+	}
+	return s.Memory.Reset(ctx, k)
+}
+
+type eraseAsks struct {
+	*store.Memory
+	mu   sync.Mutex
+	gone map[string]bool
+}
+
+func (s *eraseAsks) Erase(ctx context.Context, user string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone[user] = true
+	return s.Memory.Erase(ctx, user)
+}
+
+func (s *eraseAsks) Completed(ctx context.Context, k store.Key) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done, err := s.Memory.Completed(ctx, k)
+	return done && !s.gone[k.UserID], err
+}
+
+type keepsTranscripts struct {
+	*store.Memory
+	kept map[string]store.Transcript
+}
+
+func (s *keepsTranscripts) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+	err := s.Memory.FinishJob(ctx, j, t)
+	if err == nil {
+		s.kept[j.InterviewID] = t
+	}
+	return err
+}
+
+func (s *keepsTranscripts) Transcript(ctx context.Context, id string) (store.Transcript, error) {
+	if t, ok := s.kept[id]; ok {
+		return t, nil
+	}
+	return s.Memory.Transcript(ctx, id)
+}
+
+type resurrects struct {
+	*store.Memory
+	kept map[string]store.Transcript
+}
+
+func (s *resurrects) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+	s.kept[j.InterviewID] = t
+	return s.Memory.FinishJob(ctx, j, t)
+}
+
+func (s *resurrects) Transcript(ctx context.Context, id string) (store.Transcript, error) {
+	t, err := s.Memory.Transcript(ctx, id)
+	if kept, ok := s.kept[id]; err != nil && ok {
+		return kept, nil
+	}
+	return t, err
+}
+
+// forgetsErasure gives an erased user a new life at the next Record.
+type forgetsErasure struct {
+	*store.Memory
+	mu    sync.Mutex
+	lives map[string]int
+}
+
+func (s *forgetsErasure) alive(user string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return user + strings.Repeat("'", s.lives[user])
+}
+
+func (s *forgetsErasure) Erase(ctx context.Context, user string) error {
+	err := s.Memory.Erase(ctx, s.alive(user))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lives[user]++
+	return err
+}
+
+func (s *forgetsErasure) Record(ctx context.Context, c store.Completion) (bool, error) {
+	c.UserID = s.alive(c.UserID)
+	return s.Memory.Record(ctx, c)
+}
+
+func (s *forgetsErasure) Completed(ctx context.Context, k store.Key) (bool, error) {
+	done, err := s.Memory.Completed(ctx, k)
+	if done || err != nil {
+		return done, err
+	}
+	return s.Memory.Completed(ctx, store.Key{StudyID: k.StudyID, UserID: s.alive(k.UserID)})
+}
+
+type noErase struct{ *store.Memory }
+
+func (noErase) Erase(context.Context, string) error { return nil }
+
+// leases multiplies the lease.
+type leases struct {
+	*store.Memory
+	times time.Duration
+}
+
+func (s leases) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
+	return s.Memory.ClaimJobs(ctx, now, lease*s.times, limit)
+}
+
+// unfenced takes any claim for the present one.
+type unfenced struct {
+	*store.Memory
+	now map[string]store.Job
+}
+
+func (s *unfenced) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
+	jobs, err := s.Memory.ClaimJobs(ctx, now, lease, limit)
+	for _, j := range jobs {
+		s.now[j.InterviewID] = j
+	}
+	return jobs, err
+}
+
+func (s *unfenced) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+	return s.Memory.FinishJob(ctx, s.now[j.InterviewID], t)
+}
+
+type eager struct{ *store.Memory }
+
+func (s eager) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
+	return s.Memory.ClaimJobs(ctx, now.Add(3*time.Hour), lease, limit)
+}
+
+type youngest struct{ *store.Memory }
+
+func (s youngest) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
+	return func(yield func(store.Job, error) bool) {
+		var all []store.Job
+		for j, err := range s.Memory.Jobs(ctx, dead) {
+			if err != nil {
+				yield(j, err)
+				return
+			}
+			all = append(all, j)
+		}
+		for _, j := range slices.Backward(all) {
+			if !yield(j, nil) {
+				return
+			}
+		}
+	}
+}
+
+type hasty struct{ *store.Memory }
+
+func (s hasty) PostponeJob(ctx context.Context, j store.Job, _ time.Time) error {
+	return s.Memory.PostponeJob(ctx, j, time.Now())
+}
+
+type reasonless struct{ *store.Memory }
+
+func (s reasonless) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
+	j.Reason = ""
+	return s.Memory.PostponeJob(ctx, j, next)
+}
+
+func (s reasonless) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
+	d.Reason = ""
+	return s.Memory.AddDeadLetter(ctx, d)
+}
+
+type noDead struct{ *store.Memory }
+
+func (s noDead) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
+	if dead {
+		return func(func(store.Job, error) bool) {}
+	}
+	return s.Memory.Jobs(ctx, dead)
+}
+
+// locked holds a lock while it lists.
+type locked struct {
+	*store.Memory
+	mu sync.Mutex
+}
+
+func (s *locked) Record(ctx context.Context, c store.Completion) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Memory.Record(ctx, c)
+}
+
+func (s *locked) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	return func(yield func(store.Completion, error) bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.Memory.Completions(ctx, f)(yield)
+	}
+}
+
+type timeless struct{ *store.Memory }
+
+func (s timeless) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	f.Since = time.Time{}
+	return s.Memory.Completions(ctx, f)
+}
+
+// bodies spoils transcripts.
+type bodies struct {
+	*store.Memory
+	spoil func([]byte) []byte
+}
+
+func (s bodies) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+	t.Body = s.spoil(t.Body)
+	return s.Memory.FinishJob(ctx, j, t)
+}
+
+func mendBody(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }
+
+type shared struct {
+	*store.Memory
+	kept map[string]store.Transcript
+}
+
+func (s *shared) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+	s.kept[j.InterviewID] = t
+	return s.Memory.FinishJob(ctx, j, t)
+}
+
+func (s *shared) Transcript(_ context.Context, id string) (store.Transcript, error) {
+	return s.kept[id], nil
+}
+
+type lastLetter struct{ *store.Memory }
+
+func (s lastLetter) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
+	for old, err := range s.Memory.DeadLetters(ctx) {
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(old.Body, d.Body) {
+			if err := s.DeleteDeadLetter(ctx, old.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return s.Memory.AddDeadLetter(ctx, d)
+}
+
+type anyHolder struct{ *store.Memory }
+
+func (s anyHolder) Acquire(ctx context.Context, name, _ string, now time.Time, lease time.Duration) (string, bool, error) {
+	return s.Memory.Acquire(ctx, name, "me", now, lease)
+}
+
+type lenientSave struct{ *store.Memory }
+
+func (s lenientSave) Save(ctx context.Context, name, holder, state string, until time.Time) error {
+	if err := s.Memory.Save(ctx, name, holder, state, until); err != store.ErrLeaseLost {
+		return err
+	}
+	return nil
+}
