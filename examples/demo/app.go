@@ -1,0 +1,165 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
+)
+
+const webhookPath = "/webhooks/userjourneys"
+
+// provider is the fake provider with the demo's study.
+type provider struct {
+	*userjourneystest.Server
+	study  userjourneystest.Study
+	secret string // of the webhook, which only its creation shows
+}
+
+// startProvider starts the fake provider. Its study takes two interviews, so
+// that the demo can show one that is full.
+func startProvider() *provider {
+	fake := userjourneystest.Start(nil)
+	return &provider{Server: fake, study: fake.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback", WeeklyLimit: 2})}
+}
+
+// app is the app that uses askonce, as an app of anybody's would.
+type app struct {
+	url    string
+	done   *store.Memory
+	ask    *gate.Gate
+	log    *journal
+	server *http.Server
+	stop   context.CancelFunc
+	run    sync.WaitGroup
+}
+
+// startApp serves the app on addr. It registers its webhook with the provider,
+// which a real app has an operator do once, with examples/setup.
+func startApp(ctx context.Context, addr string, p *provider, logger *slog.Logger) (_ *app, err error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			listener.Close()
+		}
+	}()
+	a := &app{url: "http://" + listener.Addr().String(), done: store.NewMemory(), log: &journal{}}
+
+	uj, err := userjourneys.NewClient(p.APIKey(), &userjourneys.Options{BaseURL: p.BaseURL(), Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	hook, err := uj.PutWebhook(ctx, userjourneys.Webhook{URL: a.url + webhookPath})
+	if err != nil {
+		return nil, err
+	}
+	p.secret = cmp.Or(hook.SigningSecret, p.secret)
+
+	a.ask, err = gate.New(uj, p.study.Name, a.done, &gate.Options{OnDecision: a.log.decision, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	prompt, err := middleware.New(a.ask, currentUser, &middleware.Options{OnPrompt: a.log.prompt, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	receiver, err := webhook.NewHandler(p.secret, a.done, &webhook.Options{
+		Interviews: uj, Studies: []string{p.study.ID}, OnRecorded: a.ask.Recorded, OnDelivery: a.log.delivery, URL: a.url + webhookPath, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", home)
+	mux.HandleFunc("POST /login", login)
+	mux.HandleFunc("GET /underneath", a.underneath)
+	mux.Handle("GET /deliveries", receiver.Inspector())
+	mux.Handle(webhookPath, receiver)
+
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	a.server = &http.Server{Handler: prompt.Handler(mux), ReadHeaderTimeout: 10 * time.Second}
+	a.run.Go(func() { _ = receiver.Run(background) }) // ends with background
+	a.run.Go(func() {
+		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("the app stopped serving", "err", err)
+		}
+	})
+	return a, nil
+}
+
+// Close lets requests in flight finish and stops the background work.
+func (a *app) Close() error {
+	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := a.server.Shutdown(grace)
+	a.stop()
+	a.run.Wait()
+	return err
+}
+
+// journal remembers what the hooks were told, for the page that shows it.
+type journal struct {
+	mu         sync.Mutex
+	decisions  []decided
+	prompts    []string
+	deliveries []webhook.Delivery
+}
+
+type decided struct {
+	User   string
+	Reason gate.Reason
+}
+
+const journalKeeps = 50
+
+func keep[T any](list []T, item T) []T {
+	if len(list) == journalKeeps {
+		list = slices.Delete(list, 0, 1)
+	}
+	return append(list, item)
+}
+
+func (j *journal) decision(_ context.Context, v gate.Visitor, d gate.Decision) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.decisions = keep(j.decisions, decided{v.UserID, d.Reason})
+}
+
+func (j *journal) prompt(_ *http.Request, o middleware.Outcome) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.prompts = keep(j.prompts, o.String())
+}
+
+func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.deliveries = keep(j.deliveries, d)
+}
+
+// lastDelivery is the verdict on the newest delivery, and how many there were.
+func (j *journal) lastDelivery() (reason webhook.Reason, n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if n = len(j.deliveries); n > 0 {
+		reason = j.deliveries[n-1].Reason
+	}
+	return reason, n
+}

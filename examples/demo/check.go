@@ -1,0 +1,326 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// checker drives the demo over real HTTP as browsers and the provider would.
+type checker struct {
+	ctx context.Context
+	out io.Writer
+	p   *provider
+	app *app
+	// what one step finds and a later one needs
+	link, interview string
+}
+
+// runCheck prints a line for each step with what it observed, and fails at the
+// first that is not as it should be.
+func runCheck(ctx context.Context, out io.Writer) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	logger := slog.New(slog.DiscardHandler)
+	c := &checker{ctx: ctx, out: out, p: startProvider()}
+	defer c.p.Close()
+	if c.app, err = startApp(ctx, "127.0.0.1:0", c.p, logger); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.app.Close()) }()
+
+	steps := []struct {
+		name string
+		run  func() (observed string, err error)
+	}{
+		{"webhook registered", c.webhookRegistered},
+		{"capacity asked once for many page views", c.capacityAskedOnce},
+		{"prompt in ada's page", c.promptInPage},
+		{"click leads to the interview with her reference", c.click},
+		{"interview finished", c.finish},
+		{"signature verified", c.signatureVerified},
+		{"completion recorded", c.completionRecorded},
+		{"transcript stored", c.transcriptStored},
+		{"no prompt in ada's next page", func() (string, error) { return c.expectPrompt("ada", false) }},
+		{"still one in bob's", func() (string, error) { return c.expectPrompt("bob", true) }},
+		{"study full: none for anybody", c.studyFull},
+		{"forged webhook: 401 and nothing changed", c.forged},
+		{"provider down: pages still served", c.providerDown},
+	}
+	for i, s := range steps {
+		observed, err := s.run()
+		if err != nil {
+			fmt.Fprintf(out, "FAIL %2d %s: %v\n", i+1, s.name, err)
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		fmt.Fprintf(out, "ok   %2d %s: %s\n", i+1, s.name, observed)
+	}
+	return nil
+}
+
+func (c *checker) webhookRegistered() (string, error) {
+	uj, err := userjourneys.NewClient(c.p.APIKey(), &userjourneys.Options{BaseURL: c.p.BaseURL()})
+	if err != nil {
+		return "", err
+	}
+	hook, err := uj.Webhook(c.ctx)
+	if err != nil {
+		return "", err
+	}
+	if hook.URL != c.app.url+webhookPath || hook.SigningSecret != "" || c.p.secret == "" {
+		return "", fmt.Errorf("the provider has %q", hook.URL)
+	}
+	return fmt.Sprintf("%s, secret %s, shown once", hook.URL, webhook.Secret(c.p.secret)), nil
+}
+
+func (c *checker) capacityAskedOnce() (string, error) {
+	const views = 50
+	before := c.studyRequests()
+	for range views {
+		if _, err := c.page("ada"); err != nil {
+			return "", err
+		}
+	}
+	if n := c.studyRequests() - before; n != 1 {
+		return "", fmt.Errorf("%d requests for the study", n)
+	}
+	return fmt.Sprintf("%d page views, 1 request for the study", views), nil
+}
+
+func (c *checker) studyRequests() (n int) {
+	for _, r := range c.p.Requests() {
+		if r.Method == http.MethodGet && strings.HasPrefix(r.Path, "/studies") {
+			n++
+		}
+	}
+	return n
+}
+
+var startLink = regexp.MustCompile(`<a href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
+
+func (c *checker) promptInPage() (string, error) {
+	body, err := c.page("ada")
+	if err != nil {
+		return "", err
+	}
+	found := startLink.FindAllStringSubmatch(body, -1)
+	if len(found) != 1 {
+		return "", fmt.Errorf("%d prompts", len(found))
+	}
+	c.link = html.UnescapeString(found[0][1])
+	return "one, to " + c.link, nil
+}
+
+func (c *checker) click() (string, error) {
+	resp, err := c.get("ada", c.app.url+c.link)
+	if err != nil {
+		return "", err
+	}
+	resp.Body.Close()
+	target, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || resp.StatusCode != http.StatusSeeOther {
+		return "", fmt.Errorf("status %d to %q", resp.StatusCode, target)
+	}
+	if got := target.Query().Get("reference_id"); got != "ada" {
+		return "", fmt.Errorf("reference_id is %q", got)
+	}
+	c.interview = target.String()
+	return fmt.Sprintf("%d to %s", resp.StatusCode, c.interview), nil
+}
+
+func (c *checker) finish() (string, error) {
+	resp, err := c.get("ada", c.interview)
+	if err != nil {
+		return "", err
+	}
+	page, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || !bytes.Contains(page, []byte("<button>Finish the interview</button>")) {
+		return "", fmt.Errorf("no button on the interview's page (status %d): %w", resp.StatusCode, err)
+	}
+	if err := c.pressButton("ada"); err != nil {
+		return "", err
+	}
+	return "button pressed", nil
+}
+
+func (c *checker) pressButton(reference string) error {
+	u, err := url.Parse(c.interview)
+	if err != nil {
+		return err
+	}
+	u.RawQuery = ""
+	resp, err := http.PostForm(u.String(), url.Values{"reference_id": {reference}})
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (c *checker) signatureVerified() (observed string, err error) {
+	err = c.eventually(func() error {
+		reason, n := c.app.log.lastDelivery()
+		if n != 1 || reason != webhook.Accepted {
+			return fmt.Errorf("%d deliveries, the last one %s", n, reason)
+		}
+		observed = fmt.Sprintf("%d %s", reason.Status(), reason)
+		return nil
+	})
+	return observed, err
+}
+
+func (c *checker) completionRecorded() (string, error) {
+	done, err := c.app.done.Completed(c.ctx, store.Key{StudyID: c.p.study.ID, UserID: "ada"})
+	if err != nil || !done {
+		return "", fmt.Errorf("completed: %v, %w", done, err)
+	}
+	return "ada has completed " + c.p.study.ID, nil
+}
+
+func (c *checker) transcriptStored() (observed string, err error) {
+	err = c.eventually(func() error {
+		all, err := c.app.interviews(c.ctx)
+		if err != nil {
+			return err
+		}
+		if len(all) != 1 || len(all[0].Turns) == 0 {
+			return fmt.Errorf("%d interviews, none or the first without a transcript", len(all))
+		}
+		observed = fmt.Sprintf("%d turns, the last one %q", len(all[0].Turns), all[0].Turns[len(all[0].Turns)-1].Text)
+		return nil
+	})
+	return observed, err
+}
+
+func (c *checker) studyFull() (string, error) {
+	if err := c.pressButton("bob"); err != nil {
+		return "", err
+	}
+	err := c.eventually(func() error {
+		for _, user := range users {
+			if _, err := c.expectPrompt(user, false); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	resp, err := c.get("cleo", c.app.url+c.link)
+	if err != nil {
+		return "", err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Location") != "" {
+		return "", fmt.Errorf("an old link answers %d", resp.StatusCode)
+	}
+	return "bob took the last place; an old link shows a friendly page", nil
+}
+
+func (c *checker) forged() (string, error) {
+	body := webhooktest.Completed("cleo")
+	body.Data.StudyID = c.p.study.ID
+	status, err := webhooktest.Deliver(c.ctx, c.app.url+webhookPath, "whsec_ffffffffffffffffffffffffffffffff", body)
+	if err != nil {
+		return "", err
+	}
+	done, err := c.app.done.Completed(c.ctx, store.Key{StudyID: c.p.study.ID, UserID: "cleo"})
+	if err != nil || done || status != http.StatusUnauthorized {
+		return "", fmt.Errorf("status %d, completed: %v, %w", status, done, err)
+	}
+	reason, _ := c.app.log.lastDelivery()
+	return fmt.Sprintf("%d %s, cleo has not completed", status, reason), nil
+}
+
+// providerDown starts the app anew, so that it knows nothing yet, with a
+// provider that does not answer.
+func (c *checker) providerDown() (observed string, err error) {
+	if err := c.app.Close(); err != nil {
+		return "", err
+	}
+	restarted, err := startApp(c.ctx, "127.0.0.1:0", c.p, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return "", err
+	}
+	c.app = restarted
+	c.p.Hang()
+	defer c.p.Release()
+	var slowest time.Duration
+	const views = 20
+	for range views {
+		begun := time.Now()
+		if _, err := c.expectPrompt("cleo", false); err != nil {
+			return "", err
+		}
+		slowest = max(slowest, time.Since(begun))
+	}
+	if slowest > time.Second {
+		return "", fmt.Errorf("a page took %v", slowest)
+	}
+	return fmt.Sprintf("%d pages, 200 without a prompt, the slowest after %v", views, slowest.Round(time.Millisecond)), nil
+}
+
+// eventually tries again for a while: what it waits for happens in the background.
+func (c *checker) eventually(try func() error) error {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := try()
+		if err == nil || time.Now().After(deadline) || c.ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func (c *checker) expectPrompt(user string, want bool) (string, error) {
+	body, err := c.page(user)
+	if err != nil {
+		return "", err
+	}
+	if got := startLink.MatchString(body); got != want {
+		return "", fmt.Errorf("prompt in %s's page: %v", user, got)
+	}
+	return fmt.Sprintf("%d bytes of page", len(body)), nil
+}
+
+// page is the app's home page as the user sees it.
+func (c *checker) page(user string) (string, error) {
+	resp, err := c.get(user, c.app.url+"/")
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "Hello, "+user) {
+		return "", fmt.Errorf("%s's page: status %d, %w", user, resp.StatusCode, err)
+	}
+	return string(body), nil
+}
+
+// get sends what a browser sends for a page, and follows no redirect.
+func (c *checker) get(user, target string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(c.ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+	req.Header.Set("Sec-Fetch-Dest", "document")
+	req.AddCookie(&http.Cookie{Name: userCookie, Value: user})
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return client.Do(req)
+}

@@ -1,0 +1,49 @@
+// Command demo shows the whole flow on one machine, without an account: it
+// starts a fake provider and an app with three users to log in as, and shows
+// on one page what happens underneath.
+//
+//	go run ./examples/demo          # prints a URL to open
+//	go run ./examples/demo -check   # drives itself over real HTTP, exit 1 at the first mismatch
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	addr := flags.String("addr", "localhost:8080", "address of the app")
+	check := flags.Bool("check", false, "drive the flow and print each step instead of waiting for a browser")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *check {
+		return runCheck(ctx, out)
+	}
+
+	p := startProvider()
+	defer p.Close()
+	a, err := startApp(ctx, *addr, p, slog.New(slog.NewTextHandler(out, nil)))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "open %s and log in as one of the users\n", a.url)
+	<-ctx.Done()
+	return a.Close()
+}

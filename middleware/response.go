@@ -1,0 +1,162 @@
+package middleware
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/askonce/askonce/gate"
+)
+
+// decision is one request's: the prompt, and who has it. Middlewares that are
+// mounted twice share it, so that the prompt appears once.
+type decision struct {
+	prompt  gate.Prompt
+	snippet snippet
+	taken   atomic.Uint32 // free, byApp or byMiddleware
+}
+
+const (
+	free = iota
+	byApp
+	byMiddleware
+)
+
+// PromptFrom returns the prompt of the request with this context, for an app
+// that renders it in its own template; nothing is injected then. It is false
+// when there is nobody to ask, or when the prompt is in the page already. The
+// prompt's URL is what its link should point to, in a new tab with
+// rel="noopener". It takes any context.Context, a framework's included.
+func PromptFrom(ctx context.Context) (gate.Prompt, bool) {
+	r := responseFrom(ctx)
+	if r == nil {
+		return gate.Prompt{}, false
+	}
+	d := r.decision
+	if d.taken.CompareAndSwap(free, byApp) || d.taken.Load() == byApp {
+		return d.prompt, true
+	}
+	return gate.Prompt{}, false
+}
+
+type contextKey struct{}
+
+// ContextKey is the key under which a framework's own context, one that does
+// not pass look-ups on to the request's, shall keep the value of
+// Response.Request's context under this key, so that PromptFrom finds it.
+const ContextKey = "github.com/askonce/askonce/middleware"
+
+func responseFrom(ctx context.Context) *Response {
+	if r, ok := ctx.Value(contextKey{}).(*Response); ok {
+		return r
+	}
+	r, _ := ctx.Value(ContextKey).(*Response)
+	return r
+}
+
+// Response is one response that may get the prompt. It is used by one handler,
+// like the http.ResponseWriter that it stands for.
+type Response struct {
+	context.Context // the request's, with the decision in it
+	m               *Middleware
+	decision        *decision
+	request         *http.Request
+	writer          writer
+	finished        bool
+}
+
+func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, d *decision) *Response {
+	resp := &Response{Context: r.Context(), m: m, decision: d}
+	resp.writer = writer{below: w, resp: resp, encoding: w.Header().Get("Content-Encoding")}
+	resp.request = r.WithContext(resp)
+	resp.prepareHeader(r.Header)
+	return resp
+}
+
+// Value makes the Response its own request's context: one allocation for both.
+func (r *Response) Value(key any) any {
+	if key == (contextKey{}) || key == ContextKey {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// Writer is what the handler shall write to.
+func (r *Response) Writer() http.ResponseWriter { return &r.writer }
+
+// Request is what the handler shall be given.
+func (r *Response) Request() *http.Request { return r.request }
+
+// Finish places the prompt at the end of the page. Unless the handler has
+// panicked, that is: then what was held back leaves as it is. It may be called
+// more than once; from the first call on the writer passes everything through.
+func (r *Response) Finish(panicked bool) {
+	if r.finished {
+		return
+	}
+	r.finished = true
+	outcome := r.writer.finish(panicked)
+	if r.m.opts.OnPrompt != nil {
+		r.m.opts.OnPrompt(r.request, outcome)
+	}
+}
+
+// isBelow reports whether outer's writer stands somewhere below w and is still
+// at work.
+func isBelow(outer *Response, w http.ResponseWriter) bool {
+	for {
+		if w == http.ResponseWriter(&outer.writer) {
+			return !outer.finished
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
+	}
+}
+
+// prepareHeader hides from the handler what would keep the prompt out: the
+// validators of a copy without this prompt, which would be answered 304, and
+// the wish for compression, unless an outer compressor has announced itself and
+// needs to see it. The header is never changed in place: others hold it.
+func (r *Response) prepareHeader(h http.Header) {
+	_, accept := h["Accept-Encoding"]
+	accept = accept && r.writer.encoding == ""
+	_, match := h["If-None-Match"]
+	_, since := h["If-Modified-Since"]
+	if !accept && !match && !since {
+		return
+	}
+	h = maps.Clone(h)
+	if accept {
+		delete(h, "Accept-Encoding")
+	}
+	delete(h, "If-Modified-Since")
+	if match {
+		own := ownValidators(h["If-None-Match"], r.decision.snippet.tag)
+		delete(h, "If-None-Match")
+		if own != "" {
+			h["If-None-Match"] = []string{own}
+			r.writer.revalidates = true
+		}
+	}
+	r.request.Header = h
+}
+
+// ownValidators keeps the entity tags of pages that carry this very prompt, as
+// the handler knows them.
+func ownValidators(values []string, tag string) string {
+	var own []string
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			part = strings.TrimSpace(part)
+			if plain, ok := strings.CutSuffix(part, tag+`"`); ok {
+				own = append(own, plain+`"`)
+			}
+		}
+	}
+	return strings.Join(own, ", ")
+}

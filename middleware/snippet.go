@@ -1,0 +1,100 @@
+package middleware
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/askonce/askonce/gate"
+)
+
+//go:embed ui
+var ui embed.FS
+
+var promptTemplate = template.Must(template.ParseFS(ui, "ui/prompt.html"))
+
+// snippet is what is put into a page: the prompt and the tags of its assets,
+// each of which can be left out or given a nonce as the page's policy has it.
+type snippet struct {
+	aside, style, script string
+	tag                  string // what an entity tag gets behind it
+	all                  []byte // everything, for pages without a policy
+}
+
+// snippets keeps the one of each study: it is the same for all users, unless
+// links are direct.
+type snippets struct{ byStudy sync.Map }
+
+// newDecision completes the prompt with its URL and renders it.
+func (m *Middleware) newDecision(p gate.Prompt) (*decision, error) {
+	if m.opts.DirectLinks {
+		link, err := p.Link()
+		if err != nil {
+			return nil, err
+		}
+		p.URL = link
+		s, err := m.render(p)
+		return &decision{prompt: p, snippet: s}, err
+	}
+	if s, ok := m.snippets.byStudy.Load(p.StudyID); ok {
+		kept := s.(*studySnippet)
+		p.URL = kept.url
+		return &decision{prompt: p, snippet: kept.snippet}, nil
+	}
+	p.URL = m.opts.Path + "start?study=" + url.QueryEscape(p.StudyID)
+	s, err := m.render(p)
+	if err != nil {
+		return nil, err
+	}
+	m.snippets.byStudy.Store(p.StudyID, &studySnippet{p.URL, s})
+	return &decision{prompt: p, snippet: s}, nil
+}
+
+type studySnippet struct {
+	url     string
+	snippet snippet
+}
+
+func (m *Middleware) render(p gate.Prompt) (snippet, error) {
+	var b bytes.Buffer
+	if err := promptTemplate.Execute(&b, p); err != nil {
+		return snippet{}, fmt.Errorf("middleware: prompt: %w", err)
+	}
+	s := snippet{
+		aside:  string(bytes.TrimSpace(b.Bytes())),
+		style:  `<link rel="stylesheet" href="` + m.assets.style.path + `"`,
+		script: `<script src="` + m.assets.script.path + `" defer`,
+	}
+	s.all = s.compose(policy{script: true, style: true})
+	sum := sha256.Sum256(s.all)
+	s.tag = "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])
+	return s, nil
+}
+
+// bytes is the snippet for a page with the header h.
+func (s *snippet) bytes(h http.Header) []byte {
+	if len(h["Content-Security-Policy"]) == 0 && len(h["Content-Security-Policy-Report-Only"]) == 0 {
+		return s.all
+	}
+	return s.compose(policyOf(h))
+}
+
+// compose leaves out what the policy would block: the prompt works without.
+func (s *snippet) compose(p policy) []byte {
+	b := []byte(s.aside)
+	if p.style {
+		b = append(b, s.style...)
+		b = append(append(b, p.nonceAttribute(p.styleNonce)...), '>')
+	}
+	if p.script {
+		b = append(b, s.script...)
+		b = append(append(b, p.nonceAttribute(p.scriptNonce)...), "></script>"...)
+	}
+	return b
+}
