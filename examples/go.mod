@@ -6,7 +6,6 @@ require github.com/askonce/askonce v0.0.0
 
 require (
 	github.com/patrickmn/go-cache v2.1.0+incompatible // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sync v0.22.0 // indirect
 )
 

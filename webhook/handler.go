@@ -417,7 +417,7 @@ func (h *Handler) recorded(ctx context.Context, c store.Completion) {
 // bury keeps what is authentic and cannot be used, before it is refused.
 func (h *Handler) bury(ctx context.Context, b []byte, reason Reason) Reason {
 	h.log.ErrorContext(ctx, "askonce: an authentic delivery makes no sense", "reason", reason)
-	letters, ok := h.store.(store.DeadLetters)
+	letters, ok := store.As[store.DeadLetters](h.store)
 	if !ok || len(b) == 0 {
 		return reason
 	}

@@ -55,7 +55,7 @@ type reconciler struct {
 func newReconciler(h *Handler) *reconciler {
 	r := &reconciler{Handler: h, holder: rand.Text()}
 	var ok bool
-	if r.checkpoints, ok = h.store.(store.Checkpoints); !ok {
+	if r.checkpoints, ok = store.As[store.Checkpoints](h.store); !ok {
 		r.checkpoints = store.NewMemory()
 	}
 	return r
@@ -128,7 +128,7 @@ func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
 // study walks one study under its lease.
 func (r *reconciler) study(ctx context.Context, studyID string, forced bool) error {
 	name := "reconcile/" + studyID
-	state, held, err := r.acquire(ctx, name)
+	state, held, err := r.checkpoints.Acquire(ctx, name, r.holder, time.Now(), walkLease)
 	if err != nil || held {
 		return err
 	}
@@ -154,15 +154,6 @@ func (r *reconciler) study(ctx context.Context, studyID string, forced bool) err
 	}
 	w.progress.Walked = time.Now()
 	return save(w.progress, time.Now())
-}
-
-func (r *reconciler) acquire(ctx context.Context, name string) (string, bool, error) {
-	state, held, err := r.checkpoints.Acquire(ctx, name, r.holder, time.Now(), walkLease)
-	if errors.Is(err, errors.ErrUnsupported) {
-		r.checkpoints = store.NewMemory()
-		return r.checkpoints.Acquire(ctx, name, r.holder, time.Now(), walkLease)
-	}
-	return state, held, err
 }
 
 // walk is one run through one study's list, whose order is undocumented. It may

@@ -31,7 +31,7 @@ const (
 func (h *Handler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	if h.opts.Interviews != nil {
-		if jobs, ok := h.store.(store.Transcripts); ok {
+		if jobs, ok := store.As[store.Transcripts](h.store); ok {
 			wg.Go(func() { (&worker{Handler: h, jobs: jobs}).run(ctx) })
 		} else {
 			h.log.WarnContext(ctx, "askonce: the store keeps no transcripts: none are fetched")
@@ -59,9 +59,6 @@ func (w *worker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		worked, err := w.round(ctx)
 		switch {
-		case errors.Is(err, errors.ErrUnsupported):
-			w.log.WarnContext(ctx, "askonce: the store keeps no transcripts: none are fetched")
-			return
 		case err != nil && ctx.Err() == nil:
 			w.log.ErrorContext(ctx, "askonce: the transcript queue cannot be read", "err", err)
 		}
