@@ -63,8 +63,8 @@ func checkSecret(s string) error {
 		return fmt.Errorf("%w: it is empty", ErrSecret)
 	case strings.HasPrefix(s, "uj_"):
 		return fmt.Errorf("%w: this is an API key; the signing secret begins with whsec_", ErrSecret)
-	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return fmt.Errorf("%w: it contains white space or a control character, perhaps the newline of a file", ErrSecret)
+	case strings.ContainsFunc(s, unicode.IsSpace):
+		return fmt.Errorf("%w: it contains white space, perhaps the newline of a file", ErrSecret)
 	case len(s) < minSecret:
 		return fmt.Errorf("%w: it is shorter than %d bytes", ErrSecret, minSecret)
 	}
