@@ -1,0 +1,232 @@
+package webhook_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+)
+
+// interviews are n of them, newest first, a minute apart.
+func interviews(n int) (list []userjourneys.Interview) {
+	now := time.Now().UTC()
+	for i := range n {
+		iv := completed(fmt.Sprintf("int-%05d", n-i), fmt.Sprintf("user_%d", n-i))
+		iv.CreatedAt = now.Add(-time.Duration(i) * time.Minute)
+		list = append(list, iv)
+	}
+	return list
+}
+
+func (b *bubble) recorded() (n int) {
+	for _, err := range b.store.Completions(b.t.Context(), store.Filter{}) {
+		require.NoError(b.t, err)
+		n++
+	}
+	return n
+}
+
+func TestReconcileRecordsWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for _, order := range []string{"newest first", "oldest first", "no order"} {
+		t.Run(order, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, webhook.Options{}, func(b *bubble) {
+				list := interviews(250)
+				list[7].Status = userjourneys.StatusStarted // in spite of the filter
+				switch order {
+				case "oldest first":
+					slices.Reverse(list)
+				case "no order":
+					slices.SortFunc(list, func(a, b userjourneys.Interview) int {
+						return strings.Compare(a.ID[len(a.ID)-1:]+a.ID, b.ID[len(b.ID)-1:]+b.ID)
+					})
+				}
+				b.source.add(list...)
+				require.NoError(t, b.Reconcile(b.t.Context()))
+				require.Equal(t, 249, b.recorded())
+			})
+		})
+	}
+}
+
+func TestReconcileRunsAtStartAndEveryTenMinutes(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.source.add(completed("int-1", "ada"))
+		b.run()
+		require.Equal(t, 1, b.recorded())
+		b.source.add(completed("int-2", "bob"))
+		b.wait(10*time.Minute - time.Second)
+		require.Equal(t, 1, b.recorded())
+		b.wait(2 * time.Second)
+		require.Equal(t, 2, b.recorded())
+	})
+}
+
+func TestReconcileStopsBelowTheLookBackWhenNewestFirst(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		list := interviews(10 * 24) // made an hour apart below: ten days
+		for i := range list {
+			list[i].CreatedAt = time.Now().Add(-time.Duration(i) * time.Hour)
+		}
+		b.source.add(list...)
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.Equal(t, len(list), b.source.items, "the first walk sees everything")
+		b.source.items = 0
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.InDelta(t, 73, b.source.items, 2, "then 72 hours are enough")
+
+		// One that was created long ago and finished only now.
+		b.source.mu.Lock()
+		late := completed("late", "zoe")
+		late.CreatedAt = list[70].CreatedAt.Add(-time.Minute)
+		b.source.list = slices.Insert(b.source.list, 71, late)
+		b.source.mu.Unlock()
+		before := b.recorded()
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.Equal(t, before+1, b.recorded())
+	})
+}
+
+func TestReconcileTakesTheServersClock(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		list := interviews(300)
+		for i := range list { // by the provider's clock it is 100 hours earlier than by ours
+			list[i].CreatedAt = time.Now().Add(-100*time.Hour - time.Duration(i)*time.Hour)
+		}
+		b.source.add(list...)
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		b.source.items = 0
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.InDelta(t, 73, b.source.items, 2)
+	})
+}
+
+func TestReconcileFailures(t *testing.T) {
+	t.Parallel()
+	ok := func() error { return nil }
+	t.Run("a broken page fails the run, and the next one starts at the top", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{}, func(b *bubble) {
+			b.source.add(interviews(250)...)
+			b.source.pages = append(b.source.pages, ok, func() error { return userjourneys.ErrBadAnswer })
+			require.ErrorIs(t, b.Reconcile(b.t.Context()), userjourneys.ErrBadAnswer)
+			require.Equal(t, 100, b.recorded())
+			require.NoError(t, b.Reconcile(b.t.Context()))
+			require.Equal(t, 250, b.recorded())
+			require.Equal(t, []string{"", ""}, b.source.after)
+		})
+	})
+	t.Run("429 on page 2 waits and goes on behind the same item", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{}, func(b *bubble) {
+			list := interviews(250)
+			b.source.add(list...)
+			b.source.pages = append(b.source.pages, ok, func() error { return status(429, 20*time.Second) })
+			begun := time.Now()
+			require.NoError(t, b.Reconcile(b.t.Context()))
+			require.Equal(t, 20*time.Second, time.Since(begun))
+			require.Equal(t, 250, b.recorded())
+			require.Equal(t, []string{"", list[99].ID}, b.source.after)
+		})
+	})
+	t.Run("a store that is down fails the run", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{}, func(b *bubble) {
+			b.source.add(interviews(3)...)
+			require.NoError(t, b.store.Close())
+			require.Error(t, b.Reconcile(b.t.Context()))
+		})
+	})
+	t.Run("trouble brings the next run forward", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{}, func(b *bubble) {
+			b.source.add(interviews(3)...)
+			b.source.pages = append(b.source.pages, func() error { return errors.New("test") })
+			b.run()
+			require.Zero(t, b.recorded())
+			b.wait(61 * time.Second)
+			require.Equal(t, 3, b.recorded())
+		})
+	})
+}
+
+func TestReconcileIsBoundedAndResumes(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		const n = 12000
+		list := interviews(n)
+		b.source.add(list...)
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.Equal(t, 5000, b.recorded())
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.Equal(t, n, b.recorded())
+		require.Equal(t, []string{"", list[4999].ID, list[9999].ID}, b.source.after)
+	})
+	t.Run("from the top when the place is gone", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{}, func(b *bubble) {
+			list := interviews(6000)
+			b.source.add(list...)
+			require.NoError(t, b.Reconcile(b.t.Context()))
+			b.source.mu.Lock()
+			b.source.list = slices.Delete(b.source.list, 4999, 5000)
+			b.source.mu.Unlock()
+			require.NoError(t, b.Reconcile(b.t.Context()))
+			require.Equal(t, []string{"", list[4999].ID, ""}, b.source.after)
+		})
+	})
+}
+
+func TestReconcileIsSharedByReplicas(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.source.add(interviews(3)...)
+		b.run()
+		_, first := b.source.counts()
+		require.Equal(t, 1, first)
+		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: b.source, Studies: []string{studyID}, Logger: discard})
+		require.NoError(t, err)
+		go func() { _ = other.Run(b.t.Context()) }()
+		b.wait(time.Hour + time.Minute)
+		_, walks := b.source.counts()
+		require.InDelta(t, 8, walks, 2, "six walks in an hour and one at each start, not twelve")
+	})
+}
+
+func TestReconcileWarnsOnceOfAnotherURL(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{URL: "https://app.example/hook"}, func(b *bubble) {
+		b.source.webhook.URL = "https://laptop.example/hook"
+		b.run()
+		b.wait(time.Hour)
+		require.Equal(t, 1, strings.Count(b.log.String(), "delivers to another URL"))
+		b.source.mu.Lock()
+		b.source.webhook.URL = "https://app.example/hook"
+		b.source.mu.Unlock()
+		b.wait(time.Hour)
+		require.Equal(t, 1, strings.Count(b.log.String(), "delivers here again"))
+		synctest.Wait()
+	})
+}
+
+func TestReconcileNeedsStudies(t *testing.T) {
+	t.Parallel()
+	_, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Interviews: &fakeInterviews{}})
+	require.ErrorContains(t, err, "Studies")
+	_, err = webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Interviews: &fakeInterviews{}, ReconcileEvery: -1})
+	require.NoError(t, err)
+}

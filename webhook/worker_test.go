@@ -1,0 +1,361 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+const interviewID = "a1b2c3d4-5678-90ab-cdef-111111111111"
+
+// bubble is a handler with a memory store and a fake provider in a synctest
+// bubble.
+type bubble struct {
+	*webhook.Handler
+	t      *testing.T
+	store  *store.Memory
+	source *fakeInterviews
+	log    bytes.Buffer
+	stop   context.CancelFunc
+	ended  chan struct{}
+}
+
+func inBubble(t *testing.T, opts webhook.Options, test func(b *bubble)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bubble{t: t, store: store.NewMemory(), source: &fakeInterviews{}}
+		if opts.Interviews == nil {
+			opts.Interviews = b.source
+		}
+		if opts.Studies == nil {
+			opts.Studies = []string{studyID}
+		}
+		opts.Logger = slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		var err error
+		b.Handler, err = webhook.NewHandler(secret, b.store, &opts)
+		require.NoError(t, err)
+		test(b)
+		if b.stop != nil {
+			b.stop()
+			<-b.ended
+		}
+	})
+}
+
+func (b *bubble) run() {
+	ctx, stop := context.WithCancel(b.t.Context())
+	b.stop, b.ended = stop, make(chan struct{})
+	go func() {
+		defer close(b.ended)
+		require.NoError(b.t, b.Run(ctx))
+	}()
+	synctest.Wait()
+}
+
+// receive delivers the interview's webhook.
+func (b *bubble) receive(id, reference string) {
+	e := webhooktest.Completed(reference)
+	e.Data.InterviewID = id
+	rec := httptest.NewRecorder()
+	b.ServeHTTP(rec, webhooktest.NewRequest(secret, e))
+	require.Equal(b.t, 200, rec.Code)
+}
+
+func (b *bubble) wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (b *bubble) jobs(dead bool) (all []store.Job) {
+	for j, err := range b.store.Jobs(b.t.Context(), dead) {
+		require.NoError(b.t, err)
+		all = append(all, j)
+	}
+	return all
+}
+
+func (b *bubble) stored() bool {
+	_, err := b.store.Transcript(b.t.Context(), interviewID)
+	if err != nil {
+		require.ErrorIs(b.t, err, store.ErrNotFound)
+	}
+	return err == nil
+}
+
+// answer makes the provider's next answers for a transcript.
+func (b *bubble) answer(answers ...func(id string) (userjourneys.Interview, error)) {
+	b.source.mu.Lock()
+	defer b.source.mu.Unlock()
+	b.source.answers = append(b.source.answers, answers...)
+}
+
+func fails(err error) func(string) (userjourneys.Interview, error) {
+	return func(string) (userjourneys.Interview, error) { return userjourneys.Interview{}, err }
+}
+
+func gives(change func(i *userjourneys.Interview)) func(string) (userjourneys.Interview, error) {
+	return func(id string) (userjourneys.Interview, error) {
+		i := completed(id, "ada")
+		change(&i)
+		return i, nil
+	}
+}
+
+func status(code int, after time.Duration) error {
+	return &userjourneys.Error{StatusCode: code, RetryAfter: after}
+}
+
+func TestTranscriptIsStoredOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.source.add(completed(interviewID, "ada"))
+		b.run()
+		b.receive(interviewID, "ada")
+		b.receive(interviewID, "ada")
+		synctest.Wait()
+		got, err := b.store.Transcript(b.t.Context(), interviewID)
+		require.NoError(t, err)
+		require.JSONEq(t, string(completed(interviewID, "ada").Raw), string(got.Body))
+		require.Empty(t, b.jobs(false))
+		calls, _ := b.source.counts()
+		require.Equal(t, 1, calls)
+	})
+}
+
+func TestTranscriptRetries(t *testing.T) {
+	t.Parallel()
+	cut := json.Unmarshal([]byte(`{"id":`), &struct{}{})
+	for name, c := range map[string]struct {
+		answers  []func(string) (userjourneys.Interview, error)
+		early    time.Duration // still nothing by then
+		late     time.Duration // stored by then
+		attempts int           // counted before it succeeded
+		reason   string
+	}{
+		"still processing":         {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.Status = "processing" })}, time.Second / 2, 20 * time.Second, 1, "not_ready"},
+		"no transcript yet":        {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.Transcript = nil })}, time.Second / 2, 20 * time.Second, 1, "not_ready"},
+		"not found twice":          {[]func(string) (userjourneys.Interview, error){fails(status(404, 0)), fails(status(404, 0))}, time.Second / 2, time.Minute, 2, "not_found"},
+		"rate limited, 17 s":       {[]func(string) (userjourneys.Interview, error){fails(status(429, 17*time.Second))}, 17*time.Second - 1, 40 * time.Second, 0, "rate_limited"},
+		"rate limited, a minute":   {[]func(string) (userjourneys.Interview, error){fails(status(429, time.Minute))}, time.Minute - 1, 90 * time.Second, 0, "rate_limited"},
+		"rate limited for a year":  {[]func(string) (userjourneys.Interview, error){fails(status(429, 365*24*time.Hour))}, time.Hour - 1, time.Hour + time.Minute, 0, "rate_limited"},
+		"four kinds of server err": {[]func(string) (userjourneys.Interview, error){fails(status(500, 0)), fails(status(502, 0)), fails(status(503, 0)), fails(status(504, 0))}, time.Second / 2, 3 * time.Minute, 4, "unavailable"},
+		"a page instead of JSON":   {[]func(string) (userjourneys.Interview, error){fails(userjourneys.ErrBadAnswer)}, time.Second / 2, 20 * time.Second, 1, "bad_answer"},
+		"JSON cut in the middle":   {[]func(string) (userjourneys.Interview, error){fails(errors.Join(userjourneys.ErrBadAnswer, cut))}, time.Second / 2, 20 * time.Second, 1, "bad_answer"},
+		"another interview":        {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.ID = "other" })}, time.Second / 2, 20 * time.Second, 1, "id_mismatch"},
+		"a refused key":            {[]func(string) (userjourneys.Interview, error){fails(status(401, 0))}, 5*time.Minute - 1, 6 * time.Minute, 0, "unauthorized"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, webhook.Options{}, func(b *bubble) {
+				b.source.add(completed(interviewID, "ada"))
+				b.answer(c.answers...)
+				b.run()
+				b.receive(interviewID, "ada")
+				synctest.Wait()
+				require.False(t, b.stored())
+				jobs := b.jobs(false)
+				require.Len(t, jobs, 1)
+				require.Equal(t, c.reason, jobs[0].Reason)
+				require.Equal(t, min(1, c.attempts), jobs[0].Attempts)
+				b.wait(c.early)
+				require.False(t, b.stored(), "too early")
+				b.wait(c.late - c.early)
+				require.True(t, b.stored(), "too late")
+			})
+		})
+	}
+}
+
+func TestTranscriptTimesOut(t *testing.T) {
+	t.Parallel()
+	hang := &hangingInterviews{fakeInterviews: &fakeInterviews{}}
+	hang.add(completed(interviewID, "ada"))
+	inBubble(t, webhook.Options{Interviews: hang}, func(b *bubble) {
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(9 * time.Second)
+		require.Empty(t, b.jobs(false)[0].Reason, "the attempt is still under way")
+		b.wait(2 * time.Second)
+		require.Equal(t, "unavailable", b.jobs(false)[0].Reason)
+		b.wait(20 * time.Second)
+		require.True(t, b.stored())
+	})
+}
+
+// hangingInterviews does not answer the first call.
+type hangingInterviews struct {
+	*fakeInterviews
+	once sync.Once
+}
+
+func (h *hangingInterviews) Interview(ctx context.Context, id string) (i userjourneys.Interview, err error) {
+	h.once.Do(func() {
+		<-ctx.Done()
+		err = ctx.Err()
+	})
+	if err != nil {
+		return i, err
+	}
+	return h.fakeInterviews.Interview(ctx, id)
+}
+
+func TestTranscriptGivenUp(t *testing.T) {
+	t.Parallel()
+	t.Run("not found for a day", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
+			b.run()
+			b.receive(interviewID, "ada")
+			b.wait(23 * time.Hour)
+			require.Len(t, b.jobs(false), 1)
+			b.wait(3 * time.Hour)
+			dead := b.jobs(true)
+			require.Len(t, dead, 1)
+			require.Equal(t, "not_found", dead[0].Reason)
+			require.Empty(t, b.jobs(false))
+			calls, _ := b.source.counts()
+			require.Less(t, calls, 120, "back-off to an hour")
+
+			b.source.add(completed(interviewID, "ada"))
+			require.NoError(t, b.store.RequeueJob(b.t.Context(), interviewID, time.Now()))
+			b.wait(11 * time.Second)
+			require.True(t, b.stored(), "a job that was put back is worked on")
+		})
+	})
+	t.Run("too large", func(t *testing.T) {
+		t.Parallel()
+		inBubble(t, webhook.Options{}, func(b *bubble) {
+			b.answer(fails(userjourneys.ErrTooLarge))
+			b.run()
+			b.receive(interviewID, "ada")
+			synctest.Wait()
+			dead := b.jobs(true)
+			require.Len(t, dead, 1)
+			require.Equal(t, "too_large", dead[0].Reason)
+		})
+	})
+}
+
+func TestRefusedKeyPausesTheQueueAndIsReportedOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
+		for range 100 {
+			b.answer(fails(status(401, 0)))
+		}
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(time.Hour)
+		calls, _ := b.source.counts()
+		require.InDelta(t, 12, calls, 2, "one attempt every five minutes")
+		require.Zero(t, b.jobs(false)[0].Attempts)
+		require.Equal(t, 1, strings.Count(b.log.String(), "refuses the API key"))
+		b.receive("int-2", "bob") // the receiver goes on
+	})
+}
+
+func TestErasedInBetween(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.answer(func(id string) (userjourneys.Interview, error) {
+			require.NoError(t, b.store.Erase(b.t.Context(), "ada"))
+			return completed(id, "ada"), nil
+		})
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(time.Hour)
+		require.False(t, b.stored())
+		require.Empty(t, b.jobs(false))
+	})
+}
+
+func TestLateQualityIsRecordedAndTheFirstReferenceStays(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
+		b.source.add(completed(interviewID, "bob"))
+		b.run()
+		e := webhooktest.Completed("ada")
+		e.Data.InterviewID, e.Data.QualityScore = interviewID, nil
+		b.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
+		synctest.Wait()
+		for c, err := range b.store.Completions(b.t.Context(), store.Filter{}) {
+			require.NoError(t, err)
+			require.Equal(t, "insightful", c.Quality)
+			require.Equal(t, "ada", c.UserID)
+		}
+		require.Contains(t, b.log.String(), "names another user")
+		require.NotContains(t, b.log.String(), "ada")
+		require.NotContains(t, b.log.String(), "bob")
+	})
+}
+
+func TestOnCompletedIsRetried(t *testing.T) {
+	t.Parallel()
+	var calls int
+	hook := func(_ context.Context, c store.Completion, tr store.Transcript) error {
+		calls++
+		switch calls {
+		case 1:
+			return errors.New("test")
+		case 2:
+			panic("test")
+		}
+		if c.UserID != "ada" || !json.Valid(tr.Body) {
+			return errors.New("test: wrong arguments")
+		}
+		return nil
+	}
+	inBubble(t, webhook.Options{OnCompleted: hook}, func(b *bubble) {
+		b.source.add(completed(interviewID, "ada"))
+		b.run()
+		b.receive(interviewID, "ada")
+		synctest.Wait()
+		require.False(t, b.stored())
+		b.wait(time.Minute)
+		require.True(t, b.stored())
+		require.Equal(t, 3, calls)
+	})
+}
+
+func TestTwoReplicasShareTheWork(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: b.source, Studies: []string{studyID}, Logger: discard})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(b.t.Context())
+		defer stop()
+		go func() { _ = other.Run(ctx) }()
+		b.run()
+		for _, id := range []string{"int-1", "int-2", "int-3", "int-4", "int-5"} {
+			b.source.add(completed(id, "ada"))
+			b.receive(id, "ada")
+		}
+		b.wait(time.Minute)
+		require.Empty(t, b.jobs(false))
+		calls, _ := b.source.counts()
+		require.Equal(t, 5, calls, "no transcript is fetched twice")
+	})
+}
+
+func TestRunWithoutInterviewsOnlyWaits(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.NewHandler(secret, store.NewMemory(), nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.NoError(t, h.Run(ctx))
+}
