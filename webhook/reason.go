@@ -79,7 +79,3 @@ func (r Reason) Status() int {
 	}
 	return http.StatusInternalServerError
 }
-
-// recorded reports whether the completion went into the store with this reason
-// if it was not there before.
-func (r Reason) recorded() bool { return r <= UnknownUser && r != Duplicate }
