@@ -2,11 +2,15 @@ module github.com/askonce/askonce/examples
 
 go 1.25.0
 
-require github.com/askonce/askonce v0.0.0
+require (
+	github.com/askonce/askonce v0.0.0
+	github.com/stretchr/testify v1.12.1
+	golang.org/x/sync v0.22.0
+)
 
 require (
 	github.com/patrickmn/go-cache v2.1.0+incompatible // indirect
-	golang.org/x/sync v0.22.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 )
 
 replace github.com/askonce/askonce => ../

@@ -1,4 +1,4 @@
-// Command nethttp is the quickstart: an app of two pages that asks its users
+// Command nethttp is the quickstart: an app with one page that asks its users
 // for an interview once.
 //
 //	USERJOURNEYS_API_KEY=uj_live_… USERJOURNEYS_WEBHOOK_SECRET=whsec_… USERJOURNEYS_STUDY="Onboarding Feedback" \
@@ -10,13 +10,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
-	"log/slog"
+	"html"
+	"log"
 	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
@@ -29,24 +31,29 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		log.Fatalln("nethttp:", err)
 	}
 }
 
 func run(ctx context.Context, getenv func(string) string) error {
-	for _, name := range []string{"USERJOURNEYS_API_KEY", "USERJOURNEYS_WEBHOOK_SECRET", "USERJOURNEYS_STUDY"} {
+	var missing error
+	env := func(name string) string {
 		if getenv(name) == "" {
-			return fmt.Errorf("nethttp: the environment variable %s is not set", name)
+			missing = errors.Join(missing, fmt.Errorf("the environment variable %s is not set", name))
 		}
+		return getenv(name)
+	}
+	key, secret, study := env("USERJOURNEYS_API_KEY"), env("USERJOURNEYS_WEBHOOK_SECRET"), env("USERJOURNEYS_STUDY")
+	if missing != nil {
+		return missing
 	}
 
-	uj, err := userjourneys.NewClient(getenv("USERJOURNEYS_API_KEY"), &userjourneys.Options{BaseURL: getenv("USERJOURNEYS_BASE_URL")})
+	uj, err := userjourneys.NewClient(key, &userjourneys.Options{BaseURL: getenv("USERJOURNEYS_BASE_URL")})
 	if err != nil {
 		return err
 	}
 	done := store.NewMemory() // forgets on restart: see store.NewSQL
-	ask, err := gate.New(uj, getenv("USERJOURNEYS_STUDY"), done, nil)
+	ask, err := gate.New(uj, study, done, nil)
 	if err != nil {
 		return err
 	}
@@ -54,72 +61,53 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	hook, err := webhook.NewHandler(getenv("USERJOURNEYS_WEBHOOK_SECRET"), done, &webhook.Options{Interviews: uj, OnRecorded: ask.Recorded})
+	hook, err := webhook.NewHandler(secret, done, &webhook.Options{Interviews: uj, OnRecorded: ask.Recorded})
 	if err != nil {
 		return err
 	}
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", home)
-	mux.HandleFunc("POST /login", login)
 	mux.Handle("/webhooks/userjourneys", hook)
-
 	return serve(ctx, cmp.Or(getenv("ADDR"), "localhost:8080"), prompt.Handler(mux), hook)
 }
 
 // serve runs the app and the webhook's background work until ctx ends, then
-// lets requests in flight finish.
+// lets the requests in flight finish.
 func serve(ctx context.Context, addr string, app http.Handler, hook *webhook.Handler) error {
 	server := &http.Server{Addr: addr, Handler: app, ReadHeaderTimeout: 10 * time.Second}
-	background, stop := context.WithCancel(context.Background())
-	defer stop()
-	stopped := make(chan error, 2)
-	go func() { stopped <- hook.Run(background) }()
-	go func() { stopped <- server.ListenAndServe() }()
-	slog.Info("serving", "url", "http://"+addr)
-
-	select {
-	case err := <-stopped: // neither ends by itself
-		return err
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	err := server.Shutdown(grace)
-	stop()
-	<-stopped
-	<-stopped
-	return err
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return hook.Run(ctx) })
+	group.Go(func() error {
+		log.Printf("serving http://%s", addr)
+		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+	return group.Wait()
 }
 
-// currentUser is the app's own session look-up; here, a cookie that anybody
-// can set stands in for it.
+// currentUser stands in for your app's session look-up. "" is an anonymous
+// visitor, who is never asked.
 func currentUser(r *http.Request) string {
-	c, err := r.Cookie("user")
-	if errors.Is(err, http.ErrNoCookie) {
-		return ""
-	}
-	return c.Value
+	user, _, _ := r.BasicAuth()
+	return user
 }
-
-func login(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: "user", Value: r.FormValue("user"), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-var page = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Example</title></head>
-<body>
-{{with .}}<h1>Hello, {{.}}</h1>{{else}}<h1>Hello</h1>
-<form method="post" action="/login"><input name="user" aria-label="Your name" required> <button>Log in</button></form>{{end}}
-</body>
-</html>
-`))
 
 func home(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := page.Execute(w, currentUser(r)); err != nil {
-		slog.Warn("page cut off", "err", err)
+	user := currentUser(r)
+	if user == "" {
+		w.Header().Set("WWW-Authenticate", `Basic realm="any name, no password"`)
+		http.Error(w, "Log in with any name.", http.StatusUnauthorized)
+		return
 	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprintf(w, "<!doctype html>\n<html lang=\"en\"><title>Example</title><body><h1>Hello, %s</h1></body></html>\n", html.EscapeString(user))
 }
