@@ -154,6 +154,18 @@ func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
 	j.deliveries = keep(j.deliveries, d)
 }
 
+// lastDecision is the newest one for user.
+func (j *journal) lastDecision(user string) (reason gate.Reason, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, d := range slices.Backward(j.decisions) {
+		if d.User == user {
+			return d.Reason, true
+		}
+	}
+	return reason, false
+}
+
 // lastDelivery is the verdict on the newest delivery, and how many there were.
 func (j *journal) lastDelivery() (reason webhook.Reason, n int) {
 	j.mu.Lock()

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -28,7 +29,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	addr := flags.String("addr", "localhost:8080", "address of the app")
+	addr := flags.String("addr", "localhost:8080", "`address` of the app; port 0 takes a free one")
 	check := flags.Bool("check", false, "drive the flow and print each step instead of waiting for a browser")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	defer p.Close()
 	a, err := startApp(ctx, *addr, p, slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (-addr chooses another address)", err)
 	}
 	fmt.Fprintf(out, "open %s and log in as one of the users\n", a.url)
 	<-ctx.Done()
