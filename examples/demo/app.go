@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/askonce/askonce/gate"
@@ -19,13 +20,17 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-const webhookPath = "/webhooks/userjourneys"
+const (
+	webhookPath = "/webhooks/userjourneys"
+	wrongSecret = "whsec_ffffffffffffffffffffffffffffffff"
+)
 
 // provider is the fake provider with the demo's study.
 type provider struct {
 	*userjourneystest.Server
 	study  userjourneystest.Study
 	secret string // of the webhook, which only its creation shows
+	down   atomic.Bool
 }
 
 // startProvider starts the fake provider. Its study takes two interviews, so
@@ -37,13 +42,14 @@ func startProvider() *provider {
 
 // app is the app that uses askonce, as an app of anybody's would.
 type app struct {
-	url    string
-	done   *store.Memory
-	ask    *gate.Gate
-	log    *journal
-	server *http.Server
-	stop   context.CancelFunc
-	run    sync.WaitGroup
+	url      string
+	provider *provider
+	done     *store.Memory
+	ask      *gate.Gate
+	log      *journal
+	server   *http.Server
+	stop     context.CancelFunc
+	run      sync.WaitGroup
 }
 
 // startApp serves the app on addr. It registers its webhook with the provider,
@@ -58,7 +64,7 @@ func startApp(ctx context.Context, addr string, p *provider, logger *slog.Logger
 			listener.Close()
 		}
 	}()
-	a := &app{url: "http://" + listener.Addr().String(), done: store.NewMemory(), log: &journal{}}
+	a := &app{url: "http://" + listener.Addr().String(), provider: p, done: store.NewMemory(), log: &journal{}}
 
 	uj, err := userjourneys.NewClient(p.APIKey(), &userjourneys.Options{BaseURL: p.BaseURL(), Logger: logger})
 	if err != nil {
@@ -85,16 +91,23 @@ func startApp(ctx context.Context, addr string, p *provider, logger *slog.Logger
 		return nil, err
 	}
 
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET /{$}", home)
+
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", home)
+	mux.Handle("/", prompt.Handler(pages))
+	mux.HandleFunc("GET /style.css", style)
 	mux.HandleFunc("POST /login", login)
+	mux.Handle(webhookPath, receiver)
+	// What only a demo has stays outside of the middleware: nobody is asked there.
 	mux.HandleFunc("GET /underneath", a.underneath)
 	mux.Handle("GET /deliveries", receiver.Inspector())
-	mux.Handle(webhookPath, receiver)
+	mux.HandleFunc("POST /provider", a.switchProvider)
+	mux.HandleFunc("POST /forge", a.forge)
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
-	a.server = &http.Server{Handler: prompt.Handler(mux), ReadHeaderTimeout: 10 * time.Second}
+	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	a.run.Go(func() { _ = receiver.Run(background) }) // ends with background
 	a.run.Go(func() {
 		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -123,6 +136,7 @@ type journal struct {
 }
 
 type decided struct {
+	At     time.Time
 	User   string
 	Reason gate.Reason
 }
@@ -139,7 +153,7 @@ func keep[T any](list []T, item T) []T {
 func (j *journal) decision(_ context.Context, v gate.Visitor, d gate.Decision) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.decisions = keep(j.decisions, decided{v.UserID, d.Reason})
+	j.decisions = keep(j.decisions, decided{time.Now(), v.UserID, d.Reason})
 }
 
 func (j *journal) prompt(_ *http.Request, o middleware.Outcome) {

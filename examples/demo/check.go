@@ -239,7 +239,7 @@ func (c *checker) studyFull() (string, error) {
 func (c *checker) forged() (string, error) {
 	body := webhooktest.Completed("cleo")
 	body.Data.StudyID = c.p.study.ID
-	status, err := webhooktest.Deliver(c.ctx, c.app.url+webhookPath, "whsec_ffffffffffffffffffffffffffffffff", body)
+	status, err := webhooktest.Deliver(c.ctx, c.app.url+webhookPath, wrongSecret, body)
 	if err != nil {
 		return "", err
 	}

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 
+	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
 var users = []string{"ada", "bob", "cleo"}
@@ -21,47 +26,54 @@ func currentUser(r *http.Request) string {
 	return c.Value
 }
 
+//go:embed ui
+var ui embed.FS
+
+var pages = template.Must(template.ParseFS(ui, "ui/*.html"))
+
+func show(w http.ResponseWriter, page string, data map[string]any) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = pages.ExecuteTemplate(w, page, data) // the browser is gone
+}
+
+func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, ui, "ui/style.css") }
+
 func login(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{Name: userCookie, Value: r.PostFormValue("user"), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-var homeTemplate = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>The demo's app</title></head>
-<body>
-<h1>{{with .User}}Hello, {{.}}{{else}}Who are you?{{end}}</h1>
-<form method="post" action="/login">{{range .Users}}<button name="user" value="{{.}}">{{.}}</button> {{end}}</form>
-<p>This is a page of an app. If you are to be asked for an interview, there is a prompt in it.</p>
-<p><a href="/underneath">What happens underneath</a></p>
-</body>
-</html>
-`))
-
 func home(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = homeTemplate.Execute(w, map[string]any{"User": currentUser(r), "Users": users}) // the browser is gone
+	show(w, "home.html", map[string]any{"User": currentUser(r), "Users": users})
 }
 
-var underneathTemplate = template.Must(template.New("").Parse(`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta http-equiv="refresh" content="3"><title>Underneath</title></head>
-<body>
-<h1>What happens underneath</h1>
-<p><a href="/">Back to the app</a> · <a href="/deliveries">Deliveries in full</a></p>
-<h2>Decisions</h2>
-<ol reversed>{{range .Decisions}}<li>{{or .User "nobody"}}: {{.Reason}}</li>{{end}}</ol>
-<h2>Prompts</h2>
-<ol reversed>{{range .Prompts}}<li>{{.}}</li>{{end}}</ol>
-<h2>Webhook deliveries</h2>
-<ol reversed>{{range .Deliveries}}<li>{{.ReceivedAt.Format "15:04:05"}}: {{.Reason.Status}} {{.Reason}}</li>{{end}}</ol>
-<h2>Completed interviews</h2>
-{{range .Interviews}}<h3>{{or .Completion.UserID "nobody"}}, {{.Completion.CompletedAt.Format "15:04:05"}}, {{.Completion.Quality}}</h3>
-{{range .Turns}}<p>{{.Role}}: {{.Text}}</p>{{else}}<p>The transcript is still to be fetched.</p>{{end}}
-{{else}}<p>None yet.</p>{{end}}
-</body>
-</html>
-`))
+// meaning explains the reasons that the demo can show.
+var meaning = map[gate.Reason]string{
+	gate.Unavailable: "the provider does not answer: no prompt, but the page is served",
+	gate.Anonymous:   "nobody is logged in",
+	gate.Snoozed:     "said “later”",
+	gate.Declined:    "said “no thanks”",
+	gate.Opened:      "opened the interview a short while ago",
+	gate.ShownEnough: "has been shown the prompt as often as allowed",
+	gate.CoolingDown: "was shown the prompt a short while ago",
+	gate.NotSampled:  "others have been invited to the places that are left",
+	gate.Full:        "the study takes no more interviews now",
+	gate.Closed:      "the provider has no such active study",
+	gate.Completed:   "has been interviewed: never again",
+	gate.Eligible:    "nothing speaks against it",
+}
+
+type decisionRow struct {
+	decided
+	Asked bool
+	Why   string
+}
+
+type requestRow struct {
+	Call  string
+	Count int
+	Why   string
+}
 
 func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
 	interviews, err := a.interviews(r.Context())
@@ -69,15 +81,63 @@ func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
-	a.log.mu.Lock()
 	data := map[string]any{
-		"Decisions": slices.Clone(a.log.decisions), "Prompts": slices.Clone(a.log.prompts),
-		"Deliveries": slices.Clone(a.log.deliveries), "Interviews": interviews,
+		"User": currentUser(r), "Users": users, "Interviews": interviews,
+		"Study": a.provider.study.Name, "Requests": a.provider.asked(), "Down": a.provider.down.Load(),
 	}
+	a.log.mu.Lock()
+	var decisions []decisionRow
+	for _, d := range slices.Backward(a.log.decisions) {
+		decisions = append(decisions, decisionRow{d, d.Reason == gate.Eligible, meaning[d.Reason]})
+	}
+	deliveries, prompts := slices.Clone(a.log.deliveries), slices.Clone(a.log.prompts)
 	a.log.mu.Unlock()
-	slices.Reverse(data["Decisions"].([]decided))
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = underneathTemplate.Execute(w, data) // the browser is gone
+	slices.Reverse(deliveries)
+	slices.Reverse(prompts)
+	data["Decisions"], data["Deliveries"], data["Prompts"] = decisions, deliveries, prompts
+	show(w, "underneath.html", data)
+}
+
+// asked counts the requests that the provider had, by kind.
+func (p *provider) asked() []requestRow {
+	rows := []requestRow{
+		{Call: "GET /studies", Why: "is there room? Asked for a cached answer, however many pages are served"},
+		{Call: "GET /interviews", Why: "transcripts, and a look for interviews whose webhook was lost"},
+		{Call: "GET /webhooks", Why: "is the registered webhook still ours?"},
+		{Call: "PUT /webhooks", Why: "at the start, to register the webhook"},
+	}
+	for _, r := range p.Requests() {
+		for i := range rows {
+			if strings.HasPrefix(r.Method+" "+r.Path, rows[i].Call) {
+				rows[i].Count++
+			}
+		}
+	}
+	return rows
+}
+
+// switchProvider makes the provider hang, or answer again.
+func (a *app) switchProvider(w http.ResponseWriter, r *http.Request) {
+	down := r.PostFormValue("down") == "true"
+	if a.provider.down.Swap(down) != down {
+		if down {
+			a.provider.Hang()
+		} else {
+			a.provider.Release()
+		}
+	}
+	http.Redirect(w, r, "/underneath", http.StatusSeeOther)
+}
+
+// forge delivers a completion for cleo that is signed with a wrong secret.
+func (a *app) forge(w http.ResponseWriter, r *http.Request) {
+	body := webhooktest.Completed("cleo")
+	body.Data.StudyID = a.provider.study.ID
+	if _, err := webhooktest.Deliver(r.Context(), a.url+webhookPath, wrongSecret, body); err != nil {
+		http.Error(w, fmt.Sprintf("the forged webhook could not be sent: %v", err), http.StatusBadGateway)
+		return
+	}
+	http.Redirect(w, r, "/underneath", http.StatusSeeOther)
 }
 
 // turnsOf reads a stored transcript.
