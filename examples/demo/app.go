@@ -76,7 +76,10 @@ func startApp(ctx context.Context, addr string, p *provider, logger *slog.Logger
 	}
 	p.secret = cmp.Or(hook.SigningSecret, p.secret)
 
-	a.ask, err = gate.New(uj, p.study.Name, a.done, &gate.Options{OnDecision: a.log.decision, Logger: logger})
+	a.ask, err = gate.New(uj, p.study.Name, a.done, &gate.Options{
+		OnDecision: a.log.decision, Logger: logger,
+		MaxShowings: -1, ShowingPause: -1, // whoever tries the demo reloads a lot
+	})
 	if err != nil {
 		return nil, err
 	}
