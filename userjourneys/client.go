@@ -29,14 +29,17 @@ type Options struct {
 	// host. Defaults to DefaultBaseURL.
 	BaseURL string
 
-	// HTTPClient sends the requests; its CheckRedirect is asked after this
-	// package's own, which refuses to leave the host. Defaults to a client of
+	// HTTPClient sends the requests, within its own time limits; its
+	// CheckRedirect is asked after this package's own, which refuses to leave
+	// the scheme, host and port, and any redirect of a PUT or DELETE. Defaults to a client of
 	// its own with time limits: 5 s to connect, 10 s until the headers, 30 s
 	// for the whole exchange.
 	HTTPClient *http.Client
 
 	// MaxRetries is how often a GET is tried again after a network error or a
-	// 429, 502, 503 or 504. PUT and DELETE are never repeated.
+	// 429, 502, 503 or 504, after an exponential back-off with full jitter and
+	// not before its Retry-After, of which at most 30 s are waited; the context
+	// ends the wait. PUT and DELETE are never repeated.
 	// Defaults to 3. Negative means no retries.
 	MaxRetries int
 
@@ -47,20 +50,16 @@ type Options struct {
 // Client talks to the provider's API with one project's key. It is safe for
 // concurrent use.
 type Client struct {
-	key     secret
+	// sign adds the key to a request. The key lives in this closure and in
+	// scrub's alone: fmt and the like print unexported fields without asking
+	// their String methods.
+	sign    func(http.Header)
+	scrub   func(string) string // takes the key out of foreign words
 	base    *url.URL
 	http    *http.Client
 	retries int
 	log     *slog.Logger
 }
-
-// secret keeps the key out of whatever a Client is formatted with.
-type secret string
-
-func (secret) String() string               { return "uj_…" }
-func (secret) GoString() string             { return "uj_…" }
-func (secret) LogValue() slog.Value         { return slog.StringValue("uj_…") }
-func (secret) MarshalText() ([]byte, error) { return []byte("uj_…"), nil }
 
 // NewClient returns a client that authenticates with apiKey (uj_live_…). It
 // does not connect. A nil opts means defaults. The error names every fault of
@@ -75,7 +74,8 @@ func NewClient(apiKey string, opts *Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		key:     secret(apiKey),
+		sign:    func(h http.Header) { h.Set("Authorization", "Bearer "+apiKey) },
+		scrub:   func(s string) string { return strings.ReplaceAll(s, apiKey, "uj_…") },
 		base:    base,
 		retries: max(0, cmp.Or(o.MaxRetries, 3)),
 		log:     cmp.Or(o.Logger, slog.Default()),
@@ -121,24 +121,33 @@ func isLoopback(host string) bool {
 }
 
 func defaultTransport() http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	t.ResponseHeaderTimeout = 10 * time.Second
-	return t
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   5 * time.Second,
+		ResponseHeaderTimeout: 10 * time.Second,
+		IdleConnTimeout:       90 * time.Second,
+		ForceAttemptHTTP2:     true,
+	}
 }
 
-// stayOnHost refuses redirects to another scheme or host. net/http itself keeps
-// the Authorization header on a redirect to a subdomain, which is too wide.
+var errRedirect = errors.New("refused a redirect")
+
+// stayOnHost refuses redirects to another scheme, host or port, and those of a
+// PUT or DELETE, which net/http would turn into a GET or repeat. It keeps the Authorization header on a redirect to a subdomain, which is too wide.
 func stayOnHost(base *url.URL, next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(r *http.Request, via []*http.Request) error {
+		if via[0].Method != http.MethodGet {
+			return fmt.Errorf("%w of a %s", errRedirect, via[0].Method)
+		}
 		if r.URL.Scheme != base.Scheme || !strings.EqualFold(r.URL.Host, base.Host) {
-			return errors.New("refused a redirect to another host")
+			return fmt.Errorf("%w to another host", errRedirect)
 		}
 		if next != nil {
 			return next(r, via)
 		}
 		if len(via) >= 5 {
-			return errors.New("stopped after 5 redirects")
+			return fmt.Errorf("%w after 5 others", errRedirect)
 		}
 		return nil
 	}
@@ -154,7 +163,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 		wait := backoff(attempt, err)
 		c.log.DebugContext(ctx, "userjourneys: trying again", "path", path, "attempt", attempt+1, "wait", wait, "err", err)
 		if !sleep(ctx, wait) {
-			return fmt.Errorf("%w (after %w)", context.Cause(ctx), err)
+			return fmt.Errorf("userjourneys: %w (after %w)", ctx.Err(), err)
 		}
 	}
 }
@@ -177,17 +186,26 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	// Set both forms, so that an id with a slash in it stays one segment.
 	req.URL.Path, req.URL.RawPath = c.base.Path+unescape(path), c.base.EscapedPath()+path
-	req.Header.Set("Authorization", "Bearer "+string(c.key))
+	c.sign(req.Header)
 	req.Header.Set("Accept", "application/json")
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return &transportError{method: method, path: path, err: withoutURL(err)}
+		return &transportError{method: method, path: path, err: c.scrubbed(withoutURL(err))}
 	}
 	defer resp.Body.Close()
-	return decode(resp, method+" "+path, out)
+	return c.decode(resp, method, path, out)
+}
+
+// scrubbed returns err, or its bare words without the key if they held it: a
+// server may echo the key in a malformed header, which net/http quotes.
+func (c *Client) scrubbed(err error) error {
+	if s := c.scrub(err.Error()); s != err.Error() {
+		return errors.New(s)
+	}
+	return err
 }
 
 func unescape(path string) string {
@@ -198,16 +216,17 @@ func unescape(path string) string {
 }
 
 // decode reads a bounded body and turns everything but a 2xx into an *Error.
-func decode(resp *http.Response, what string, out any) error {
+func (c *Client) decode(resp *http.Response, method, path string, out any) error {
+	what := method + " " + path
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case len(body) > maxBody:
 		return fmt.Errorf("userjourneys: %s: %w", what, ErrTooLarge)
 	case err != nil:
-		return &transportError{method: what, err: err}
+		return &transportError{method: method, path: path, err: err}
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return newError(resp, body)
-	case out == nil || resp.StatusCode == http.StatusNoContent:
+		return newError(resp, c.scrub(message(body)))
+	case out == nil:
 		return nil
 	}
 	if mt, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mt == "text/html" {

@@ -27,6 +27,15 @@ func (o object) str(names ...string) string { return field[string](o, names...) 
 
 func (o object) time(name string) time.Time { return field[time.Time](o, name) }
 
+// seconds reads a number of seconds; what no respondent can talk for is 0.
+func seconds(o object, names ...string) time.Duration {
+	s := field[float64](o, names...)
+	if s < 0 || s > (365*24*time.Hour).Seconds() {
+		return 0
+	}
+	return time.Duration(s * float64(time.Second))
+}
+
 func (o object) raw(names ...string) json.RawMessage {
 	for _, name := range names {
 		if raw, ok := o[name]; ok && string(raw) != "null" {
@@ -89,7 +98,7 @@ func (i *Interview) UnmarshalJSON(b []byte) error {
 		RespondentEmail: o.str("respondent_email"),
 		Language:        o.str("language"),
 		QualityScore:    o.str("quality_score"),
-		Duration:        time.Duration(field[float64](o, "duration_secs") * float64(time.Second)),
+		Duration:        seconds(o, "duration_secs"),
 		Headline:        o.str("headline"),
 		Summary:         o.str("summary"),
 		StartedAt:       o.time("started_at"),
@@ -155,10 +164,9 @@ func turn(raw json.RawMessage) []Turn {
 	if text == "" {
 		return nil
 	}
-	seconds := field[float64](o, "start", "start_secs", "offset_secs", "time")
 	return []Turn{{
 		Role: o.str("role", "speaker", "from", "author"),
 		Text: text,
-		At:   time.Duration(seconds * float64(time.Second)),
+		At:   seconds(o, "start", "start_secs", "offset_secs", "time"),
 	}}
 }

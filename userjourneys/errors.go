@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Errors of this package, matched with errors.Is.
@@ -26,7 +27,7 @@ var (
 type Error struct {
 	StatusCode int
 	Message    string        // the provider's own words, at most 200 bytes; "" when it gave none
-	RetryAfter time.Duration // from Retry-After, at least 0
+	RetryAfter time.Duration // from Retry-After, 0 to 24 h; 0 when it gave none
 }
 
 // Error never contains the key or the answer's body beyond its message.
@@ -51,10 +52,10 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-func newError(resp *http.Response, body []byte) *Error {
+func newError(resp *http.Response, words string) *Error {
 	return &Error{
 		StatusCode: resp.StatusCode,
-		Message:    message(body),
+		Message:    cut(words),
 		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
 }
@@ -75,22 +76,27 @@ func message(body []byte) string {
 	default:
 		_ = json.Unmarshal(o.Message, &s)
 	}
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, s)
-	return strings.ToValidUTF8(s[:min(len(s), 200)], "")
 }
+
+func cut(s string) string { return strings.ToValidUTF8(s[:min(len(s), 200)], "") }
+
+// longestRetryAfter is the most that a Retry-After is believed.
+const longestRetryAfter = 24 * time.Hour
 
 // retryAfter reads both forms of RFC 9110, section 10.2.3.
 func retryAfter(v string, now time.Time) time.Duration {
-	if secs, err := strconv.ParseInt(v, 10, 32); err == nil {
-		return max(0, time.Duration(secs)*time.Second)
+	// Out of range, ParseInt gives the nearest number.
+	if secs, err := strconv.ParseInt(v, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return min(max(0, time.Duration(secs)*time.Second), longestRetryAfter)
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		return max(0, at.Sub(now))
+		return min(max(0, at.Sub(now)), longestRetryAfter)
 	}
 	return 0
 }

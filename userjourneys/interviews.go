@@ -36,6 +36,9 @@ func (c *Client) Interview(ctx context.Context, id string) (Interview, error) {
 	if id == "" {
 		return Interview{}, errors.New("userjourneys: the interview's id is empty")
 	}
+	if id == "." || id == ".." { // would name another path (RFC 3986, section 5.2.4)
+		return Interview{}, fmt.Errorf("%w: no interview %q", ErrNotFound, id)
+	}
 	var i Interview
 	if err := c.get(ctx, "/interviews/"+url.PathEscape(id), nil, &i); err != nil {
 		return Interview{}, fmt.Errorf("userjourneys: interview: %w", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"net/url"
 	"strconv"
 )
@@ -15,26 +16,33 @@ const (
 )
 
 // pages follows a list through all its pages. It refuses a list that claims to
-// have more but gives nothing, or whose cursor stands still: either would turn
+// have more but gives nothing, or whose cursor stands still or comes back: either would turn
 // it for ever.
 func pages[T any](ctx context.Context, c *Client, path string, query url.Values, size int, after string, id func(T) string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
+		// A sequence may be ranged over again, so nothing outside is changed.
+		query, after := maps.Clone(query), after
+		seen := map[string]bool{after: true}
 		query.Set("limit", strconv.Itoa(size))
 		for range maxPages {
 			if after != "" {
 				query.Set("starting_after", after)
 			}
 			var page struct {
-				Data    []json.RawMessage `json:"data"`
-				HasMore bool              `json:"has_more"`
+				Data    *[]json.RawMessage `json:"data"`
+				HasMore bool               `json:"has_more"`
 			}
 			if err := c.get(ctx, path, query, &page); err != nil {
 				yield(zero, err)
 				return
 			}
+			if page.Data == nil {
+				yield(zero, fmt.Errorf("userjourneys: GET %s: %w: not a list", path, ErrBadAnswer))
+				return
+			}
 			last := after
-			for _, raw := range page.Data {
+			for _, raw := range *page.Data {
 				var item T
 				if err := json.Unmarshal(raw, &item); err != nil {
 					yield(zero, fmt.Errorf("userjourneys: GET %s: %w: %w", path, ErrBadAnswer, err))
@@ -48,11 +56,11 @@ func pages[T any](ctx context.Context, c *Client, path string, query url.Values,
 			if !page.HasMore {
 				return
 			}
-			if last == after {
-				yield(zero, fmt.Errorf("userjourneys: GET %s: %w: there is more, but no next page", path, ErrBadAnswer))
+			if seen[last] {
+				yield(zero, fmt.Errorf("userjourneys: GET %s: %w: there is more, but the next page is none or an earlier one", path, ErrBadAnswer))
 				return
 			}
-			after = last
+			seen[last], after = true, last
 		}
 		yield(zero, fmt.Errorf("userjourneys: GET %s: %w: more than %d pages", path, ErrBadAnswer, maxPages))
 	}

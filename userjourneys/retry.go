@@ -11,7 +11,7 @@ import (
 const (
 	firstBackoff  = 200 * time.Millisecond
 	maxBackoff    = 5 * time.Second
-	maxRetryAfter = 30 * time.Second // a longer wait is the caller's decision, not a sleep in here
+	maxRetryAfter = 30 * time.Second // a longer Retry-After is clamped to this
 )
 
 // retryable reports whether the same GET may succeed a little later.
@@ -19,25 +19,23 @@ func retryable(err error) bool {
 	var e *Error
 	if errors.As(err, &e) {
 		switch e.StatusCode {
-		case http.StatusTooManyRequests:
-			return e.RetryAfter <= maxRetryAfter
-		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return e.RetryAfter <= maxRetryAfter
+		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			return true
 		}
 		return false
 	}
 	var te *transportError
-	return errors.As(err, &te)
+	return errors.As(err, &te) && !errors.Is(err, errRedirect)
 }
 
 // backoff is exponential with full jitter, and never sooner than the
-// provider's Retry-After.
+// provider's Retry-After, clamped to maxRetryAfter.
 func backoff(attempt int, err error) time.Duration {
 	ceiling := min(maxBackoff, firstBackoff<<min(attempt, 10))
 	wait := rand.N(ceiling)
 	var e *Error
 	if errors.As(err, &e) {
-		wait += e.RetryAfter
+		wait += min(e.RetryAfter, maxRetryAfter)
 	}
 	return wait
 }

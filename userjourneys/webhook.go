@@ -3,23 +3,26 @@ package userjourneys
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 )
 
-// wireWebhook is a Webhook as it travels.
-type wireWebhook struct {
-	URL           string   `json:"url"`
-	Events        []string `json:"events"`
-	SigningSecret string   `json:"signing_secret,omitempty"`
+// webhookOf reads an answer tolerantly: no oddity in it may cost the secret,
+// which is never shown again.
+func webhookOf(o object) Webhook {
+	return Webhook{URL: o.str("url"), Events: field[[]string](o, "events"), SigningSecret: o.str("signing_secret")}
 }
 
 // Webhook returns the project's webhook, without its secret. It matches
 // ErrNotFound when none is configured.
 func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
-	var w wireWebhook
-	err := c.get(ctx, "/webhooks", nil, &w)
-	return Webhook(w), err
+	var o object
+	err := c.get(ctx, "/webhooks", nil, &o)
+	if err == nil && o.str("url") == "" {
+		err = fmt.Errorf("userjourneys: GET /webhooks: %w: a webhook without a url", ErrBadAnswer)
+	}
+	return webhookOf(o), err
 }
 
 // PutWebhook creates the project's one webhook, or updates it and so takes it
@@ -30,13 +33,14 @@ func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
 		return Webhook{}, errors.New("userjourneys: the webhook's URL must be an absolute https URL")
 	}
-	in := wireWebhook{URL: w.URL, Events: w.Events}
-	if len(in.Events) == 0 {
-		in.Events = []string{EventInterviewCompleted}
+	events := w.Events
+	if len(events) == 0 {
+		events = []string{EventInterviewCompleted}
 	}
-	var out wireWebhook
+	in := map[string]any{"url": w.URL, "events": events}
+	var out object
 	err = c.do(ctx, http.MethodPut, "/webhooks", nil, in, &out)
-	return Webhook(out), err
+	return webhookOf(out), err
 }
 
 // DeleteWebhook removes the project's webhook. Completions between this and

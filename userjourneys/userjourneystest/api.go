@@ -20,6 +20,10 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("PUT /webhooks", s.putWebhook)
 	api.HandleFunc("DELETE /webhooks", s.deleteWebhook)
 
+	api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, http.StatusNotFound, "no such resource")
+	})
+
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", s.authenticated(api)))
 	mux.HandleFunc("GET /i/{code}", s.interviewPage)

@@ -20,8 +20,8 @@ import (
 type Study struct {
 	ID, Name     string
 	Code         string // the last part of the interview link
-	WeeklyLimit  int    // 0: none
-	MonthlyLimit int    // 0: none
+	WeeklyLimit  int    // counts from Monday 00:00 UTC; 0: none
+	MonthlyLimit int    // counts from the 1st 00:00 UTC; 0: none
 	Languages    []string
 }
 
@@ -29,11 +29,11 @@ type study struct {
 	Study
 	created        time.Time
 	closed, paused bool
-	used           int
 }
 
 // Interview is what FinishInterview adds. Fields left zero get a plausible
-// value, except ReferenceID, which may well be empty.
+// value, except ReferenceID, which may well be empty. CompletedAt decides which week
+// and month it counts against, so one in the past can leave the limits free.
 type Interview struct {
 	ID, ReferenceID   string
 	Quality, Language string
@@ -82,7 +82,7 @@ func (s *Server) AddStudy(st Study) Study {
 	defer s.mu.Unlock()
 	st.ID = cmp.Or(st.ID, newID())
 	st.Name = cmp.Or(st.Name, "Onboarding Feedback")
-	st.Code = cmp.Or(st.Code, st.ID[:8])
+	st.Code = cmp.Or(st.Code, newID()[:8])
 	if st.Languages == nil {
 		st.Languages = []string{"en", "de"}
 	}
@@ -112,7 +112,6 @@ func (s *Server) FinishInterview(studyID string, in Interview) string {
 		in.Transcript = json.RawMessage(`[{"role":"assistant","text":"How did you find us?"},{"role":"user","text":"A friend told me."}]`)
 	}
 	i := &interview{in, studyID}
-	st.used++
 	s.interviews = append(s.interviews, i)
 	if in.Status == userjourneys.StatusCompleted {
 		s.deliver(st, i)
@@ -131,7 +130,7 @@ func (s *Server) Redeliver(interviewID string) {
 
 // deliver sends the webhook as it is configured now, or as NextDeliveries said.
 func (s *Server) deliver(st *study, i *interview) {
-	if s.webhook == nil {
+	if s.webhook == nil || s.ctx.Err() != nil {
 		return
 	}
 	var fate Fate
@@ -201,25 +200,46 @@ func (s *Server) event(st *study, i *interview) []byte {
 func (s *Server) link(st *study) string { return s.http.URL + "/i/" + st.Code }
 
 func (s *Server) studyJSON(st *study, detail bool) map[string]any {
-	projectFree := s.opts.ProjectLimit == 0 || len(s.interviews) < s.opts.ProjectLimit
-	free := func(limit int) bool { return limit == 0 || st.used < limit }
-	limit := func(limit int) any {
+	week, month := periods(s.now())
+	weekly, monthly := s.count(st.ID, week), s.count(st.ID, month)
+	free := func(limit, used int) bool { return limit == 0 || used < limit }
+	limit := func(limit, used int) any {
 		if limit == 0 {
 			return nil
 		}
-		return map[string]any{"limit": limit, "used": st.used}
+		return map[string]any{"limit": limit, "used": used}
 	}
 	o := map[string]any{
 		"id": st.ID, "object": "study", "name": st.Name, "status": "active", "interview_link": s.link(st),
-		"accepting_responses": !st.closed && projectFree && free(st.WeeklyLimit) && free(st.MonthlyLimit),
+		"accepting_responses": !st.closed && free(s.opts.ProjectLimit, s.count("", month)) && free(st.WeeklyLimit, weekly) && free(st.MonthlyLimit, monthly),
 		"supported_languages": st.Languages, "created_at": stamp(st.created),
-		"limits": map[string]any{"monthly": limit(st.MonthlyLimit), "weekly": limit(st.WeeklyLimit)},
+		"limits": map[string]any{"monthly": limit(st.MonthlyLimit, monthly), "weekly": limit(st.WeeklyLimit, weekly)},
 	}
 	if detail {
-		o["research_goal"], o["product_name"], o["interview_count"] = "Learn how people start", "Example", st.used
+		o["research_goal"], o["product_name"], o["interview_count"] = "Learn how people start", "Example", s.count(st.ID, time.Time{})
 		o["questions"] = []any{map[string]any{"text": "How did you find us?"}}
 	}
 	return o
+}
+
+// periods returns when the present week (Monday 00:00 UTC, as the provider
+// documents) and month (the 1st, 00:00 UTC, which it leaves open) began.
+func periods(now time.Time) (week, month time.Time) {
+	y, m, d := now.UTC().Date()
+	sinceMonday := (int(now.UTC().Weekday()) + 6) % 7
+	return time.Date(y, m, d-sinceMonday, 0, 0, 0, 0, time.UTC), time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// count is how many interviews of a study, or of all for "", were completed
+// since.
+func (s *Server) count(studyID string, since time.Time) int {
+	n := 0
+	for _, i := range s.interviews {
+		if fits(studyID, i.StudyID) && !i.CompletedAt.Before(since) {
+			n++
+		}
+	}
+	return n
 }
 
 func interviewJSON(i *interview, detail bool) map[string]any {

@@ -119,7 +119,7 @@ func (s *Server) intercept(w http.ResponseWriter, r *http.Request) bool {
 		case <-r.Context().Done():
 			return true
 		case <-s.ctx.Done():
-			return true
+			panic(http.ErrAbortHandler) // no answer, rather than an empty 200
 		}
 	}
 	if f.status == 0 {

@@ -105,8 +105,9 @@ func Start(opts *Options) *Server {
 // Close ends what hangs, waits for the deliveries under way and closes the
 // server. It may be called twice.
 func (s *Server) Close() {
+	s.mu.Lock() // no delivery starts after this
 	s.stop()
-	s.Release()
+	s.mu.Unlock()
 	s.http.Close()
 	s.senders.Wait()
 }

@@ -1,0 +1,7 @@
+package userjourneys
+
+// For the fuzz tests.
+var (
+	RetryAfter = retryAfter
+	Message    = message
+)
