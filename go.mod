@@ -3,6 +3,7 @@ module github.com/askonce/askonce
 go 1.25.0
 
 require (
+	github.com/gorilla/securecookie v1.1.2
 	github.com/patrickmn/go-cache v2.1.0+incompatible
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/sync v0.22.0
@@ -10,7 +11,6 @@ require (
 )
 
 require (
-	github.com/gorilla/securecookie v1.1.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/net v0.58.0 // indirect
 )

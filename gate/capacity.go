@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,18 +20,18 @@ import (
 const (
 	fetchTimeout = 10 * time.Second // of one look at the provider
 	confirmAge   = 10 * time.Second // how old an answer may be at a click
-	firstBackoff = 15 * time.Second // after a failure; doubles
-	maxBackoff   = time.Minute
+	earlyPause   = 10 * time.Second // between two looks that completions caused
+	retryPause   = time.Minute      // between two looks while the provider fails, and up to a quarter more
+	maxRetryWait = 15 * time.Minute // how long a Retry-After is heeded
 )
 
-// entry is one answer of the provider. All but expired never changes.
+// entry is one answer of the provider. It never changes.
 type entry struct {
 	study      userjourneys.Study
 	exists     bool // false: the provider knows no such active study
 	key        studyKey
-	at         time.Time
+	at         time.Time // when it was asked for: it may be as old as the question
 	freshUntil time.Time
-	expired    atomic.Bool // fetch again although it is fresh
 }
 
 // places is how many more responses the study takes now: 0 for none, negative
@@ -50,19 +49,26 @@ func (e *entry) places() int {
 	return left
 }
 
-// language is the first of the wanted languages that the study has, by its
-// primary subtag (RFC 5646, section 2.2.1), in the study's spelling. The
-// provider's "no" serves nb and nn as well. English is always there.
+// language is the first of the wanted languages that the study has, in the
+// study's spelling. Tags match by their primary subtag (RFC 5646, section
+// 2.2.1); among several the same tag wins. The provider's "no" serves nb and nn
+// as well, and English is always there.
 func (e *entry) language(wanted []string) string {
 	for _, want := range wanted {
-		base := primary(want)
+		found := ""
 		for _, have := range e.study.SupportedLanguages {
-			if strings.EqualFold(primary(have), base) {
+			if strings.EqualFold(have, want) {
 				return have
 			}
+			if found == "" && strings.EqualFold(primary(have), primary(want)) {
+				found = have
+			}
 		}
-		if strings.EqualFold(base, "en") {
-			return "en"
+		if found == "" && strings.EqualFold(primary(want), "en") {
+			found = "en"
+		}
+		if found != "" {
+			return found
 		}
 	}
 	return ""
@@ -83,9 +89,12 @@ func primary(tag string) string {
 
 // capacity caches what the provider says of one study. An answer is used while
 // it is fresh; after that it is used on while a newer one is fetched, until it
-// is too old. One fetch runs at a time, on nobody's request context. go-cache
-// drops what is too old; freshness is in the entry, measured on the monotonic
-// clock.
+// is too old. One fetch runs at a time, on nobody's request context, and
+// nothing is locked meanwhile.
+//
+// go-cache drops what is too old by the wall clock, and every use compares ages
+// on the monotonic clock: neither a clock that was set back nor a machine that
+// slept makes an old answer pass for a new one.
 type capacity struct {
 	studies      Studies
 	name         string
@@ -93,19 +102,28 @@ type capacity struct {
 	log          *slog.Logger
 	cache        *gocache.Cache
 	flight       singleflight.Group
-	fetching     atomic.Bool // a background fetch is under way
+	refreshing   atomic.Bool // a refresh in the background is under way
 
-	mu       sync.Mutex
-	lookup   string // the study's id once it is known: one request instead of a list
-	id       string // the id it was last seen under, "" before
-	err      error  // why the last fetch failed, nil after a good one
-	failures int
-	retryAt  time.Time
+	// known is the last answer that had a study in it. What a study is called
+	// does not age as its capacity does.
+	known    atomic.Pointer[entry]
+	trouble  atomic.Pointer[trouble]   // nil while the provider answers
+	recorded atomic.Pointer[time.Time] // when a completion was last reported
+	early    atomic.Pointer[time.Time] // when a completion last caused a fetch
+
+	byName bool // look the study up by its name; only fetch uses it
+}
+
+// trouble is why there is no newer answer, and when to try again.
+type trouble struct {
+	err     error
+	retryAt time.Time
+	alarmed bool // the operator has been told at level Error
 }
 
 func newCapacity(s Studies, name string, fresh, stale time.Duration, log *slog.Logger) *capacity {
 	return &capacity{
-		studies: s, name: name, lookup: name, fresh: fresh, stale: stale, log: log,
+		studies: s, name: name, fresh: fresh, stale: stale, log: log, byName: true,
 		// No janitor: it cannot be stopped, and there is one key.
 		cache: gocache.New(stale, 0),
 	}
@@ -121,121 +139,205 @@ func (c *capacity) cached() *entry {
 // usable returns the cached answer if it is no older than maxAge, and sees to
 // it that a newer one is fetched once it is no longer fresh. It never waits.
 func (c *capacity) usable(now time.Time, maxAge time.Duration) *entry {
-	e := c.cached()
-	if e == nil || now.Sub(e.at) > maxAge {
-		return nil
-	}
-	if (!now.Before(e.freshUntil) || e.expired.Load()) && !c.backingOff(now) && c.fetching.CompareAndSwap(false, true) {
-		go func() {
-			defer c.fetching.Store(false)
-			c.flight.Do(c.name, c.fetch)
-		}()
+	e := c.peek(now, maxAge)
+	if e != nil && c.due(e, now) {
+		c.refresh(now)
 	}
 	return e
 }
 
+// peek is usable without the fetch.
+func (c *capacity) peek(now time.Time, maxAge time.Duration) *entry {
+	if e := c.cached(); e != nil && now.Sub(e.at) <= maxAge {
+		return e
+	}
+	return nil
+}
+
+// due reports whether a newer answer than e should be fetched.
+func (c *capacity) due(e *entry, now time.Time) bool {
+	return !now.Before(e.freshUntil) || c.outdated(e, now)
+}
+
+// outdated reports whether a completion was reported after e was asked for. A
+// stream of them must not become a stream of requests.
+func (c *capacity) outdated(e *entry, now time.Time) bool {
+	r := c.recorded.Load()
+	if r == nil || r.Before(e.at) {
+		return false
+	}
+	last := c.early.Load()
+	return last == nil || now.Sub(*last) >= earlyPause
+}
+
+// refresh fetches in the background, unless that is under way or too early.
+func (c *capacity) refresh(now time.Time) {
+	if c.failing(now) != nil || !c.refreshing.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer c.refreshing.Store(false)
+		_, _, _ = c.flight.Do(c.name, func() (any, error) { // a failure is noted where it happens
+			return c.fetchUnless(func(e *entry, now time.Time) bool { return !c.due(e, now) })
+		})
+	}()
+}
+
 // get is usable, or waits for an answer as long as ctx allows.
-func (c *capacity) get(ctx context.Context, now time.Time, maxAge time.Duration) (*entry, error) {
+func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error) {
+	for {
+		now := time.Now()
+		if e := c.usable(now, maxAge); e != nil {
+			return e, nil
+		}
+		if err := c.failing(now); err != nil {
+			return nil, err
+		}
+		select {
+		case r := <-c.flight.DoChan(c.name, func() (any, error) {
+			return c.fetchUnless(func(e *entry, now time.Time) bool { return now.Sub(e.at) <= maxAge })
+		}):
+			if r.Err != nil {
+				return nil, r.Err
+			}
+			// Whoever shared a flight that somebody less demanding had begun
+			// may have to ask again.
+			if e := r.Val.(*entry); time.Since(e.at) <= maxAge {
+				return e, nil
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("gate: the provider has not answered yet: %w", ctx.Err())
+		}
+	}
+}
+
+// tryGet is get for a page, which waits for the first answer alone: while the
+// provider fails, pages go without and the next answer is fetched behind them.
+func (c *capacity) tryGet(ctx context.Context, now time.Time, maxAge time.Duration) (*entry, error) {
 	if e := c.usable(now, maxAge); e != nil {
+		return e, nil
+	}
+	if t := c.trouble.Load(); t != nil {
+		c.refresh(now)
+		return nil, t.err
+	}
+	return c.get(ctx, maxAge)
+}
+
+// outdate makes every answer stale that was asked for before now.
+func (c *capacity) outdate() {
+	now := time.Now()
+	c.recorded.Store(&now)
+}
+
+// failing returns the last failure while it is too early to try again.
+func (c *capacity) failing(now time.Time) error {
+	if t := c.trouble.Load(); t != nil && now.Before(t.retryAt) {
+		return t.err
+	}
+	return nil
+}
+
+// fetchUnless is what a flight does. It looks again whether it is still needed:
+// since its caller looked, another flight may have come and gone.
+func (c *capacity) fetchUnless(enough func(e *entry, now time.Time) bool) (*entry, error) {
+	now := time.Now()
+	e := c.cached()
+	if e != nil && enough(e, now) {
 		return e, nil
 	}
 	if err := c.failing(now); err != nil {
 		return nil, err
 	}
-	select {
-	case r := <-c.flight.DoChan(c.name, c.fetch):
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*entry), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("gate: the provider has not answered yet: %w", ctx.Err())
+	if e != nil && c.outdated(e, now) {
+		c.early.Store(&now)
 	}
-}
-
-// expire makes the next decision fetch anew.
-func (c *capacity) expire() {
-	if e := c.cached(); e != nil {
-		e.expired.Store(true)
+	e, err := c.fetch(now)
+	if err != nil {
+		err = fmt.Errorf("gate: provider: %w", err)
+		c.failed(err, now)
+		return nil, err
 	}
-}
-
-func (c *capacity) backingOff(now time.Time) bool { return c.failing(now) != nil }
-
-// failing returns the last failure while it is too early to try again.
-func (c *capacity) failing(now time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil && now.Before(c.retryAt) {
-		return c.err
-	}
-	return nil
+	c.succeeded(e)
+	return e, nil
 }
 
 // fetch asks the provider on a context of its own: one caller who leaves must
 // not take the answer away from the others.
-func (c *capacity) fetch() (_ any, err error) {
+func (c *capacity) fetch(at time.Time) (_ *entry, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("gate: panic while asking the provider: %v", p)
-			c.failed(err)
+			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	c.mu.Lock()
-	lookup, id := c.lookup, c.id
-	c.mu.Unlock()
 
-	at := time.Now() // the answer may be as old as the question
-	study, err := c.studies.FindStudy(ctx, lookup)
-	e := &entry{study: study, exists: true, at: at}
-	if errors.Is(err, userjourneys.ErrNotFound) {
-		e, err = &entry{study: userjourneys.Study{ID: id}, at: at}, nil
-		lookup = c.name // another study may bear the name by now
+	known := c.known.Load()
+	lookup := c.name
+	if !c.byName {
+		lookup = known.study.ID // one request instead of a list
 	}
-	if err != nil {
-		err = fmt.Errorf("gate: provider: %w", err)
-		c.failed(err)
+	e := &entry{exists: true, at: at, freshUntil: at.Add(c.fresh - rand.N(c.fresh/10+1))}
+	e.study, err = c.studies.FindStudy(ctx, lookup)
+	switch {
+	case errors.Is(err, userjourneys.ErrNotFound):
+		e.exists, e.study = false, userjourneys.Study{}
+		if known != nil {
+			e.study.ID = known.study.ID
+		}
+	case err != nil:
 		return nil, err
-	}
-	if e.exists {
-		lookup = study.ID
+	case e.study.ID == "":
+		return nil, errors.New("a study without an id")
 	}
 	e.key = keyOf(e.study.ID)
-	e.freshUntil = at.Add(c.fresh - rand.N(c.fresh/10+1))
-	c.succeeded(lookup, e.study.ID)
-	c.cache.Set(c.name, e, gocache.DefaultExpiration)
 	return e, nil
 }
 
-func (c *capacity) succeeded(lookup, id string) {
-	c.mu.Lock()
-	was := c.err
-	c.lookup, c.id, c.err, c.failures = lookup, id, nil, 0
-	c.mu.Unlock()
-	if was != nil {
+func (c *capacity) succeeded(e *entry) {
+	c.byName = !e.exists // another study may bear the name by now
+	before := c.cached()
+	if e.exists {
+		c.known.Store(e)
+	} else if before == nil || before.exists {
+		c.log.Warn("askonce: no active study has this id or name: nobody is asked while that is so", "study", c.name)
+	}
+	c.cache.Set(c.name, e, gocache.DefaultExpiration)
+	if c.trouble.Swap(nil) != nil {
 		c.log.Info("askonce: the provider answers again", "study", c.name)
 	}
 }
 
-// failed notes the failure and is loud only about a new kind of it.
-func (c *capacity) failed(err error) {
-	c.mu.Lock()
-	was := c.err
-	c.err = err
-	wait := min(maxBackoff, firstBackoff<<min(c.failures, 8))
-	c.failures++
-	c.retryAt = time.Now().Add(wait - rand.N(wait/4+1))
-	c.mu.Unlock()
+// failed notes the failure, and is loud once until the provider answers again.
+//
+// The pause is counted from the beginning of the attempt, so that a study
+// costs a provider in trouble one look a minute at most. There is no shorter
+// first pause: userjourneys.Client has by then tried several times over a few
+// seconds, and the last answer serves on.
+func (c *capacity) failed(err error, began time.Time) {
+	pause := retryPause
+	var answer *userjourneys.Error
+	if errors.As(err, &answer) {
+		pause = max(pause, min(answer.RetryAfter, maxRetryWait))
+	}
+	was := c.trouble.Load()
+	t := &trouble{err: err, retryAt: began.Add(pause + rand.N(pause/4)), alarmed: was != nil && was.alarmed}
+	alarm := ""
 	switch {
-	case errors.Is(err, userjourneys.ErrUnauthorized) && !errors.Is(was, userjourneys.ErrUnauthorized):
-		c.log.Error("askonce: the provider refuses the API key: no prompt is shown", "study", c.name)
-	case errors.Is(err, userjourneys.ErrAmbiguous) && !errors.Is(was, userjourneys.ErrAmbiguous):
-		c.log.Error("askonce: several studies have this name: configure the id", "study", c.name)
-	case was == nil:
+	case errors.Is(err, userjourneys.ErrUnauthorized):
+		alarm = "askonce: the provider refuses the API key: nobody is asked"
+	case errors.Is(err, userjourneys.ErrAmbiguous):
+		alarm = "askonce: several studies have this name: configure the id"
+	}
+	switch {
+	case alarm != "" && !t.alarmed:
+		t.alarmed = true
+		c.log.Error(alarm, "study", c.name)
+	case alarm == "" && was == nil:
 		c.log.Warn("askonce: the provider does not answer", "study", c.name, "err", err)
 	}
+	c.trouble.Store(t)
 }
 
 // studyKey is what a History knows a study by.

@@ -4,84 +4,231 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/askonce/askonce/store"
 )
 
-// question is all that the checks of one decision know. It travels by value: a
-// pointer handed to a func in a table would put it on the heap.
-type question struct {
-	gate     *Gate
-	visitor  Visitor
-	study    *entry // nil only while the visitor is anonymous
-	now      time.Time
-	deadline time.Time
-	maxAge   time.Duration // of the provider's answer; 0 means Options.Stale
+// checks are all rules in the order in which they are asked, cheapest first.
+// What a rule needs to know of the study is had just before it is asked: a
+// visitor whom the app's own rules turn away costs the provider nothing.
+var checks = [...]check{
+	{"known user", Anonymous, nothing, always, func(_ context.Context, q *question) (bool, error) {
+		return q.visitor.UserID != "", nil
+	}},
+	{"user id", Unavailable, nothing, always, func(_ context.Context, q *question) (bool, error) {
+		err := store.CheckID(q.visitor.UserID)
+		return err == nil, err
+	}},
+	{"target", Excluded, nothing, always, func(ctx context.Context, q *question) (bool, error) {
+		return q.opts().Target == nil || q.opts().Target(ctx, q.visitor), nil
+	}},
+	{"this study", Excluded, whichStudy, always, func(_ context.Context, q *question) (bool, error) {
+		return q.visitor.StudyID == "" || q.visitor.StudyID == q.study.study.ID, nil
+	}},
+	{"language", Excluded, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !q.opts().RequireLanguage || q.study.language(q.visitor.Languages) != "", nil
+	}},
+	{"sample", NotSampled, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return sampled(q.opts().Sample, q.study.study.ID, q.visitor.UserID), nil
+	}},
+	{"opted out", Declined, nothing, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !q.visitor.History.optedOut, nil
+	}},
+	{"declined", Declined, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !q.seen().declined, nil
+	}},
+	{"snoozed", Snoozed, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !q.seen().snoozed(q.now), nil
+	}},
+	{"opened", Opened, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !within(q.now, q.seen().openedAt, q.opts().OpenedPause), nil
+	}},
+	{"showings", ShownEnough, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return q.opts().MaxShowings < 0 || q.seen().shown < q.opts().MaxShowings, nil
+	}},
+	{"showing pause", CoolingDown, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !within(q.now, q.seen().lastShown, q.opts().ShowingPause), nil
+	}},
+	{"cool-down", CoolingDown, nothing, onPage, func(_ context.Context, q *question) (bool, error) {
+		return !within(q.now, q.visitor.History.lastShown, q.opts().CoolDown), nil
+	}},
+	{"study", Closed, itsCapacity, always, func(_ context.Context, q *question) (bool, error) {
+		return q.study.exists, nil
+	}},
+	{"places", Full, itsCapacity, always, func(_ context.Context, q *question) (bool, error) {
+		return q.study.places() != 0, nil
+	}},
+	{"pacing", NotSampled, itsCapacity, onPage, func(_ context.Context, q *question) (bool, error) {
+		return q.gate.pace.pass(q.study, q.visitor.UserID), nil
+	}},
+	{"completed", Completed, itsCapacity, always, func(ctx context.Context, q *question) (bool, error) {
+		done, err := q.gate.completed(ctx, q)
+		return !done, err
+	}},
 }
 
-func (q question) seen() seen { return q.visitor.History.of(q.study.key) }
+// userChecks is how many checks find out whether there is a user at all.
+const userChecks = 2
 
 // check is one rule: its name, the reason when it says no, and the rule.
 type check struct {
-	name string
-	no   Reason
-	pass func(ctx context.Context, q question) (bool, error)
+	name  string
+	no    Reason
+	needs need
+	when  when
+	pass  func(ctx context.Context, q *question) (bool, error)
 }
 
-// checks are all rules in the order in which they are asked, cheapest first.
-var checks = []check{
-	rule("known user", Anonymous, func(q question) bool { return q.visitor.UserID != "" }),
-	rule("this study", Excluded, func(q question) bool { return q.visitor.StudyID == "" || q.visitor.StudyID == q.study.study.ID }),
-	target,
-	rule("language", Excluded, func(q question) bool {
-		return !q.gate.opts.RequireLanguage || q.study.language(q.visitor.Languages) != ""
-	}),
-	rule("sample", NotSampled, func(q question) bool { return q.gate.sampled(q.study.study.ID, q.visitor.UserID) }),
-	rule("opted out", Declined, func(q question) bool { return !q.visitor.History.optedOut }),
-	rule("declined", Declined, func(q question) bool { return !q.seen().declined }),
-	rule("snoozed", Snoozed, func(q question) bool { return !q.seen().snoozed(q.now) }),
-	rule("opened", Opened, func(q question) bool { return !within(q.now, q.seen().openedAt, q.gate.opts.OpenedPause) }),
-	rule("showings", ShownEnough, func(q question) bool {
-		return q.gate.opts.MaxShowings < 0 || q.seen().shown < q.gate.opts.MaxShowings
-	}),
-	rule("showing pause", CoolingDown, func(q question) bool { return !within(q.now, q.seen().lastShown, q.gate.opts.ShowingPause) }),
-	rule("cool-down", CoolingDown, func(q question) bool { return !within(q.now, q.visitor.History.lastShown, q.gate.opts.CoolDown) }),
-	open,
-	places,
-	rule("pacing", NotSampled, func(q question) bool { return q.gate.paced(q.study, q.visitor.UserID) }),
-	notCompleted,
-}
+// need is what a check must know of the study.
+type need uint8
 
-// clickChecks are those that still matter when the prompt has been clicked.
-var clickChecks = []check{checks[0], checks[1], target, open, places, notCompleted}
-
-var (
-	target = check{name: "target", no: Excluded, pass: func(ctx context.Context, q question) (bool, error) {
-		return q.gate.opts.Target == nil || q.gate.opts.Target(ctx, q.visitor), nil
-	}}
-	open         = rule("study", Closed, func(q question) bool { return q.study.exists })
-	places       = rule("places", Full, func(q question) bool { return q.study.places() != 0 })
-	notCompleted = check{name: "completed", no: Completed, pass: func(ctx context.Context, q question) (bool, error) {
-		done, err := q.gate.completed(ctx, q)
-		return !done, err
-	}}
+const (
+	nothing     need = iota
+	whichStudy       // an answer of any age will do
+	itsCapacity      // one that is not too old
 )
 
-func rule(name string, no Reason, pass func(q question) bool) check {
-	return check{name: name, no: no, pass: func(_ context.Context, q question) (bool, error) { return pass(q), nil }}
+// when tells the checks that still matter at a click from those that do not:
+// whoever has been shown the prompt may follow it.
+type when bool
+
+const (
+	onPage when = false
+	always when = true
+)
+
+// question is all that the checks of one decision know.
+type question struct {
+	gate     *Gate
+	visitor  Visitor
+	study    *entry // nil until a check needs it
+	has      need   // what study is good for
+	now      time.Time
+	deadline time.Time
+	clicked  bool // Confirm's: the capacity is to be recent
+	quiet    bool // Explain's: nothing is set going that can be spared
+	seenOf   *entry
+	seenIt   seen // what the visitor has seen of seenOf's study
+}
+
+// questions are used again: the checks are called through a table, so that the
+// compiler puts each question on the heap.
+var questions = sync.Pool{New: func() any { return new(question) }}
+
+func (g *Gate) question(v Visitor, clicked bool, began time.Time) *question {
+	q := questions.Get().(*question)
+	timeout := g.opts.Timeout
+	if clicked {
+		timeout = g.opts.ConfirmTimeout
+	}
+	*q = question{gate: g, visitor: v, clicked: clicked, now: time.Now(), deadline: began.Add(timeout)}
+	return q
+}
+
+// free gives q back and forgets the visitor.
+func (q *question) free() {
+	*q = question{}
+	questions.Put(q)
+}
+
+func (q *question) opts() *Options { return &q.gate.opts }
+
+func (q *question) seen() *seen {
+	if q.seenOf != q.study {
+		q.seenOf, q.seenIt = q.study, q.visitor.History.of(q.study.key)
+	}
+	return &q.seenIt
+}
+
+// ask asks one check. The reason is Eligible when it passes, and Unavailable
+// with an error when it could not be asked.
+func (q *question) ask(ctx context.Context, c *check) (Reason, error) {
+	if err := q.learn(ctx, c.needs); err != nil {
+		return Unavailable, err
+	}
+	if c.needs == whichStudy && q.study.study.ID == "" {
+		return Closed, nil // never seen, so it can be told apart from none
+	}
+	pass, err := c.pass(ctx, q)
+	switch {
+	case err != nil:
+		return Unavailable, err
+	case !pass:
+		return c.no, nil
+	}
+	return Eligible, nil
+}
+
+// learn sees to it that the study is known well enough, if need be by waiting
+// for the provider.
+func (q *question) learn(ctx context.Context, n need) error {
+	if n <= q.has {
+		return nil
+	}
+	if n == whichStudy {
+		if q.study = q.gate.capacity.known.Load(); q.study != nil {
+			q.has = whichStudy
+			return nil
+		}
+	}
+	e, err := q.currentCapacity(ctx)
+	if err != nil {
+		return err
+	}
+	if q.study != nil && q.study.study.ID != e.study.ID {
+		return errors.New("gate: another study has taken the name while it was asked")
+	}
+	q.study, q.has = e, itsCapacity
+	return nil
+}
+
+func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
+	c := q.gate.capacity
+	maxAge := c.stale
+	if q.clicked {
+		maxAge = min(maxAge, confirmAge)
+	}
+	use := c.usable
+	if q.quiet {
+		use = c.peek
+	}
+	if e := use(q.now, maxAge); e != nil {
+		return e, nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, q.deadline)
+	defer cancel()
+	if q.clicked {
+		return c.get(ctx, maxAge)
+	}
+	return c.tryGet(ctx, q.now, maxAge)
+}
+
+func (q *question) prompt() Prompt {
+	return Prompt{
+		StudyID:       q.study.study.ID,
+		StudyName:     q.study.study.Name,
+		InterviewLink: q.study.study.InterviewLink,
+		Language:      q.study.language(q.visitor.Languages),
+		UserID:        q.visitor.UserID,
+		References:    q.opts().References,
+	}
 }
 
 // completed asks the store, on a context that the request's end does not
 // cancel: a browser that leaves in mid-query would close a pooled connection.
 // It waits no longer than the deadline even for a store that ignores its
 // context.
-func (g *Gate) completed(ctx context.Context, q question) (bool, error) {
+func (g *Gate) completed(ctx context.Context, q *question) (bool, error) {
 	key := store.Key{StudyID: q.study.study.ID, UserID: q.visitor.UserID}
 	if g.peek != nil {
 		if done, known := g.peek.Peek(key); known {
 			return done, nil
 		}
+	}
+	if !time.Now().Before(q.deadline) {
+		return false, fmt.Errorf("gate: no time left for the store: %w", context.DeadlineExceeded)
 	}
 	select {
 	case g.lookups <- struct{}{}:

@@ -1,6 +1,11 @@
 package gate
 
-import "github.com/askonce/askonce/store"
+import (
+	"net/url"
+	"strings"
+
+	"github.com/askonce/askonce/store"
+)
 
 // Visitor is whoever requests a page.
 type Visitor struct {
@@ -38,6 +43,29 @@ type Prompt struct {
 
 // Key is the user and the study that the prompt is for.
 func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p.UserID} }
+
+// Link returns the interview's link with the visitor's reference in it. It
+// holds who the visitor is: never log it.
+func (p Prompt) Link() (string, error) {
+	refs := p.References
+	if refs == nil {
+		refs = plainReferences{}
+	}
+	ref, err := refs.Reference(p.Key())
+	if err != nil {
+		return "", err
+	}
+	link, fragment, hasFragment := strings.Cut(p.InterviewLink, "#")
+	sep := "?"
+	if strings.Contains(link, "?") {
+		sep = "&"
+	}
+	link += sep + "reference_id=" + url.QueryEscape(ref)
+	if hasFragment {
+		link += "#" + fragment
+	}
+	return link, nil
+}
 
 // Reason says why a decision came out as it did. The zero value is
 // Unavailable: any doubt means no prompt.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 type Verdict struct {
 	Check  string // the check's name
 	Pass   bool
-	Reason Reason // of the decision if this check alone stood; Eligible when it passes
+	Reason Reason // the decision's, were this the first that does not pass; Eligible when it passes
 	Err    error  // why the check could not be made
 }
 
@@ -19,31 +20,39 @@ type Verdict struct {
 type Verdicts []Verdict
 
 // Explain walks all checks for v and says what each found, for the question
-// "why does she not see it?". It writes nothing and tells no metric. When the
-// study itself cannot be had, that is the only verdict.
+// "why does she not see it?". The first that does not pass is the reason of
+// Decide. It writes nothing, tells no metric and waits for the provider only if
+// there is no answer yet. Where a check cannot be made, because the study or
+// the user is not known, its verdict is Unavailable with the error.
 func (g *Gate) Explain(ctx context.Context, v Visitor) Verdicts {
-	now := time.Now()
-	q := question{gate: g, visitor: v, now: now, deadline: now.Add(g.opts.ConfirmTimeout)}
-	var err error
-	if q.study, err = g.study(ctx, q); err != nil {
-		return Verdicts{{Check: "study", Err: err}}
-	}
-	var all Verdicts
-	for _, c := range checks {
-		ok, err := c.pass(ctx, q)
-		verdict := Verdict{Check: c.name, Pass: ok && err == nil, Reason: c.no, Err: err}
-		switch {
-		case err != nil:
-			verdict.Reason = Unavailable
-		case ok:
-			verdict.Reason = Eligible
+	q := g.question(v, false, time.Now())
+	defer q.free()
+	q.quiet, q.deadline = true, q.now.Add(g.opts.ConfirmTimeout)
+	all := make(Verdicts, 0, len(checks))
+	var nobody error
+	for i := range checks {
+		verdict := Verdict{Check: checks[i].name, Err: nobody}
+		if nobody == nil {
+			verdict.Reason, verdict.Err = q.explain(ctx, &checks[i])
+		}
+		verdict.Pass = verdict.Reason == Eligible
+		if i < userChecks && !verdict.Pass && nobody == nil {
+			nobody = errNobody
 		}
 		all = append(all, verdict)
-		if q.study == nil {
-			break // anonymous: nothing else can be said
-		}
 	}
 	return all
+}
+
+var errNobody = errors.New("gate: there is no user to look at")
+
+func (q *question) explain(ctx context.Context, c *check) (no Reason, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			no, err = Unavailable, fmt.Errorf("gate: panic: %v", p)
+		}
+	}()
+	return q.ask(ctx, c)
 }
 
 // String is a line for each check.

@@ -13,7 +13,8 @@ import (
 )
 
 // Studies finds a study; *userjourneys.Client does. ErrNotFound of that package
-// means that the study is paused, deleted or in another project.
+// means that the study is paused, deleted or in another project. It must heed
+// its context: until it returns, the gate does not ask again.
 type Studies interface {
 	FindStudy(ctx context.Context, idOrName string) (userjourneys.Study, error)
 }
@@ -57,8 +58,9 @@ type Options struct {
 	// one is being fetched. Defaults to 15 minutes.
 	Stale time.Duration
 
-	// Target excludes visitors by the app's own rules. It must be quick: it
-	// runs in the request. Defaults to everybody.
+	// Target excludes visitors by the app's own rules. It must be quick and
+	// safe for concurrent use: it runs in the request, and Timeout does not cut
+	// it short. A panic counts as Unavailable. Defaults to everybody.
 	Target func(ctx context.Context, v Visitor) bool
 
 	// Sample is the fraction of users that may be asked, 0 to 1. It is sticky:
@@ -75,7 +77,7 @@ type Options struct {
 	ShowingPause time.Duration
 
 	// CoolDown is the time after a showing of any study before this one may be
-	// shown. Defaults to none.
+	// shown. Defaults to ShowingPause. Negative means none.
 	CoolDown time.Duration
 
 	// OpenedPause is how long a user who opened the interview is left alone.
@@ -83,15 +85,22 @@ type Options struct {
 	OpenedPause time.Duration
 
 	// ExpectedUptake is the fraction of invited users who complete the
-	// interview, 0 to 1, such as 0.05. With it the gate invites no larger share
-	// of Audience than the study's remaining places need: a study with 3 places
-	// left and an uptake of 0.05 invites 60 users. The share is sticky and only
-	// shrinks while the places do. Defaults to no pacing.
+	// interview, above 0 to 1, such as 0.05. With it the gate invites no more users
+	// than the study's remaining places need: with 3 places left and an uptake
+	// of 0.05, 60 users. Who is invited stays so, and who is not stays out,
+	// while the places only shrink. Studies without a limit are not paced.
+	//
+	// The first users to come are invited, as counted by this process: a
+	// restart counts anew, and each replica counts its own. Set Audience for an
+	// answer that all replicas agree on. An uptake set too high fills the study
+	// slowly, one set too low invites users who will find it full.
+	// Defaults to no pacing.
 	ExpectedUptake float64
 
 	// Audience is about how many users the prompt could be shown to while the
-	// study's limits last. Required with ExpectedUptake. It need not be exact:
-	// at twice the true number, half as many are invited.
+	// study's limits last. With it pacing is a share of all users drawn by
+	// their ids, and nothing is counted. It need not be exact: at twice the
+	// true number, half as many are invited. Defaults to unknown.
 	Audience int
 
 	// RequireLanguage excludes visitors with whom the study has no language in
@@ -112,12 +121,13 @@ type Options struct {
 }
 
 // Gate decides for one study. It is safe for concurrent use. Besides callers'
-// own goroutines there is at most one more, which fetches the study and ends by
-// its own deadline of 10 s, and one per look-up in a store that must be waited
-// for, at most 256.
+// own goroutines there are at most two more that fetch the study, which end
+// by the fetch's own deadline of 10 s, and one per look-up in a store that must
+// be waited for, at most 256.
 type Gate struct {
 	opts     Options
 	capacity *capacity
+	pace     *pace
 	done     Completions
 	peek     peeker // done, if it can
 	lookups  chan struct{}
@@ -140,7 +150,11 @@ func New(s Studies, study string, done Completions, opts *Options) (*Gate, error
 		return nil, err
 	}
 	o = o.withDefaults()
-	g := &Gate{opts: o, done: done, lookups: make(chan struct{}, 256), capacity: newCapacity(s, study, o.Fresh, o.Stale, o.Logger)}
+	g := &Gate{
+		opts: o, done: done, lookups: make(chan struct{}, 256),
+		capacity: newCapacity(s, study, o.Fresh, o.Stale, o.Logger),
+		pace:     newPace(o.ExpectedUptake, o.Audience),
+	}
 	g.peek, _ = done.(peeker)
 	return g, nil
 }
@@ -160,12 +174,18 @@ func (o Options) check() error {
 	if !(o.ExpectedUptake >= 0 && o.ExpectedUptake <= 1) {
 		errs = append(errs, fmt.Errorf("gate: ExpectedUptake is %v: a fraction from 0 to 1", o.ExpectedUptake))
 	}
-	if o.ExpectedUptake > 0 && o.Audience <= 0 {
-		errs = append(errs, errors.New("gate: ExpectedUptake needs Audience, the number of users it is a fraction of"))
+	if o.Audience < 0 {
+		errs = append(errs, errors.New("gate: Audience is negative"))
 	}
-	for name, d := range map[string]time.Duration{"Timeout": o.Timeout, "ConfirmTimeout": o.ConfirmTimeout, "Fresh": o.Fresh, "Stale": o.Stale} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("gate: %s is negative", name))
+	if o.Audience > 0 && o.ExpectedUptake == 0 {
+		errs = append(errs, errors.New("gate: Audience does nothing without ExpectedUptake"))
+	}
+	for _, d := range []struct {
+		name string
+		is   time.Duration
+	}{{"Timeout", o.Timeout}, {"ConfirmTimeout", o.ConfirmTimeout}, {"Fresh", o.Fresh}, {"Stale", o.Stale}} {
+		if d.is < 0 {
+			errs = append(errs, fmt.Errorf("gate: %s is negative", d.name))
 		}
 	}
 	if o.Stale != 0 && o.Fresh > o.Stale {
@@ -182,6 +202,7 @@ func (o Options) withDefaults() Options {
 	o.Sample = cmp.Or(o.Sample, 1)
 	o.MaxShowings = cmp.Or(o.MaxShowings, 3)
 	o.ShowingPause = cmp.Or(o.ShowingPause, 24*time.Hour)
+	o.CoolDown = cmp.Or(o.CoolDown, o.ShowingPause)
 	o.OpenedPause = cmp.Or(o.OpenedPause, 2*time.Hour)
 	o.References = cmp.Or(o.References, PlainReferences())
 	o.Logger = cmp.Or(o.Logger, slog.Default())
@@ -191,34 +212,32 @@ func (o Options) withDefaults() Options {
 // Decide says whether v shall be asked now. It writes nothing and takes no
 // longer than Options.Timeout, whatever the provider and the store do.
 func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
-	return g.decide(ctx, checks, v, g.opts.Timeout, 0)
+	return g.decide(ctx, v, false, time.Now())
 }
 
 // Confirm says whether v, who has just clicked the prompt, may go on to the
 // interview. What has been shown, snoozed or sampled no longer matters then;
 // the study must have a place by an answer of the last 10 seconds, and v must
-// not have completed it.
+// not have completed it. While the provider fails it is Unavailable: better a
+// friendly page than an interview that turns the user away.
 func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
-	d := g.decide(ctx, clickChecks, v, g.opts.ConfirmTimeout, confirmAge)
-	if d.Ask {
-		g.capacity.expire() // a place may be taken soon
-	}
-	return d
+	return g.decide(ctx, v, true, time.Now())
 }
 
-// Warm fetches the study, so that the first request need not wait for it. The
-// error says why it could not be fetched.
+// Warm fetches the study, so that the first request need not wait for it. It
+// waits as long as ctx allows, at most 10 s. The error says why the study could
+// not be fetched; a study that is missing is no error, and logged.
 func (g *Gate) Warm(ctx context.Context) error {
-	_, err := g.capacity.get(ctx, time.Now(), g.opts.Fresh)
+	_, err := g.capacity.get(ctx, g.opts.Fresh)
 	return err
 }
 
 // Recorded tells the gate that an interview was completed, which may have taken
-// the last place: the provider is asked again at the next decision. Wire it to
-// webhook.Options.OnRecorded. It never blocks.
+// the last place: at the next decision the provider is asked again, once in
+// 10 s at most. Wire it to webhook.Options.OnRecorded. It never blocks.
 func (g *Gate) Recorded(_ context.Context, c store.Completion) {
-	if e := g.capacity.cached(); e == nil || e.study.ID == c.StudyID {
-		g.capacity.expire()
+	if e := g.capacity.known.Load(); e == nil || e.study.ID == c.StudyID {
+		g.capacity.outdate()
 	}
 }
 
@@ -231,59 +250,30 @@ func (g *Gate) Age() (time.Duration, bool) {
 	return 0, false
 }
 
-func (g *Gate) decide(ctx context.Context, list []check, v Visitor, timeout, maxAge time.Duration) (d Decision) {
-	now := time.Now()
-	q := question{gate: g, visitor: v, now: now, deadline: now.Add(timeout), maxAge: maxAge}
+// decide asks the checks in their order until one says no. The time limit
+// counts from began.
+func (g *Gate) decide(ctx context.Context, v Visitor, clicked bool, began time.Time) (d Decision) {
+	q := g.question(v, clicked, began)
 	defer func() {
 		if p := recover(); p != nil {
 			d = Decision{Err: fmt.Errorf("gate: panic: %v", p)}
 		}
+		q.free()
 		if g.opts.OnDecision != nil {
 			g.opts.OnDecision(ctx, v, d)
 		}
 	}()
-	var err error
-	if q.study, err = g.study(ctx, q); err != nil && v.UserID != "" {
-		return Decision{Err: err}
-	}
-	for i := range list {
-		ok, err := list[i].pass(ctx, q)
-		if err != nil {
-			return Decision{Err: err}
+	for i := range checks {
+		c := &checks[i]
+		if clicked && c.when == onPage {
+			continue
 		}
-		if !ok {
-			return Decision{Reason: list[i].no}
+		if no, err := q.ask(ctx, c); no != Eligible {
+			return Decision{Reason: no, Err: err}
 		}
 	}
-	return Decision{Ask: true, Reason: Eligible, Prompt: g.prompt(q)}
-}
-
-// study is what is known of the study, if need be by waiting for the provider.
-// No check can be made without its id, so it comes first; nothing is fetched
-// for somebody who is anonymous, and nothing is waited for once it is known.
-func (g *Gate) study(ctx context.Context, q question) (*entry, error) {
-	if q.visitor.UserID == "" {
-		return nil, nil
+	if !clicked && !g.pace.admit(q.study, v.UserID) {
+		return Decision{Reason: NotSampled} // others have taken the last slots meanwhile
 	}
-	if err := store.CheckID(q.visitor.UserID); err != nil {
-		return nil, err
-	}
-	maxAge := cmp.Or(q.maxAge, g.opts.Stale)
-	if e := g.capacity.usable(q.now, maxAge); e != nil {
-		return e, nil
-	}
-	ctx, cancel := context.WithDeadline(ctx, q.deadline)
-	defer cancel()
-	return g.capacity.get(ctx, q.now, maxAge)
-}
-
-func (g *Gate) prompt(q question) Prompt {
-	return Prompt{
-		StudyID:       q.study.study.ID,
-		StudyName:     q.study.study.Name,
-		InterviewLink: q.study.study.InterviewLink,
-		Language:      q.study.language(q.visitor.Languages),
-		UserID:        q.visitor.UserID,
-		References:    g.opts.References,
-	}
+	return Decision{Ask: true, Reason: Eligible, Prompt: q.prompt()}
 }

@@ -47,7 +47,8 @@ func (h History) Opened(studyID string, now time.Time) History {
 	return h.with(studyID, func(s *seen) { s.openedAt = now })
 }
 
-// Snoozed silences the study until then, at most for a year.
+// Snoozed silences the study until then. More than a year ahead is taken for a
+// broken clock: such a snooze begins only when a year of it is left.
 func (h History) Snoozed(studyID string, until time.Time) History {
 	return h.with(studyID, func(s *seen) { s.snoozedUntil = until })
 }
@@ -106,8 +107,8 @@ func within(now, then time.Time, d time.Duration) bool {
 
 const historyVersion = 1
 
-// AppendBinary appends h in a compact form: at most 17 bytes and 25 more for
-// each study.
+// AppendBinary appends h in a compact form: 7 bytes, and 25 for each study, of
+// which a History keeps the last 16. The error is always nil.
 func (h History) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, historyVersion, flag(h.optedOut))
 	b = appendTime(b, h.lastShown)
@@ -124,22 +125,24 @@ func (h History) AppendBinary(b []byte) ([]byte, error) {
 // MarshalBinary implements encoding.BinaryMarshaler.
 func (h History) MarshalBinary() ([]byte, error) { return h.AppendBinary(nil) }
 
-// UnmarshalBinary reads what AppendBinary wrote.
+// UnmarshalBinary reads what AppendBinary wrote and nothing else; h stays as it
+// was when there is an error.
 func (h *History) UnmarshalBinary(b []byte) error {
 	const head, each = 1 + 1 + 5, 8 + 2 + 3*5
 	if len(b) < head || b[0] != historyVersion || b[1] > 1 || (len(b)-head)%each != 0 || (len(b)-head)/each > maxStudies {
 		return errors.New("gate: not a history")
 	}
-	*h = History{optedOut: b[1] == 1, lastShown: readTime(b[2:])}
+	read := History{optedOut: b[1] == 1, lastShown: readTime(b[2:])}
 	for b = b[head:]; len(b) > 0; b = b[each:] {
-		if b[8] > 1 {
+		if b[8] > 1 || read.of(studyKey(b[:8])) != (seen{}) {
 			return errors.New("gate: not a history")
 		}
-		h.studies = append(h.studies, seen{
+		read.studies = append(read.studies, seen{
 			study: studyKey(b[:8]), declined: b[8] == 1, shown: int(b[9]),
 			lastShown: readTime(b[10:]), openedAt: readTime(b[15:]), snoozedUntil: readTime(b[20:]),
 		})
 	}
+	*h = read
 	return nil
 }
 

@@ -8,23 +8,11 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// sampled reports whether the user is in the study's sample. The draw is
-// SHA-256 of study, NUL and user: the same for ever, and independent between
-// studies.
-func (g *Gate) sampled(studyID, userID string) bool {
-	return g.opts.Sample == 1 || draw("", studyID, userID) < threshold(g.opts.Sample)
-}
-
-// paced reports whether the user is within the share that the study's places
-// can still serve. Its draw is another than the sample's, or the two would cut
-// the same users.
-func (g *Gate) paced(e *entry, userID string) bool {
-	left := e.places()
-	if g.opts.ExpectedUptake == 0 || left < 0 {
-		return true
-	}
-	share := float64(left) / g.opts.ExpectedUptake / float64(g.opts.Audience)
-	return share >= 1 || draw("pace\x00", e.study.ID, userID) < threshold(share)
+// sampled reports whether the user is in the study's sample of this fraction.
+// The draw is SHA-256 of study, NUL and user: the same for ever, and
+// independent between studies.
+func sampled(fraction float64, studyID, userID string) bool {
+	return fraction >= 1 || fraction > 0 && draw("", studyID, userID) < threshold(fraction)
 }
 
 // draw is uniform over all 64-bit numbers.

@@ -1,0 +1,86 @@
+package gate
+
+import (
+	"hash/maphash"
+	"math"
+	"sync"
+)
+
+// pace keeps a study that is nearly full from being offered to everybody: it
+// lets in as many users as the places left need at the expected uptake.
+//
+// With the size of the audience known, that is a share of it, drawn by the
+// user's id: the same on every replica, and nothing is remembered. Otherwise
+// this process hands out numbered slots, first come, first served. A user keeps
+// the number, and may be asked while it is below the number of users needed; so
+// whoever is left out stays out while the places only shrink.
+type pace struct {
+	uptake   float64 // 0: no pacing
+	audience int     // 0: unknown
+
+	seed  maphash.Seed
+	mu    sync.RWMutex
+	slots map[uint64]int // by a hash of the user's id
+}
+
+// maxSlots bounds the memory to about 4 MB. A study that needs more users is
+// not near its limit.
+const maxSlots = 100_000
+
+func newPace(uptake float64, audience int) *pace {
+	return &pace{uptake: uptake, audience: audience, seed: maphash.MakeSeed(), slots: map[uint64]int{}}
+}
+
+// wanted is how many users the study's places need, +Inf for everybody.
+func (p *pace) wanted(e *entry) float64 {
+	left := e.places()
+	if p.uptake == 0 || left < 0 {
+		return math.Inf(1)
+	}
+	return math.Ceil(float64(left) / p.uptake)
+}
+
+// pass reports whether the user may be asked. It takes no slot.
+func (p *pace) pass(e *entry, userID string) bool {
+	wanted := p.wanted(e)
+	switch {
+	case math.IsInf(wanted, 1):
+		return true
+	case p.audience > 0:
+		share := wanted / float64(p.audience)
+		// Another draw than the sample's, or the two would cut the same users.
+		return share >= 1 || draw("pace\x00", e.study.ID, userID) < threshold(share)
+	case wanted > maxSlots:
+		return true
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	slot, has := p.slots[maphash.String(p.seed, userID)]
+	if !has {
+		slot = len(p.slots)
+	}
+	return float64(slot) < wanted
+}
+
+// admit is pass for a user who passed every check, and takes the slot.
+func (p *pace) admit(e *entry, userID string) bool {
+	wanted := p.wanted(e)
+	if p.audience > 0 || wanted > maxSlots {
+		return true // pass has said all
+	}
+	h := maphash.String(p.seed, userID)
+	p.mu.RLock()
+	slot, has := p.slots[h]
+	p.mu.RUnlock()
+	if has {
+		return float64(slot) < wanted
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slot, has = p.slots[h]; !has {
+		if slot = len(p.slots); float64(slot) < wanted {
+			p.slots[h] = slot
+		}
+	}
+	return float64(slot) < wanted
+}

@@ -1,0 +1,142 @@
+package gate
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/gorilla/securecookie"
+
+	"github.com/askonce/askonce/store"
+)
+
+const (
+	// sealedPurpose is the name that securecookie binds into each token.
+	sealedPurpose = "askonce.ref.v1"
+
+	// studyHashLen is how much of the study's SHA-256 a sealed token holds.
+	studyHashLen = 16
+
+	// maxSealedLen is more than the longest token, which is 544 bytes and 726
+	// characters with an id of 256 bytes.
+	maxSealedLen = 1024
+)
+
+// SealedReferences makes references that cannot be forged and do not show the
+// user id: gorilla/securecookie, encrypted with AES-CTR and authenticated with
+// HMAC-SHA256. Each is different, even for the same user and study, so the
+// provider cannot tell who took part twice. They do not expire; the time of
+// making can be read from them. An id of 64 bytes makes about 236 characters.
+//
+// The arguments are pairs of a hash key of at least 32 bytes and a block key of
+// 16, 24 or 32 bytes (AES-128, -192, -256), all random. The first pair seals and
+// all open; they rotate like the keys of SignedReferences. The error names
+// every fault.
+func SealedReferences(pairs ...[]byte) (References, error) {
+	if err := checkPairs(pairs); err != nil {
+		return nil, err
+	}
+	var s sealedReferences
+	for i := 0; i < len(pairs); i += 2 {
+		// Copies: the codec keeps the hash key as it is given.
+		codec := securecookie.New(bytes.Clone(pairs[i]), bytes.Clone(pairs[i+1]))
+		codec.MaxAge(0) // a link that is opened late is still this user's
+		codec.MaxLength(maxSealedLen)
+		codec.SetSerializer(securecookie.NopEncoder{})
+		s = append(s, codec)
+	}
+	// A codec keeps its faults to itself until it is used, and the first one
+	// alone would be used for long.
+	var errs []error
+	probe := store.Key{StudyID: "study", UserID: "user"}
+	for i := range s {
+		one := s[i : i+1]
+		token, err := one.Reference(probe)
+		if err == nil {
+			_, err = one.UserID(probe.StudyID, token)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("gate: SealedReferences: pair %d does not work: %w", i, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func checkPairs(pairs [][]byte) error {
+	var errs []error
+	fault := func(format string, a ...any) {
+		errs = append(errs, fmt.Errorf("gate: SealedReferences: "+format, a...))
+	}
+	if len(pairs) == 0 {
+		fault("no keys")
+	}
+	if len(pairs)%2 != 0 {
+		fault("%d keys: each hash key needs a block key", len(pairs))
+	}
+	for i, key := range pairs {
+		if i%2 == 0 {
+			if err := checkKey(key); err != nil {
+				fault("key %d, a hash key, %w", i, err)
+			}
+		} else if n := len(key); n != 16 && n != 24 && n != 32 {
+			fault("key %d, a block key, has %d bytes, not 16, 24 or 32", i, n)
+		}
+		for j, other := range pairs[:i] {
+			if len(key) > 0 && bytes.Equal(key, other) {
+				fault("key %d is key %d again", i, j)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type sealedReferences []*securecookie.SecureCookie
+
+func (s sealedReferences) Reference(k store.Key) (string, error) {
+	if err := store.CheckKey(k); err != nil {
+		return "", err
+	}
+	// The codec encrypts in place, so the slice is made for it. NULs, which no
+	// id contains, fill it up to where the token's base64 has no padding and
+	// no bits left over; that also blurs the id's length.
+	payload := make([]byte, 0, studyHashLen+len(k.UserID)+8)
+	payload = append(payload, studyHash(k.StudyID)...)
+	payload = append(payload, k.UserID...)
+	for (len(payload)+16+2)/3%3 != 1 {
+		payload = append(payload, 0)
+	}
+	token, err := s[0].Encode(sealedPurpose, payload)
+	if err != nil {
+		return "", fmt.Errorf("gate: seal: %w", err)
+	}
+	return token, nil
+}
+
+func (s sealedReferences) UserID(studyID, reference string) (string, error) {
+	// The codec's decoder takes several spellings of one token.
+	if _, ok := decodeToken(reference, maxSealedLen); !ok {
+		return "", ErrBadReference
+	}
+	for _, codec := range s {
+		var payload []byte
+		if codec.Decode(sealedPurpose, reference, &payload) != nil || len(payload) < studyHashLen {
+			continue
+		}
+		userID := string(bytes.TrimRight(payload[studyHashLen:], "\x00"))
+		if !hmac.Equal(payload[:studyHashLen], studyHash(studyID)) || store.CheckID(userID) != nil {
+			break
+		}
+		return userID, nil
+	}
+	return "", ErrBadReference
+}
+
+func studyHash(studyID string) []byte {
+	sum := sha256.Sum256([]byte(studyID))
+	return sum[:studyHashLen]
+}

@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/askonce/askonce/store"
+)
+
+const (
+	minKeyLen = 32 // of HMAC keys: as long as the hash (RFC 2104, section 3)
+	tagLen    = 16 // a MAC of 128 bits (RFC 2104, section 5)
+
+	// signedPurpose keeps a key that serves something else too from vouching
+	// for references.
+	signedPurpose = "askonce signed reference 1\x00"
+)
+
+// tokenText is how signed and sealed references are written: in characters
+// that no URL escapes (RFC 3986, section 2.3).
+var tokenText = base64.RawURLEncoding
+
+// SignedReferences makes references that carry the user id in the clear
+// (base64url) and cannot be forged: HMAC-SHA256 over study and user, cut to 128
+// bits. The same user of the same study always has the same reference, 107
+// characters long for an id of 64 bytes, so the provider sees repeated
+// interviews as one user's. A reference does not expire.
+//
+// The first key signs and all verify. To rotate, put a new key behind the old
+// ones, deploy; put it first, deploy; remove the old one when no link made with
+// it is expected back. Keys are random and at least 32 bytes; the error names
+// every one that is too short or there twice.
+func SignedReferences(keys ...[]byte) (References, error) {
+	var errs []error
+	if len(keys) == 0 {
+		errs = append(errs, errors.New("gate: SignedReferences: no key"))
+	}
+	for i, key := range keys {
+		if err := checkKey(key); err != nil {
+			errs = append(errs, fmt.Errorf("gate: SignedReferences: key %d %w", i, err))
+		} else if slices.ContainsFunc(keys[:i], func(k []byte) bool { return bytes.Equal(k, key) }) {
+			errs = append(errs, fmt.Errorf("gate: SignedReferences: key %d is there twice", i))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	own := make(signedReferences, len(keys))
+	for i, key := range keys {
+		own[i] = bytes.Clone(key)
+	}
+	return own, nil
+}
+
+func checkKey(key []byte) error {
+	switch {
+	case len(key) == 0:
+		return errors.New("is empty")
+	case len(key) < minKeyLen:
+		return fmt.Errorf("has %d bytes, fewer than %d", len(key), minKeyLen)
+	}
+	return nil
+}
+
+// signedReferences are the keys. A token is the tag and then the user id.
+type signedReferences [][]byte
+
+func (s signedReferences) Reference(k store.Key) (string, error) {
+	if err := store.CheckKey(k); err != nil {
+		return "", err
+	}
+	token := make([]byte, 0, tagLen+len(k.UserID))
+	token = append(token, tag(s[0], k.StudyID, k.UserID)...)
+	token = append(token, k.UserID...)
+	return tokenText.EncodeToString(token), nil
+}
+
+func (s signedReferences) UserID(studyID, reference string) (string, error) {
+	token, ok := decodeToken(reference, tagLen+store.MaxIDLen)
+	if !ok || len(token) <= tagLen {
+		return "", ErrBadReference
+	}
+	userID := string(token[tagLen:])
+	if store.CheckKey(store.Key{StudyID: studyID, UserID: userID}) != nil {
+		return "", ErrBadReference
+	}
+	for _, key := range s {
+		if hmac.Equal(token[:tagLen], tag(key, studyID, userID)) {
+			return userID, nil
+		}
+	}
+	return "", ErrBadReference
+}
+
+// tag is the MAC over study, NUL and user; neither id contains a NUL.
+func tag(key []byte, studyID, userID string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(signedPurpose + studyID + "\x00" + userID))
+	return mac.Sum(nil)[:tagLen]
+}
+
+// decodeToken decodes a token of up to maxLen bytes that is spelled in the one
+// way in which it was written: the decoder alone would skip line breaks and
+// ignore the bits that are left over in the last character.
+func decodeToken(token string, maxLen int) ([]byte, bool) {
+	if len(token) > tokenText.EncodedLen(maxLen) {
+		return nil, false
+	}
+	b, err := tokenText.DecodeString(token)
+	if err != nil || tokenText.EncodeToString(b) != token {
+		return nil, false
+	}
+	return b, true
+}
