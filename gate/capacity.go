@@ -185,6 +185,7 @@ func (c *capacity) refresh(now time.Time) {
 
 // get is usable, or waits for an answer as long as ctx allows.
 func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error) {
+	began := time.Now()
 	for {
 		now := time.Now()
 		if e := c.usable(now, maxAge); e != nil {
@@ -201,8 +202,8 @@ func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error
 				return nil, r.Err
 			}
 			// Whoever shared a flight that somebody less demanding had begun
-			// may have to ask again.
-			if e := r.Val.(*entry); time.Since(e.at) <= maxAge {
+			// may have to ask again; what was asked since is as new as it gets.
+			if e := r.Val.(*entry); !e.at.Before(began) || time.Since(e.at) <= maxAge {
 				return e, nil
 			}
 		case <-ctx.Done():

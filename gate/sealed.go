@@ -19,8 +19,8 @@ const (
 	// studyHashLen is how much of the study's SHA-256 a sealed token holds.
 	studyHashLen = 16
 
-	// maxSealedLen is more than the longest token, which is 544 bytes and 726
-	// characters with an id of 256 bytes.
+	// maxSealedLen is more than the longest token, which has 576 characters
+	// (an id of 256 bytes).
 	maxSealedLen = 1024
 )
 
@@ -28,7 +28,7 @@ const (
 // user id: gorilla/securecookie, encrypted with AES-CTR and authenticated with
 // HMAC-SHA256. Each is different, even for the same user and study, so the
 // provider cannot tell who took part twice. They do not expire; the time of
-// making can be read from them. An id of 64 bytes makes about 236 characters.
+// making can be read from them. An id of 64 bytes makes 240 characters.
 //
 // The arguments are pairs of a hash key of at least 32 bytes and a block key of
 // 16, 24 or 32 bytes (AES-128, -192, -256), all random. The first pair seals and

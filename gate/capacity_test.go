@@ -1,0 +1,327 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+)
+
+var ada = gate.Visitor{UserID: "ada"}
+
+// crowd lets n users decide at once and returns the longest wait.
+func crowd(t *testing.T, g *gate.Gate, n int) (longest time.Duration, reasons map[gate.Reason]int) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	reasons = map[gate.Reason]int{}
+	for i := range n {
+		all.Go(func() {
+			began := time.Now()
+			d := g.Decide(t.Context(), gate.Visitor{UserID: user(i)})
+			took := time.Since(began)
+			mu.Lock()
+			defer mu.Unlock()
+			longest = max(longest, took)
+			reasons[d.Reason]++
+		})
+	}
+	all.Wait()
+	return longest, reasons
+}
+
+func TestHangingProviderStale(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		g := warmGate(t, p, store.NewMemory(), nil)
+		time.Sleep(3*time.Minute + time.Second)
+		p.hang(30 * time.Second)
+		longest, reasons := crowd(t, g, 10_000)
+		require.Zero(t, longest, "nobody waits while there is a usable answer")
+		require.Equal(t, map[gate.Reason]int{gate.Eligible: 10_000}, reasons)
+		require.Equal(t, 2, p.count(), "one request, besides the first")
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestHangingProviderCold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(30 * time.Second)
+		g := newGate(t, p, store.NewMemory(), nil)
+		longest, reasons := crowd(t, g, 10_000)
+		require.LessOrEqual(t, longest, 150*time.Millisecond)
+		require.Equal(t, map[gate.Reason]int{gate.Unavailable: 10_000}, reasons)
+		require.Equal(t, 1, p.count())
+
+		// Once it is known that the provider fails, no page waits any more.
+		time.Sleep(time.Minute + 20*time.Second)
+		longest, _ = crowd(t, g, 100)
+		require.Zero(t, longest)
+		synctest.Wait()
+		require.Equal(t, 2, p.count())
+		time.Sleep(time.Minute)
+	})
+}
+
+// One caller who leaves does not take the answer from the others.
+func TestCancelledRequestDoesNotCancelOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(100 * time.Millisecond)
+		g := newGate(t, p, nobodyCompleted, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		var first, second gate.Decision
+		go func() { first = g.Decide(ctx, ada) }()
+		synctest.Wait()
+		go func() { second = g.Decide(t.Context(), ada) }()
+		time.Sleep(10 * time.Millisecond)
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, first.Err, context.Canceled)
+		time.Sleep(100 * time.Millisecond)
+		require.True(t, second.Ask, "%v", second)
+		require.Equal(t, 1, p.count())
+	})
+}
+
+// A day with a provider that fails half the time: no prompt on an answer older
+// than 15 minutes, and never two calls within a minute.
+func TestDayOfFailures(t *testing.T) {
+	t.Parallel()
+	for name, failing := range map[string]func() func() bool{
+		"every other call": func() func() bool { return func() bool { return rand.N(2) == 0 } },
+		"half hours":       func() func() bool { return func() bool { return time.Now().Minute() < 30 } },
+		"half days":        func() func() bool { return func() bool { return time.Now().Hour()%12 < 6 } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider()
+				fails := failing()
+				var good time.Time // when the last good answer was asked for
+				p.answer = func(context.Context) error {
+					if fails() {
+						return errors.New("trouble")
+					}
+					good = time.Now()
+					return nil
+				}
+				g := newGate(t, p, nobodyCompleted, nil)
+				asked, unavailable := 0, 0
+				for end := time.Now().Add(24 * time.Hour); time.Now().Before(end); time.Sleep(2 * time.Second) {
+					d := g.Decide(t.Context(), ada)
+					if d.Ask {
+						asked++
+						require.LessOrEqual(t, time.Since(good), 15*time.Minute)
+					} else {
+						unavailable++
+						require.Equal(t, gate.Unavailable, d.Reason)
+					}
+					synctest.Wait()
+				}
+				require.Greater(t, asked, 10_000)
+				for i := 1; i < len(p.calls); i++ {
+					require.GreaterOrEqual(t, p.calls[i].Sub(p.calls[i-1]), time.Minute)
+				}
+				require.Greater(t, p.count(), 300)
+				if name == "half days" {
+					require.Greater(t, unavailable, 10_000)
+				}
+			})
+		})
+	}
+}
+
+func TestMissingStudyIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &records{}
+		p := newProvider()
+		p.fail(userjourneys.ErrNotFound)
+		g := newGate(t, p, nobodyCompleted, &gate.Options{Logger: slog.New(log)})
+		for range 20 {
+			d := g.Decide(t.Context(), ada)
+			require.Equal(t, gate.Closed, d.Reason)
+			require.NoError(t, d.Err)
+			time.Sleep(time.Minute)
+		}
+		require.LessOrEqual(t, p.count(), 8, "an answer, and cached as one")
+		require.Equal(t, []string{"WARN askonce: no active study has this id or name: nobody is asked while that is so"}, log.all())
+		p.recover()
+		time.Sleep(4 * time.Minute)
+		g.Decide(t.Context(), ada)
+		synctest.Wait()
+		require.True(t, g.Decide(t.Context(), ada).Ask)
+
+		// Once known, a study is asked for by its id, and when it is gone by
+		// the configured name again.
+		time.Sleep(4 * time.Minute)
+		g.Decide(t.Context(), ada)
+		synctest.Wait()
+		require.Equal(t, studyID, p.asked[len(p.asked)-1])
+		p.fail(userjourneys.ErrNotFound)
+		for range 2 {
+			time.Sleep(4 * time.Minute)
+			g.Decide(t.Context(), ada)
+			synctest.Wait()
+		}
+		require.Equal(t, []string{studyID, studyName}, p.asked[len(p.asked)-2:])
+	})
+}
+
+func TestUnauthorizedIsLoudOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &records{}
+		p := newProvider()
+		n := 0
+		p.answer = func(context.Context) error {
+			if n++; n%2 == 0 {
+				return errors.New("other trouble")
+			}
+			return &userjourneys.Error{StatusCode: 401}
+		}
+		g := newGate(t, p, nobodyCompleted, &gate.Options{Logger: slog.New(log)})
+		for range 60 {
+			require.ErrorContains(t, g.Decide(t.Context(), ada).Err, "gate: provider")
+			time.Sleep(time.Minute)
+		}
+		require.Greater(t, p.count(), 20)
+		require.Equal(t, []string{"ERROR askonce: the provider refuses the API key: nobody is asked"}, log.all())
+		p.recover()
+		time.Sleep(2 * time.Minute)
+		require.NoError(t, g.Warm(t.Context()))
+		require.Equal(t, "INFO askonce: the provider answers again", log.all()[1])
+	})
+}
+
+func TestRetryAfterIsHeeded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.fail(&userjourneys.Error{StatusCode: 429, RetryAfter: 10 * time.Minute})
+		g := newGate(t, p, nobodyCompleted, nil)
+		for range 60 * 60 {
+			g.Decide(t.Context(), ada)
+			time.Sleep(time.Second)
+		}
+		require.LessOrEqual(t, p.count(), 6)
+		require.GreaterOrEqual(t, p.count(), 5)
+	})
+}
+
+func TestRecordedOutdatesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		g := warmGate(t, p, nobodyCompleted, nil)
+		time.Sleep(time.Second)
+		g.Recorded(t.Context(), store.Completion{Key: store.Key{StudyID: "another"}})
+		g.Decide(t.Context(), ada)
+		synctest.Wait()
+		require.Equal(t, 1, p.count())
+		p.places(0)
+		g.Recorded(t.Context(), store.Completion{Key: store.Key{StudyID: studyID}})
+		require.True(t, g.Decide(t.Context(), ada).Ask, "nobody waits for it")
+		synctest.Wait()
+		require.Equal(t, 2, p.count())
+		require.Equal(t, gate.Full, g.Decide(t.Context(), ada).Reason)
+
+		// A stream of completions does not become a stream of requests.
+		for range 600 {
+			g.Recorded(t.Context(), store.Completion{Key: store.Key{StudyID: studyID}})
+			g.Decide(t.Context(), ada)
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.InDelta(t, 8, p.count(), 1)
+	})
+}
+
+func TestConfirmWantsARecentAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		g := warmGate(t, p, nobodyCompleted, nil)
+		time.Sleep(10 * time.Second)
+		require.True(t, g.Confirm(t.Context(), ada).Ask)
+		require.Equal(t, 1, p.count())
+		time.Sleep(time.Second)
+		p.places(0)
+		require.Equal(t, gate.Full, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, 2, p.count())
+
+		time.Sleep(11 * time.Second)
+		p.hang(time.Hour)
+		began := time.Now()
+		require.Equal(t, gate.Unavailable, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, 3*time.Second, time.Since(began))
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestWarm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(2 * time.Second)
+		g := newGate(t, p, nobodyCompleted, nil)
+		_, has := g.Age()
+		require.False(t, has)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, g.Warm(ctx), context.DeadlineExceeded)
+		require.NoError(t, g.Warm(t.Context()))
+		require.NoError(t, g.Warm(t.Context()))
+		require.Equal(t, 1, p.count())
+		age, has := g.Age()
+		require.True(t, has)
+		require.Equal(t, 2*time.Second, age)
+	})
+}
+
+func TestPanickingProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.answer = func(context.Context) error { panic("lost") }
+		g := newGate(t, p, nobodyCompleted, nil)
+		require.ErrorContains(t, g.Warm(t.Context()), "panic: lost")
+		require.Equal(t, gate.Unavailable, g.Decide(t.Context(), ada).Reason)
+	})
+}
+
+// records keeps what is logged.
+type records struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (r *records) Enabled(context.Context, slog.Level) bool { return true }
+func (r *records) WithAttrs([]slog.Attr) slog.Handler       { return r }
+func (r *records) WithGroup(string) slog.Handler            { return r }
+func (r *records) Handle(_ context.Context, rec slog.Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, rec.Level.String()+" "+strings.TrimSpace(rec.Message))
+	return nil
+}
+
+func (r *records) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.list...)
+}

@@ -1,0 +1,388 @@
+package gate_test
+
+import (
+	"context"
+	"errors"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+)
+
+// A visitor to whom every check says no is mended check by check: the reason
+// must always be that of the first check that still says no.
+func TestOrderOfChecks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, testOrderOfChecks)
+}
+
+func testOrderOfChecks(t *testing.T) {
+	now := time.Now()
+	type world struct {
+		visitor   gate.Visitor
+		opts      gate.Options
+		target    bool
+		missing   bool
+		places    int
+		completed bool
+	}
+	w := world{
+		visitor: gate.Visitor{
+			StudyID: "another", Languages: []string{"ja"},
+			History: gate.History{}.Shown(studyID, now).Opened(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Declined(studyID).OptedOut(),
+		},
+		opts: gate.Options{
+			Sample: -1, RequireLanguage: true, MaxShowings: 1, ShowingPause: time.Hour, CoolDown: 2 * time.Hour,
+			ExpectedUptake: 0.5, Audience: 1 << 40,
+		},
+		missing: true, completed: true,
+	}
+	steps := []struct {
+		no   gate.Reason
+		mend func(w *world)
+	}{
+		{gate.Anonymous, func(w *world) { w.visitor.UserID = "bad\x00id" }},
+		{gate.Unavailable, func(w *world) { w.visitor.UserID = "ada" }},
+		{gate.Excluded, func(w *world) { w.target = true }},
+		{gate.Excluded, func(w *world) { w.visitor.StudyID = "" }},
+		{gate.Excluded, func(w *world) { w.visitor.Languages = []string{"nb"} }},
+		{gate.NotSampled, func(w *world) { w.opts.Sample = 1 }},
+		{gate.Declined, func(w *world) {
+			w.visitor.History = gate.History{}.Shown(studyID, now).Opened(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Declined(studyID)
+		}},
+		{gate.Declined, func(w *world) {
+			w.visitor.History = gate.History{}.Shown(studyID, now).Opened(studyID, now).Snoozed(studyID, now.Add(time.Hour))
+		}},
+		{gate.Snoozed, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now).Opened(studyID, now) }},
+		{gate.Opened, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now) }},
+		{gate.ShownEnough, func(w *world) { w.opts.MaxShowings = 2 }},
+		{gate.CoolingDown, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now.Add(-90*time.Minute)) }},
+		{gate.CoolingDown, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now.Add(-3*time.Hour)) }},
+		{gate.Closed, func(w *world) { w.missing = false }},
+		{gate.Full, func(w *world) { w.places = 3 }},
+		{gate.NotSampled, func(w *world) { w.opts.Audience = 6 }},
+		{gate.Completed, func(w *world) { w.completed = false }},
+		{gate.Eligible, nil},
+	}
+	for i, step := range steps {
+		p := newProvider()
+		p.places(w.places)
+		done := completions(func(context.Context, store.Key) (bool, error) { return w.completed, nil })
+		opts := w.opts
+		opts.Target = func(_ context.Context, v gate.Visitor) bool { return w.target || v.UserID == "x" }
+		g := warmGate(t, p, done, &opts)
+		if w.missing { // once the gate has learnt which study it is
+			p.fail(userjourneys.ErrNotFound)
+			time.Sleep(11 * time.Second)
+			require.Equal(t, gate.Closed, g.Confirm(t.Context(), gate.Visitor{UserID: "x"}).Reason)
+		}
+		d := g.Decide(t.Context(), w.visitor)
+		require.Equal(t, step.no.String(), d.Reason.String(), "step %d", i)
+		require.Equal(t, step.no == gate.Eligible, d.Ask)
+		require.Equal(t, step.no == gate.Unavailable, d.Err != nil)
+
+		// Explain agrees: its first check that does not pass is the reason.
+		all := g.Explain(t.Context(), w.visitor)
+		first := gate.Eligible
+		for _, v := range all {
+			if !v.Pass {
+				first = v.Reason
+				break
+			}
+		}
+		require.Equal(t, step.no.String(), first.String(), "step %d:\n%s", i, all)
+		require.Len(t, all, 17)
+		if step.mend != nil {
+			step.mend(&w)
+		}
+	}
+}
+
+// Whoever the app's own rules turn away costs the provider no request, and
+// waits for nothing, even on a cold start with the provider down.
+func TestAppRulesNeedNoProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(time.Hour)
+		g := newGate(t, p, nobodyCompleted, &gate.Options{Target: func(context.Context, gate.Visitor) bool { return false }})
+		began := time.Now()
+		require.Equal(t, gate.Anonymous, g.Decide(t.Context(), gate.Visitor{}).Reason)
+		require.Equal(t, gate.Excluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+		require.Equal(t, gate.Anonymous, g.Confirm(t.Context(), gate.Visitor{}).Reason)
+		require.Equal(t, gate.Excluded, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+		require.Zero(t, time.Since(began))
+		require.Zero(t, p.count())
+	})
+}
+
+// Which study it is does not age: long after the last answer, sample and
+// history still have their say, without a request.
+func TestStudyRulesOutliveCapacity(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		g := warmGate(t, p, nobodyCompleted, &gate.Options{Sample: 0.5})
+		p.hang(time.Hour)
+		time.Sleep(time.Hour)
+		calls := p.count()
+		began := time.Now()
+		counts := map[gate.Reason]int{}
+		for i := range 100 {
+			counts[g.Decide(t.Context(), gate.Visitor{UserID: user(i), History: gate.History{}.Declined(studyID)}).Reason]++
+		}
+		require.Equal(t, 100, counts[gate.NotSampled]+counts[gate.Declined])
+		require.NotZero(t, counts[gate.NotSampled])
+		require.NotZero(t, counts[gate.Declined])
+		require.Zero(t, time.Since(began))
+		require.Equal(t, calls, p.count())
+	})
+}
+
+func TestTroubleIsUnavailable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("boom")
+		hang := func(ctx context.Context, _ store.Key) (bool, error) {
+			time.Sleep(time.Minute) // ignores its context
+			return false, nil
+		}
+		for name, tc := range map[string]struct {
+			done   completions
+			target func(context.Context, gate.Visitor) bool
+			is     error
+		}{
+			"store fails":   {done: func(context.Context, store.Key) (bool, error) { return false, boom }, is: boom},
+			"store panics":  {done: func(context.Context, store.Key) (bool, error) { panic("lost") }},
+			"store hangs":   {done: hang, is: context.DeadlineExceeded},
+			"target panics": {done: nobodyCompleted, target: func(context.Context, gate.Visitor) bool { panic("lost") }},
+		} {
+			g := warmGate(t, newProvider(), tc.done, &gate.Options{Target: tc.target})
+			began := time.Now()
+			d := g.Decide(t.Context(), gate.Visitor{UserID: "ada-lovelace"})
+			require.Equal(t, gate.Unavailable, d.Reason, name)
+			require.False(t, d.Ask, name)
+			require.Error(t, d.Err, name)
+			require.NotContains(t, d.Err.Error(), "ada", name)
+			if tc.is != nil {
+				require.ErrorIs(t, d.Err, tc.is, name)
+			}
+			require.LessOrEqual(t, time.Since(began), 150*time.Millisecond, name)
+		}
+		time.Sleep(2 * time.Minute) // the store that hung returns, and its goroutine ends
+	})
+}
+
+// A store that never answers is asked by a bounded number of goroutines.
+func TestLookUpsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		release := make(chan struct{})
+		g := warmGate(t, newProvider(), completions(func(context.Context, store.Key) (bool, error) {
+			asked.Add(1)
+			<-release
+			return false, nil
+		}), nil)
+		for i := range 2000 {
+			go g.Decide(t.Context(), gate.Visitor{UserID: user(i)})
+		}
+		time.Sleep(time.Second)
+		require.EqualValues(t, 256, asked.Load())
+		close(release)
+		synctest.Wait()
+		require.Equal(t, gate.Eligible, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	})
+}
+
+// The store's answer does not hang on the request: a browser that leaves would
+// otherwise close a pooled connection in mid-query.
+func TestStoreIsAskedOnADetachedContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), detachedKey{}, "kept"))
+	cancel()
+	g := warmGate(t, newProvider(), completions(func(ctx context.Context, _ store.Key) (bool, error) {
+		_, has := ctx.Deadline()
+		return !has || ctx.Value(detachedKey{}) != "kept", ctx.Err()
+	}), &gate.Options{Timeout: 5 * time.Second})
+	require.Equal(t, gate.Eligible, g.Decide(ctx, gate.Visitor{UserID: "ada"}).Reason)
+}
+
+type detachedKey struct{}
+
+// peeking is a store that answers from memory what it can.
+type peeking struct {
+	completions
+	completed, known bool
+}
+
+func (p peeking) Peek(store.Key) (bool, bool) { return p.completed, p.known }
+
+func TestPeek(t *testing.T) {
+	t.Parallel()
+	never := completions(func(context.Context, store.Key) (bool, error) { return false, errors.New("asked") })
+	for _, tc := range []struct {
+		done peeking
+		is   gate.Reason
+	}{
+		{peeking{never, true, true}, gate.Completed},
+		{peeking{never, false, true}, gate.Eligible},
+		{peeking{never, true, false}, gate.Unavailable},
+	} {
+		g := warmGate(t, newProvider(), tc.done, nil)
+		require.Equal(t, tc.is, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	}
+}
+
+func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := newProvider()
+	completed := false
+	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) { return completed, nil }),
+		&gate.Options{Sample: -1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond})
+	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.Shown(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Opened(studyID, now)}
+	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), v).Reason)
+	d := g.Confirm(t.Context(), v)
+	require.True(t, d.Ask, "%v", d)
+	require.Equal(t, store.Key{StudyID: studyID, UserID: "ada"}, d.Prompt.Key())
+
+	v.StudyID = "another"
+	require.Equal(t, gate.Excluded, g.Confirm(t.Context(), v).Reason)
+	v.StudyID, completed = "", true
+	require.Equal(t, gate.Completed, g.Confirm(t.Context(), v).Reason)
+}
+
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		wanted, has string
+		is          string
+	}{
+		{"de-AT,en", "en,de", "de"},
+		{"fr,DE", "en,de", "de"},
+		{"nb-NO", "en,no", "no"},
+		{"nn", "no", "no"},
+		{"pt-BR", "pt-PT,pt-BR", "pt-BR"},
+		{"pt", "pt-PT,pt-BR", "pt-PT"},
+		{"ja,en-GB", "de", "en"},
+		{"ja,en_GB", "en-US", "en-US"},
+		{"ja", "en,de", ""},
+		{"", "en,de", ""},
+		{"-,*", "en", ""},
+		{"d", "de", ""},
+	} {
+		p := newProvider()
+		p.study.SupportedLanguages = strings.Split(tc.has, ",")
+		g := warmGate(t, p, nobodyCompleted, nil)
+		strict := warmGate(t, p, nobodyCompleted, &gate.Options{RequireLanguage: true})
+		v := gate.Visitor{UserID: "ada"}
+		if tc.wanted != "" {
+			v.Languages = strings.Split(tc.wanted, ",")
+		}
+		d := g.Decide(t.Context(), v)
+		require.True(t, d.Ask)
+		require.Equal(t, tc.is, d.Prompt.Language, "%v", tc)
+		if tc.is == "" {
+			require.Equal(t, gate.Excluded, strict.Decide(t.Context(), v).Reason, "%v", tc)
+		} else {
+			require.True(t, strict.Decide(t.Context(), v).Ask, "%v", tc)
+		}
+	}
+}
+
+func TestPrompt(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, nil)
+	d := g.Decide(t.Context(), gate.Visitor{UserID: "a&b=ü", Languages: []string{"de"}})
+	require.Equal(t, gate.Prompt{
+		StudyID: studyID, StudyName: studyName, InterviewLink: link, Language: "de", UserID: "a&b=ü", References: gate.PlainReferences(),
+	}, d.Prompt)
+	for base, want := range map[string]string{
+		link:             link + "?reference_id=a%26b%3D%C3%BC",
+		link + "?x=1":    link + "?x=1&reference_id=a%26b%3D%C3%BC",
+		link + "?x=1#p?": link + "?x=1&reference_id=a%26b%3D%C3%BC#p?",
+	} {
+		d.Prompt.InterviewLink = base
+		got, err := d.Prompt.Link()
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	d.Prompt.UserID, d.Prompt.References = "", nil
+	_, err := d.Prompt.Link()
+	require.ErrorIs(t, err, store.ErrInvalid)
+}
+
+func TestOnDecision(t *testing.T) {
+	t.Parallel()
+	var told []gate.Reason
+	opts := &gate.Options{OnDecision: func(_ context.Context, v gate.Visitor, d gate.Decision) {
+		told = append(told, d.Reason)
+	}}
+	g := warmGate(t, newProvider(), nobodyCompleted, opts)
+	opts.OnDecision = nil // options are copied
+	g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
+	g.Confirm(t.Context(), gate.Visitor{})
+	g.Explain(t.Context(), gate.Visitor{UserID: "ada"})
+	require.Equal(t, []gate.Reason{gate.Eligible, gate.Anonymous}, told)
+}
+
+func TestNewReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	_, err := gate.New(newProvider(), "", nobodyCompleted, &gate.Options{
+		Sample: 10, ExpectedUptake: -1, Audience: -1, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
+	})
+	require.Error(t, err)
+	for _, fault := range []string{"name is empty", "Sample is 10", "ExpectedUptake is -1", "Audience", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
+		require.ErrorContains(t, err, fault)
+	}
+	_, err = gate.New(newProvider(), "x", nobodyCompleted, &gate.Options{Fresh: time.Hour, Stale: time.Minute, Audience: 5})
+	require.ErrorContains(t, err, "Fresh is longer than Stale")
+	require.ErrorContains(t, err, "without ExpectedUptake")
+	require.PanicsWithValue(t, "gate: New: s is nil", func() { _, _ = gate.New(nil, "x", nobodyCompleted, nil) })
+	require.PanicsWithValue(t, "gate: New: done is nil", func() { _, _ = gate.New(newProvider(), "x", nil, nil) })
+}
+
+func TestReasonNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for r := gate.Unavailable; r <= gate.Eligible; r++ {
+		require.Regexp(t, `^[a-z_]+$`, r.String())
+		require.False(t, seen[r.String()])
+		seen[r.String()] = true
+	}
+	require.Len(t, seen, 13)
+	require.Equal(t, "unknown", (gate.Eligible + 1).String())
+	require.Equal(t, gate.Unavailable, gate.Decision{}.Reason)
+}
+
+// The package decides; what HTTP makes of it is the business of others.
+func TestNoNetHTTP(t *testing.T) {
+	t.Parallel()
+	pkgs, err := parser.ParseDir(token.NewFileSet(), ".", nil, parser.ImportsOnly) //nolint:staticcheck // imports alone, no types
+	require.NoError(t, err)
+	files := 0
+	for name, f := range pkgs["gate"].Files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		files++
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			require.NoError(t, err)
+			require.False(t, path == "net/http" || strings.HasPrefix(path, "net/http/"), "%s imports %s", name, path)
+			require.NotContains(t, path, "askonce/webhook", name)
+		}
+	}
+	require.Greater(t, files, 5)
+}

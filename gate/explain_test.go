@@ -1,0 +1,96 @@
+package gate_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+)
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.places(0)
+	g := warmGate(t, p, nobodyCompleted, nil)
+	got := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Declined(studyID)})
+	require.Equal(t, `yes known user
+yes user id
+yes target
+yes this study
+yes language
+yes sample
+yes opted out
+no  declined       declined
+yes snoozed
+yes opened
+yes showings
+yes showing pause
+yes cool-down
+yes study
+no  places         full
+yes pacing
+yes completed
+`, got.String())
+}
+
+func TestExplainNobody(t *testing.T) {
+	t.Parallel()
+	asked := false
+	p := newProvider()
+	g := newGate(t, p, nobodyCompleted, &gate.Options{Target: func(context.Context, gate.Visitor) bool { asked = true; return true }})
+	for _, id := range []string{"", "a\x00"} {
+		all := g.Explain(t.Context(), gate.Visitor{UserID: id})
+		require.Equal(t, g.Decide(t.Context(), gate.Visitor{UserID: id}).Reason, firstNo(all))
+		require.Contains(t, all.String(), "?   completed")
+	}
+	require.False(t, asked, "Decide never asks the target about nobody")
+	require.Zero(t, p.count())
+}
+
+func firstNo(all gate.Verdicts) gate.Reason {
+	for _, v := range all {
+		if !v.Pass {
+			return v.Reason
+		}
+	}
+	return gate.Eligible
+}
+
+// Explain leaves everything as it was: no slot is taken, and no answer that can
+// still be used is fetched anew.
+func TestExplainWritesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.places(1)
+		g := warmGate(t, p, nobodyCompleted, &gate.Options{ExpectedUptake: 1})
+		time.Sleep(10 * time.Minute) // stale, and usable
+		for i := range 5 {
+			require.Equal(t, gate.Eligible, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(i)})))
+		}
+		synctest.Wait()
+		require.Equal(t, 1, p.count())
+		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: user(7)}).Ask)
+		require.Equal(t, gate.NotSampled, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(8)})))
+	})
+}
+
+func TestExplainWithoutProvider(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(time.Hour)
+		g := newGate(t, p, nobodyCompleted, nil)
+		began := time.Now()
+		all := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.OptedOut()})
+		require.LessOrEqual(t, time.Since(began), 3*time.Second)
+		require.Equal(t, gate.Unavailable, firstNo(all))
+		require.Contains(t, all.String(), "no  opted out      declined")
+		require.NotContains(t, all.String(), "ada")
+		time.Sleep(time.Minute)
+	})
+}
