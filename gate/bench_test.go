@@ -1,0 +1,105 @@
+package gate_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gocache "github.com/patrickmn/go-cache"
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+)
+
+// outcome is a warm gate and a visitor about whom it always decides the same.
+type outcome struct {
+	name    string
+	gate    *gate.Gate
+	visitor gate.Visitor
+	is      gate.Reason
+	allocs  float64 // at most
+}
+
+func outcomes(tb testing.TB) []outcome {
+	const id = "5f0c9e0a-6f1e-4c3e-9d55-1b7c1a2f3d4e"
+	done := store.NewMemory()
+	_, err := done.Record(tb.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "done"}, InterviewID: "i", CompletedAt: time.Now()})
+	require.NoError(tb, err)
+	long := gate.Options{Fresh: time.Hour}
+	nobody := gate.Options{Fresh: time.Hour, Sample: 1e-9}
+	full := newProvider()
+	full.places(0)
+	open := warmGate(tb, newProvider(), done, &long)
+	return []outcome{
+		{"anonymous", open, gate.Visitor{}, gate.Anonymous, 0},
+		{"not sampled", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.NotSampled, 0},
+		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.Shown(studyID, time.Now())}, gate.CoolingDown, 0},
+		{"full", warmGate(tb, full, done, &long), gate.Visitor{UserID: id}, gate.Full, 0},
+		{"completed", open, gate.Visitor{UserID: "done"}, gate.Completed, 0},
+		{"eligible", open, gate.Visitor{UserID: id, Languages: []string{"de"}}, gate.Eligible, 2},
+	}
+}
+
+func TestDecideAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes sync.Pool allocate: run without -race")
+	}
+	for _, o := range outcomes(t) {
+		require.Equal(t, o.is, o.gate.Decide(t.Context(), o.visitor).Reason, o.name)
+		ctx := t.Context()
+		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { o.gate.Decide(ctx, o.visitor) }), o.allocs, o.name)
+	}
+}
+
+// baseline is what the hot path cannot do without: one look-up in go-cache and
+// one in a map.
+type baseline struct {
+	cache *gocache.Cache
+	users map[store.Key]bool
+}
+
+func newBaseline() baseline {
+	b := baseline{gocache.New(time.Hour, 0), map[store.Key]bool{}}
+	b.cache.SetDefault(studyName, new(int))
+	for i := range 100 {
+		b.users[store.Key{StudyID: studyID, UserID: user(i)}] = true
+	}
+	return b
+}
+
+var sink atomic.Bool
+
+func (b baseline) run(k store.Key) {
+	_, ok := b.cache.Get(studyName)
+	if ok == b.users[k] {
+		sink.Store(true)
+	}
+}
+
+// parallel measures nanoseconds of a call of f, with as many goroutines as -cpu.
+func parallel(b *testing.B, f func()) float64 {
+	began := time.Now()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			f()
+		}
+	})
+	return float64(time.Since(began).Nanoseconds()) / float64(b.N)
+}
+
+// BenchmarkDecide reports, besides the time, "x-bare": how many times the cost
+// of one go-cache Get and one map look-up, measured in the same run.
+func BenchmarkDecide(b *testing.B) {
+	for _, o := range outcomes(b) {
+		b.Run(o.name, func(b *testing.B) {
+			b.ReportAllocs()
+			ctx := b.Context()
+			base, k := newBaseline(), store.Key{StudyID: studyID, UserID: "5f0c9e0a-6f1e-4c3e-9d55-1b7c1a2f3d4e"}
+			bare := parallel(b, func() { base.run(k) })
+			b.ResetTimer()
+			ours := parallel(b, func() { o.gate.Decide(ctx, o.visitor) })
+			b.ReportMetric(ours/bare, "x-bare")
+		})
+	}
+}

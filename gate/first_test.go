@@ -1,0 +1,88 @@
+package gate_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+)
+
+func studyGate(t *testing.T, id string, opts *gate.Options) (*provider, *gate.Gate) {
+	p := newProvider()
+	p.study.ID = id
+	return p, warmGate(t, p, store.NewMemory(), opts)
+}
+
+func TestFirst(t *testing.T) {
+	t.Parallel()
+	_, a := studyGate(t, "a", nil)
+	_, b := studyGate(t, "b", nil)
+	_, never := studyGate(t, "c", &gate.Options{Target: func(context.Context, gate.Visitor) bool { return false }})
+	now := time.Now()
+	both := gate.First(never, a, b)
+
+	d := both.Decide(t.Context(), ada)
+	require.Equal(t, "a", d.Prompt.StudyID, "by priority")
+	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Declined("a")})
+	require.Equal(t, "b", d.Prompt.StudyID)
+	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Shown("a", now)})
+	require.Equal(t, gate.CoolingDown, d.Reason, "the pause after one study's prompt is the other's too")
+	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Declined("a").Snoozed("b", now.Add(time.Hour))})
+	require.Equal(t, gate.Declined, d.Reason, "that of the first gate that does not exclude her")
+	require.Equal(t, gate.Excluded, gate.First(never).Decide(t.Context(), ada).Reason)
+	require.Equal(t, gate.Anonymous, both.Decide(t.Context(), gate.Visitor{}).Reason)
+	require.Equal(t, gate.Closed, gate.First().Decide(t.Context(), ada).Reason)
+	require.PanicsWithValue(t, "gate: First: a gate is nil", func() { gate.First(a, nil) })
+}
+
+func TestFirstConfirmsTheClickedStudyAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pa, a := studyGate(t, "a", nil)
+		pb, b := studyGate(t, "b", nil)
+		both := gate.First(a, b)
+		time.Sleep(time.Minute)
+		d := both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "b"})
+		require.Equal(t, "b", d.Prompt.StudyID)
+		require.Equal(t, 1, pa.count())
+		require.Equal(t, 2, pb.count())
+		time.Sleep(time.Minute)
+		pb.places(0)
+		require.Equal(t, gate.Full, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "b"}).Reason, "and never another")
+		require.Equal(t, gate.Excluded, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "x"}).Reason)
+	})
+}
+
+// Several providers that hang cost a page no more than one.
+func TestFirstHasOneTimeLimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var gates []*gate.Gate
+		for range 5 {
+			p := newProvider()
+			p.hang(time.Hour)
+			gates = append(gates, newGate(t, p, nobodyCompleted, nil))
+		}
+		began := time.Now()
+		require.Equal(t, gate.Unavailable, gate.First(gates...).Decide(t.Context(), ada).Reason)
+		require.Equal(t, 150*time.Millisecond, time.Since(began))
+		time.Sleep(time.Minute)
+	})
+}
+
+// A provider that is down does not hold up the next study.
+func TestFirstGoesPastTrouble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.fail(context.DeadlineExceeded)
+		down := newGate(t, p, nobodyCompleted, nil)
+		_, b := studyGate(t, "b", nil)
+		require.Equal(t, "b", gate.First(down, b).Decide(t.Context(), ada).Prompt.StudyID)
+	})
+}

@@ -1,0 +1,118 @@
+package gate_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+)
+
+// asked tells who of n users is asked.
+func asked(t *testing.T, g gate.Decider, n int) (who []bool, count int) {
+	who = make([]bool, n)
+	for i := range n {
+		if who[i] = g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask; who[i] {
+			count++
+		}
+	}
+	return who, count
+}
+
+func sampleGate(t *testing.T, id string, fraction float64) *gate.Gate {
+	p := newProvider()
+	p.study.ID = id
+	return warmGate(t, p, store.NewMemory(), &gate.Options{Sample: fraction})
+}
+
+func TestStudiesSampleIndependently(t *testing.T) {
+	t.Parallel()
+	const n = 200_000
+	a, countA := asked(t, sampleGate(t, "study-a", 0.1), n)
+	b, countB := asked(t, sampleGate(t, "study-b", 0.1), n)
+	both := 0
+	for i := range n {
+		if a[i] && b[i] {
+			both++
+		}
+	}
+	require.InDelta(t, 0.1, float64(countA)/n, 0.003)
+	require.InDelta(t, 0.1, float64(countB)/n, 0.003)
+	require.InDelta(t, 0.01, float64(both)/n, 0.001)
+}
+
+func TestRaisingTheSampleNeverDropsAUser(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	var before []bool
+	last := 0
+	for _, fraction := range []float64{-1, 1e-9, 0.01, 0.1, 0.1000001, 0.5, 0.99, 1} {
+		now, count := asked(t, sampleGate(t, studyID, fraction), n)
+		for i := range before {
+			require.False(t, before[i] && !now[i])
+		}
+		require.GreaterOrEqual(t, count, last)
+		require.InDelta(t, max(0, fraction), float64(count)/n, 0.01)
+		before, last = now, count
+	}
+	require.Equal(t, n, last)
+}
+
+// Pacing invites as many users as the places left need, and whoever is left out
+// stays out while they shrink.
+func TestPacing(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	for name, tc := range map[string]struct {
+		audience  int
+		tolerance float64
+	}{"counted": {0, 0}, "audience": {n, 0.25}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider()
+			g := newGate(t, p, store.NewMemory(), &gate.Options{ExpectedUptake: 0.05, Audience: tc.audience, Fresh: time.Nanosecond})
+			var before []bool
+			for _, left := range []int{100, 50, 3, 1} {
+				p.places(left)
+				require.NoError(t, g.Warm(t.Context()))
+				now, count := asked(t, g, n)
+				want := float64(left) / 0.05
+				require.InDelta(t, want, count, want*tc.tolerance+5*tc.tolerance*10, "%d places", left)
+				for i := range before {
+					require.False(t, now[i] && !before[i], "user %d came back", i)
+				}
+				before = now
+			}
+			p.places(0)
+			require.NoError(t, g.Warm(t.Context()))
+			require.Equal(t, gate.Full, g.Decide(t.Context(), ada).Reason)
+		})
+	}
+}
+
+// A user who has completed the study takes no slot from those who have not.
+func TestPacingCountsOnlyTheInvited(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.places(1)
+	done := store.NewMemory()
+	g := warmGate(t, p, done, &gate.Options{ExpectedUptake: 0.1})
+	for i := range 10 {
+		_, err := done.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: user(i)}, InterviewID: fmt.Sprint(i), CompletedAt: time.Now()})
+		require.NoError(t, err)
+	}
+	_, count := asked(t, g, 100)
+	require.Equal(t, 10, count)
+	_, count = asked(t, g, 100)
+	require.Equal(t, 10, count, "and it stays so")
+}
+
+func TestPacingWithoutLimits(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), store.NewMemory(), &gate.Options{ExpectedUptake: 0.05})
+	_, count := asked(t, g, 1000)
+	require.Equal(t, 1000, count)
+}
