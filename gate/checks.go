@@ -123,7 +123,7 @@ func (g *Gate) question(v Visitor, clicked bool, began time.Time) *question {
 	if clicked {
 		timeout = g.opts.ConfirmTimeout
 	}
-	*q = question{gate: g, visitor: v, clicked: clicked, now: time.Now(), deadline: began.Add(timeout)}
+	*q = question{gate: g, visitor: v, clicked: clicked, now: began, deadline: began.Add(timeout)}
 	return q
 }
 
