@@ -109,8 +109,6 @@ type question struct {
 	deadline time.Time
 	clicked  bool // Confirm's: the capacity is to be recent
 	quiet    bool // Explain's: nothing is set going that can be spared
-	seenOf   *entry
-	seenIt   seen // what the visitor has seen of seenOf's study
 }
 
 // questions are used again: the checks are called through a table, so that the
@@ -135,12 +133,8 @@ func (q *question) free() {
 
 func (q *question) opts() *Options { return &q.gate.opts }
 
-func (q *question) seen() *seen {
-	if q.seenOf != q.study {
-		q.seenOf, q.seenIt = q.study, q.visitor.History.of(q.study.key)
-	}
-	return &q.seenIt
-}
+// seen is what the visitor has seen of the study.
+func (q *question) seen() *seen { return find(q.visitor.History.studies, q.study.key) }
 
 // ask asks one check. The reason is Eligible when it passes, and Unavailable
 // with an error when it could not be asked.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -369,14 +370,16 @@ func TestReasonNames(t *testing.T) {
 // The package decides; what HTTP makes of it is the business of others.
 func TestNoNetHTTP(t *testing.T) {
 	t.Parallel()
-	pkgs, err := parser.ParseDir(token.NewFileSet(), ".", nil, parser.ImportsOnly) //nolint:staticcheck // imports alone, no types
+	names, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	files := 0
-	for name, f := range pkgs["gate"].Files {
+	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		files++
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
 		for _, i := range f.Imports {
 			path, err := strconv.Unquote(i.Path.Value)
 			require.NoError(t, err)

@@ -70,14 +70,19 @@ func (h History) Showings(studyID string) int { return h.of(keyOf(studyID)).show
 // IsZero reports whether the visitor has seen nothing.
 func (h History) IsZero() bool { return !h.optedOut && h.lastShown.IsZero() && len(h.studies) == 0 }
 
-func (h History) of(k studyKey) seen {
-	for i := range h.studies {
-		if h.studies[i].study == k {
-			return h.studies[i]
+func (h History) of(k studyKey) seen { return *find(h.studies, k) }
+
+// find is of without a copy: its answer is never to be changed.
+func find(studies []seen, k studyKey) *seen {
+	for i := range studies {
+		if studies[i].study == k {
+			return &studies[i]
 		}
 	}
-	return seen{}
+	return &unseen
 }
+
+var unseen seen
 
 // with changes one study, which moves to the end: the front is what was
 // touched longest ago. What was declined is the last to be forgotten.
