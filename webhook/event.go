@@ -2,7 +2,9 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -31,23 +33,22 @@ func decode(body []byte) (e event, r Reason) {
 	if !json.Valid(body) {
 		return e, MalformedJSON
 	}
-	top, ok := fields(body, "event", "timestamp", "data")
-	if !ok {
+	var top [3]json.RawMessage
+	if !fields(body, top[:], "event", "timestamp", "data") {
 		return e, Schema
 	}
 	name, ok := str(top[0])
 	switch {
-	case !ok:
+	case !ok || name == "":
 		return e, Schema
 	case name != userjourneys.EventInterviewCompleted:
 		return e, UnknownEvent
 	}
-	data, ok := fields(top[2], "interview_id", "study_id", "status", "completed_at", "quality_score", "language", "duration_secs", "reference_id")
-	if !ok {
+	var data [8]json.RawMessage
+	if !fields(top[2], data[:], "interview_id", "study_id", "status", "completed_at", "quality_score", "language", "duration_secs", "reference_id") {
 		return e, Schema
 	}
-	e.interviewID, ok = id(data[0])
-	if !ok {
+	if e.interviewID, ok = id(data[0]); !ok {
 		return e, Schema
 	}
 	if e.studyID, ok = id(data[1]); !ok {
@@ -57,40 +58,39 @@ func decode(body []byte) (e event, r Reason) {
 		return e, Schema
 	}
 	e.completedAt = firstTime(data[3], top[1])
-	e.quality, e.language = label(data[4]), label(data[5])
+	e.quality, e.language = label(str(data[4])), label(str(data[5]))
 	e.duration = seconds(data[6])
 	if !isNull(data[7]) {
 		e.reference, ok = str(data[7])
-		e.badReference = !ok || strings.ContainsRune(e.reference, utf8.RuneError)
+		e.badReference = !ok
 	}
 	return e, Accepted
 }
 
-// eventOf reads an item of the provider's list the same way.
-func eventOf(i userjourneys.Interview) (event, bool) {
+// eventOf reads an item of the provider's list of one study the same way.
+func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 	e := event{
-		interviewID: i.ID, studyID: i.StudyID, status: i.Status, completedAt: i.CompletedAt,
-		quality: i.QualityScore, language: i.Language, duration: i.Duration, reference: i.ReferenceID,
+		interviewID: canonical(i.ID), studyID: canonical(cmp.Or(i.StudyID, studyID)), status: i.Status,
+		completedAt: plausible(i.CompletedAt), quality: label(i.QualityScore, true), language: label(i.Language, true),
+		duration: i.Duration, reference: i.ReferenceID,
 	}
-	e.interviewID = canonical(e.interviewID)
-	return e, usableID(i.ID) && usableID(i.StudyID)
+	return e, usableID(e.interviewID) && usableID(e.studyID)
 }
 
-// fields returns the raw values of the named keys of an object, nil for those
-// that are missing. It fails for anything but an object and for an object in
+// fields finds the raw values of the named keys of an object; those that are
+// missing stay nil. It fails for anything but an object and for an object in
 // which a key stands twice. The JSON is known to be valid.
-func fields(raw []byte, names ...string) (values [][]byte, ok bool) {
-	const maxKeys = 256
+func fields(raw []byte, values []json.RawMessage, names ...string) bool {
 	raw = bytes.TrimLeft(raw, " \t\r\n")
 	if len(raw) == 0 || raw[0] != '{' {
-		return nil, false
+		return false
 	}
-	values = make([][]byte, len(names))
-	var keys [][]byte
+	var few [24][]byte
+	seen := keySet{few: few[:0]}
 	for i := 1; ; {
 		i = skipSpace(raw, i)
 		if raw[i] == '}' {
-			return values, true
+			return true
 		}
 		if raw[i] == ',' {
 			i = skipSpace(raw, i+1)
@@ -98,19 +98,12 @@ func fields(raw []byte, names ...string) (values [][]byte, ok bool) {
 		end := skipValue(raw, i)
 		key := raw[i+1 : end-1]
 		if bytes.IndexByte(key, '\\') >= 0 {
-			var s string
-			if json.Unmarshal(raw[i:end], &s) != nil {
-				return nil, false
-			}
-			key = []byte(s)
-		}
-		for _, other := range keys {
-			if bytes.Equal(key, other) {
-				return nil, false
+			if s, ok := str(raw[i:end]); ok {
+				key = []byte(s)
 			}
 		}
-		if keys = append(keys, key); len(keys) > maxKeys {
-			return nil, false
+		if !seen.add(key) {
+			return false
 		}
 		i = skipSpace(raw, skipSpace(raw, end)+1) // behind the colon
 		end = skipValue(raw, i)
@@ -121,6 +114,31 @@ func fields(raw []byte, names ...string) (values [][]byte, ok bool) {
 		}
 		i = end
 	}
+}
+
+// keySet is a list of keys as long as they are few, as they always are.
+type keySet struct {
+	few  [][]byte
+	many map[string]bool
+}
+
+// add reports whether the key is new.
+func (s *keySet) add(key []byte) bool {
+	for _, k := range s.few {
+		if bytes.Equal(k, key) {
+			return false
+		}
+	}
+	if len(s.few) < cap(s.few) {
+		s.few = append(s.few, key)
+		return true
+	}
+	if s.many == nil {
+		s.many = map[string]bool{}
+	}
+	known := s.many[string(key)]
+	s.many[string(key)] = true
+	return !known
 }
 
 func skipSpace(raw []byte, i int) int {
@@ -161,7 +179,8 @@ func skipValue(raw []byte, i int) int {
 
 func isNull(raw []byte) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// str is the string that raw is, if it is one of valid UTF-8.
+// str is the string that raw is, if it is one, and one of Unicode characters:
+// neither of bytes that are not UTF-8 nor with half of a surrogate pair.
 func str(raw []byte) (s string, ok bool) {
 	if len(raw) < 2 || raw[0] != '"' || !utf8.Valid(raw) {
 		return "", false
@@ -169,7 +188,37 @@ func str(raw []byte) (s string, ok bool) {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1]), true
 	}
+	if !paired(raw) {
+		return "", false
+	}
 	return s, json.Unmarshal(raw, &s) == nil
+}
+
+// paired reports whether the escapes of a valid JSON string name surrogates
+// only in pairs. encoding/json would make U+FFFD of any other.
+func paired(raw []byte) bool {
+	high := -1 // where the escape before, of a high surrogate, ended
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		i++
+		if raw[i] != 'u' {
+			continue
+		}
+		r, _ := strconv.ParseUint(string(raw[i+1:i+5]), 16, 16) // valid, as the JSON is
+		low := 0xdc00 <= r && r <= 0xdfff
+		if low != (high == i-1) {
+			return false
+		}
+		i += 4
+		if high = -1; 0xd800 <= r && r < 0xdc00 {
+			if high = i + 1; high+1 >= len(raw) || raw[high] != '\\' || raw[high+1] != 'u' {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func id(raw []byte) (string, bool) {
@@ -210,22 +259,31 @@ func canonical(s string) string {
 }
 
 // label is a short word of the provider's, or "" if it is not one.
-func label(raw []byte) string {
-	if s, ok := str(raw); ok && len(s) <= 64 && store.CheckID(s) == nil {
+func label(s string, ok bool) string {
+	if ok && len(s) <= 64 && store.CheckID(s) == nil {
 		return s
 	}
 	return ""
 }
 
-func firstTime(raws ...[]byte) time.Time {
+func firstTime(raws ...json.RawMessage) time.Time {
 	for _, raw := range raws {
 		if s, ok := str(raw); ok {
-			if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+			if t, err := time.Parse(time.RFC3339Nano, s); err == nil && !plausible(t).IsZero() {
 				return t
 			}
 		}
 	}
 	return time.Time{}
+}
+
+// plausible is t, or zero if it is before there were computers to interview by:
+// not every database has the year 0.
+func plausible(t time.Time) time.Time {
+	if t.Year() < 1970 {
+		return time.Time{}
+	}
+	return t
 }
 
 func seconds(raw []byte) time.Duration {

@@ -131,19 +131,20 @@ func TestHooksCannotUndoARecord(t *testing.T) {
 
 func TestPolicy(t *testing.T) {
 	t.Parallel()
+	verdict := func(v webhook.Verdict) func(store.Completion) webhook.Verdict {
+		return func(store.Completion) webhook.Verdict { return v }
+	}
 	for name, c := range map[string]struct {
-		policy func(store.Completion) store.Completion
+		policy func(store.Completion) webhook.Verdict
 		done   bool
-		kept   int
 	}{
-		"none":                    {nil, true, 1},
-		"ask again from long ago": {func(c store.Completion) store.Completion { c.Until = time.Now().Add(-time.Hour); return c }, false, 1},
-		"ask again in an hour":    {func(c store.Completion) store.Completion { c.Until = time.Now().Add(time.Hour); return c }, true, 1},
-		"nobody's":                {func(c store.Completion) store.Completion { c.UserID = ""; return c }, false, 1},
-		"cannot change whose": {func(c store.Completion) store.Completion {
-			c.UserID, c.StudyID, c.InterviewID = "eve", "x", "y"
-			return c
-		}, true, 1},
+		"none":                 {nil, true},
+		"complete":             {verdict(webhook.Complete()), true},
+		"the zero value":       {verdict(webhook.Verdict{}), true},
+		"snoozed for an hour":  {verdict(webhook.Snooze(time.Hour)), true},
+		"snoozed until it was": {verdict(webhook.Snooze(time.Nanosecond)), false},
+		"snoozed for nothing":  {verdict(webhook.Snooze(0)), false},
+		"ignored":              {verdict(webhook.Ignore()), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +162,7 @@ func TestPolicy(t *testing.T) {
 				require.Equal(t, e.Data.InterviewID, k.InterviewID)
 				n++
 			}
-			require.Equal(t, c.kept, n)
+			require.Equal(t, 1, n, "the interview is kept whatever the verdict")
 		})
 	}
 }

@@ -22,12 +22,13 @@ const (
 	MissingSignature                 // 401
 	MalformedSignature               // 401
 	BadSignature                     // 401
+	BodyConsumed                     // 401: something reads or changes the body before this handler does
 	TooLarge                         // 413
 	SlowBody                         // 408
 	AbortedBody                      // the client is gone
 	MalformedJSON                    // 400: authentic, but not JSON
 	Schema                           // 400: authentic, but not what an event looks like
-	Busy                             // 503: too many large bodies at once
+	Busy                             // 503: too many bodies at once, and this one was the slowest
 	SecretsUnavailable               // 503: Options.Secrets failed
 	Store                            // 503: the store failed
 	ShuttingDown                     // 503: after Close
@@ -52,6 +53,7 @@ var reasons = [...]struct {
 	MissingSignature:   {"missing_signature", http.StatusUnauthorized},
 	MalformedSignature: {"malformed_signature", http.StatusUnauthorized},
 	BadSignature:       {"bad_signature", http.StatusUnauthorized},
+	BodyConsumed:       {"body_consumed", http.StatusUnauthorized},
 	TooLarge:           {"too_large", http.StatusRequestEntityTooLarge},
 	SlowBody:           {"slow_body", http.StatusRequestTimeout},
 	AbortedBody:        {"aborted_body", http.StatusBadRequest},

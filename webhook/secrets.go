@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 	"unicode"
 )
 
@@ -42,21 +45,12 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.redacted()), nil
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
 
-func checkSecrets(secrets []string) error {
-	if len(secrets) == 0 {
-		return fmt.Errorf("%w: there is none", ErrSecret)
-	}
-	if len(secrets) > maxSecrets {
-		return fmt.Errorf("%w: more than %d", ErrSecret, maxSecrets)
-	}
-	for _, s := range secrets {
-		if err := checkSecret(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+var (
+	errNoSecret       = fmt.Errorf("%w: there is none", ErrSecret)
+	errTooManySecrets = fmt.Errorf("%w: more than %d", ErrSecret, maxSecrets)
+)
 
+// checkSecret never puts the secret into the error.
 func checkSecret(s string) error {
 	switch {
 	case s == "":
@@ -71,30 +65,74 @@ func checkSecret(s string) error {
 	return nil
 }
 
-// keyring is the secrets that are accepted now.
+// keyring is the secrets that are accepted now. It keeps keyed states, not the
+// secrets, so that a Handler has none to print.
 type keyring struct {
-	fixed  []string
-	source func(context.Context) ([]string, error)
+	source func(context.Context) ([]string, error) // nil: those in fixed
+
+	mu    sync.Mutex // for changing fixed
+	fixed atomic.Pointer[[]key]
 }
 
-// current returns the secrets without repetitions.
-func (k *keyring) current(ctx context.Context) ([]string, error) {
+type key struct {
+	mac   *mac
+	until time.Time // the zero time: for good
+}
+
+// set makes the secrets the accepted ones, each once, and names every fault.
+func (k *keyring) set(secrets []string) error {
+	var keys []key
+	var errs []error
+	for i, s := range secrets {
+		if slices.Contains(secrets[:i], s) {
+			continue
+		}
+		errs = append(errs, checkSecret(s))
+		keys = append(keys, key{mac: newMAC(s)})
+	}
+	if len(keys) > maxSecrets {
+		errs = append(errs, errTooManySecrets)
+	}
+	k.fixed.Store(&keys)
+	return errors.Join(errs...)
+}
+
+// adopt accepts the secret from now on, and those so far until then.
+func (k *keyring) adopt(secret string, until time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	keys := []key{{mac: newMAC(secret)}}
+	for _, old := range *k.fixed.Load() {
+		if old.until.IsZero() || old.until.After(until) {
+			old.until = until
+		}
+		if len(keys) < maxSecrets {
+			keys = append(keys, old)
+		}
+	}
+	k.fixed.Store(&keys)
+}
+
+// verified reports whether one of the signatures is that of the body. The error
+// is that of the source.
+func (k *keyring) verified(ctx context.Context, sigs *signatures, body []byte) (ok bool, err error) {
 	if k.source == nil {
-		return k.fixed, nil
+		now := time.Now()
+		for _, key := range *k.fixed.Load() {
+			if key.until.IsZero() || now.Before(key.until) {
+				ok = key.mac.matches(sigs, body) || ok
+			}
+		}
+		return ok, nil
 	}
 	secrets, err := k.source(ctx)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	return distinct(secrets), checkSecrets(secrets)
-}
-
-func distinct(secrets []string) []string {
-	var out []string
-	for _, s := range secrets {
-		if !slices.Contains(out, s) {
-			out = append(out, s)
-		}
+	var macs [maxSecrets]*mac
+	n, err := lookUp(secrets, &macs)
+	for _, m := range macs[:n] {
+		ok = m.matches(sigs, body) || ok
 	}
-	return out
+	return ok, err
 }

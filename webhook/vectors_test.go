@@ -388,7 +388,7 @@ func TestVectorsRequest(t *testing.T) {
 					opts.ReadTimeout = 100 * time.Millisecond
 				}
 				if c.Store == "hook-panic" {
-					opts.Policy = func(store.Completion) store.Completion { panic("test") }
+					opts.Policy = func(store.Completion) webhook.Verdict { panic("test") }
 				}
 				r := newReceiver(t, opts)
 				if c.Secrets != nil {
@@ -516,7 +516,10 @@ func TestVectorsConstruction(t *testing.T) {
 			opts := &webhook.Options{}
 			first := ""
 			if len(c.Input.Secrets) > 0 {
-				first, opts.PreviousSecrets = c.Input.Secrets[0], c.Input.Secrets[1:]
+				first = c.Input.Secrets[0]
+				for _, s := range c.Input.Secrets[1:] {
+					opts.PreviousSecrets = append(opts.PreviousSecrets, webhook.Secret(s))
+				}
 			}
 			if c.Input.MaxBody != nil {
 				opts.MaxBody = *c.Input.MaxBody

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"hash"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -28,10 +29,14 @@ const (
 // Verify returns nil if the header carries the signature of the body under one
 // of the secrets: X-Webhook-Signature: sha256=<hex HMAC-SHA256 of the raw body>,
 // keyed with the secret as the literal string. The comparison takes the same
-// time whatever it finds. It answers one of the three errors above, or what is
-// wrong with the secrets: one that is empty or weak never verifies anything.
+// time whatever it finds. It answers one of the three errors above, or an
+// ErrSecret that says what is wrong with the secrets: one that is empty or weak
+// never verifies anything. The header's name must be in its canonical form, as
+// net/http makes it. It is safe for concurrent use.
 func Verify(secrets []string, header http.Header, body []byte) error {
-	if err := checkSecrets(secrets); err != nil {
+	var macs [maxSecrets]*mac
+	n, err := lookUp(secrets, &macs)
+	if err != nil {
 		return err
 	}
 	var sigs signatures
@@ -39,8 +44,8 @@ func Verify(secrets []string, header http.Header, body []byte) error {
 		return err
 	}
 	ok := false
-	for _, s := range secrets {
-		ok = macOf(s).matches(&sigs, body) || ok
+	for _, m := range macs[:n] {
+		ok = m.matches(&sigs, body) || ok
 	}
 	if !ok {
 		return ErrBadSignature
@@ -95,15 +100,21 @@ func (s *signatures) add(token string) bool {
 	return true
 }
 
-// isOtherScheme reports whether a token looks like name=value.
+// isOtherScheme reports whether a token looks like name=value: a token of RFC
+// 9110, section 5.6.2, and visible characters.
 func isOtherScheme(token string) bool {
 	name, value, ok := strings.Cut(token, "=")
 	if !ok || name == "" || value == "" {
 		return false
 	}
 	for i := range len(name) {
-		c := name[i] | 0x20
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || name[i] == '-' || name[i] == '_') {
+		c := name[i]
+		if !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	for i := range len(value) {
+		if value[i] <= ' ' || value[i] > '~' {
 			return false
 		}
 	}
@@ -139,28 +150,53 @@ func (m *mac) matches(sigs *signatures, body []byte) bool {
 	return match == 1
 }
 
-// macs keeps the states of the secrets that Verify was called with lately.
+// macs keeps the states of the secrets that Verify, or a handler with
+// Options.Secrets, was called with lately.
 var macs struct {
 	sync.RWMutex
 	bySecret map[string]*mac
 }
 
-func macOf(secret string) *mac {
+// lookUp finds the states of the secrets, each secret once. A secret that is
+// not usable never gets one.
+func lookUp(secrets []string, into *[maxSecrets]*mac) (n int, err error) {
+	if len(secrets) == 0 {
+		return 0, errNoSecret
+	}
+	for i, s := range secrets {
+		if slices.Contains(secrets[:i], s) {
+			continue
+		}
+		if n == maxSecrets {
+			return 0, errTooManySecrets
+		}
+		if into[n], err = macOf(s); err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func macOf(secret string) (*mac, error) {
 	macs.RLock()
 	m := macs.bySecret[secret]
 	macs.RUnlock()
 	if m != nil {
-		return m
+		return m, nil
+	}
+	if err := checkSecret(secret); err != nil {
+		return nil, err
 	}
 	macs.Lock()
 	defer macs.Unlock()
 	if m = macs.bySecret[secret]; m != nil {
-		return m
+		return m, nil
 	}
 	if len(macs.bySecret) >= 64 || macs.bySecret == nil { // secrets rotate: the old ones go
 		macs.bySecret = map[string]*mac{}
 	}
 	m = newMAC(secret)
-	macs.bySecret[secret] = m
-	return m
+	macs.bySecret[strings.Clone(secret)] = m
+	return m, nil
 }

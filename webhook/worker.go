@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -28,6 +27,10 @@ const (
 // Run fetches transcripts and looks for missed completions until ctx ends,
 // which is not an error. Replicas that share a store share the work, and each
 // may call it. Without Options.Interviews it only waits.
+//
+// A transcript that is not to be had within 24 hours is given up: its job stays
+// listed by store.Transcripts.Jobs as a dead one, with the reason, and
+// RequeueJob has it tried again.
 func (h *Handler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	if h.opts.Interviews != nil {
@@ -48,72 +51,87 @@ func (h *Handler) Run(ctx context.Context) error {
 // worker fetches the transcripts of queued jobs.
 type worker struct {
 	*Handler
-	jobs store.Transcripts
+	jobs       store.Transcripts
+	unreadable condition // the queue
 
 	mu          sync.Mutex
 	pausedUntil time.Time
-	refused     bool // the provider has refused the key, and that has been said
 }
 
+// run keeps up to workers jobs going, so that a slow one holds up no other.
 func (w *worker) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		worked, err := w.round(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			w.log.ErrorContext(ctx, "askonce: the transcript queue cannot be read", "err", err)
-		}
-		if worked && err == nil {
-			continue // there may be more
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	done := make(chan struct{})
+	busy := 0
+	for more := true; ctx.Err() == nil; {
+		if want := w.wanted() - busy; more && want > 0 {
+			jobs := w.claim(ctx, want)
+			for _, j := range jobs {
+				busy++
+				go func() {
+					w.do(ctx, j)
+					done <- struct{}{}
+				}()
+			}
+			more = len(jobs) == want
 		}
 		select {
 		case <-ctx.Done():
-		case <-w.Handler.work:
-		case <-time.After(pollEvery):
+		case <-done:
+			busy--
+		case <-w.work:
+			more = true
+		case <-poll.C:
+			more = true
 		}
 	}
+	for range busy {
+		<-done
+	}
 }
 
-// round works on what is due now and reports whether there was anything.
-func (w *worker) round(ctx context.Context) (bool, error) {
+// wanted is how many jobs to work on now: with a key that is refused every
+// attempt is wasted, so one is made now and then to find out.
+func (w *worker) wanted() int {
 	w.mu.Lock()
-	paused := time.Now().Before(w.pausedUntil)
-	w.mu.Unlock()
-	if paused {
-		return false, nil
+	defer w.mu.Unlock()
+	switch {
+	case time.Now().Before(w.pausedUntil):
+		return 0
+	case w.refused.bad.Load():
+		return 1
 	}
-	jobs, err := w.jobs.ClaimJobs(ctx, time.Now(), lease, workers)
-	if err != nil {
-		return false, err
-	}
-	var wg sync.WaitGroup
-	for _, j := range jobs {
-		wg.Go(func() { w.work(ctx, j) })
-	}
-	wg.Wait()
-	return len(jobs) > 0, nil
+	return workers
 }
 
-// work does one job and says in the queue what came of it.
-func (w *worker) work(ctx context.Context, j store.Job) {
+func (w *worker) claim(ctx context.Context, n int) []store.Job {
+	jobs, err := w.jobs.ClaimJobs(ctx, time.Now(), lease, n)
+	if ctx.Err() == nil && w.unreadable.turns(err != nil) {
+		w.log.WarnContext(ctx, "askonce: the transcript queue changed its state; while it cannot be read, no transcript is fetched", "err", err)
+	}
+	return jobs
+}
+
+// do does one job and says in the queue what came of it.
+func (w *worker) do(ctx context.Context, j store.Job) {
 	t, err := w.fetch(ctx, j)
 	if err == nil {
 		err = w.finish(ctx, j, t)
 	}
-	if ctx.Err() != nil {
-		// Stopped in between: give the job back, so that it need not wait for
-		// the lease to end.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.opts.StoreTimeout)
-		defer cancel()
-		if err != nil {
-			_ = w.jobs.PostponeJob(ctx, j, time.Now()) // or it does wait
-		}
-		return
-	}
 	if err == nil || errors.Is(err, store.ErrLeaseLost) {
 		return // done, by somebody else perhaps, or its person has been erased
 	}
-	if err := w.postpone(ctx, j, err); err != nil && !errors.Is(err, store.ErrLeaseLost) {
-		w.log.ErrorContext(ctx, "askonce: a transcript job could not be put back", "interview", j.InterviewID, "err", err)
+	stopped := ctx.Err() != nil
+	ctx, cancel := w.detached(ctx)
+	defer cancel()
+	if stopped { // give the job back as it was, so that it need not wait for the lease to end
+		err = w.jobs.PostponeJob(ctx, j, time.Now())
+	} else {
+		err = w.postpone(ctx, j, err)
+	}
+	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
+		w.log.ErrorContext(ctx, "askonce: a transcript job could not be put back; it is tried again when its lease ends", "interview", j.InterviewID, "err", err)
 	}
 }
 
@@ -132,12 +150,14 @@ const (
 	unauthorized failure = "unauthorized"
 	rateLimited  failure = "rate_limited"
 	unavailable  failure = "unavailable"
+	notStored    failure = "not_stored"
 )
 
 func (w *worker) fetch(ctx context.Context, j store.Job) (store.Transcript, error) {
 	fetchCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	i, err := w.opts.Interviews.Interview(fetchCtx, j.InterviewID)
+	w.noteKey(ctx, err)
 	switch {
 	case err != nil:
 		return store.Transcript{}, err
@@ -146,9 +166,8 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (store.Transcript, erro
 	case i.Status != userjourneys.StatusCompleted:
 		return store.Transcript{}, notReady
 	case len(i.Transcript) == 0 && time.Since(j.QueuedAt) < giveUpAfter/2:
-		return store.Transcript{}, notReady
+		return store.Transcript{}, notReady // later than that, what there is is kept without
 	}
-	w.resumed()
 	w.update(ctx, j, i)
 	return store.Transcript{InterviewID: j.InterviewID, FetchedAt: time.Now(), Body: i.Raw}, nil
 }
@@ -156,16 +175,18 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (store.Transcript, erro
 // update records what the provider knew only later. Who was interviewed stays
 // as the first delivery said.
 func (w *worker) update(ctx context.Context, j store.Job, i userjourneys.Interview) {
-	e, ok := eventOf(i)
+	e, ok := eventOf(i, j.StudyID)
 	if !ok {
 		return
 	}
 	if user, _ := w.user(e); user != j.UserID && j.UserID != "" {
-		w.log.WarnContext(ctx, "askonce: the provider names another user than the first delivery: the first stays", "interview", j.InterviewID)
+		w.rebound(ctx, j.InterviewID)
 	}
 	if j.Quality == "" && e.quality != "" {
 		c := j.Completion
 		c.Quality = e.quality
+		ctx, cancel := w.detached(ctx)
+		defer cancel()
 		if _, err := w.store.Record(ctx, c); err != nil {
 			w.log.WarnContext(ctx, "askonce: a late quality score could not be recorded", "interview", j.InterviewID, "err", err)
 		}
@@ -174,25 +195,41 @@ func (w *worker) update(ctx context.Context, j store.Job, i userjourneys.Intervi
 
 // finish tells the app and stores the transcript, in this order: a process that
 // dies in between tells it again, and none is kept untold.
-func (w *worker) finish(ctx context.Context, j store.Job, t store.Transcript) (err error) {
+func (w *worker) finish(ctx context.Context, j store.Job, t store.Transcript) error {
+	if err := w.tell(ctx, j, t); err != nil {
+		return err
+	}
+	ctx, cancel := w.detached(ctx)
+	defer cancel()
+	err := w.jobs.FinishJob(ctx, j, t)
+	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
+		w.log.WarnContext(ctx, "askonce: a transcript could not be stored and will be tried again", "interview", j.InterviewID, "err", err)
+		return notStored
+	}
+	return err
+}
+
+func (w *worker) tell(ctx context.Context, j store.Job, t store.Transcript) (err error) {
+	if w.opts.OnCompleted == nil {
+		return nil
+	}
 	defer func() {
 		if p := recover(); p != nil {
-			w.log.ErrorContext(ctx, "askonce: OnCompleted panicked", "panic", fmt.Sprint(p))
+			w.panicked(ctx, "in OnCompleted", p)
 			err = hookFailed
 		}
 	}()
-	if w.opts.OnCompleted != nil {
-		hookCtx, cancel := context.WithTimeout(ctx, hookTimeout)
-		defer cancel()
-		if err := w.opts.OnCompleted(hookCtx, j.Completion, t); err != nil {
-			w.log.WarnContext(ctx, "askonce: OnCompleted failed", "interview", j.InterviewID, "err", err)
-			return hookFailed
-		}
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	if err := w.opts.OnCompleted(ctx, j.Completion, t); err != nil {
+		w.log.WarnContext(ctx, "askonce: OnCompleted failed and will be tried again", "interview", j.InterviewID, "err", err)
+		return hookFailed
 	}
-	return w.jobs.FinishJob(ctx, j, t)
+	return nil
 }
 
-// postpone puts a failed job back, or aside for good.
+// postpone puts a failed job back, or aside for good. What is no failure of the
+// job's own, a refused key or a rate limit, never puts it aside.
 func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 	now := time.Now()
 	reason, wait, counts := judge(cause, j.Attempts)
@@ -201,9 +238,11 @@ func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 		j.Attempts++
 	}
 	if reason == unauthorized {
-		w.pause(ctx)
+		w.mu.Lock()
+		w.pausedUntil = now.Add(pauseFor)
+		w.mu.Unlock()
 	}
-	if reason == tooLarge || now.Sub(j.QueuedAt) >= giveUpAfter {
+	if reason == tooLarge || counts && now.Sub(j.QueuedAt) >= giveUpAfter {
 		w.log.ErrorContext(ctx, "askonce: a transcript is given up", "interview", j.InterviewID, "reason", j.Reason, "attempts", j.Attempts)
 		return w.jobs.KillJob(ctx, j)
 	}
@@ -215,9 +254,7 @@ func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 // as an attempt.
 func judge(err error, attempts int) (reason failure, wait time.Duration, counts bool) {
 	ceiling := min(maxRetry, firstRetry<<min(attempts, 12))
-	wait = time.Second + rand.N(ceiling)
-	var answer *userjourneys.Error
-	errors.As(err, &answer)
+	wait = max(time.Second+rand.N(ceiling), retryAfterOf(err)) // full jitter
 	switch {
 	case errors.As(err, &reason):
 		return reason, wait, true
@@ -225,29 +262,45 @@ func judge(err error, attempts int) (reason failure, wait time.Duration, counts 
 		return tooLarge, wait, true
 	case errors.Is(err, userjourneys.ErrNotFound):
 		return notFound, wait, true
-	case errors.Is(err, userjourneys.ErrUnauthorized), answer != nil && answer.StatusCode == http.StatusForbidden:
+	case refusesKey(err):
 		return unauthorized, pauseFor, false
 	case errors.Is(err, userjourneys.ErrRateLimited):
-		return rateLimited, max(wait, min(answer.RetryAfter, maxRetry)), false
+		return rateLimited, wait, false
 	case errors.Is(err, userjourneys.ErrBadAnswer):
 		return badAnswer, wait, true
 	}
 	return unavailable, wait, true
 }
 
-// pause stops the queue: with a key that is refused, every attempt is wasted.
-func (w *worker) pause(ctx context.Context) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.pausedUntil = time.Now().Add(pauseFor)
-	if !w.refused {
-		w.refused = true
-		w.log.ErrorContext(ctx, "askonce: the provider refuses the API key: no transcripts until it accepts it")
+// retryAfterOf is how long the provider asked to be left alone: at most the
+// longest wait that is ever made, whatever it says.
+func retryAfterOf(err error) time.Duration {
+	var answer *userjourneys.Error
+	errors.As(err, &answer)
+	if answer == nil {
+		return 0
 	}
+	return min(answer.RetryAfter, maxRetry)
 }
 
-func (w *worker) resumed() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.refused = false
+func refusesKey(err error) bool {
+	var answer *userjourneys.Error
+	return errors.Is(err, userjourneys.ErrUnauthorized) || errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden
+}
+
+// noteKey notes whether the provider accepts the API key, as far as err tells, and
+// reports a change once.
+func (h *Handler) noteKey(ctx context.Context, err error) {
+	var answer *userjourneys.Error
+	bad := refusesKey(err)
+	if err != nil && !bad && !errors.As(err, &answer) {
+		return // no answer at all
+	}
+	switch {
+	case !h.refused.turns(bad):
+	case bad:
+		h.log.ErrorContext(ctx, "askonce: the provider refuses the API key: no transcripts and no reconciliation until it accepts it")
+	default:
+		h.log.WarnContext(ctx, "askonce: the provider accepts the API key again")
+	}
 }
