@@ -254,10 +254,16 @@ func (m *Memory) Completions(ctx context.Context, f Filter) iter.Seq2[Completion
 			yield(Completion{}, err)
 			return
 		}
+		among := m.interviews
+		if f.InterviewID != "" {
+			among = map[string]*memoryEntry{}
+			if e, ok := m.interviews[f.InterviewID]; ok {
+				among[f.InterviewID] = e
+			}
+		}
 		var found []Completion
-		for _, e := range m.interviews {
-			if (f.StudyID == "" || f.StudyID == e.StudyID) && (f.UserID == "" || f.UserID == e.UserID) &&
-				(f.InterviewID == "" || f.InterviewID == e.InterviewID) && !e.CompletedAt.Before(f.Since) {
+		for _, e := range among {
+			if (f.StudyID == "" || f.StudyID == e.StudyID) && (f.UserID == "" || f.UserID == e.UserID) && !e.CompletedAt.Before(f.Since) {
 				found = append(found, e.Completion)
 			}
 		}

@@ -188,10 +188,11 @@ func str(raw []byte) (s string, ok bool) {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1]), true
 	}
-	if !paired(raw) {
-		return "", false
-	}
-	return s, json.Unmarshal(raw, &s) == nil
+	return unescape(raw)
+}
+
+func unescape(raw []byte) (s string, ok bool) {
+	return s, paired(raw) && json.Unmarshal(raw, &s) == nil
 }
 
 // paired reports whether the escapes of a valid JSON string name surrogates
@@ -287,8 +288,8 @@ func plausible(t time.Time) time.Time {
 }
 
 func seconds(raw []byte) time.Duration {
-	var n float64
-	if json.Unmarshal(raw, &n) != nil || n < 0 || n > 1e6 {
+	n, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || n < 0 || n > 1e6 {
 		return 0
 	}
 	return time.Duration(n * float64(time.Second))

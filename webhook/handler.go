@@ -231,8 +231,10 @@ func answer(w http.ResponseWriter, r Reason) {
 	case SlowBody, TooLarge, Busy:
 		h.Set("Connection", "close") // the rest of the body is not wanted
 	}
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
+	// One allocation for both, and none shared: a middleware around the handler
+	// may change what it finds.
+	values := []string{"text/plain; charset=utf-8", "no-store"}
+	h["Content-Type"], h["Cache-Control"] = values[:1:1], values[1:]
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, http.StatusText(status)+"\n") // the sender is gone
+	_, _ = io.WriteString(w, http.StatusText(status)+"\n") // an error: the sender is gone
 }

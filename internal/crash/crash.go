@@ -1,0 +1,180 @@
+//go:build unix
+
+// Package crash proves of a store, with a webhook handler in front of it, that
+// what was acknowledged survives the death of the process.
+package crash
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+const (
+	childVariable = "ASKONCE_CRASH_CHILD" // the directory; set in the child alone
+	secret        = "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	senders       = 8
+)
+
+// Test kills a process that receives deliveries under load, rounds times with
+// SIGKILL and as often with SIGTERM, and then opens the store anew: whatever was
+// answered 200 must be there, with its job, and whatever was answered otherwise
+// may be sent again. All rounds share one store, which open opens in a directory
+// of its own, or under a name made of it; it is called in this process and in
+// children that run the same test of the same binary. The store is closed if it
+// has Close.
+//
+// SIGKILL ends a process, not the machine: what the operating system has taken
+// survives it, written to the disk or not.
+func Test(t *testing.T, rounds int, open func(dir string) (store.Store, error)) {
+	t.Helper()
+	if dir := os.Getenv(childVariable); dir != "" {
+		serve(t, dir, open)
+		return
+	}
+	dir := t.TempDir()
+	var acknowledged sync.Map // interview id → user
+	for _, s := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			for range rounds {
+				round(t, dir, s, &acknowledged)
+				check(t, dir, open, &acknowledged)
+			}
+		})
+	}
+	n := 0
+	acknowledged.Range(func(any, any) bool { n++; return true })
+	require.Positive(t, n, "a test that acknowledged nothing proves nothing")
+	t.Logf("%d deliveries acknowledged, all kept over %d SIGKILL and %d SIGTERM", n, rounds, rounds)
+}
+
+// pattern makes -test.run find exactly this test.
+func pattern(name string) string {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// round starts a child, puts it under load, and kills it in the middle.
+func round(t *testing.T, dir string, s syscall.Signal, acknowledged *sync.Map) {
+	t.Helper()
+	parent, _, _ := strings.Cut(t.Name(), "/"+s.String())
+	child := exec.Command(os.Args[0], "-test.run="+pattern(parent), "-test.count=1", "-test.v=false")
+	child.Env = append(os.Environ(), childVariable+"="+dir)
+	child.Stderr = os.Stderr
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	lines := bufio.NewScanner(out)
+	require.True(t, lines.Scan(), "the child says where it listens")
+	url := "http://" + lines.Text()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	enough := make(chan struct{}) // anywhere in the load
+	var acks atomic.Int64
+	wanted := 1 + rand.Int64N(60)
+	for range senders {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				user := fmt.Sprintf("user_%d", rand.Uint64())
+				e := webhooktest.Completed(user)
+				status, err := webhooktest.Deliver(ctx, url, secret, e)
+				if err != nil {
+					return // it is dead
+				}
+				if status == http.StatusOK {
+					acknowledged.Store(e.Data.InterviewID, user)
+					if acks.Add(1) == wanted {
+						close(enough)
+					}
+				}
+			}
+		})
+	}
+	select {
+	case <-enough:
+	case <-time.After(20 * time.Second):
+		t.Errorf("only %d of %d deliveries were acknowledged", acks.Load(), wanted)
+	}
+	require.NoError(t, child.Process.Signal(s))
+	_ = child.Wait() // killed, or told to go
+	cancel()
+	wg.Wait()
+}
+
+// check opens the store as the next process would.
+func check(t *testing.T, dir string, open func(string) (store.Store, error), acknowledged *sync.Map) {
+	t.Helper()
+	s, err := open(dir)
+	require.NoError(t, err)
+	defer closeStore(s)
+	jobs := map[string]bool{}
+	queue, queues := store.As[store.Transcripts](s)
+	if queues {
+		for j, err := range queue.Jobs(t.Context(), false) {
+			require.NoError(t, err)
+			jobs[j.InterviewID] = true
+		}
+	}
+	acknowledged.Range(func(id, user any) bool {
+		done, err := s.Completed(t.Context(), store.Key{StudyID: webhooktest.StudyID, UserID: user.(string)})
+		require.NoError(t, err)
+		require.True(t, done, "acknowledged, and lost")
+		if queues {
+			require.True(t, jobs[id.(string)], "acknowledged without its job")
+		}
+		return true
+	})
+}
+
+func closeStore(s store.Store) {
+	if c, ok := s.(interface{ Close() error }); ok {
+		_ = c.Close()
+	}
+}
+
+// serve is the child: it receives until it is told to go, or killed.
+func serve(t *testing.T, dir string, open func(string) (store.Store, error)) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	s, err := open(dir)
+	require.NoError(t, err)
+	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Second}
+	go func() { _ = server.Serve(l) }()
+	fmt.Println(l.Addr())
+	<-ctx.Done()
+	// As an app should: refuse what comes, finish what has come.
+	_ = h.Close()
+	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = server.Shutdown(grace)
+	closeStore(s)
+	os.Exit(0) // without the test binary's own output
+}

@@ -1,0 +1,73 @@
+//go:build unix
+
+package crash
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"os"
+	"sync"
+
+	"github.com/askonce/askonce/store"
+)
+
+// Journal is a durable store for tests: Memory, and each completion in an
+// append-only file before it is acknowledged. The queue is made anew from the
+// completions; whatever else Memory can do is not durable.
+type Journal struct {
+	*store.Memory
+	mu   sync.Mutex
+	file *os.File
+}
+
+// OpenJournal reads the file, up to where a killed process left a line
+// unfinished, and writes on from there.
+func OpenJournal(path string) (*Journal, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{Memory: store.NewMemory(), file: file}
+	in := bufio.NewReader(file)
+	var end int64
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			break
+		}
+		var c store.Completion
+		if err := json.Unmarshal(line, &c); err != nil {
+			return nil, err
+		}
+		if _, err := j.Memory.Record(context.Background(), c); err != nil {
+			return nil, err
+		}
+		end += int64(len(line))
+	}
+	if err := file.Truncate(end); err != nil {
+		return nil, err
+	}
+	_, err = file.Seek(end, 0)
+	return j, err
+}
+
+// Record writes before it answers.
+func (j *Journal) Record(ctx context.Context, c store.Completion) (first bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	line, err := json.Marshal(c)
+	if err != nil {
+		return false, err
+	}
+	if _, err := j.file.Write(append(line, '\n')); err != nil {
+		return false, err
+	}
+	if err := j.file.Sync(); err != nil {
+		return false, err
+	}
+	return j.Memory.Record(ctx, c)
+}
+
+// Close closes the file.
+func (j *Journal) Close() error { return j.file.Close() }

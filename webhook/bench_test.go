@@ -1,0 +1,193 @@
+package webhook_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// alternate measures two operations in turns, so that what else the machine
+// does meets both, and returns the median duration of each.
+func alternate(rounds int, a, b func()) (medianA, medianB time.Duration) {
+	var as, bs []time.Duration
+	timed := func(f func()) time.Duration {
+		begun := time.Now()
+		f()
+		return time.Since(begun)
+	}
+	for range rounds {
+		as, bs = append(as, timed(a)), append(bs, timed(b))
+	}
+	slices.Sort(as)
+	slices.Sort(bs)
+	return as[rounds/2], bs[rounds/2]
+}
+
+// BenchmarkVerify compares with what a handler would write by hand: a new HMAC
+// for each delivery. x_raw is Verify's time divided by that.
+func BenchmarkVerify(b *testing.B) {
+	for _, size := range []int{700, 64 << 10} {
+		body := bytes.Repeat([]byte("x"), size)
+		header := http.Header{"X-Webhook-Signature": {webhooktest.Sign(secret, body)}}
+		secrets := []string{secret}
+		verify := func() {
+			if webhook.Verify(secrets, header, body) != nil {
+				b.Fatal("not verified")
+			}
+		}
+		raw := func() {
+			m := hmac.New(sha256.New, []byte(secret))
+			m.Write(body)
+			m.Sum(nil)
+		}
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				verify()
+			}
+			b.StopTimer()
+			batch := max(1, 200_000/size)
+			repeat := func(f func()) func() {
+				return func() {
+					for range batch {
+						f()
+					}
+				}
+			}
+			v, r := alternate(301, repeat(verify), repeat(raw))
+			b.ReportMetric(float64(v)/float64(r), "x_raw")
+		})
+	}
+}
+
+// load sends n requests over kept-alive connections of eight clients.
+type load struct {
+	t    testing.TB
+	http *http.Client
+	seq  atomic.Int64
+}
+
+func newLoad(t testing.TB) *load {
+	transport := &http.Transport{MaxIdleConnsPerHost: 8, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &load{t: t, http: &http.Client{Transport: transport}}
+}
+
+func (l *load) send(url string, n, status int, delivery func(i int64) (body []byte, signature string)) {
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range n / 8 {
+				body, signature := delivery(l.seq.Add(1))
+				req, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+				if err != nil {
+					l.t.Error(err)
+					return
+				}
+				req.Header.Set("X-Webhook-Signature", signature)
+				resp, err := l.http.Do(req)
+				if err != nil {
+					l.t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+				if resp.StatusCode != status {
+					l.t.Errorf("status %d", resp.StatusCode)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// BenchmarkHandler compares a server with the handler and the memory store with
+// one whose handler only answers 200, over loopback. x_empty is the former's
+// requests per second divided by the latter's. The client takes part of both,
+// so it is as quick as net/http's can be.
+func BenchmarkHandler(b *testing.B) {
+	template, err := json.Marshal(webhooktest.Completed("user_00000000"))
+	require.NoError(b, err)
+	id := template[bytes.Index(template, []byte(`"interview_id":"`))+len(`"interview_id":"`):][:36]
+	template = append(template, bytes.Repeat([]byte(" "), 700-len(template))...)
+	at := bytes.Index(template, id)
+	delivery := func(i int64) []byte { // a new interview for each i
+		body := bytes.Clone(template)
+		copy(body[at:], fmt.Sprintf("%036d", i))
+		return body
+	}
+	forged := "sha256=" + strings.Repeat("0", 64)
+	for _, c := range []struct {
+		name     string
+		status   int
+		delivery func(i int64) ([]byte, string)
+	}{
+		{"accepted", http.StatusOK, func(i int64) ([]byte, string) { body := delivery(i); return body, webhooktest.Sign(secret, body) }},
+		{"forged", http.StatusUnauthorized, func(i int64) ([]byte, string) { return delivery(i), forged }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+			require.NoError(b, err)
+			hook := httptest.NewServer(h)
+			defer hook.Close()
+			empty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+			}))
+			defer empty.Close()
+			l := newLoad(b)
+			l.send(hook.URL, 800, c.status, c.delivery)
+			l.send(empty.URL, 800, http.StatusOK, c.delivery)
+			b.ResetTimer()
+			for b.Loop() {
+				l.send(hook.URL, 8, c.status, c.delivery)
+			}
+			b.StopTimer()
+			mine, bare := alternate(31, func() { l.send(hook.URL, 800, c.status, c.delivery) }, func() { l.send(empty.URL, 800, http.StatusOK, c.delivery) })
+			b.ReportMetric(float64(bare)/float64(mine), "x_empty")
+			b.ReportMetric(800/mine.Seconds(), "req/s")
+		})
+	}
+}
+
+// BenchmarkServeHTTP is the handler alone, without a network.
+func BenchmarkServeHTTP(b *testing.B) {
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	require.NoError(b, err)
+	body, err := json.Marshal(webhooktest.Completed("user_1"))
+	require.NoError(b, err)
+	for _, c := range []struct{ name, signature string }{{"duplicate", webhooktest.Sign(secret, body)}, {"forged", "sha256=" + strings.Repeat("0", 64)}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := &http.Request{Method: http.MethodPost, Header: http.Header{"X-Webhook-Signature": {c.signature}}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
+				h.ServeHTTP(discardWriter{http.Header{}}, r)
+			}
+		})
+	}
+}
+
+type discardWriter struct{ h http.Header }
+
+func (w discardWriter) Header() http.Header             { return w.h }
+func (w discardWriter) Write(b []byte) (int, error)     { return len(b), nil }
+func (w discardWriter) WriteHeader(int)                 {}
+func (w discardWriter) SetReadDeadline(time.Time) error { return nil }
