@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,12 @@ import (
 )
 
 var discard = slog.New(slog.DiscardHandler)
+
+// newLog is a logger down to the level that is on by default, and what it wrote.
+func newLog() (*bytes.Buffer, *slog.Logger) {
+	var b bytes.Buffer
+	return &b, slog.New(slog.NewTextHandler(&b, nil))
+}
 
 // fakeInterviews is a provider without a network, for tests in a synctest
 // bubble and for answers that no sane provider gives.

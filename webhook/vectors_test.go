@@ -17,6 +17,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,6 +82,9 @@ type vectors struct {
 		Expect string
 		Note   string
 	} `json:"construction_vectors"`
+	Client []struct {
+		ID, Area, Given, Expect string
+	} `json:"client_vectors"`
 }
 
 type request struct {
@@ -104,6 +108,33 @@ type expectation struct {
 		Status int
 		Effect string
 	} `json:"also_ok"`
+}
+
+// passed counts the vectors of each kind.
+var passed sync.Map // kind → *atomic.Int64
+
+func count(t *testing.T, kind string) {
+	n, _ := passed.LoadOrStore(kind, new(atomic.Int64))
+	t.Cleanup(func() {
+		if !t.Failed() {
+			n.(*atomic.Int64).Add(1)
+		}
+	})
+}
+
+// TestMain prints, with -v, how many vectors of each kind have passed.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	var counts []string
+	for _, kind := range []string{"signature", "request", "sequence", "construction", "client"} {
+		if n, ok := passed.Load(kind); ok {
+			counts = append(counts, fmt.Sprintf("%d %s", n.(*atomic.Int64).Load(), kind))
+		}
+	}
+	if len(counts) > 0 && testing.Verbose() {
+		fmt.Println("vectors passed:", strings.Join(counts, ", "))
+	}
+	os.Exit(code)
 }
 
 func loadVectors(t testing.TB) *vectors {
@@ -158,6 +189,7 @@ func TestVectorsSignature(t *testing.T) {
 	for _, s := range v.Signature {
 		t.Run(s.ID, func(t *testing.T) {
 			t.Parallel()
+			count(t, "signature")
 			body := v.body(t, s.BodyB64, s.BodyGen)
 			require.Len(t, body, s.BodyLen)
 			sum := sha256.Sum256(body)
@@ -206,26 +238,31 @@ type receiver struct {
 	failing bool // the source of the secrets
 }
 
-// switchStore can be down.
+// switchStore can be down, or hang until its caller gives up.
 type switchStore struct {
 	*store.Memory
 	mu   sync.Mutex
-	down bool
+	mode string
 }
 
 func (s *switchStore) Record(ctx context.Context, c store.Completion) (bool, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down {
+	mode := s.mode
+	s.mu.Unlock()
+	switch mode {
+	case "down":
 		return false, errors.New("test: the store is down")
+	case "hang":
+		<-ctx.Done()
+		return false, ctx.Err()
 	}
 	return s.Memory.Record(ctx, c)
 }
 
-func (s *switchStore) set(down bool) {
+func (s *switchStore) set(mode string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down = down
+	s.mode = mode
 }
 
 func newReceiver(t testing.TB, opts webhook.Options) *receiver {
@@ -383,6 +420,7 @@ func TestVectorsRequest(t *testing.T) {
 		for _, c := range v.Request {
 			t.Run(c.ID, func(t *testing.T) {
 				t.Parallel()
+				count(t, "request")
 				opts := webhook.Options{}
 				if c.Framing == "stall" || strings.HasPrefix(c.Framing, "declared:") {
 					opts.ReadTimeout = 100 * time.Millisecond
@@ -394,7 +432,7 @@ func TestVectorsRequest(t *testing.T) {
 				if c.Secrets != nil {
 					r.accept(c.Secrets...)
 				}
-				r.store.set(c.Store == "down")
+				r.store.set(c.Store)
 				r.failing = c.Store == "secrets-unavailable"
 				if c.Store == "closed" {
 					require.NoError(t, r.Close())
@@ -433,7 +471,6 @@ func TestVectorsRequest(t *testing.T) {
 		}
 	})
 	require.Len(t, bodies401, 1, "every refused signature gets the same answer")
-	t.Logf("%d requests", len(v.Request))
 }
 
 func TestVectorsSequence(t *testing.T) {
@@ -442,6 +479,7 @@ func TestVectorsSequence(t *testing.T) {
 	for _, c := range v.Sequence {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
+			count(t, "sequence")
 			source := &fakeInterviews{}
 			r := newReceiver(t, webhook.Options{Interviews: source})
 			for _, s := range c.Steps {
@@ -473,7 +511,7 @@ func TestVectorsSequence(t *testing.T) {
 						require.Equal(t, s.Expect.Effect, effect(t, before, after))
 					}
 				case "store":
-					r.store.set(s.Mode == "down")
+					r.store.set(s.Mode)
 				case "secrets":
 					r.accept(s.Set...)
 				case "reconcile":
@@ -496,7 +534,6 @@ func TestVectorsSequence(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d sequences", len(v.Sequence))
 }
 
 func TestVectorsConstruction(t *testing.T) {
@@ -513,6 +550,7 @@ func TestVectorsConstruction(t *testing.T) {
 	for i, c := range v.Construction {
 		t.Run(c.ID, func(t *testing.T) {
 			t.Parallel()
+			count(t, "construction")
 			opts := &webhook.Options{}
 			first := ""
 			if len(c.Input.Secrets) > 0 {
@@ -542,5 +580,4 @@ func TestVectorsConstruction(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d constructions", len(v.Construction))
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -30,7 +29,7 @@ type bubble struct {
 	t      *testing.T
 	store  *store.Memory
 	source *fakeInterviews
-	log    bytes.Buffer
+	log    *bytes.Buffer
 	stop   context.CancelFunc
 	ended  chan struct{}
 }
@@ -45,7 +44,7 @@ func inBubble(t *testing.T, opts webhook.Options, test func(b *bubble)) {
 		if opts.Studies == nil {
 			opts.Studies = []string{studyID}
 		}
-		opts.Logger = slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		b.log, opts.Logger = newLog()
 		var err error
 		b.Handler, err = webhook.NewHandler(secret, b.store, &opts)
 		require.NoError(t, err)
@@ -87,6 +86,15 @@ func (b *bubble) jobs(dead bool) (all []store.Job) {
 		all = append(all, j)
 	}
 	return all
+}
+
+func (b *bubble) completion(interviewID string) (c store.Completion) {
+	for c, err := range b.store.Completions(b.t.Context(), store.Filter{InterviewID: interviewID}) {
+		require.NoError(b.t, err)
+		return c
+	}
+	b.t.Fatal("not recorded")
+	return c
 }
 
 func (b *bubble) stored() bool {
