@@ -1,15 +1,18 @@
 package webhook_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,26 +187,228 @@ func TestCancelledRequestStillRecords(t *testing.T) {
 	require.True(t, done)
 }
 
-func TestInspectorShowsDeliveriesRedacted(t *testing.T) {
+// TestBodiesInFlight fills every place with bodies that never end: each further
+// one takes the place of the slowest.
+func TestBodiesInFlight(t *testing.T) {
 	t.Parallel()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	const most, senders = 256, 300
+	reasons := make(chan webhook.Reason, 2*senders)
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
+		Logger: discard, ReadTimeout: 5 * time.Minute,
+		OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason },
+	})
 	require.NoError(t, err)
-	page := h.Inspector()
-	var wg sync.WaitGroup
-	for range 120 {
-		wg.Go(func() {
-			h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("<script>alert(1)</script>")))
+	srv := httptest.NewServer(h)
+	var conns []net.Conn
+	t.Cleanup(func() {
+		for _, c := range conns {
+			c.Close()
+		}
+		srv.Close()
+	})
+	head := "POST / HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: " + webhooktest.Sign(secret, nil) + "\r\nContent-Length: 600\r\n\r\n{"
+	for range senders {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		conns = append(conns, c)
+		_, err = c.Write([]byte(head))
+		require.NoError(t, err)
+	}
+	for range senders - most {
+		require.Equal(t, webhook.Busy, <-reasons)
+	}
+	displaced := 0
+	for _, c := range conns {
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			break // this one is still read
+		}
+		require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+		require.NotEmpty(t, resp.Header.Get("Retry-After"))
+		require.True(t, resp.Close)
+		displaced++
+	}
+	require.InDelta(t, senders-most, displaced, 10, "about the first ones: accepting is not quite in order")
+	code, err := webhooktest.Deliver(t.Context(), srv.URL, secret, webhooktest.Completed("ada"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, code)
+	require.Equal(t, webhook.Busy, <-reasons, "one made way for it")
+	require.Equal(t, webhook.Accepted, <-reasons)
+}
+
+// TestNoPlaceLeft holds every place in a store that hangs: nobody can make way.
+func TestNoPlaceLeft(t *testing.T) {
+	t.Parallel()
+	s := &switchStore{Memory: store.NewMemory(), mode: "hang"}
+	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard, StoreTimeout: 2 * time.Second})
+	require.NoError(t, err)
+	codes := make(chan int, 300)
+	for range 300 {
+		go func() {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+			codes <- rec.Code
+		}()
+	}
+	for range 300 {
+		require.Equal(t, http.StatusServiceUnavailable, <-codes)
+	}
+	s.set("")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+	require.Equal(t, http.StatusOK, rec.Code, "every place was given back")
+}
+
+// TestUnreadBodiesHaveADeadline sends a refused header and never the body:
+// net/http reads on before it answers, but not for ever.
+func TestUnreadBodiesHaveADeadline(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard, ReadTimeout: 100 * time.Millisecond})
+	require.NoError(t, err)
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
+	_, err = c.Write([]byte("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\n\r\n{"))
+	require.NoError(t, err)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, resp.StatusCode)
+}
+
+func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
+	t.Parallel()
+	for name, eat := range map[string]func(r *http.Request){
+		"whole":    func(r *http.Request) { _, _ = io.ReadAll(r.Body) },
+		"in part":  func(r *http.Request) { _, _ = r.Body.Read(make([]byte, 10)) },
+		"replaced": func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(`{"again":"encoded"}`)) },
+		"nil":      func(r *http.Request) { r.Body = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, logger := newLog()
+			reasons := make(chan webhook.Reason, 10)
+			h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: logger, OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason }})
+			require.NoError(t, err)
+			for range 3 {
+				r := webhooktest.NewRequest(secret, webhooktest.Completed("ada"))
+				eat(r)
+				rec := httptest.NewRecorder()
+				h.ServeHTTP(rec, r)
+				require.Equal(t, http.StatusUnauthorized, rec.Code)
+				require.Equal(t, "Unauthorized\n", rec.Body.String())
+				require.Equal(t, webhook.BodyConsumed, <-reasons)
+			}
+			require.Equal(t, 1, strings.Count(log.String(), "does a middleware read it"), "said once")
 		})
 	}
-	wg.Wait()
-	post(h, []byte(`{"last":1}`), "sha256="+"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")
+}
 
+func TestPanicsOfTheApp(t *testing.T) {
+	t.Parallel()
+	const private = "jane@example.com"
+	for name, opts := range map[string]webhook.Options{
+		"policy":     {Policy: func(store.Completion) webhook.Verdict { panic(private) }},
+		"references": {References: panicking{}},
+		"secrets":    {Secrets: func(context.Context) ([]string, error) { panic(private) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, logger := newLog()
+			opts.Logger = logger
+			s := store.NewMemory()
+			h, err := webhook.NewHandler(secret, s, &opts)
+			require.NoError(t, err)
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+			require.Equal(t, http.StatusInternalServerError, rec.Code)
+			for range s.Completions(t.Context(), store.Filter{}) {
+				t.Fatal("something was recorded")
+			}
+			require.Contains(t, log.String(), "panic")
+			require.NotContains(t, log.String(), private)
+		})
+	}
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard, OnDelivery: func(context.Context, webhook.Delivery) { panic("test") }})
+	require.NoError(t, err)
 	rec := httptest.NewRecorder()
-	page.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", nil))
-	html := rec.Body.String()
-	require.Equal(t, 100, bytes.Count([]byte(html), []byte("<section>")))
-	require.NotContains(t, html, "<script>")
-	require.NotContains(t, html, "0123456789abcdef")
-	require.Less(t, bytes.Index([]byte(html), []byte("bad_signature")), bytes.Index([]byte(html), []byte("accepted")), "newest first")
-	require.Contains(t, rec.Header().Get("Content-Security-Policy"), "default-src 'none'")
+	h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+	require.Equal(t, http.StatusOK, rec.Code, "it is recorded: what measures cannot change that")
+}
+
+type panicking struct{}
+
+func (panicking) UserID(_, reference string) (string, error) { panic(reference) }
+
+// strictStore refuses ids that others take.
+type strictStore struct{ *store.Memory }
+
+func (s strictStore) Record(ctx context.Context, c store.Completion) (bool, error) {
+	if len(c.UserID) > 8 || len(c.InterviewID) > 40 {
+		return false, fmt.Errorf("test: %w", store.ErrInvalid)
+	}
+	return s.Memory.Record(ctx, c)
+}
+
+func TestStoreThatIsStricter(t *testing.T) {
+	t.Parallel()
+	reasons := make(chan webhook.Reason, 2)
+	s := strictStore{store.NewMemory()}
+	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard, OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason }})
+	require.NoError(t, err)
+	e := webhooktest.Completed("a-long-user-id")
+	body, err := json.Marshal(e)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, post(h, body, webhooktest.Sign(secret, body)))
+	require.Equal(t, webhook.BadReference, <-reasons)
+
+	e.Data.InterviewID = strings.Repeat("a", 100)
+	body, err = json.Marshal(e)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusBadRequest, post(h, body, webhooktest.Sign(secret, body)))
+	require.Equal(t, webhook.Schema, <-reasons)
+	letters := 0
+	for l, err := range s.DeadLetters(t.Context()) {
+		require.NoError(t, err)
+		require.Equal(t, body, l.Body)
+		letters++
+	}
+	require.Equal(t, 1, letters)
+}
+
+// TestLogs sends everything that must not be logged through everything that
+// logs.
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	log, logger := newLog()
+	s := &switchStore{Memory: store.NewMemory()}
+	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: logger})
+	require.NoError(t, err)
+	e := webhooktest.Completed("user_31337")
+	email := "jane@example.com"
+	e.Data.RespondentEmail = &email
+	send := func(event any) int {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, webhooktest.NewRequest(secret, event))
+		return rec.Code
+	}
+	require.Equal(t, 200, send(e))
+	require.Equal(t, 200, send(e))
+	require.Equal(t, 401, post(h, []byte(`{"a":1}`), webhooktest.Sign(secret, nil)))
+	require.Empty(t, log.String(), "nothing is said of what is in order, or only forged")
+
+	other := "user_666"
+	e.Data.ReferenceID = &other
+	require.Equal(t, 200, send(e))
+	require.Equal(t, 1, strings.Count(log.String(), "names another user"))
+	require.Equal(t, 400, send([]byte(`{"event":"interview.completed","data":{"reference_id":"user_31337","respondent_email":"jane@example.com"}}`)))
+	require.Equal(t, 400, send([]byte(`user_31337`)))
+	s.set("down")
+	require.Equal(t, 503, send(e))
+	for _, private := range []string{"user_31337", other, email, secret, "sha256=", "respondent"} {
+		require.NotContains(t, log.String(), private)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,14 +25,18 @@ type inspected struct {
 
 const (
 	inspectorKeeps = 100
-	inspectorBody  = 8 << 10
+	inspectorBody  = 8 << 10 // bytes
+	inspectorLines = 50      // of a header
+	inspectorDepth = 200
 )
 
 // Inspector returns a page with the last 100 deliveries, newest first: verdict,
-// reason, header and body. It is for development: from its first call on, the
-// handler keeps those deliveries in memory, and whoever sees the page sees whom
-// they are about. Signatures, cookies and credentials are left out. Nothing is
-// kept or shown unless it is called, and it has no protection of its own.
+// reason, header and body. It is for development, in the place of the public
+// sites that show what was sent to them: from its first call on, the handler
+// keeps those deliveries in memory, and whoever sees the page sees whom they are
+// about. Most of a signature, cookies, credentials and e-mail addresses are left
+// out. It has no protection of its own; nothing is kept or shown unless it is
+// called.
 func (h *Handler) Inspector() http.Handler {
 	h.inspector.CompareAndSwap(nil, &inspector{})
 	return http.HandlerFunc(h.inspector.Load().page)
@@ -55,28 +60,47 @@ func redactedHeader(h http.Header) []string {
 	var lines []string
 	for name, values := range h {
 		for _, v := range values {
+			if len(lines) == inspectorLines {
+				return append(lines, "…")
+			}
 			switch {
 			case name == signatureHeader:
 				v = v[:min(len(v), len(scheme)+4)] + "…"
-			case name == "Authorization" || name == "Cookie" || strings.Contains(name, "Token") || strings.Contains(name, "Key"):
+			case hasSecret.MatchString(name):
 				v = "…"
 			}
-			lines = append(lines, name+": "+v)
+			lines = append(lines, name+": "+cut(redacted(v), 256))
 		}
 	}
 	slices.Sort(lines)
 	return lines
 }
 
+var (
+	hasSecret = regexp.MustCompile(`(?i)auth|cookie|token|key|secret|session|signature`)
+	email     = regexp.MustCompile(`[^\s"'<>@:,;]+(?:@|\\u0040)[^\s"'<>@:,;]+`)
+)
+
+// redacted is s without e-mail addresses, or what looks like one.
+func redacted(s string) string { return email.ReplaceAllString(s, "…@…") }
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
+	}
+	return s
+}
+
 func pretty(body []byte) string {
-	if len(body) > inspectorBody {
-		return string(body[:inspectorBody]) + "…"
+	body = body[:min(len(body), inspectorBody+1)]
+	// Indenting costs the square of the depth, which a stranger chooses.
+	if bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) < inspectorDepth {
+		var b bytes.Buffer
+		if json.Indent(&b, body, "", "  ") == nil {
+			body = b.Bytes()
+		}
 	}
-	var b bytes.Buffer
-	if json.Indent(&b, body, "", "  ") != nil {
-		return string(body)
-	}
-	return b.String()
+	return cut(redacted(string(body)), inspectorBody)
 }
 
 var inspectorTemplate = template.Must(template.New("").Parse(`<!doctype html>
@@ -84,6 +108,7 @@ var inspectorTemplate = template.Must(template.New("").Parse(`<!doctype html>
 <head><meta charset="utf-8"><meta http-equiv="refresh" content="5"><title>Deliveries</title></head>
 <body>
 <h1>Deliveries</h1>
+<p>The last 100, newest first. For development: this page says whom they are about.</p>
 {{range .}}<section>
 <h2>{{.Reason.Status}} {{.Reason}}</h2>
 <p>{{.ReceivedAt.Format "2006-01-02 15:04:05.000"}}, {{.Size}} bytes, {{.Duration}}</p>
