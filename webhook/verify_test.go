@@ -2,19 +2,23 @@ package webhook_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -80,6 +84,87 @@ func TestSecretNeverShowsItself(t *testing.T) {
 	require.NotContains(t, out.String(), secret[6:20])
 	require.NotContains(t, out.String(), hex.EncodeToString([]byte(secret))[:20])
 	require.Contains(t, out.String(), "whsec_…ca73")
+}
+
+// TestNothingPrintsASecret prints what an app might, in each way.
+func TestNothingPrintsASecret(t *testing.T) {
+	t.Parallel()
+	opts := webhook.Options{PreviousSecrets: []webhook.Secret{previous}}
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &opts)
+	require.NoError(t, err)
+	h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+	var out strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		for _, what := range []any{opts, &opts, h, []any{opts, h}} {
+			fmt.Fprintf(&out, verb+"\n", what)
+		}
+	}
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "opts", opts, "handler", h)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "opts", opts, "handler", h)
+	for _, s := range []string{secret, previous} {
+		require.NotContains(t, out.String(), s[6:20])
+		require.NotContains(t, out.String(), hex.EncodeToString([]byte(s))[:24])
+	}
+}
+
+func TestNewHandlerNamesEveryFault(t *testing.T) {
+	t.Parallel()
+	_, err := webhook.NewHandler("short", nil, &webhook.Options{
+		PreviousSecrets: []webhook.Secret{"whsec_ with a blank 0123456789", "uj_live_0123456789abcdef"},
+		MaxBody:         -1, ReadTimeout: -1, StoreTimeout: -1, Grace: -1, Studies: []string{"a/b"},
+	})
+	require.ErrorIs(t, err, webhook.ErrSecret)
+	for _, fault := range []string{"shorter", "white space", "API key", "store is nil", "MaxBody", "ReadTimeout", "StoreTimeout", "Grace", `"a/b"`} {
+		require.ErrorContains(t, err, fault)
+	}
+	require.NotContains(t, err.Error(), "0123456789")
+}
+
+func TestOptionsAreCopied(t *testing.T) {
+	t.Parallel()
+	opts := &webhook.Options{Studies: []string{studyID}, PreviousSecrets: []webhook.Secret{previous}, Logger: discard}
+	s := store.NewMemory()
+	h, err := webhook.NewHandler(secret, s, opts)
+	require.NoError(t, err)
+	opts.Studies[0], opts.PreviousSecrets[0] = "other", "whsec_ffffffffffffffffffffffffffffffff"
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, webhooktest.NewRequest(previous, webhooktest.Completed("ada")))
+	require.Equal(t, http.StatusOK, rec.Code)
+	done, err := s.Completed(t.Context(), store.Key{StudyID: studyID, UserID: "ada"})
+	require.NoError(t, err)
+	require.True(t, done)
+}
+
+// TestSecretsFromASource changes them under a running handler.
+func TestSecretsFromASource(t *testing.T) {
+	t.Parallel()
+	log, logger := newLog()
+	var now []string
+	var fails error
+	h, err := webhook.NewHandler("", store.NewMemory(), &webhook.Options{
+		Logger:  logger,
+		Secrets: func(context.Context) ([]string, error) { return now, fails },
+	})
+	require.NoError(t, err)
+	body := []byte(`{"event":"other"}`)
+	for _, c := range []struct {
+		secrets []string
+		fails   error
+		want    int
+	}{
+		{[]string{secret}, nil, 200},
+		{[]string{previous}, nil, 401},
+		{[]string{previous, secret, previous, secret, secret}, nil, 200}, // each counts once
+		{nil, nil, 503},
+		{[]string{""}, nil, 503},
+		{[]string{secret, "short"}, nil, 503}, // a weak one spoils all
+		{[]string{secret}, errors.New("test"), 503},
+		{[]string{secret}, nil, 200},
+	} {
+		now, fails = c.secrets, c.fails
+		require.Equal(t, c.want, post(h, body, webhooktest.Sign(secret, body)), "%q %v", c.secrets, c.fails)
+	}
+	require.Equal(t, 2, strings.Count(log.String(), "\n"), "a change of state is said once: %s", log)
 }
 
 var (

@@ -1,0 +1,114 @@
+package webhook_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// The vectors O01 to O08 are in vectors_client_test.go; these are the cases
+// beside them.
+
+func TestRotateChangesNothingOnAFaultThatItCanSee(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"", "app.example/hook", "http://app.example/hook", "ftp://app.example/hook", "https://", "://"} {
+		r := &registrar{exists: true}
+		require.ErrorContains(t, webhook.Rotate(t.Context(), r, url, neverSaved(t)), "nothing was changed", url)
+		require.Empty(t, r.calls)
+	}
+	r := &registrar{exists: true, fails: []error{status(401, 0)}}
+	err := webhook.Rotate(t.Context(), r, hookURL, neverSaved(t))
+	require.ErrorContains(t, err, "nothing was changed")
+	require.ErrorIs(t, err, userjourneys.ErrUnauthorized)
+	require.Equal(t, []string{"delete"}, r.calls)
+}
+
+func TestRotateWithoutAWebhookCreatesOne(t *testing.T) {
+	t.Parallel()
+	r := &registrar{}
+	var saved string
+	require.NoError(t, webhook.Rotate(t.Context(), r, "http://127.0.0.1:8080/hook", func(_ context.Context, s string) error { saved = s; return nil }))
+	require.Equal(t, r.secret, saved)
+}
+
+func TestRotateSaysWhatIsUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &registrar{exists: true, always: errors.New("test: network")}
+		begun := time.Now()
+		err := webhook.Rotate(t.Context(), r, hookURL, neverSaved(t))
+		require.ErrorContains(t, err, "deleted or not")
+		require.Less(t, time.Since(begun), time.Minute)
+		require.NotContains(t, r.calls, "put")
+	})
+}
+
+func TestRotateBeginsAgainWhenTheSecretWasLostOnTheWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &registrar{exists: true, lost: true, fails: []error{nil, errors.New("test: network")}}
+		var saved string
+		h, _ := rotating(t)
+		require.NoError(t, h.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
+		require.Equal(t, []string{"delete", "put", "put", "delete", "put"}, r.calls)
+		require.Equal(t, r.secret, saved)
+	})
+}
+
+func TestRotateWhoseSaveFails(t *testing.T) {
+	t.Parallel()
+	h, _ := rotating(t)
+	r := &registrar{exists: true}
+	full := errors.New("test: disk full")
+	err := h.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return full })
+	require.ErrorIs(t, err, full)
+	require.ErrorContains(t, err, "rotate again")
+	body := []byte(`{"event":"other"}`)
+	require.Equal(t, 200, post(h, body, webhooktest.Sign(r.secret, body)), "this process goes on with what it knows")
+	require.NoError(t, h.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return nil }))
+}
+
+// TestRotateManyTimes never accepts more than four secrets.
+func TestRotateManyTimes(t *testing.T) {
+	t.Parallel()
+	h, _ := rotating(t)
+	r := &registrar{}
+	secrets := []string{secret}
+	for range 6 {
+		require.NoError(t, h.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error {
+			secrets = append(secrets, s)
+			return nil
+		}))
+	}
+	body := []byte(`{"event":"other"}`)
+	for n, s := range secrets {
+		want := 401
+		if n >= len(secrets)-4 {
+			want = 200
+		}
+		require.Equal(t, want, post(h, body, webhooktest.Sign(s, body)), "secret %d", n)
+	}
+}
+
+// TestRotateAgainstTheFakeProvider is the whole of it over HTTP.
+func TestRotateAgainstTheFakeProvider(t *testing.T) {
+	t.Parallel()
+	provider := userjourneystest.NewServer(t, nil)
+	client, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL(), Logger: discard})
+	require.NoError(t, err)
+	first, err := client.PutWebhook(t.Context(), userjourneys.Webhook{URL: hookURL})
+	require.NoError(t, err)
+	var saved string
+	require.NoError(t, webhook.Rotate(t.Context(), client, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
+	require.NotEqual(t, first.SigningSecret, saved)
+	require.Equal(t, provider.Secret(), saved)
+}
