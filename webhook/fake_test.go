@@ -34,6 +34,7 @@ type fakeInterviews struct {
 	items   int                                               // yielded
 	after   []string
 	webhook userjourneys.Webhook
+	broken  error // every call fails with it
 }
 
 // completed is an interview as the provider's list and detail show it.
@@ -56,6 +57,9 @@ func (f *fakeInterviews) Interview(_ context.Context, id string) (userjourneys.I
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
+	if f.broken != nil {
+		return userjourneys.Interview{}, f.broken
+	}
 	if len(f.answers) > 0 {
 		answer := f.answers[0]
 		f.answers = f.answers[1:]
@@ -84,8 +88,12 @@ func (f *fakeInterviews) Interviews(_ context.Context, filter userjourneys.Inter
 			}
 			list = list[at+1:]
 		}
+		if err := f.nextPage(); err != nil {
+			yield(userjourneys.Interview{}, err)
+			return
+		}
 		for n, i := range list {
-			if n%filter.PageSize == 0 {
+			if n > 0 && n%filter.PageSize == 0 {
 				if err := f.nextPage(); err != nil {
 					yield(userjourneys.Interview{}, err)
 					return
@@ -104,8 +112,8 @@ func (f *fakeInterviews) Interviews(_ context.Context, filter userjourneys.Inter
 func (f *fakeInterviews) nextPage() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.pages) == 0 {
-		return nil
+	if f.broken != nil || len(f.pages) == 0 {
+		return f.broken
 	}
 	page := f.pages[0]
 	f.pages = f.pages[1:]

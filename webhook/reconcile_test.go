@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -160,6 +161,133 @@ func TestReconcileFailures(t *testing.T) {
 			b.wait(61 * time.Second)
 			require.Equal(t, 3, b.recorded())
 		})
+	})
+}
+
+func TestReconcileNoticesALoop(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		page := interviews(60)
+		for range 10 {
+			b.source.add(page...)
+		}
+		require.ErrorContains(t, b.Reconcile(b.t.Context()), "repeats itself")
+		require.Less(t, b.source.items, 200)
+		require.Equal(t, 60, b.recorded())
+	})
+}
+
+// TestReconcileIsNotStoppedByOneItem: what cannot be recorded as it is must not
+// keep out what comes behind it.
+func TestReconcileIsNotStoppedByOneItem(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		list := interviews(6)
+		list[0].QualityScore, list[0].Language = "a\x00b", strings.Repeat("x", 1000)
+		list[1].ReferenceID = "a\x00b"
+		list[2].ID = "../" + list[2].ID
+		list[3].StudyID = "" // it is in the list of one study
+		list[4].CompletedAt = time.Time{}
+		b.source.add(list...)
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.Equal(t, 5, b.recorded())
+		require.Equal(t, studyID, b.completion(list[3].ID).StudyID)
+		require.WithinDuration(t, time.Now(), b.completion(list[4].ID).CompletedAt, time.Second)
+	})
+}
+
+// TestReconcileSeesThroughAnOrderThatOnlyLooksLikeOne has a list that begins
+// newest first and does not go on like that.
+func TestReconcileSeesThroughAnOrderThatOnlyLooksLikeOne(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		list := interviews(300)
+		for i := range list {
+			list[i].CreatedAt = time.Now().Add(-time.Duration(i) * time.Hour)
+		}
+		b.source.add(list...)
+		b.run()
+		b.wait(time.Minute)
+		require.Equal(t, 300, b.recorded())
+		hidden := completed("hidden", "zoe")
+		b.source.add(hidden) // new, at the very end
+		b.wait(time.Hour)
+		require.Equal(t, 300, b.recorded())
+		b.wait(24 * time.Hour)
+		require.Equal(t, 301, b.recorded(), "once a day it is read to the end")
+	})
+}
+
+func TestReconcileReportsAChangeOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.source.broken = errors.New("test: network")
+		b.run()
+		b.wait(3 * time.Hour)
+		require.Equal(t, 1, strings.Count(b.log.String(), "\n"), b.log.String())
+		b.source.mu.Lock()
+		b.source.broken = nil
+		b.source.mu.Unlock()
+		b.source.add(interviews(3)...)
+		b.wait(3 * time.Hour)
+		require.Equal(t, 1, strings.Count(b.log.String(), "works again"))
+		require.Equal(t, 1, strings.Count(b.log.String(), "completions=3"), "found ones are summed up")
+	})
+}
+
+func TestReconcileLeavesTheProviderAlone(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.source.add(interviews(3)...)
+		b.source.pages = append(b.source.pages, func() error { return status(429, 30*time.Minute) })
+		b.run()
+		b.wait(30*time.Minute - time.Second)
+		_, walks := b.source.counts()
+		require.Equal(t, 1, walks)
+		b.wait(2 * time.Second)
+		require.Equal(t, 3, b.recorded())
+	})
+}
+
+func TestReconcileGoesOnSoonWhenThereIsMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		source, s := &fakeInterviews{}, queueless{store.NewMemory()}
+		source.add(interviews(12_000)...)
+		h, err := webhook.NewHandler(secret, s, &webhook.Options{Interviews: source, Studies: []string{studyID}, Logger: discard})
+		require.NoError(t, err)
+		ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute+time.Second)
+		defer stop()
+		require.NoError(t, h.Run(ctx))
+		require.Equal(t, []string{"", "int-07001", "int-02001"}, source.after)
+		done, err := s.Completed(t.Context(), store.Key{StudyID: studyID, UserID: "user_1"})
+		require.NoError(t, err)
+		require.True(t, done)
+	})
+}
+
+// queueless is a store that keeps no transcripts and no checkpoints.
+type queueless struct{ s store.Store }
+
+func (q queueless) Completed(ctx context.Context, k store.Key) (bool, error) {
+	return q.s.Completed(ctx, k)
+}
+
+func (q queueless) Record(ctx context.Context, c store.Completion) (bool, error) {
+	return q.s.Record(ctx, c)
+}
+
+func TestReconcileWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		b.source.add(interviews(3)...)
+		_, held, err := b.store.Acquire(b.t.Context(), "reconcile/"+studyID, "another", time.Now(), time.Minute)
+		require.NoError(t, err)
+		require.False(t, held)
+		begun := time.Now()
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.InDelta(t, 60, time.Since(begun).Seconds(), 3)
+		require.Equal(t, 3, b.recorded())
 	})
 }
 

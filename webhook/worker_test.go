@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,26 +128,11 @@ func status(code int, after time.Duration) error {
 	return &userjourneys.Error{StatusCode: code, RetryAfter: after}
 }
 
-func TestTranscriptIsStoredOnce(t *testing.T) {
-	t.Parallel()
-	inBubble(t, webhook.Options{}, func(b *bubble) {
-		b.source.add(completed(interviewID, "ada"))
-		b.run()
-		b.receive(interviewID, "ada")
-		b.receive(interviewID, "ada")
-		synctest.Wait()
-		got, err := b.store.Transcript(b.t.Context(), interviewID)
-		require.NoError(t, err)
-		require.JSONEq(t, string(completed(interviewID, "ada").Raw), string(got.Body))
-		require.Empty(t, b.jobs(false))
-		calls, _ := b.source.counts()
-		require.Equal(t, 1, calls)
-	})
-}
+// What the vectors M01 to M20 say is tested in vectors_client_test.go; these are
+// the cases beside them.
 
 func TestTranscriptRetries(t *testing.T) {
 	t.Parallel()
-	cut := json.Unmarshal([]byte(`{"id":`), &struct{}{})
 	for name, c := range map[string]struct {
 		answers  []func(string) (userjourneys.Interview, error)
 		early    time.Duration // still nothing by then
@@ -155,17 +140,12 @@ func TestTranscriptRetries(t *testing.T) {
 		attempts int           // counted before it succeeded
 		reason   string
 	}{
-		"still processing":         {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.Status = "processing" })}, time.Second / 2, 20 * time.Second, 1, "not_ready"},
-		"no transcript yet":        {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.Transcript = nil })}, time.Second / 2, 20 * time.Second, 1, "not_ready"},
-		"not found twice":          {[]func(string) (userjourneys.Interview, error){fails(status(404, 0)), fails(status(404, 0))}, time.Second / 2, time.Minute, 2, "not_found"},
-		"rate limited, 17 s":       {[]func(string) (userjourneys.Interview, error){fails(status(429, 17*time.Second))}, 17*time.Second - 1, 40 * time.Second, 0, "rate_limited"},
-		"rate limited, a minute":   {[]func(string) (userjourneys.Interview, error){fails(status(429, time.Minute))}, time.Minute - 1, 90 * time.Second, 0, "rate_limited"},
-		"rate limited for a year":  {[]func(string) (userjourneys.Interview, error){fails(status(429, 365*24*time.Hour))}, time.Hour - 1, time.Hour + time.Minute, 0, "rate_limited"},
-		"four kinds of server err": {[]func(string) (userjourneys.Interview, error){fails(status(500, 0)), fails(status(502, 0)), fails(status(503, 0)), fails(status(504, 0))}, time.Second / 2, 3 * time.Minute, 4, "unavailable"},
-		"a page instead of JSON":   {[]func(string) (userjourneys.Interview, error){fails(userjourneys.ErrBadAnswer)}, time.Second / 2, 20 * time.Second, 1, "bad_answer"},
-		"JSON cut in the middle":   {[]func(string) (userjourneys.Interview, error){fails(errors.Join(userjourneys.ErrBadAnswer, cut))}, time.Second / 2, 20 * time.Second, 1, "bad_answer"},
-		"another interview":        {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.ID = "other" })}, time.Second / 2, 20 * time.Second, 1, "id_mismatch"},
-		"a refused key":            {[]func(string) (userjourneys.Interview, error){fails(status(401, 0))}, 5*time.Minute - 1, 6 * time.Minute, 0, "unauthorized"},
+		"no transcript yet":       {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.Transcript = nil })}, time.Second / 2, 20 * time.Second, 1, "not_ready"},
+		"rate limited for a year": {[]func(string) (userjourneys.Interview, error){fails(status(429, 365*24*time.Hour))}, time.Hour - 1, time.Hour + time.Minute, 0, "rate_limited"},
+		"another interview":       {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.ID = "other" })}, time.Second / 2, 20 * time.Second, 1, "id_mismatch"},
+		"unavailable for 50 s":    {[]func(string) (userjourneys.Interview, error){fails(status(503, 50*time.Second))}, 50*time.Second - 1, 80 * time.Second, 1, "unavailable"},
+		"forbidden":               {[]func(string) (userjourneys.Interview, error){fails(status(403, 0))}, 5*time.Minute - 1, 6 * time.Minute, 0, "unauthorized"},
+		"a refused key":           {[]func(string) (userjourneys.Interview, error){fails(status(401, 0))}, 5*time.Minute - 1, 6 * time.Minute, 0, "unauthorized"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,39 +167,6 @@ func TestTranscriptRetries(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestTranscriptTimesOut(t *testing.T) {
-	t.Parallel()
-	hang := &hangingInterviews{fakeInterviews: &fakeInterviews{}}
-	hang.add(completed(interviewID, "ada"))
-	inBubble(t, webhook.Options{Interviews: hang}, func(b *bubble) {
-		b.run()
-		b.receive(interviewID, "ada")
-		b.wait(9 * time.Second)
-		require.Empty(t, b.jobs(false)[0].Reason, "the attempt is still under way")
-		b.wait(2 * time.Second)
-		require.Equal(t, "unavailable", b.jobs(false)[0].Reason)
-		b.wait(20 * time.Second)
-		require.True(t, b.stored())
-	})
-}
-
-// hangingInterviews does not answer the first call.
-type hangingInterviews struct {
-	*fakeInterviews
-	once sync.Once
-}
-
-func (h *hangingInterviews) Interview(ctx context.Context, id string) (i userjourneys.Interview, err error) {
-	h.once.Do(func() {
-		<-ctx.Done()
-		err = ctx.Err()
-	})
-	if err != nil {
-		return i, err
-	}
-	return h.fakeInterviews.Interview(ctx, id)
 }
 
 func TestTranscriptGivenUp(t *testing.T) {
@@ -276,38 +223,106 @@ func TestRefusedKeyPausesTheQueueAndIsReportedOnce(t *testing.T) {
 	})
 }
 
-func TestErasedInBetween(t *testing.T) {
+// TestLongTroubleKillsNothing: a key that is refused, or a rate limit, for days
+// is no failure of any job's own.
+func TestLongTroubleKillsNothing(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{"a refused key": status(401, 0), "a rate limit": status(429, 10*time.Minute)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
+				b.source.add(completed(interviewID, "ada"))
+				b.source.broken = err
+				b.run()
+				b.receive(interviewID, "ada")
+				b.wait(72 * time.Hour)
+				require.Empty(t, b.jobs(true))
+				b.source.mu.Lock()
+				b.source.broken = nil
+				b.source.mu.Unlock()
+				b.wait(time.Hour + time.Minute)
+				require.True(t, b.stored())
+			})
+		})
+	}
+}
+
+func TestRefusedKeyIsReportedOnceForAllWork(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {
-		b.answer(func(id string) (userjourneys.Interview, error) {
-			require.NoError(t, b.store.Erase(b.t.Context(), "ada"))
-			return completed(id, "ada"), nil
-		})
+		b.source.broken = status(401, 0)
 		b.run()
 		b.receive(interviewID, "ada")
-		b.wait(time.Hour)
-		require.False(t, b.stored())
-		require.Empty(t, b.jobs(false))
+		b.wait(2 * time.Hour)
+		require.Equal(t, 1, strings.Count(b.log.String(), "\n"), b.log.String())
+		_, walks := b.source.counts()
+		require.Less(t, walks, 40, "it is asked every few minutes, not all the time")
+		b.source.mu.Lock()
+		b.source.broken = nil
+		b.source.mu.Unlock()
+		b.source.add(completed(interviewID, "ada"))
+		b.wait(15 * time.Minute)
+		require.True(t, b.stored())
+		require.Equal(t, 1, strings.Count(b.log.String(), "accepts the API key again"))
 	})
 }
 
-func TestLateQualityIsRecordedAndTheFirstReferenceStays(t *testing.T) {
+func TestSlowHookHoldsUpNoOtherTranscript(t *testing.T) {
 	t.Parallel()
-	inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
-		b.source.add(completed(interviewID, "bob"))
-		b.run()
-		e := webhooktest.Completed("ada")
-		e.Data.InterviewID, e.Data.QualityScore = interviewID, nil
-		b.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
-		synctest.Wait()
-		for c, err := range b.store.Completions(b.t.Context(), store.Filter{}) {
-			require.NoError(t, err)
-			require.Equal(t, "insightful", c.Quality)
-			require.Equal(t, "ada", c.UserID)
+	hook := func(ctx context.Context, c store.Completion, _ store.Transcript) error {
+		if c.UserID != "slow" {
+			return nil
 		}
-		require.Contains(t, b.log.String(), "names another user")
-		require.NotContains(t, b.log.String(), "ada")
-		require.NotContains(t, b.log.String(), "bob")
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	inBubble(t, webhook.Options{OnCompleted: hook, ReconcileEvery: -1}, func(b *bubble) {
+		b.source.add(completed("int-slow", "slow"))
+		b.receive("int-slow", "slow")
+		b.run()
+		for n := range 20 {
+			id := fmt.Sprintf("int-%d", n)
+			b.source.add(completed(id, "ada"))
+			b.receive(id, "ada")
+		}
+		b.wait(time.Second)
+		require.Len(t, b.jobs(false), 1)
+		b.wait(time.Minute)
+		require.Equal(t, "hook_failed", b.jobs(false)[0].Reason, "it had a minute")
+	})
+}
+
+// TestStopping gives a job in the middle back as it was, and keeps what is done.
+func TestStopping(t *testing.T) {
+	t.Parallel()
+	hook := func(ctx context.Context, _ store.Completion, _ store.Transcript) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	inBubble(t, webhook.Options{OnCompleted: hook, ReconcileEvery: -1}, func(b *bubble) {
+		b.source.add(completed(interviewID, "ada"))
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(time.Second)
+		b.stop()
+		<-b.ended
+		jobs := b.jobs(false)
+		require.Len(t, jobs, 1)
+		require.Zero(t, jobs[0].Attempts)
+		require.False(t, jobs[0].DueAt.After(time.Now()), "the next process need not wait for the lease")
+	})
+	var stop context.CancelFunc
+	obstinate := func(context.Context, store.Completion, store.Transcript) error {
+		stop()
+		return nil
+	}
+	inBubble(t, webhook.Options{OnCompleted: obstinate, ReconcileEvery: -1}, func(b *bubble) {
+		b.source.add(completed(interviewID, "ada"))
+		b.receive(interviewID, "ada")
+		ctx, cancel := context.WithCancel(b.t.Context())
+		stop = cancel
+		require.NoError(t, b.Run(ctx))
+		require.True(t, b.stored(), "the app was told: it need not be told again")
 	})
 }
 
