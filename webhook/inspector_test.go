@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,7 +75,6 @@ func TestInspectorRedacts(t *testing.T) {
 func TestInspectorIsBounded(t *testing.T) {
 	t.Parallel()
 	h, page := inspected(t)
-	begun := time.Now()
 	for range 100 {
 		r := webhooktest.NewRequest(secret, []byte(strings.Repeat("[", 60_000)))
 		for n := range 200 {
@@ -85,7 +83,6 @@ func TestInspectorIsBounded(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
 	require.Less(t, len(page()), 4<<20)
-	require.Less(t, time.Since(begun), 20*time.Second)
 
 	rec := httptest.NewRecorder()
 	h.Inspector().ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/", nil))
