@@ -92,17 +92,21 @@ func NewRequest(secret string, event any) *http.Request {
 	return r
 }
 
-// Deliver sends the signed event to a URL and returns the status.
+// Deliver sends the signed event to a URL and returns the status. It takes what
+// NewRequest takes, and does not follow redirects: no webhook's sender can be
+// relied on to.
 func Deliver(ctx context.Context, url, secret string, event any) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return 0, err
 	}
 	setBody(r, secret, event)
-	resp, err := http.DefaultClient.Do(r)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(r)
 	if err != nil {
 		return 0, err
 	}
+	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
 	return resp.StatusCode, resp.Body.Close()
 }
 

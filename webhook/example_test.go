@@ -1,0 +1,220 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// A handler is mounted like any other. What it has answered 200 is in the store.
+func ExampleNewHandler() {
+	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73" // os.Getenv("USERJOURNEYS_WEBHOOK_SECRET")
+	done := store.NewMemory()
+	hook, err := webhook.NewHandler(secret, done, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/webhooks/userjourneys", hook)
+
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
+	completed, err := done.Completed(context.Background(), store.Key{StudyID: webhooktest.StudyID, UserID: "user_12345"})
+	fmt.Println(rec.Code, completed, err)
+	// Output: 200 true <nil>
+}
+
+// An empty variable in the environment is found at start, and not by whoever
+// signs with the empty key.
+func ExampleNewHandler_noSecret() {
+	_, err := webhook.NewHandler("", store.NewMemory(), nil)
+	fmt.Println(err)
+	// Output: webhook: unusable signing secret: it is empty
+}
+
+// Run fetches the transcripts, and finds what was never delivered.
+func ExampleHandler_Run() {
+	provider := userjourneystest.Start(nil) // a fake one
+	defer provider.Close()
+	study := provider.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})
+	provider.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "user_12345"}) // no webhook is registered: it is lost
+
+	uj, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	done := store.NewMemory()
+	transcripts := make(chan string)
+	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{
+		Interviews: uj,
+		Logger:     slog.New(slog.DiscardHandler),
+		OnCompleted: func(_ context.Context, c store.Completion, t store.Transcript) error {
+			transcripts <- c.UserID
+			return nil
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- hook.Run(ctx) }()
+	fmt.Println("a transcript of", <-transcripts)
+	stop()
+	fmt.Println(<-ended)
+	// Output:
+	// a transcript of user_12345
+	// <nil>
+}
+
+// Verify is for those who write their own handler. It wants the bytes as they
+// came.
+func ExampleVerify() {
+	secret := "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	body := []byte(`{"event":"interview.completed"}`)
+	header := http.Header{"X-Webhook-Signature": {webhooktest.Sign(secret, body)}}
+
+	fmt.Println(webhook.Verify([]string{secret}, header, body))
+	fmt.Println(webhook.Verify([]string{secret}, header, append(body, '\n')))
+	fmt.Println(webhook.Verify([]string{""}, header, body))
+	// Output:
+	// <nil>
+	// webhook: the signature does not match
+	// webhook: unusable signing secret: it is empty
+}
+
+// A wrong way: the signature covers the bytes that were sent. Decoding the body
+// and encoding it again makes other bytes of the same value, and every delivery
+// is refused. Verify first, decode then.
+func ExampleVerify_wrong() {
+	secret := "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	sent := []byte(`{"event": "interview.completed", "data": {}}`)
+	header := http.Header{"X-Webhook-Signature": {webhooktest.Sign(secret, sent)}}
+
+	var value map[string]any
+	if err := json.Unmarshal(sent, &value); err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := json.Marshal(value)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(webhook.Verify([]string{secret}, header, again))
+	fmt.Println(webhook.Verify([]string{secret}, header, sent))
+	// Output:
+	// webhook: the signature does not match
+	// <nil>
+}
+
+// A wrong way: a middleware around the handler has read the body, to log it. The
+// handler finds nothing left to verify. It answers 401 like to any other forged
+// delivery, but its Reason and its log say what it was. Mount it outside.
+func ExampleHandler_behindAMiddlewareThatReadsBodies() {
+	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	hook, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
+		Logger:     slog.New(slog.DiscardHandler),
+		OnDelivery: func(_ context.Context, d webhook.Delivery) { fmt.Println(d.Reason.Status(), d.Reason) },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	logged := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		fmt.Println("read", len(body) > 0, err)
+		hook.ServeHTTP(w, r)
+	})
+	logged.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
+	// Output:
+	// read true <nil>
+	// 401 body_consumed
+}
+
+// Who was interviewed without success is asked again after a quarter.
+func ExampleSnooze() {
+	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	done := store.NewMemory()
+	hook, err := webhook.NewHandler(secret, done, &webhook.Options{
+		Policy: func(c store.Completion) webhook.Verdict {
+			if c.Quality == userjourneys.QualityUnsuccessful {
+				return webhook.Snooze(90 * 24 * time.Hour)
+			}
+			return webhook.Complete()
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e := webhooktest.Completed("user_12345")
+	quality := userjourneys.QualityUnsuccessful
+	e.Data.QualityScore = &quality
+	hook.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
+	for c, err := range done.Completions(context.Background(), store.Filter{UserID: "user_12345"}) {
+		fmt.Println(c.Until.Sub(c.CompletedAt), err)
+	}
+	// Output: 2160h0m0s <nil>
+}
+
+// A secret can be printed without being given away.
+func ExampleSecret() {
+	s := webhook.Secret("whsec_5b69ff6a12af94c6e3901a061180ca73")
+	fmt.Printf("%v %+v %q %x\n", s, struct{ S webhook.Secret }{s}, s, s)
+	// Output: whsec_…ca73 {S:whsec_…ca73} whsec_…ca73 whsec_…ca73
+}
+
+// Transcripts that were given up stay listed with the reason, and can be put
+// back.
+func ExampleHandler_Health() {
+	ctx := context.Background()
+	done := store.NewMemory()
+	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	health, err := hook.Health(ctx)
+	fmt.Println(health.Pending, health.Dead, health.KeyRefused, err)
+	for j, err := range done.Jobs(ctx, true) { // the dead ones
+		fmt.Println(j.InterviewID, j.Reason, err)
+		fmt.Println(done.RequeueJob(ctx, j.InterviewID, time.Now()))
+	}
+	// Output: 0 0 false <nil>
+}
+
+// The inspector shows what was delivered, while developing.
+func ExampleHandler_Inspector() {
+	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	hook, err := webhook.NewHandler(secret, store.NewMemory(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/webhooks/userjourneys", hook)
+	mux.Handle("/debug/webhooks", hook.Inspector()) // behind the app's own log-in
+
+	mux.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/debug/webhooks", nil))
+	fmt.Println(strings.Contains(rec.Body.String(), "200 accepted"), bytes.Contains(rec.Body.Bytes(), []byte("user_12345")))
+	// Output: true true
+}
