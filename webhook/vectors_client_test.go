@@ -32,6 +32,7 @@ type wire struct {
 	list     []map[string]any // what GET /interviews lists
 	script   []answer         // for the next requests
 	requests []*http.Request
+	hint     int // where the last page ended
 }
 
 type answer func(r *http.Request) (*http.Response, error)
@@ -76,6 +77,9 @@ func (w *wire) serve(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	at := func(id string) int {
+		if w.hint >= 0 && w.hint < len(w.list) && w.list[w.hint]["id"] == id {
+			return w.hint
+		}
 		return slices.IndexFunc(w.list, func(i map[string]any) bool { return i["id"] == id })
 	}
 	id, one := strings.CutPrefix(r.URL.Path, "/api/v1/interviews/")
@@ -96,6 +100,7 @@ func (w *wire) serve(r *http.Request) (*http.Response, error) {
 	}
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	page := rest[:min(limit, len(rest))]
+	w.hint = len(w.list) - len(rest) + len(page) - 1
 	return listAnswer(len(rest) > len(page), page...)(r)
 }
 
@@ -362,9 +367,13 @@ var clientVectors = map[string]func(t *testing.T){
 		require.Len(b.t, b.cursors(), 1, "then 72 hours are enough")
 	}),
 	"N08": func(t *testing.T) {
-		for _, status := range []int{400, 404} {
+		statuses := []int{400, 404}
+		if testing.Short() {
+			statuses = statuses[:1]
+		}
+		for _, status := range statuses {
 			t.Run(strconv.Itoa(status), withClient(webhook.Options{}, func(b *clientBubble) {
-				list := interviewList(6000, time.Minute)
+				list := interviewList(5100, time.Minute)
 				b.wire.add(list...)
 				b.reconcile()
 				b.wire.asked()
@@ -373,7 +382,7 @@ var clientVectors = map[string]func(t *testing.T){
 				cursors := b.cursors()
 				require.Equal(b.t, []string{list[4999]["id"].(string), ""}, cursors[:2])
 				b.reconcile()
-				require.Equal(b.t, 6000, b.recorded())
+				require.Equal(b.t, 5100, b.recorded())
 				b.wire.asked()
 				b.wire.next(jsonAnswer(status, nil))
 				require.Error(b.t, b.Reconcile(b.t.Context()), "from the top it is a failure")
