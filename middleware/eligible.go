@@ -13,17 +13,21 @@ import (
 // Metadata, W3C). Without it the request must at least name text/html in
 // Accept; clients that take anything are tools. Libraries that swap whole
 // pages by script (Turbo, htmx's boost) are told from those that want a
-// fragment by their own fields.
+// fragment by their own fields. A page that a browser prefetches is a page: it
+// will be looked at without another request.
+//
+// HEAD is eligible because its header is to be that of GET (RFC 9110, section
+// 9.3.2); it is never injected.
 func (m *Middleware) Eligible(r *http.Request) bool {
 	h := r.Header
-	if r.Method != http.MethodGet || !acceptsHTML(h["Accept"]) || len(h["Upgrade"]) > 0 {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !acceptsHTML(h["Accept"]) || len(h["Upgrade"]) > 0 {
 		return false
 	}
 	if len(h["Turbo-Frame"]) > 0 {
 		return false
 	}
 	pageSwap := len(h["Hx-Boosted"]) > 0 || len(h["X-Turbo-Request-Id"]) > 0
-	if !pageSwap && (len(h["Hx-Request"]) > 0 || len(h["X-Requested-With"]) > 0) {
+	if !pageSwap && (len(h["Hx-Request"]) > 0 || isXHR(h["X-Requested-With"])) {
 		return false
 	}
 	switch dest := h["Sec-Fetch-Dest"]; {
@@ -31,21 +35,44 @@ func (m *Middleware) Eligible(r *http.Request) bool {
 		return true
 	case dest[0] == "empty":
 		return pageSwap
-	default:
-		return dest[0] == "document"
 	}
+	return isNavigation(h)
+}
+
+// isNavigation reports whether the answer to a request with the header h will
+// be a page of its own: not a frame, an image, a script's.
+func isNavigation(h http.Header) bool {
+	dest := h["Sec-Fetch-Dest"]
+	return len(dest) == 1 && dest[0] == "document"
+}
+
+// isXHR reports what script libraries say of their requests. Android's WebView
+// names the app in the same field, of pages too.
+func isXHR(requestedWith []string) bool {
+	return len(requestedWith) > 0 && strings.EqualFold(requestedWith[0], "XMLHttpRequest")
 }
 
 // acceptsHTML reports whether text/html is named, with a quality that is not 0
-// (RFC 9110, section 12.5.1).
+// (RFC 9110, sections 12.4.2 and 12.5.1).
 func acceptsHTML(accept []string) bool {
 	for _, v := range accept {
 		for part := range strings.SplitSeq(v, ",") {
 			mediaType, params, _ := strings.Cut(part, ";")
-			if strings.EqualFold(strings.TrimSpace(mediaType), "text/html") {
-				q := strings.TrimSpace(params)
-				return !(strings.HasPrefix(q, "q=0") && strings.Trim(q[3:], ".0") == "")
+			if strings.EqualFold(strings.TrimSpace(mediaType), "text/html") && !isRefused(params) {
+				return true
 			}
+		}
+	}
+	return false
+}
+
+// isRefused reports whether the parameters of an element of an Accept field
+// hold a quality of 0.
+func isRefused(params string) bool {
+	for param := range strings.SplitSeq(params, ";") {
+		name, q, _ := strings.Cut(param, "=")
+		if q = strings.TrimSpace(q); strings.EqualFold(strings.TrimSpace(name), "q") && q != "" {
+			return strings.Trim(q, "0.") == ""
 		}
 	}
 	return false

@@ -139,7 +139,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 		if isBelow(outer, w) {
 			return nil
 		}
-		return newResponse(m, w, r, outer.decision)
+		return newResponse(m, w, r, outer, decision{})
 	}
 	if user == "" {
 		return nil
@@ -153,7 +153,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no link for the prompt", "study", d.Prompt.StudyID, "err", err)
 		return nil
 	}
-	return newResponse(m, w, r, dec)
+	return newResponse(m, w, r, nil, dec)
 }
 
 // acceptLanguages lists the tags of Accept-Language in their order; browsers

@@ -81,12 +81,3 @@ func (o *opening) match(token string) {
 		o.state = notDoc
 	}
 }
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}
-
-func isSpace(c byte) bool { return oneOf(c, space) }

@@ -19,7 +19,9 @@ const (
 	NoTransform                // Cache-Control: no-transform, or signed
 	Empty                      // no body
 	Fragment                   // HTML, but neither the beginning nor the end of a document
+	NoEndTag                   // a long document without </body> or </html>, whose end cannot be told from a script's text
 	Unfinished                 // cut off, or open in a comment, a script or the like
+	HeadOnly                   // a HEAD request: the header of the page, and no page
 	Hijacked                   // the handler took the connection over
 	Panicked                   // the handler panicked
 )
@@ -27,7 +29,7 @@ const (
 var outcomeNames = [...]string{
 	NoAnswer: "no_answer", Injected: "injected", Rendered: "rendered", Status: "status", NotHTML: "not_html", Encoded: "encoded",
 	Charset: "charset", Partial: "partial", Attachment: "attachment", NoTransform: "no_transform", Empty: "empty",
-	Fragment: "fragment", Unfinished: "unfinished", Hijacked: "hijacked", Panicked: "panicked",
+	Fragment: "fragment", NoEndTag: "no_end_tag", Unfinished: "unfinished", HeadOnly: "head_only", Hijacked: "hijacked", Panicked: "panicked",
 }
 
 // String returns the outcome in snake case.

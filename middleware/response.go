@@ -10,14 +10,13 @@ import (
 	"github.com/askonce/askonce/gate"
 )
 
-// decision is one request's: the prompt, and who has it. Middlewares that are
-// mounted twice share it, so that the prompt appears once.
+// decision is what there is to place into one response.
 type decision struct {
 	prompt  gate.Prompt
-	snippet snippet
-	taken   atomic.Uint32 // free, byApp or byMiddleware
+	snippet *snippet
 }
 
+// Who has the prompt of a request.
 const (
 	free = iota
 	byApp
@@ -26,17 +25,18 @@ const (
 
 // PromptFrom returns the prompt of the request with this context, for an app
 // that renders it in its own template; nothing is injected then. It is false
-// when there is nobody to ask, or when the prompt is in the page already. The
-// prompt's URL is what its link should point to, in a new tab with
+// when there is nobody to ask, when the prompt is in the page already, and when
+// the header of a response without prompt has left: ask before the first byte.
+// The prompt's URL is what its link should point to, in a new tab with
 // rel="noopener". It takes any context.Context, a framework's included.
 func PromptFrom(ctx context.Context) (gate.Prompt, bool) {
 	r := responseFrom(ctx)
 	if r == nil {
 		return gate.Prompt{}, false
 	}
-	d := r.decision
-	if d.taken.CompareAndSwap(free, byApp) || d.taken.Load() == byApp {
-		return d.prompt, true
+	taken := &r.root.taken
+	if !r.tooLate.Load() && taken.CompareAndSwap(free, byApp) || taken.Load() == byApp {
+		return r.root.prompt, true
 	}
 	return gate.Prompt{}, false
 }
@@ -59,16 +59,26 @@ func responseFrom(ctx context.Context) *Response {
 // Response is one response that may get the prompt. It is used by one handler,
 // like the http.ResponseWriter that it stands for.
 type Response struct {
-	context.Context // the request's, with the decision in it
+	context.Context // the request's, with the Response in it
 	m               *Middleware
-	decision        *decision
 	request         *http.Request
 	writer          writer
 	finished        bool
+
+	// Middlewares that are mounted twice share one decision and one prompt: the
+	// outermost Response's, which is its own root.
+	root *Response
+	decision
+	taken   atomic.Uint32 // free, byApp or byMiddleware
+	tooLate atomic.Bool   // the header has left without "private"
 }
 
-func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, d *decision) *Response {
+func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, outer *Response, d decision) *Response {
 	resp := &Response{Context: r.Context(), m: m, decision: d}
+	resp.root = resp
+	if outer != nil {
+		resp.root = outer.root
+	}
 	resp.writer = writer{below: w, resp: resp, encoding: w.Header().Get("Content-Encoding")}
 	resp.request = r.WithContext(resp)
 	resp.prepareHeader(r.Header)
@@ -98,9 +108,14 @@ func (r *Response) Finish(panicked bool) {
 	}
 	r.finished = true
 	outcome := r.writer.finish(panicked)
-	if r.m.opts.OnPrompt != nil {
-		r.m.opts.OnPrompt(r.request, outcome)
+	r.tooLate.Store(true)
+	if r.root != r || r.m.opts.OnPrompt == nil {
+		return
 	}
+	if r.taken.Load() == byMiddleware && !panicked {
+		outcome = Injected // perhaps by a middleware within this one
+	}
+	r.m.opts.OnPrompt(r.request, outcome)
 }
 
 // isBelow reports whether outer's writer stands somewhere below w and is still
@@ -136,7 +151,7 @@ func (r *Response) prepareHeader(h http.Header) {
 	}
 	delete(h, "If-Modified-Since")
 	if match {
-		own := ownValidators(h["If-None-Match"], r.decision.snippet.tag)
+		own := ownValidators(h["If-None-Match"], r.root.snippet.tag)
 		delete(h, "If-None-Match")
 		if own != "" {
 			h["If-None-Match"] = []string{own}

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/askonce/askonce/gate"
@@ -32,28 +33,28 @@ type snippet struct {
 type snippets struct{ byStudy sync.Map }
 
 // newDecision completes the prompt with its URL and renders it.
-func (m *Middleware) newDecision(p gate.Prompt) (*decision, error) {
+func (m *Middleware) newDecision(p gate.Prompt) (decision, error) {
 	if m.opts.DirectLinks {
 		link, err := p.Link()
 		if err != nil {
-			return nil, err
+			return decision{}, err
 		}
 		p.URL = link
 		s, err := m.render(p)
-		return &decision{prompt: p, snippet: s}, err
+		return decision{prompt: p, snippet: &s}, err
 	}
 	if s, ok := m.snippets.byStudy.Load(p.StudyID); ok {
 		kept := s.(*studySnippet)
 		p.URL = kept.url
-		return &decision{prompt: p, snippet: kept.snippet}, nil
+		return decision{prompt: p, snippet: &kept.snippet}, nil
 	}
 	p.URL = m.opts.Path + "start?study=" + url.QueryEscape(p.StudyID)
 	s, err := m.render(p)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	m.snippets.byStudy.Store(p.StudyID, &studySnippet{p.URL, s})
-	return &decision{prompt: p, snippet: s}, nil
+	return decision{prompt: p, snippet: &s}, nil
 }
 
 type studySnippet struct {
@@ -67,7 +68,7 @@ func (m *Middleware) render(p gate.Prompt) (snippet, error) {
 		return snippet{}, fmt.Errorf("middleware: prompt: %w", err)
 	}
 	s := snippet{
-		aside:  string(bytes.TrimSpace(b.Bytes())),
+		aside:  strings.Replace(string(bytes.TrimSpace(b.Bytes())), "<aside ", scriptStop, 1),
 		style:  `<link rel="stylesheet" href="` + m.assets.style.path + `"`,
 		script: `<script src="` + m.assets.script.path + `" defer`,
 	}
@@ -76,6 +77,13 @@ func (m *Middleware) render(p gate.Prompt) (snippet, error) {
 	s.tag = "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])
 	return s, nil
 }
+
+// scriptStop is how the snippet begins. The line feed within the tag sees to
+// it that no script can ever run because of the prompt: if a page has left one
+// open and the prompt ends it, the script is no program. A line comment, a
+// string or a regular expression ends there, and behind it "class=" is a syntax
+// error; a template or a comment of several lines stays open.
+const scriptStop = "<aside\n"
 
 // bytes is the snippet for a page with the header h.
 func (s *snippet) bytes(h http.Header) []byte {

@@ -5,18 +5,18 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"slices"
 	"sync"
 )
 
 // writer is the http.ResponseWriter of a user who is asked. It goes through
 // these states and never back:
 //
-//	undecided  nothing has been written
-//	pending    the status is set and the header is closed, but what it says is
-//	           not enough: a few bytes are needed to decide
-//	holding    the prompt may be placed: everything passes but the tail
-//	passing    the response is none of ours
+//	undecided   nothing has been written
+//	pending     the status is set and the header is closed, and does not speak
+//	            against the prompt; the first bytes of the body decide
+//	holding     the prompt may be placed: everything passes but the tail
+//	discarding  the same for HEAD: the header is that of the page, there is no body
+//	passing     the response is none of ours
 //
 // finish ends in passing too, so that what others do with a writer that they
 // have kept (error pages, late goroutines) reaches the writer below. The writer
@@ -29,8 +29,9 @@ type writer struct {
 
 	state    state
 	outcome  Outcome
-	status   int         // of the pending header
-	explicit bool        // it was set by WriteHeader
+	status   int         // once it is no longer undecided
+	sniff    bool        // pending: the header names no type, as net/http sees it
+	closed   bool        // the header was closed before there was a byte to decide on
 	snapshot http.Header // the header as it was then
 
 	buf      []byte // pending: what was written; holding: what is held back, behind what of it has been sent
@@ -40,6 +41,7 @@ type writer struct {
 	declared int64 // Content-Length of the handler, -1 for none
 	written  int64
 	snippet  []byte
+	values   [2]string // of the header fields that are set, so that they need no memory of their own
 }
 
 type state uint8
@@ -48,6 +50,7 @@ const (
 	undecided state = iota
 	pending
 	holding
+	discarding
 	passing
 )
 
@@ -55,6 +58,7 @@ const (
 	bufferSize = 4 << 10 // what is collected before it leaves
 	tailSize   = 1 << 10 // what is looked at in the end, and so held back
 	sniffSize  = 512     // what http.DetectContentType looks at
+	markSize   = 2       // what it takes to know a UTF-16 byte order mark, or gzip
 )
 
 type buffer [bufferSize]byte
@@ -71,146 +75,142 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.below }
 // decide nothing (RFC 9110, section 15.2).
 func (w *writer) WriteHeader(status int) {
 	switch {
-	case w.state == undecided && (status >= 200 || status == http.StatusSwitchingProtocols):
-		w.explicit = true
-		w.close(status)
-		w.decide(nil, false)
-	case w.state != pending || status < 200:
+	case status < 200 && status != http.StatusSwitchingProtocols, w.state > pending:
 		w.below.WriteHeader(status) // net/http complains about a second one
+	case w.state == undecided:
+		w.closed = true
+		w.close(status)
+		w.keepHeader()
 	}
 }
 
-// close fixes the status, as net/http does at the first byte.
-func (w *writer) close(status int) { w.state, w.status = pending, status }
-
-// decide leaves the pending state and returns true, if the header and the
-// first bytes suffice or if there is nothing more to wait for (last).
-func (w *writer) decide(head []byte, last bool) bool {
+// close fixes the status, as net/http does at the first byte, and decides if
+// the header alone speaks against the prompt.
+func (w *writer) close(status int) {
+	w.state, w.status = pending, status
 	h := w.Header()
-	sniff := w.status == http.StatusOK && !has(h, "Content-Type") // not where it was set to nil: net/http does not either
-	wanted := 0
-	switch {
-	case sniff:
-		wanted = sniffSize
-	case w.encoding != "" && h.Get("Content-Encoding") == w.encoding:
-		wanted = 2
+	w.sniff = sniffs(h)
+	if w.outcome = w.refusal(h); w.outcome != NoAnswer {
+		w.pass(h)
 	}
-	if !last && len(head) < wanted {
-		if w.snapshot == nil {
-			w.snapshot = h.Clone()
-		}
+}
+
+// keepHeader remembers the header of a response that is pending: what is done
+// to it from now on net/http would not send.
+func (w *writer) keepHeader() {
+	if w.state == pending && w.snapshot == nil {
+		w.closed, w.snapshot = true, w.Header().Clone()
+	}
+}
+
+// cause is why the writer should leave the pending state.
+type cause uint8
+
+const (
+	byBytes cause = iota // some more have come
+	byFlush
+	byEnd
+)
+
+// decide leaves the pending state and returns true if head, the first bytes of
+// the body, suffices or if there is nothing more to wait for.
+func (w *writer) decide(head []byte, why cause) bool {
+	if why == byBytes && len(head) < w.wanted() {
+		w.keepHeader()
 		return false
 	}
-	later := w.restore(h)
-	if w.outcome = w.refusal(h, head, sniff); w.outcome != NoAnswer || !w.hold(h, head, sniff) {
+	h := w.Header()
+	later := w.restoreHeader(h)
+	if w.outcome = w.refusalByBody(head, why); w.outcome == NoAnswer {
+		w.hold(h, head)
+	} else {
 		w.pass(h)
 	}
 	maps.Copy(h, later)
 	return true
 }
 
-func has(h http.Header, name string) bool {
-	_, ok := h[name]
-	return ok
-}
-
-// restore takes back what was done to the header after it was closed, and
-// returns it: net/http would not have sent it, but it may be a trailer.
-func (w *writer) restore(h http.Header) (later http.Header) {
-	if w.snapshot == nil {
-		return nil
+// wanted is how many bytes it takes to decide.
+func (w *writer) wanted() int {
+	if w.sniff {
+		return sniffSize
 	}
-	for name, values := range h {
-		if !slices.Equal(values, w.snapshot[name]) {
-			if later == nil {
-				later = http.Header{}
-			}
-			later[name] = values
-		}
-	}
-	clear(h)
-	maps.Copy(h, w.snapshot)
-	return later
+	return markSize
 }
 
 // hold begins to hold the tail back: the page gets the prompt unless its end
-// says otherwise. It reports whether it does.
-func (w *writer) hold(h http.Header, head []byte, sniffed bool) bool {
-	d := w.resp.decision
-	if d.taken.Load() == byApp {
-		w.outcome = Rendered
-		return false
-	}
-	w.snippet = d.snippet.bytes(h)
-	var ok bool
-	if w.declared, ok = lengthen(h, len(w.snippet)); !ok {
-		w.outcome = NotHTML
-		return false
-	}
-	if sniffed {
+// says otherwise.
+func (w *writer) hold(h http.Header, head []byte) {
+	if w.sniff {
 		h.Set("Content-Type", http.DetectContentType(head))
 	}
-	w.personalize(h)
+	if w.resp.request.Method == http.MethodHead {
+		delete(h, "Content-Length") // whatever the page's will be
+		w.personalize(h)
+		w.state, w.outcome = discarding, HeadOnly
+		w.below.WriteHeader(w.status)
+		w.release()
+		return
+	}
+	w.snippet = w.resp.root.snippet.bytes(h)
+	w.declared = w.lengthen(h, len(w.snippet))
+	w.carry(h)
 	w.state = holding
 	w.below.WriteHeader(w.status)
 	feed(&w.start, w.buf)
 	w.written = int64(len(w.buf))
-	return true
 }
 
 // pass hands the response over to the writer below, with what has come so far.
 func (w *writer) pass(h http.Header) {
 	if w.outcome == Rendered || w.status == http.StatusNotModified && w.revalidates {
-		w.personalize(h)
+		w.carry(h)
 	}
 	w.state = passing
-	if w.explicit {
+	if w.closed {
 		w.below.WriteHeader(w.status)
 	}
 	if len(w.buf) > 0 {
 		_, _ = w.below.Write(w.buf) // the next call meets the same error
 	}
 	w.release()
+	if w.outcome != Rendered {
+		w.resp.tooLate.Store(true)
+	}
 }
 
 // Write implements io.Writer. It returns the length of p: what is held back
 // counts as written.
-func (w *writer) Write(p []byte) (int, error) {
+func (w *writer) Write(p []byte) (int, error) { return write(w, p) }
+
+// WriteString implements io.StringWriter.
+func (w *writer) WriteString(s string) (int, error) { return write(w, s) }
+
+func write[T string | []byte](w *writer, p T) (int, error) {
 	if w.state == undecided {
 		w.close(http.StatusOK)
 	}
 	if w.state == pending {
-		head := p
-		if len(w.buf) > 0 {
-			head = append(w.buf, p[:min(len(p), sniffSize)]...)
-		}
-		if !w.decide(head, false) {
-			w.take()
-			w.buf = append(w.buf, p...) // decide wants more than this, so it fits
+		w.take()
+		first := p[:min(len(p), max(0, w.wanted()-len(w.buf)))]
+		if !w.decide(append(w.buf, first...), byBytes) {
+			w.buf = append(w.buf, p...) // all of it was first
 			return len(p), nil
 		}
 	}
-	if w.state == passing {
-		return w.below.Write(p)
-	}
-	return holdBack(w, p)
-}
-
-// WriteString implements io.StringWriter.
-func (w *writer) WriteString(s string) (int, error) {
 	switch w.state {
-	case passing:
-		return io.WriteString(w.below, s)
 	case holding:
-		return holdBack(w, s)
+		return holdBack(w, p)
+	case discarding:
+		return len(p), nil
 	}
-	return w.Write([]byte(s))
+	return writeTo(w.below, p)
 }
 
 // holdBack sends all but the last tailSize bytes of what has come, p included,
 // or nothing while there is room to collect more.
 func holdBack[T string | []byte](w *writer, p T) (int, error) {
-	if w.declared >= 0 && w.written+int64(len(p)) > w.declared {
+	if w.declared >= 0 && int64(len(p)) > w.declared-w.written {
 		return 0, http.ErrContentLength // net/http would count the prompt's bytes as the handler's
 	}
 	feed(&w.start, p)
@@ -220,30 +220,25 @@ func holdBack[T string | []byte](w *writer, p T) (int, error) {
 		w.buf = append(w.buf, p...)
 		return len(p), nil
 	}
-	if len(p) >= tailSize {
-		if err := w.send(len(w.buf)); err != nil {
-			return 0, err
-		}
-		cut := len(p) - tailSize
-		if _, err := writeTo(w.below, p[:cut]); err != nil {
-			return 0, err
-		}
-		w.buf, w.sent = append(w.buf[:0], p[cut:]...), 0
-		return len(p), nil
+	if len(p) < tailSize {
+		cut := len(w.buf) + len(p) - tailSize
+		err := w.send(cut)
+		n := copy(w.buf, w.buf[cut:])
+		w.buf, w.sent = append(w.buf[:n], p...), max(0, w.sent-cut)
+		return len(p), err
 	}
-	cut := len(w.buf) + len(p) - tailSize
-	if err := w.send(cut); err != nil {
+	if err := w.send(len(w.buf)); err != nil {
 		return 0, err
 	}
-	n := copy(w.buf, w.buf[cut:])
-	w.buf, w.sent = append(w.buf[:n], p...), max(0, w.sent-cut)
+	cut := len(p) - tailSize
+	if n, err := writeTo(w.below, p[:cut]); err != nil {
+		return n, err
+	}
+	w.buf, w.sent = append(w.buf[:0], p[cut:]...), 0
 	return len(p), nil
 }
 
 func writeTo[T string | []byte](w io.Writer, p T) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
 	switch p := any(p).(type) {
 	case string:
 		return io.WriteString(w, p)
@@ -279,67 +274,59 @@ func (w *writer) release() {
 
 // finish ends the response and says what became of the prompt.
 func (w *writer) finish(panicked bool) Outcome {
-	if w.state == undecided {
-		w.state = passing
-		if panicked {
-			return Panicked
-		}
-		return w.outcome
-	}
-	if w.state == pending && panicked {
-		h := w.Header()
-		later := w.restore(h)
-		w.pass(h)
-		maps.Copy(h, later)
-	}
-	if w.state == pending {
-		w.decide(w.buf, true)
-	}
-	if w.state == passing {
-		if panicked {
-			return Panicked
-		}
-		return w.outcome
-	}
-	w.state = passing
 	defer w.release()
-	if panicked {
-		_ = w.send(len(w.buf)) // the panic says more than this error
-		return Panicked
+	if w.state == pending {
+		if panicked {
+			h := w.Header()
+			later := w.restoreHeader(h)
+			w.pass(h)
+			maps.Copy(h, later)
+		} else {
+			w.decide(w.buf, byEnd)
+		}
 	}
-	return w.place()
+	was := w.state
+	w.state = passing
+	switch {
+	case panicked:
+		if was == holding {
+			_ = w.send(len(w.buf)) // the panic says more than this error
+		}
+		return Panicked
+	case was == holding:
+		return w.place()
+	}
+	return w.outcome
 }
 
 // place puts the prompt where the tail says.
 func (w *writer) place() Outcome {
-	tail := w.buf[max(0, len(w.buf)-tailSize):]
-	at, outcome := findEnd(tail, w.written <= tailSize, w.start.isDocument())
-	if outcome == Injected && !w.resp.decision.taken.CompareAndSwap(free, byMiddleware) {
+	begin := max(0, len(w.buf)-tailSize)
+	at, outcome := findEnd(w.buf[begin:], w.written <= tailSize, w.start.isDocument() || isNavigation(w.resp.request.Header))
+	if w.declared >= 0 && w.written != w.declared {
+		outcome = Unfinished // by its own account
+	}
+	if outcome == Injected && !w.resp.root.taken.CompareAndSwap(free, byMiddleware) {
 		outcome = Rendered
 	}
 	snippet := w.snippet
-	if outcome != Injected {
-		at = len(tail)
-		snippet = nil
-		if w.declared >= 0 && w.declared == w.written {
-			snippet = padding(len(w.snippet)) // the length has been announced
+	if at += begin; outcome != Injected {
+		at, snippet = len(w.buf), nil
+		if w.declared == w.written { // the length has been announced
+			snippet = bytes.Repeat([]byte{' '}, len(w.snippet))
 		}
 	}
-	at += len(w.buf) - len(tail)
-	at = max(at, w.sent)
-	rest := w.buf[at:]
-	if err := w.send(at); err != nil {
+	if at < w.sent {
+		at = len(w.buf) // a Flush has let the closing tags go: behind them is as good
+	}
+	err := w.send(at)
+	for _, b := range [][]byte{snippet, w.buf[at:]} {
+		if len(b) > 0 && err == nil {
+			_, err = w.below.Write(b)
+		}
+	}
+	if err != nil && outcome == Injected {
 		return Unfinished
-	}
-	for _, b := range [][]byte{snippet, rest} {
-		if len(b) > 0 {
-			if _, err := w.below.Write(b); err != nil {
-				return Unfinished
-			}
-		}
 	}
 	return outcome
 }
-
-// padding is white space, which changes no document at its end.
-func padding(n int) []byte { return bytes.Repeat([]byte{'\n'}, n) }

@@ -2,7 +2,7 @@ package middleware
 
 import (
 	"bufio"
-	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,87 +13,76 @@ import (
 // the writer below cannot do answers an error that matches
 // http.ErrNotSupported.
 
-// copySize is how much of a reader is copied at a time where it must be looked at.
-const copySize = 32 << 10
-
-// ReadFrom implements io.ReaderFrom. All but the tail goes to the writer below
-// in one piece where the length is known, so that a file still leaves by
-// sendfile.
+// ReadFrom implements io.ReaderFrom. Where the handler has declared the length,
+// all but the tail goes to the writer below in one piece, so that a file still
+// leaves by sendfile.
 func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
-	if w.state != passing && !(w.state == holding && w.start.known()) {
-		n, err = w.readHead(src)
-		if err != nil || n == 0 {
-			return n, ignoreEOF(err)
+	chunk := buffers.Get().(*buffer)
+	defer buffers.Put(chunk)
+	for size := sniffSize; ; size = bufferSize { // net/http begins with as much, too
+		switch w.state {
+		case passing:
+			m, err := io.Copy(w.below, src)
+			return n + m, err
+		case discarding:
+			m, err := io.Copy(io.Discard, src)
+			return n + m, err
+		case holding:
+			m, err := w.sendDirectly(src)
+			if n += m; err != nil {
+				return n, err
+			}
 		}
-	}
-	switch w.state {
-	case passing:
-		m, err := io.Copy(w.below, src)
-		return n + m, err
-	case holding:
-		m, err := w.readBody(src)
-		return n + m, err
-	}
-	m, err := io.Copy(justWriter{w}, src) // pending: fewer bytes than it takes to decide
-	return n + m, err
-}
-
-func ignoreEOF(err error) error {
-	if err == io.EOF {
-		return nil
-	}
-	return err
-}
-
-// readHead reads as much as it takes to decide and to know a document by its
-// beginning.
-func (w *writer) readHead(src io.Reader) (int64, error) {
-	var head [sniffSize]byte
-	n, err := io.ReadFull(src, head[:])
-	if err == io.ErrUnexpectedEOF {
-		err = io.EOF
-	}
-	if n > 0 {
-		if _, werr := w.Write(head[:n]); werr != nil {
-			return int64(n), werr
+		m, err := src.Read(chunk[:size])
+		if m > 0 {
+			n += int64(m)
+			if _, werr := w.Write(chunk[:m]); werr != nil {
+				return n, werr
+			}
 		}
-	}
-	return int64(n), err
-}
-
-func (w *writer) readBody(src io.Reader) (n int64, err error) {
-	if lr, ok := src.(*io.LimitedReader); ok && lr.N > tailSize && w.fits(lr.N) {
-		if err := w.send(len(w.buf)); err != nil {
-			return 0, err
+		if err == io.EOF {
+			return n, nil
 		}
-		body := &io.LimitedReader{R: lr.R, N: lr.N - tailSize}
-		n, err = io.Copy(w.below, body)
-		lr.N -= n
-		w.written += n
-		w.buf, w.sent = w.buf[:0], 0
 		if err != nil {
 			return n, err
 		}
 	}
-	m, err := io.CopyBuffer(justWriter{w}, justReader{src}, make([]byte, copySize))
-	return n + m, err
 }
 
-func (w *writer) fits(n int64) bool { return w.declared < 0 || w.written+n <= w.declared }
-
-type justWriter struct{ io.Writer }
-
-type justReader struct{ io.Reader }
+// sendDirectly lets bytes of src pass that cannot be in the tail because the
+// handler has declared that more will come. When they do not, the response is
+// broken anyway.
+func (w *writer) sendDirectly(src io.Reader) (n int64, err error) {
+	limit := w.declared - w.written - tailSize
+	if limit <= 0 || !w.start.known() {
+		return 0, nil
+	}
+	body := &io.LimitedReader{R: src, N: limit}
+	limited, _ := src.(*io.LimitedReader)
+	if limited != nil { // net/http and the system below look through one of these, not two
+		body.R, body.N = limited.R, min(limit, limited.N)
+	}
+	if err := w.send(len(w.buf)); err != nil {
+		return 0, err
+	}
+	w.buf, w.sent = w.buf[:0], 0
+	n, err = io.Copy(w.below, body)
+	if limited != nil {
+		limited.N -= n
+	}
+	w.written += n
+	return n, err
+}
 
 // FlushError is what http.ResponseController calls. Everything leaves but what
 // may yet turn out to be the closing tags of the page.
 func (w *writer) FlushError() error {
-	switch w.state {
-	case undecided, pending:
-		if w.state == undecided {
-			w.close(http.StatusOK)
-		}
-		w.decide(w.buf, true)
+	if w.state == undecided {
+		w.close(http.StatusOK)
+	}
+	if w.state == pending {
+		w.closed = true
+		w.decide(w.buf, byFlush)
 	}
 	if w.state == holding {
 		if err := w.send(len(w.buf) - closingTags(w.buf)); err != nil {
@@ -106,8 +95,16 @@ func (w *writer) FlushError() error {
 // Flush implements http.Flusher.
 func (w *writer) Flush() { _ = w.FlushError() }
 
-// Hijack implements http.Hijacker.
+// Hijack implements http.Hijacker. What was written before leaves before.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.state == pending {
+		w.decide(w.buf, byFlush)
+	}
+	if w.state == holding {
+		if err := w.send(len(w.buf)); err != nil {
+			return nil, nil, err
+		}
+	}
 	conn, rw, err := http.NewResponseController(w.below).Hijack()
 	if err == nil {
 		w.release()
@@ -124,13 +121,11 @@ func (w *writer) Push(target string, opts *http.PushOptions) error {
 		}
 		u, ok := below.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return errPush
+			return fmt.Errorf("middleware: push: %w", http.ErrNotSupported)
 		}
 		below = u.Unwrap()
 	}
 }
-
-var errPush = errors.Join(errors.New("middleware: push"), http.ErrNotSupported)
 
 // CloseNotify implements the deprecated http.CloseNotifier, which Gin asserts.
 func (w *writer) CloseNotify() <-chan bool {

@@ -1,0 +1,140 @@
+package middleware
+
+import (
+	"iter"
+	"net/http"
+	"strings"
+)
+
+// refusal says why the response with this header cannot carry the prompt,
+// whatever its body, or NoAnswer.
+func (w *writer) refusal(h http.Header) Outcome {
+	status := w.status
+	if w.resp.root.taken.Load() == byApp && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
+		return Rendered
+	}
+	length, declared := contentLength(h)
+	switch {
+	case status != http.StatusOK && !(w.resp.m.opts.ErrorPages && status >= 400 && status <= 599):
+		return Status
+	case len(h["Content-Range"]) > 0:
+		return Partial
+	case declared && length == 0:
+		return Empty
+	case attachment(h.Get("Content-Disposition")):
+		return Attachment
+	case hasDirective(h["Cache-Control"], "no-transform"), len(h["Signature"]) > 0: // RFC 9111, 5.2.2.6; RFC 9421
+		return NoTransform
+	case !w.isPlain(h["Content-Encoding"]):
+		return Encoded
+	case declared && length < 0:
+		return NotHTML // net/http will complain
+	case w.sniff:
+		return NoAnswer
+	}
+	return media(h["Content-Type"])
+}
+
+// refusalByBody says the same by the first bytes of the body.
+func (w *writer) refusalByBody(head []byte, why cause) Outcome {
+	switch {
+	case w.resp.root.taken.Load() == byApp:
+		return Rendered
+	case len(head) == 0 && why == byEnd && w.resp.request.Method != http.MethodHead:
+		return Empty
+	case w.sniff && len(head) == 0:
+		return NotHTML // net/http sets no type either
+	case w.encoding != "" && isCompressed(head):
+		return Encoded
+	case w.sniff:
+		return media([]string{http.DetectContentType(head)})
+	case len(head) >= markSize && (head[0] == 0xfe && head[1] == 0xff || head[0] == 0xff && head[1] == 0xfe):
+		return Charset // a byte order mark outdoes the header
+	}
+	return NoAnswer
+}
+
+// sniffs reports whether net/http will look at the body for its type. A
+// Content-Type that is there but nil forbids that.
+func sniffs(h http.Header) bool {
+	_, typed := h["Content-Type"]
+	return !typed && len(h["Transfer-Encoding"]) == 0
+}
+
+// isPlain reports whether the body is not compressed. An encoding that was
+// there before the handler ran belongs to an outer compressor, which will
+// compress what is written here; any other was made inside.
+func (w *writer) isPlain(encodings []string) bool {
+	if len(encodings) == 0 {
+		return true
+	}
+	e := encodings[0]
+	return len(encodings) == 1 && (e == "" || strings.EqualFold(e, "identity") || e == w.encoding)
+}
+
+// isCompressed tells a body that its handler has compressed from a plain one
+// under an outer compressor (RFC 1952, section 2.3.1; RFC 8878, section 3.1.1).
+func isCompressed(b []byte) bool {
+	return len(b) >= markSize && (b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x28 && b[1] == 0xb5)
+}
+
+func attachment(disposition string) bool {
+	kind, _, _ := strings.Cut(disposition, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "attachment")
+}
+
+// media accepts text/html in any encoding in which the bytes of ASCII always
+// stand for ASCII. In UTF-16 they never do, in ISO-2022-JP not always. Labels
+// are those of the Encoding standard, section 4.2, and some that browsers no
+// longer know. An encoding that only a meta element names is not looked at.
+func media(contentType []string) Outcome {
+	if len(contentType) != 1 {
+		return NotHTML
+	}
+	kind, params, _ := strings.Cut(contentType[0], ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), "text/html") {
+		return NotHTML
+	}
+	for param := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(param, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "charset") {
+			continue
+		}
+		return ofCharset(strings.ToLower(strings.Trim(value, " \t\"'")))
+	}
+	return NoAnswer
+}
+
+func ofCharset(label string) Outcome {
+	switch label {
+	case "utf-16", "utf-16le", "utf-16be", "utf16", "ucs-2", "iso-10646-ucs-2", "unicode", "csunicode", "unicodefeff", "unicodefffe",
+		"utf-32", "utf-32le", "utf-32be", "utf-7", "csiso2022jp", "csiso2022kr", "hz-gb-2312", "replacement":
+		return Charset
+	}
+	if strings.HasPrefix(label, "iso-2022-") {
+		return Charset
+	}
+	return NoAnswer
+}
+
+// directives lists those of Cache-Control.
+func directives(values []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, v := range values {
+			for d := range strings.SplitSeq(v, ",") {
+				if d = strings.TrimSpace(d); d != "" && !yield(d) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func hasDirective(values []string, directive string) bool {
+	for d := range directives(values) {
+		if strings.EqualFold(d, directive) {
+			return true
+		}
+	}
+	return false
+}
