@@ -7,39 +7,50 @@ import (
 
 // policy is what a page's Content Security Policy (W3C CSP Level 3) lets the
 // prompt's own assets do. All policies of a page are enforced at once; one that
-// only reports counts too, or every page would be reported.
-type policy struct {
-	script, style           bool
-	scriptNonce, styleNonce string
+// only reports counts too, or every page would be reported. A policy in a meta
+// element is not seen: what it blocks, it blocks.
+type policy struct{ script, style grant }
+
+// grant is what all policies so far allow one kind of asset.
+type grant struct {
+	ok     bool
+	nonce  string
+	needed bool // without the nonce it is not ok
 }
 
 func policyOf(h http.Header) policy {
-	p := policy{script: true, style: true}
+	p := policy{grant{ok: true}, grant{ok: true}}
 	for _, name := range []string{"Content-Security-Policy", "Content-Security-Policy-Report-Only"} {
 		for _, v := range h[name] {
 			for one := range strings.SplitSeq(v, ",") {
-				allow(one, []string{"script-src-elem", "script-src", "default-src"}, &p.script, &p.scriptNonce)
-				allow(one, []string{"style-src-elem", "style-src", "default-src"}, &p.style, &p.styleNonce)
+				p.script.narrow(one, "script-src-elem", "script-src", "default-src")
+				p.style.narrow(one, "style-src-elem", "style-src", "default-src")
 			}
 		}
 	}
 	return p
 }
 
-// allow narrows ok by one policy, of whose directives the first in names that
-// is there counts.
-func allow(policy string, names []string, ok *bool, nonce *string) {
+// narrow takes another policy into account, of whose directives the first in
+// names that is there counts.
+func (g *grant) narrow(policy string, names ...string) {
 	for _, name := range names {
 		sources, found := directive(policy, name)
 		if !found {
 			continue
 		}
-		own, n := matches(sources)
-		if n != "" && (*nonce == "" || *nonce == n) {
-			*nonce = n
-			own = true
+		own, nonce := matches(sources)
+		switch {
+		case nonce == "":
+			g.ok = g.ok && own
+		case g.nonce == "" || g.nonce == nonce:
+			g.nonce, g.needed = nonce, g.needed || !own
+		case own: // it does without the nonce
+		case !g.needed:
+			g.nonce, g.needed = nonce, true
+		default:
+			g.ok = false // two nonces are needed, and an element has but one
 		}
-		*ok = *ok && own
 		return
 	}
 }
@@ -54,25 +65,21 @@ func directive(policy, name string) (sources []string, found bool) {
 }
 
 // matches reports whether the sources match a file of the page's own origin,
-// and the nonce that would do it otherwise.
+// and the nonce that does it too or instead. A scheme is taken to be the page's.
 func matches(sources []string) (own bool, nonce string) {
+	strict := false
 	for _, s := range sources {
-		switch lower := strings.ToLower(s); {
-		case lower == "'strict-dynamic'":
-			own = false
-			for _, s := range sources {
-				if n := nonceOf(s); n != "" {
-					return false, n
-				}
-			}
-			return false, ""
-		case lower == "'self'" || lower == "*":
+		switch strings.ToLower(s) {
+		case "'strict-dynamic'":
+			strict = true // only a nonce counts then
+		case "'self'", "*", "https:", "http:":
 			own = true
-		case nonceOf(s) != "":
+		}
+		if nonce == "" {
 			nonce = nonceOf(s)
 		}
 	}
-	return own, nonce
+	return own && !strict, nonce
 }
 
 // nonceOf takes a nonce from its source expression, if it is made of base64
@@ -91,9 +98,9 @@ func nonceOf(source string) string {
 	return n
 }
 
-func (policy) nonceAttribute(nonce string) string {
-	if nonce == "" {
+func (g grant) nonceAttribute() string {
+	if g.nonce == "" {
 		return ""
 	}
-	return ` nonce="` + nonce + `"`
+	return ` nonce="` + g.nonce + `"`
 }

@@ -17,11 +17,12 @@ const (
 	noscriptElement // raw text where scripts run, markup where they do not
 
 	scriptElement
-	rawTextElement  // its content is text up to its own end tag
-	pageElement     // html, body
-	noframesElement // raw text too, but what has it may have framesets and no body
-	hopelessElement // plaintext, frameset
-	htmlElement     // leads from svg or math back into HTML (13.2.6.5), or may
+	rawTextElement     // its content is text up to its own end tag
+	pageElement        // html, body
+	noframesElement    // raw text too, but what has it may have framesets and no body
+	hopelessElement    // plaintext, frameset
+	breakoutElement    // ends svg and math (13.2.6.5), or may
+	integrationElement // holds HTML within svg or math (13.2.6)
 )
 
 func (e element) isForeign() bool   { return e == svgElement || e == mathElement }
@@ -58,11 +59,12 @@ func elementOf(name string) element {
 		return pageElement
 	case "plaintext", "frameset":
 		return hopelessElement
-	case "foreignobject", "desc", "mi", "mo", "mn", "ms", "mtext", "annotation-xml",
-		"b", "big", "blockquote", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "font", "h1", "h2", "h3", "h4", "h5", "h6",
+	case "foreignobject", "desc", "mi", "mo", "mn", "ms", "mtext", "annotation-xml":
+		return integrationElement
+	case "b", "big", "blockquote", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "font", "h1", "h2", "h3", "h4", "h5", "h6",
 		"head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s", "small", "span", "strong",
 		"strike", "sub", "sup", "tt", "u", "ul", "var":
-		return htmlElement
+		return breakoutElement
 	}
 	return anyElement
 }

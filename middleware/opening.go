@@ -6,7 +6,9 @@ package middleware
 // first bytes of one token.
 type opening struct {
 	state  openingState
-	dashes int // in a comment: how many just before, those of "<!--" included
+	dashes int  // in a comment: how many just before, those of "<!--" included
+	own    int  // the same without those
+	bang   bool // in a comment: "--!" just before, which with ">" ends it too
 	token  [len(doctype)]byte
 	n      int // length of token
 }
@@ -53,12 +55,13 @@ func (o *opening) next(c byte) {
 		o.match(string(o.token[:o.n]))
 	case inComment:
 		switch {
-		case c == '>' && o.dashes >= 2:
+		case c == '>' && (o.dashes >= 2 || o.bang):
 			o.state, o.n = atStart, 0
 		case c == '-':
-			o.dashes++
+			o.dashes, o.own, o.bang = o.dashes+1, o.own+1, false
 		default:
-			o.dashes = 0
+			o.bang = c == '!' && o.own >= 2
+			o.dashes, o.own = 0, 0
 		}
 	}
 }
@@ -69,7 +72,7 @@ func (o *opening) match(token string) {
 	case bom:
 		o.state, o.n = atStart, 0
 	case comment:
-		o.state, o.dashes = inComment, 2
+		o.state, o.dashes, o.own, o.bang = inComment, 2, 0, false
 	case doctype, htmlTag:
 		o.state = isDoc
 	default:

@@ -65,7 +65,7 @@ func (s *scanner) resync() {
 				continue
 			}
 			gt := bytes.IndexByte(rest, '>')
-			if gt < 0 {
+			if gt < 0 || e == noframesElement {
 				s.broken = true
 				return
 			}
@@ -185,7 +185,7 @@ func (s *scanner) endTag(at int) {
 		s.scriptEnded = true
 	case e == hopelessElement || e == noframesElement:
 		s.broken = true
-	case e == htmlElement:
+	case e == breakoutElement:
 		s.mixed = s.foreign > 0
 	}
 }
@@ -198,7 +198,7 @@ func (s *scanner) startTag() {
 	s.lastTag, s.closing = s.i, -1
 	e := elementOf(string(name))
 	s.closed = s.closed && e == scriptElement
-	if s.foreign > 0 && (e == htmlElement || e.isClosedOff() && !e.isForeign()) {
+	if s.foreign > 0 && (e == breakoutElement || e.isClosedOff() && !e.isForeign()) {
 		s.mixed = true
 	}
 	switch {
@@ -208,7 +208,9 @@ func (s *scanner) startTag() {
 		s.openedPage = true
 	case e.isRaw():
 		s.startRaw(string(name), selfClosing)
-	case e.isForeign() && selfClosing:
+	case selfClosing && (e.isForeign() || e == integrationElement):
+	case e == integrationElement && s.foreign > 0:
+		s.skipText(string(name)) // what is left open in it would keep svg or math open
 	case e.isClosedOff():
 		s.push(e)
 	}
@@ -219,19 +221,28 @@ func (s *scanner) startTag() {
 // of these tags are dropped.
 func (s *scanner) startRaw(name string, selfClosing bool) {
 	inSelect := s.isOpen(selectElement)
-	if s.foreign == 0 && !inSelect {
-		s.skipRaw(name)
-		return
-	}
 	foreign := s.foreign > 0 && !s.mixed && !inSelect
-	if foreign && selfClosing {
-		return
+	switch {
+	case s.foreign == 0 && !inSelect:
+		s.skipRaw(name)
+	case foreign && selfClosing:
+	case foreign && name != "title" && s.holdsMarkup(name): // read on
+	default:
+		s.skipText(name)
 	}
-	if n := s.indexEnd(name); n >= 0 && bytes.IndexByte(s.b[s.i:s.i+n], '<') < 0 && !selfClosing {
-		s.skipRaw(name) // the same either way
-		return
+}
+
+// skipText skips the content of an element that is the same whether the parser
+// takes it for markup or not, because there is none in it.
+func (s *scanner) skipText(name string) {
+	if s.broken = s.holdsMarkup(name); !s.broken {
+		s.skipRaw(name)
 	}
-	s.broken = !foreign || name == "title" // an svg title holds HTML
+}
+
+func (s *scanner) holdsMarkup(name string) bool {
+	n := s.indexEnd(name)
+	return n < 0 || bytes.IndexByte(s.b[s.i:s.i+n], '<') >= 0
 }
 
 func (s *scanner) push(e element) {

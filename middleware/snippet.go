@@ -72,7 +72,7 @@ func (m *Middleware) render(p gate.Prompt) (snippet, error) {
 		style:  `<link rel="stylesheet" href="` + m.assets.style.path + `"`,
 		script: `<script src="` + m.assets.script.path + `" defer`,
 	}
-	s.all = s.compose(policy{script: true, style: true})
+	s.all = s.compose(policy{grant{ok: true}, grant{ok: true}})
 	sum := sha256.Sum256(s.all)
 	s.tag = "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])
 	return s, nil
@@ -96,13 +96,13 @@ func (s *snippet) bytes(h http.Header) []byte {
 // compose leaves out what the policy would block: the prompt works without.
 func (s *snippet) compose(p policy) []byte {
 	b := []byte(s.aside)
-	if p.style {
+	if p.style.ok {
 		b = append(b, s.style...)
-		b = append(append(b, p.nonceAttribute(p.styleNonce)...), '>')
+		b = append(append(b, p.style.nonceAttribute()...), '>')
 	}
-	if p.script {
+	if p.script.ok {
 		b = append(b, s.script...)
-		b = append(append(b, p.nonceAttribute(p.scriptNonce)...), "></script>"...)
+		b = append(append(b, p.script.nonceAttribute()...), "></script>"...)
 	}
 	return b
 }

@@ -1,0 +1,130 @@
+package middleware_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+)
+
+// askEveryone asks whoever has a name.
+type askEveryone struct{}
+
+func (askEveryone) Decide(_ context.Context, v gate.Visitor) gate.Decision {
+	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+		StudyID: "study-1", StudyName: "Onboarding", InterviewLink: "https://provider.example/i/abc", UserID: v.UserID,
+	}}
+}
+
+func (d askEveryone) Confirm(ctx context.Context, v gate.Visitor) gate.Decision {
+	return d.Decide(ctx, v)
+}
+
+// injector is a middleware that asks everyone but "nobody", who is known by a
+// header, and keeps the outcomes.
+type injector struct {
+	*middleware.Middleware
+
+	mu       sync.Mutex
+	outcomes []middleware.Outcome
+}
+
+const userHeader = "X-Test-User"
+
+func newInjector(t testing.TB, opts middleware.Options) *injector {
+	t.Helper()
+	i := &injector{}
+	opts.OnPrompt = func(_ *http.Request, o middleware.Outcome) {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.outcomes = append(i.outcomes, o)
+	}
+	m, err := middleware.New(askEveryone{}, func(r *http.Request) string {
+		if u := r.Header.Get(userHeader); u != "nobody" {
+			return "ada" + u
+		}
+		return ""
+	}, &opts)
+	require.NoError(t, err)
+	i.Middleware = m
+	return i
+}
+
+// last is the outcome of the latest response, which must have been the only one
+// since the one before.
+func (i *injector) last(t testing.TB) middleware.Outcome {
+	t.Helper()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	require.Len(t, i.outcomes, 1, "OnPrompt must be told exactly once")
+	o := i.outcomes[0]
+	i.outcomes = nil
+	return o
+}
+
+// pageRequest is what a browser without Fetch Metadata sends for a page.
+func pageRequest(headers ...string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/page", nil)
+	r.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+// serve runs one request through h and the middleware.
+func (i *injector) serve(t testing.TB, r *http.Request, h http.HandlerFunc) (*httptest.ResponseRecorder, middleware.Outcome) {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	i.Handler(h).ServeHTTP(rec, r)
+	return rec, i.last(t)
+}
+
+// respond writes a page the plainest way.
+func respond(page string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(page))
+	}
+}
+
+// snippetOf finds the snippet of m as it stands in a page without policies.
+func snippetOf(t testing.TB, i *injector) string {
+	t.Helper()
+	rec, o := i.serve(t, pageRequest(), respond("<!doctype html><p></p></body>"))
+	require.Equal(t, middleware.Injected, o)
+	s := strings.TrimSuffix(strings.TrimPrefix(rec.Body.String(), "<!doctype html><p></p>"), "</body>")
+	require.True(t, strings.HasPrefix(s, "<aside") && strings.HasSuffix(s, "</script>"), s)
+	return s
+}
+
+// without takes the snippet, or the spaces in its place, out of a page again.
+// It is the judge of bytes: it knows nothing of how the place is found.
+func without(t testing.TB, page, snippet string) (rest string, at int) {
+	t.Helper()
+	require.LessOrEqual(t, strings.Count(page, snippet), 1)
+	at = strings.Index(page, snippet)
+	if at < 0 {
+		return page, -1
+	}
+	return page[:at] + page[at+len(snippet):], at
+}
+
+// filler is n bytes of ordinary markup, without anything that is left open.
+func filler(n int) string {
+	const line = "<p class=\"x\">Lorem <b>ipsum</b> dolor sit amet.</p>\n"
+	var b bytes.Buffer
+	for b.Len()+len(line) <= n {
+		b.WriteString(line)
+	}
+	b.WriteString(strings.Repeat(" ", n-b.Len()))
+	return b.String()
+}

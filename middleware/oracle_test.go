@@ -1,0 +1,141 @@
+package middleware_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+)
+
+// The judge of trees is golang.org/x/net/html, which shares no code with the
+// middleware: whatever the tail's reader believes, this is what a browser makes
+// of the page.
+
+// judge parses a page with and without the snippet at a place, as a browser that runs
+// scripts does and as one that does not. It returns how many prompts are live
+// and "" or how the trees differ apart from the snippet. White space behind the
+// end of a page is left aside: it goes into whatever is open there.
+func judge(t testing.TB, plain, snippet string, at int) (live int, difference string) {
+	t.Helper()
+	plain = strings.TrimRight(plain, " \t\r\n\f")
+	at = min(at, len(plain))
+	injected := plain[:at] + snippet + plain[at:]
+	for _, scripting := range []bool{true, false} {
+		want, got := parse(t, plain, scripting), parse(t, injected, scripting)
+		n := takeOut(got)
+		if scripting {
+			live = n
+		}
+		if w, g := dump(want), dump(got); w != g {
+			at := 0
+			for at < min(len(w), len(g)) && w[at] == g[at] {
+				at++
+			}
+			at = max(0, at-100)
+			return live, fmt.Sprintf("scripting %v\nwant\n%.500s\ngot\n%.500s", scripting, w[at:], g[at:])
+		}
+	}
+	return live, ""
+}
+
+func parse(t testing.TB, page string, scripting bool) *html.Node {
+	t.Helper()
+	doc, err := html.ParseWithOptions(strings.NewReader(page), html.ParseOptionEnableScripting(scripting))
+	require.NoError(t, err)
+	return doc
+}
+
+// takeOut removes the snippet's elements and counts the complete, live prompts.
+func takeOut(doc *html.Node) (live int) {
+	var asides, links, scripts []*html.Node
+	for n := range doc.Descendants() {
+		switch {
+		case n.Type != html.ElementNode || n.Namespace != "":
+		case n.Data == "aside" && strings.Contains(attribute(n, "class"), "askonce"):
+			asides = append(asides, n)
+		case n.Data == "link" && strings.HasPrefix(attribute(n, "href"), "/askonce/"):
+			links = append(links, n)
+		case n.Data == "script" && strings.HasPrefix(attribute(n, "src"), "/askonce/"):
+			scripts = append(scripts, n)
+		}
+	}
+	for _, n := range asides {
+		if isLive(n) && len(links) == 1 && isLive(links[0]) && len(scripts) == 1 && isLive(scripts[0]) {
+			live++
+		}
+	}
+	for _, list := range [][]*html.Node{asides, links, scripts} {
+		for _, n := range list {
+			if n.Parent != nil {
+				n.Parent.RemoveChild(n)
+			}
+		}
+	}
+	return live
+}
+
+func attribute(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+// isLive reports whether a browser would show n: it is HTML, in the body, and in
+// nothing that does not show its content as HTML.
+func isLive(n *html.Node) bool {
+	body := false
+	for p := range n.Ancestors() {
+		if p.Type != html.ElementNode {
+			continue
+		}
+		switch p.Data {
+		case "body":
+			body = true
+		case "template", "select", "noscript", "textarea", "title", "iframe", "object", "button":
+			return false
+		}
+		if p.Namespace != "" {
+			return false
+		}
+	}
+	return body
+}
+
+// formatting elements are cloned by the parser around what comes into an
+// element that is still open (HTML standard, 13.2.4.3).
+var formatting = map[string]bool{"a": true, "b": true, "big": true, "code": true, "em": true, "font": true, "i": true, "nobr": true,
+	"s": true, "small": true, "strike": true, "strong": true, "tt": true, "u": true}
+
+// dump writes a tree, with adjacent texts as one and no white space behind them.
+func dump(n *html.Node) string {
+	var b strings.Builder
+	var walk func(n *html.Node, depth int)
+	walk = func(n *html.Node, depth int) {
+		inText := false
+		for c := range n.ChildNodes() {
+			if c.Type == html.TextNode {
+				if text := strings.TrimRight(c.Data, " \n"); text != "" {
+					if !inText {
+						fmt.Fprintf(&b, "\n%*s#", depth, "")
+					}
+					inText = true
+					b.WriteString(text)
+				}
+				continue
+			}
+			if formatting[c.Data] && c.FirstChild == nil {
+				continue // a clone that the parser made around the prompt
+			}
+			inText = false
+			fmt.Fprintf(&b, "\n%*s%d %s:%s %q", depth, "", c.Type, c.Namespace, c.Data, c.Attr)
+			walk(c, depth+1)
+		}
+	}
+	walk(n, 0)
+	return b.String()
+}
