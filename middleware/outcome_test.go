@@ -1,0 +1,270 @@
+package middleware_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/middleware"
+)
+
+const page = "<!doctype html><html><head><title>x</title></head><body><p>Hello</p></body></html>\n"
+
+// as answers with a header, "" removed, and a body.
+func as(status int, body string, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		for i := 0; i < len(header); i += 2 {
+			w.Header()[header[i]] = []string{header[i+1]}
+		}
+		if status != 0 {
+			w.WriteHeader(status)
+		}
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func gzipped(s string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = io.WriteString(z, s)
+	_ = z.Close()
+	return b.String()
+}
+
+// Every reason for which a response does not get the prompt leaves it as it is:
+// all of its bytes and all of its header.
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		want    middleware.Outcome
+	}{
+		{"nothing written", func(http.ResponseWriter, *http.Request) {}, middleware.NoAnswer},
+		{"page", as(0, page), middleware.Injected},
+		{"page with an explicit 200", as(200, page), middleware.Injected},
+		{"Content-Type in capitals", as(0, page, "Content-Type", `Text/HTML;charset="UTF-8"`), middleware.Injected},
+		{"Content-Type with garbage", as(0, page, "Content-Type", `text/html; x; charset`), middleware.Injected},
+		{"legacy charset", as(0, page, "Content-Type", `text/html; charset=Shift_JIS`), middleware.Injected},
+		{"identity encoding", as(0, page, "Content-Encoding", "identity"), middleware.Injected},
+		{"inline disposition", as(0, page, "Content-Disposition", "inline; filename=x.html"), middleware.Injected},
+		{"404", as(404, page), middleware.Status},
+		{"500", as(500, page), middleware.Status},
+		{"201", as(201, page), middleware.Status},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, middleware.Status},
+		{"204", as(204, ""), middleware.Status},
+		{"304", as(304, ""), middleware.Status},
+		{"206", as(206, page[:10], "Content-Range", "bytes 0-9/99"), middleware.Status},
+		{"range with a 200", as(200, page, "Content-Range", "bytes 0-9/99"), middleware.Partial},
+		{"JSON", as(0, `{"a":1}`, "Content-Type", "application/json"), middleware.NotHTML},
+		{"XHTML", as(0, page, "Content-Type", "application/xhtml+xml"), middleware.NotHTML},
+		{"a type that begins like HTML", as(0, page, "Content-Type", "text/htmlx"), middleware.NotHTML},
+		{"Turbo stream", as(0, page, "Content-Type", "text/vnd.turbo-stream.html"), middleware.NotHTML},
+		{"script with an end tag in it", as(0, "x('</body>')", "Content-Type", "text/javascript"), middleware.NotHTML},
+		{"multipart stream", as(0, page, "Content-Type", "multipart/x-mixed-replace; boundary=x"), middleware.NotHTML},
+		{"sniffed as text", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello </body></html>") }, middleware.NotHTML},
+		{"sniffing forbidden", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Type"] = nil
+			_, _ = io.WriteString(w, page)
+		}, middleware.NotHTML},
+		{"two types", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Type"] = []string{"text/html", "text/plain"}
+			_, _ = io.WriteString(w, page)
+		}, middleware.NotHTML},
+		{"gzip", as(0, gzipped(page), "Content-Encoding", "gzip"), middleware.Encoded},
+		{"br", as(0, "\x01\x02", "Content-Encoding", "br"), middleware.Encoded},
+		{"UTF-16 by charset", as(0, page, "Content-Type", "text/html; charset=UTF-16LE"), middleware.Charset},
+		{"UTF-16 by byte order mark", as(0, "\xff\xfe<\x00p\x00>\x00"), middleware.Charset},
+		{"big-endian UTF-16 by byte order mark", as(0, "\xfe\xff\x00<\x00p\x00>"), middleware.Charset},
+		{"ISO-2022-JP", as(0, page, "Content-Type", "text/html; charset=iso-2022-jp"), middleware.Charset},
+		{"attachment", as(0, page, "Content-Disposition", `Attachment; filename="x.html"`), middleware.Attachment},
+		{"no-transform", as(0, page, "Cache-Control", "max-age=60, No-Transform"), middleware.NoTransform},
+		{"signed", as(0, page, "Signature", "sig1=:x:"), middleware.NoTransform},
+		{"200 without a body", as(200, ""), middleware.Empty},
+		{"Content-Length 0", as(200, "", "Content-Length", "0"), middleware.Empty},
+		{"fragment", as(0, "<li>one</li>"), middleware.Fragment},
+		{"cut off", as(0, page[:len(page)-12]), middleware.Unfinished},
+		{"long document without end tags", as(0, "<!doctype html>"+filler(3000)), middleware.NoEndTag},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			i := newInjector(t, middleware.Options{})
+			bare := httptest.NewRecorder()
+			tt.handler(bare, pageRequest())
+			rec, outcome := i.serve(t, pageRequest(), tt.handler)
+			require.Equal(t, tt.want.String(), outcome.String())
+			if outcome == middleware.Injected {
+				require.Contains(t, rec.Body.String(), "<aside")
+				return
+			}
+			require.Equal(t, bare.Body.String(), rec.Body.String())
+			require.Equal(t, bare.Code, rec.Code)
+			switch outcome {
+			case middleware.Fragment, middleware.Unfinished, middleware.NoEndTag: // the header has left by then
+				require.Equal(t, "private", rec.Header().Get("Cache-Control"))
+			default:
+				require.Equal(t, bare.Result().Header, rec.Result().Header)
+			}
+		})
+	}
+}
+
+func TestOutcomePanicked(t *testing.T) {
+	t.Parallel()
+	for _, value := range []any{"boom", http.ErrAbortHandler} {
+		for _, written := range []string{"", "<!doc", page} {
+			i := newInjector(t, middleware.Options{})
+			rec := httptest.NewRecorder()
+			h := i.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, written)
+				panic(value)
+			}))
+			require.PanicsWithValue(t, value, func() { h.ServeHTTP(rec, pageRequest()) })
+			require.Equal(t, middleware.Panicked, i.last(t))
+			require.Equal(t, written, rec.Body.String(), "what was held back leaves as it is")
+		}
+	}
+}
+
+func TestOutcomeRendered(t *testing.T) {
+	t.Parallel()
+	prompt := func(w http.ResponseWriter, r *http.Request) string {
+		p, ok := middleware.PromptFrom(r.Context())
+		if !ok {
+			return "no prompt"
+		}
+		return `<a href="` + p.URL + `">` + p.StudyName + `</a>`
+	}
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		private bool
+	}{
+		{"before the header", func(w http.ResponseWriter, r *http.Request) {
+			own := prompt(w, r)
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, "<!doctype html><body>"+own+"</body>")
+		}, true},
+		{"between the header and the first byte", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, "<!doctype html><body>"+prompt(w, r)+"</body>")
+		}, true},
+		{"in the middle of the page", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "<!doctype html><body>"+strings.Repeat(" ", 6000))
+			_, _ = io.WriteString(w, prompt(w, r)+"</body>")
+		}, true},
+		{"in a compressed page", func(w http.ResponseWriter, r *http.Request) {
+			own := prompt(w, r)
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Content-Encoding", "test")
+			_, _ = io.WriteString(w, own)
+		}, true},
+		{"in an error page", func(w http.ResponseWriter, r *http.Request) {
+			own := prompt(w, r)
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, own)
+		}, true},
+		{"asked twice", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "<!doctype html>"+prompt(w, r)+prompt(w, r))
+		}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			i := newInjector(t, middleware.Options{})
+			rec, outcome := i.serve(t, pageRequest(), tt.handler)
+			require.Equal(t, middleware.Rendered, outcome)
+			require.Contains(t, rec.Body.String(), `<a href="/askonce/start?study=study-1">Onboarding</a>`)
+			require.NotContains(t, rec.Body.String(), "<aside")
+			require.Equal(t, "private", rec.Header().Get("Cache-Control"))
+		})
+	}
+
+	t.Run("too late", func(t *testing.T) {
+		t.Parallel()
+		i := newInjector(t, middleware.Options{})
+		rec, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Header().Set("Cache-Control", "public")
+			_, _ = io.WriteString(w, "begun ")
+			_, _ = io.WriteString(w, prompt(w, r))
+		})
+		require.Equal(t, middleware.NotHTML, outcome)
+		require.Equal(t, "begun no prompt", rec.Body.String(), "a public header has left")
+	})
+	t.Run("nobody to ask", func(t *testing.T) {
+		t.Parallel()
+		i := newInjector(t, middleware.Options{})
+		rec := httptest.NewRecorder()
+		i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, prompt(w, r))
+		})).ServeHTTP(rec, pageRequest(userHeader, "nobody"))
+		require.Equal(t, "no prompt", rec.Body.String())
+		require.Empty(t, i.outcomes)
+	})
+}
+
+func TestErrorPagesAreInjectedWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{ErrorPages: true})
+	for status, want := range map[int]middleware.Outcome{404: middleware.Injected, 500: middleware.Injected, 302: middleware.Status, 201: middleware.Status} {
+		_, outcome := i.serve(t, pageRequest(), as(status, page))
+		require.Equal(t, want, outcome, status)
+	}
+}
+
+func TestOutcomeString(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for o := middleware.NoAnswer; o <= middleware.Panicked; o++ {
+		require.Regexp(t, `^[a-z_]+$`, o.String())
+		require.False(t, seen[o.String()], o)
+		seen[o.String()] = true
+	}
+	require.Equal(t, "unknown", (middleware.Panicked + 1).String())
+}
+
+// A page that announces its length keeps its promise, with the prompt and
+// without.
+func TestContentLength(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	snippet := snippetOf(t, i)
+	declared := func(n int, body string) http.HandlerFunc {
+		return as(0, body, "Content-Length", strconv.Itoa(n))
+	}
+
+	rec, outcome := i.serve(t, pageRequest(), declared(len(page), page))
+	require.Equal(t, middleware.Injected, outcome)
+	require.Equal(t, strconv.Itoa(len(page)+len(snippet)), rec.Header().Get("Content-Length"))
+	require.Equal(t, len(page)+len(snippet), rec.Body.Len())
+
+	const cut = "<!doctype html><html><p>cut"
+	rec, outcome = i.serve(t, pageRequest(), declared(len(cut), cut))
+	require.Equal(t, middleware.Unfinished, outcome)
+	require.Equal(t, cut+strings.Repeat(" ", len(snippet)), rec.Body.String(), "padded, for the length has been announced")
+
+	rec, outcome = i.serve(t, pageRequest(), declared(len(page)+1, page))
+	require.Equal(t, middleware.Unfinished, outcome, "less than announced is no whole page")
+	require.Equal(t, page, rec.Body.String())
+
+	var err error
+	_, outcome = i.serve(t, pageRequest(), func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+		_, _ = io.WriteString(w, page)
+		_, err = io.WriteString(w, "more")
+	})
+	require.ErrorIs(t, err, http.ErrContentLength)
+	require.Equal(t, middleware.Injected, outcome)
+}
