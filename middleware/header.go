@@ -104,6 +104,7 @@ func (w *writer) restoreHeader(h http.Header) (later http.Header) {
 			later[name] = values
 		}
 	}
+	w.closed = w.closed || later != nil
 	clear(h)
 	maps.Copy(h, w.snapshot)
 	return later

@@ -99,7 +99,7 @@ func (w *writer) close(status int) {
 // to it from now on net/http would not send.
 func (w *writer) keepHeader() {
 	if w.state == pending && w.snapshot == nil {
-		w.closed, w.snapshot = true, w.Header().Clone()
+		w.snapshot = w.Header().Clone()
 	}
 }
 

@@ -1,0 +1,85 @@
+package middleware_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/middleware"
+)
+
+func TestEligible(t *testing.T) {
+	t.Parallel()
+	const (
+		accept = "Accept"
+		dest   = "Sec-Fetch-Dest"
+	)
+	tests := []struct {
+		name   string
+		method string
+		header []string
+		want   bool
+	}{
+		{"page", "GET", nil, true},
+		{"HEAD has the header of GET", "HEAD", nil, true},
+		{"POST", "POST", nil, false},
+		{"PUT", "PUT", nil, false},
+		{"navigation", "GET", []string{dest, "document"}, true},
+		{"iframe", "GET", []string{dest, "iframe"}, false},
+		{"frame", "GET", []string{dest, "frame"}, false},
+		{"embed", "GET", []string{dest, "embed"}, false},
+		{"object", "GET", []string{dest, "object"}, false},
+		{"fenced frame", "GET", []string{dest, "fencedframe"}, false},
+		{"image", "GET", []string{dest, "image"}, false},
+		{"script's fetch", "GET", []string{dest, "empty"}, false},
+		{"no Accept", "GET", []string{accept, ""}, false},
+		{"a tool takes anything", "GET", []string{accept, "*/*"}, false},
+		{"a tool takes any text", "GET", []string{accept, "text/*"}, false},
+		{"JSON", "GET", []string{accept, "application/json"}, false},
+		{"Accept in capitals", "GET", []string{accept, "Text/HTML"}, true},
+		{"HTML behind others", "GET", []string{accept, "application/json, text/html ;q=0.1"}, true},
+		{"HTML refused", "GET", []string{accept, "text/html;q=0, */*"}, false},
+		{"HTML refused at length", "GET", []string{accept, "text/html; level=1 ; Q=0.000, */*"}, false},
+		{"HTML hardly wanted", "GET", []string{accept, "text/html;q=0.001"}, true},
+		{"one level of it refused", "GET", []string{accept, "text/html;level=1;q=0, text/html"}, true},
+		{"htmx fragment", "GET", []string{"HX-Request", "true"}, false},
+		{"htmx boost", "GET", []string{"HX-Request", "true", "HX-Boosted", "true", dest, "empty"}, true},
+		{"Turbo visit", "GET", []string{"X-Turbo-Request-Id", "1", dest, "empty"}, true},
+		{"Turbo frame", "GET", []string{"X-Turbo-Request-Id", "1", "Turbo-Frame", "x", dest, "empty"}, false},
+		{"XMLHttpRequest", "GET", []string{"X-Requested-With", "XMLHttpRequest"}, false},
+		{"Android's WebView", "GET", []string{"X-Requested-With", "com.example.app"}, true},
+		{"WebSocket", "GET", []string{"Upgrade", "websocket"}, false},
+		{"prefetched page", "GET", []string{"Sec-Purpose", "prefetch;prerender", dest, "document"}, true},
+	}
+	i := newInjector(t, middleware.Options{})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := pageRequest(tt.header...)
+			r.Method = tt.method
+			require.Equal(t, tt.want, i.Eligible(r))
+		})
+	}
+}
+
+// A request that is not asked about is handed on as it came, and nobody is asked
+// who sent it.
+func TestNotEligibleIsHandedOn(t *testing.T) {
+	t.Parallel()
+	m, err := middleware.New(askEveryone{}, func(*http.Request) string {
+		t.Error("the user was looked up")
+		return ""
+	}, nil)
+	require.NoError(t, err)
+	r := pageRequest("Accept", "*/*")
+	w := &struct{ http.ResponseWriter }{}
+	called := false
+	m.Handler(http.HandlerFunc(func(gotW http.ResponseWriter, gotR *http.Request) {
+		called = true
+		require.Same(t, w, gotW)
+		require.Same(t, r, gotR)
+	})).ServeHTTP(w, r)
+	require.True(t, called)
+	require.Nil(t, m.Begin(w, r, "ada"))
+}
