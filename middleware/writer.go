@@ -31,7 +31,7 @@ type writer struct {
 	outcome  Outcome
 	status   int         // once it is no longer undecided
 	sniff    bool        // pending: the header names no type, as net/http sees it
-	closed   bool        // the header was closed before there was a byte to decide on
+	closed   bool        // the header must leave as it is, before the next byte
 	snapshot http.Header // the header as it was then
 
 	buf      []byte // pending: what was written; holding: what is held back, behind what of it has been sent
