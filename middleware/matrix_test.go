@@ -127,12 +127,12 @@ var rows = []row{
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return compressing(wrap(respond(gzipped(page))))
 		}},
-	{name: "ReverseProxy", want: injected, handler: reverseProxy(respond(page))},
-	{name: "ReverseProxy of a large page", want: injected, handler: reverseProxy(respond("<!doctype html><body>" + filler(200_000) + "</body>"))},
+	{name: "ReverseProxy", want: injected, handler: reverseProxy(respond(page), nil)},
+	{name: "ReverseProxy of a large page", want: injected, handler: reverseProxy(respond("<!doctype html><body>"+filler(200_000)+"</body>"), nil)},
 	{name: "ReverseProxy of an upstream that compresses", want: injected, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", ""},
-		handler: reverseProxy(compressing(respond(page)).ServeHTTP)},
+		handler: reverseProxy(compressing(respond(page)).ServeHTTP, nil)},
 	{name: "ReverseProxy of an upstream that always compresses", want: middleware.Encoded, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", "gzip"},
-		handler: reverseProxy(as(0, gzipped(page), "Content-Encoding", "gzip", "X-Raw", "1"))},
+		handler: reverseProxy(as(0, gzipped(page), "Content-Encoding", "gzip", "X-Raw", "1"), &http.Transport{DisableCompression: true})},
 	{name: "TimeoutHandler inside", want: injected,
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return wrap(http.TimeoutHandler(respond(page), time.Minute, "late"))
@@ -237,13 +237,13 @@ func fileServer(t *testing.T, wrap func(http.Handler) http.Handler) http.Handler
 	}))
 }
 
-func reverseProxy(upstream http.HandlerFunc) func(*testing.T, func(http.Handler) http.Handler) http.Handler {
+func reverseProxy(upstream http.HandlerFunc, via http.RoundTripper) func(*testing.T, func(http.Handler) http.Handler) http.Handler {
 	return func(t *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 		srv := httptest.NewServer(upstream)
 		t.Cleanup(srv.Close)
 		to, err := url.Parse(srv.URL)
 		require.NoError(t, err)
-		return wrap(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }})
+		return wrap(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: via})
 	}
 }
 
