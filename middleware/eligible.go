@@ -20,30 +20,30 @@ import (
 // 9.3.2); it is never injected.
 func (m *Middleware) Eligible(r *http.Request) bool {
 	h := r.Header
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || !acceptsHTML(h["Accept"]) || len(h["Upgrade"]) > 0 {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !acceptsHTML(h["Accept"]) {
 		return false
 	}
-	if len(h["Turbo-Frame"]) > 0 {
+	dest := h["Sec-Fetch-Dest"]
+	if len(dest) > 0 && dest[0] != "empty" {
+		return dest[0] == document // no script can say so
+	}
+	if len(h["Upgrade"]) > 0 || len(h["Turbo-Frame"]) > 0 {
 		return false
 	}
-	pageSwap := len(h["Hx-Boosted"]) > 0 || len(h["X-Turbo-Request-Id"]) > 0
-	if !pageSwap && (len(h["Hx-Request"]) > 0 || isXHR(h["X-Requested-With"])) {
-		return false
-	}
-	switch dest := h["Sec-Fetch-Dest"]; {
-	case len(dest) == 0:
+	if len(h["Hx-Boosted"]) > 0 || len(h["X-Turbo-Request-Id"]) > 0 {
 		return true
-	case dest[0] == "empty":
-		return pageSwap
 	}
-	return isNavigation(h)
+	return len(dest) == 0 && len(h["Hx-Request"]) == 0 && !isXHR(h["X-Requested-With"])
 }
 
-// isNavigation reports whether the answer to a request with the header h will
-// be a page of its own: not a frame, an image, a script's.
+// document is the destination of a page of its own: not that of a frame.
+const document = "document"
+
+// isNavigation reports whether a request with the header h is known to ask for
+// a page of its own.
 func isNavigation(h http.Header) bool {
 	dest := h["Sec-Fetch-Dest"]
-	return len(dest) == 1 && dest[0] == "document"
+	return len(dest) > 0 && dest[0] == document
 }
 
 // isXHR reports what script libraries say of their requests. Android's WebView

@@ -13,26 +13,30 @@ func (w *writer) refusal(h http.Header) Outcome {
 	if w.resp.root.taken.Load() == byApp && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
 		return Rendered
 	}
+	if status != http.StatusOK && !(w.resp.m.opts.ErrorPages && status >= 400 && status <= 599) {
+		return Status
+	}
+	if !w.sniff { // most of what passes here is told by its type
+		if o := media(h["Content-Type"]); o != NoAnswer {
+			return o
+		}
+	}
 	length, declared := contentLength(h)
 	switch {
-	case status != http.StatusOK && !(w.resp.m.opts.ErrorPages && status >= 400 && status <= 599):
-		return Status
 	case len(h["Content-Range"]) > 0:
 		return Partial
 	case declared && length == 0:
 		return Empty
+	case declared && length < 0:
+		return NotHTML // net/http will complain
 	case attachment(h.Get("Content-Disposition")):
 		return Attachment
 	case hasDirective(h["Cache-Control"], "no-transform"), len(h["Signature"]) > 0: // RFC 9111, 5.2.2.6; RFC 9421
 		return NoTransform
 	case !w.isPlain(h["Content-Encoding"]):
 		return Encoded
-	case declared && length < 0:
-		return NotHTML // net/http will complain
-	case w.sniff:
-		return NoAnswer
 	}
-	return media(h["Content-Type"])
+	return NoAnswer
 }
 
 // refusalByBody says the same by the first bytes of the body.

@@ -52,38 +52,60 @@ func (s *scanner) scan() {
 // tail may begin inside of a comment or of an element whose content is text: the
 // first of these that it shows is then an end.
 func (s *scanner) resync() {
+	comments := bytes.Contains(s.b, []byte("-->"))
 	for i := 0; i < len(s.b); i++ {
-		switch rest := s.b[i:]; {
-		case rest[0] == '>' && i >= 2 && s.b[i-1] == '-' && s.b[i-2] == '-':
-			s.i, s.lastTag = i+1, i+1
-		case rest[0] != '<':
-		case bytes.HasPrefix(rest, []byte("<!--")) || rawNamed(rest[1:]) != anyElement:
-			return
-		case len(rest) > 1 && rest[1] == '/':
-			e := rawNamed(rest[2:])
-			if e == anyElement {
-				continue
+		n := bytes.IndexByte(s.b[i:], '<')
+		text := s.b[i:]
+		if n >= 0 {
+			text = text[:n]
+		}
+		if comments {
+			if end := bytes.LastIndex(text, []byte("-->")); end >= 0 {
+				s.resume(i + end + len("-->"))
 			}
-			gt := bytes.IndexByte(rest, '>')
-			if gt < 0 || e == noframesElement {
-				s.broken = true
+		}
+		if n < 0 {
+			return
+		}
+		i += n
+		rest := s.b[i+1:]
+		if len(rest) == 0 || rest[0] != '/' {
+			if rawNamed(rest) != anyElement || bytes.HasPrefix(rest, []byte("!--")) {
 				return
 			}
-			i += gt
-			s.i, s.lastTag = i+1, i+1
-			s.scriptEnded = s.scriptEnded || e == scriptElement
+			continue
 		}
+		e := rawNamed(rest[1:])
+		if e == anyElement {
+			continue
+		}
+		gt := bytes.IndexByte(rest, '>')
+		if gt < 0 || e == noframesElement {
+			s.broken = true
+			return
+		}
+		i += 1 + gt
+		s.resume(i + 1)
+		s.scriptEnded = s.scriptEnded || e == scriptElement
 	}
 }
+
+// resume begins at i, behind a tag or a comment.
+func (s *scanner) resume(i int) { s.i, s.lastTag = i, i }
 
 // rawNamed is the element at whose name b begins if its content is text, else
 // anyElement.
 func rawNamed(b []byte) element {
-	var name [len("textarea") + 1]byte // or longer, which is none
-	n := 0
-	for n < min(len(b), len(name)) && isLetter(b[n]) {
-		name[n] = lower(b[n])
+	if len(b) == 0 || !oneOf(lower(b[0]), "stxin") {
+		return anyElement
+	}
+	n := 1
+	for n < min(len(b), len("textarea")+1) && isLetter(b[n]) { // or longer, which is none
 		n++
+	}
+	var name [len("textarea") + 1]byte
+	for i := range n {
+		name[i] = lower(b[i])
 	}
 	if e := elementOf(string(name[:n])); e.isRaw() {
 		return e

@@ -1,0 +1,237 @@
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+)
+
+// askNobody decides like a gate in its commonest case.
+type askNobody struct{ askEveryone }
+
+func (askNobody) Decide(_ context.Context, v gate.Visitor) gate.Decision {
+	if v.UserID == "" {
+		return gate.Decision{Reason: gate.Anonymous}
+	}
+	return gate.Decision{Reason: gate.NotSampled}
+}
+
+// memory is a ResponseWriter that costs a copy and nothing else.
+type memory struct {
+	header http.Header
+	body   []byte
+}
+
+func newMemory() *memory { return &memory{http.Header{}, make([]byte, 0, 2<<20)} }
+
+func (m *memory) Header() http.Header { return m.header }
+func (m *memory) WriteHeader(int)     {}
+func (m *memory) Write(p []byte) (int, error) {
+	m.body = append(m.body, p...)
+	return len(p), nil
+}
+
+func (m *memory) reset() {
+	clear(m.header)
+	m.body = m.body[:0]
+}
+
+// compare runs two things in turns and reports the medians: what the first
+// costs more, and how many times as much.
+func compare(b *testing.B, with, bare func()) {
+	b.Helper()
+	const rounds = 201 // short ones: a busy machine spoils some, not the median
+	n := max(1, b.N/rounds)
+	var withs, bares []float64
+	time1 := func(f func()) float64 {
+		begin := time.Now()
+		for range n {
+			f()
+		}
+		return float64(time.Since(begin).Nanoseconds()) / float64(n)
+	}
+	with()
+	bare()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range rounds {
+		bares = append(bares, time1(bare))
+		withs = append(withs, time1(with))
+	}
+	slices.Sort(withs)
+	slices.Sort(bares)
+	w, p := withs[rounds/2], bares[rounds/2]
+	b.ReportMetric(w/p, "ratio")
+	b.ReportMetric(w-p, "more-ns")
+	b.ReportMetric(testing.AllocsPerRun(20, with)-testing.AllocsPerRun(20, bare), "more-allocs")
+	b.ReportMetric(0, "ns/op") // it would be that of both
+}
+
+func newMiddleware(t testing.TB, d middleware.Decider, user string) *middleware.Middleware {
+	t.Helper()
+	m, err := middleware.New(d, func(*http.Request) string { return user }, nil)
+	require.NoError(t, err)
+	return m
+}
+
+// overheads are requests that get no prompt, and the fixed part of those that do.
+func overheads(t testing.TB) []struct {
+	name string
+	m    *middleware.Middleware
+	r    *http.Request
+	h    http.HandlerFunc
+} {
+	asked, notAsked, anonymous := newMiddleware(t, askEveryone{}, "ada"), newMiddleware(t, askNobody{}, "ada"), newMiddleware(t, askNobody{}, "")
+	typeHTML, typeJSON := []string{"text/html; charset=utf-8"}, []string{"application/json"}
+	small := []byte("<!doctype html><html><head><title>x</title></head><body>" + filler(300) + "</body></html>\n")
+	writeSmall := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = typeHTML
+		_, _ = w.Write(small)
+	}
+	writeJSON := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = typeJSON
+		_, _ = w.Write(small)
+	}
+	browser := []string{"Accept-Encoding", "gzip, deflate, br, zstd", "User-Agent", "Mozilla/5.0",
+		"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "none", "Cookie", "session=1"}
+	post := pageRequest(browser...)
+	post.Method = http.MethodPost
+	return []struct {
+		name string
+		m    *middleware.Middleware
+		r    *http.Request
+		h    http.HandlerFunc
+	}{
+		{"not_eligible", asked, pageRequest("Accept", "*/*"), writeJSON},
+		{"not_eligible_method", asked, post, writeJSON},
+		{"anonymous", anonymous, pageRequest(browser...), writeSmall},
+		{"not_asked", notAsked, pageRequest(), writeSmall},
+		{"not_asked_browser", notAsked, pageRequest(browser...), writeSmall},
+		{"asked_not_html", asked, pageRequest(), writeJSON},
+		{"asked_not_html_browser", asked, pageRequest(browser...), writeJSON},
+		{"asked_small_page", asked, pageRequest(), writeSmall},
+		{"asked_small_page_browser", asked, pageRequest(browser...), writeSmall},
+	}
+}
+
+func BenchmarkOverhead(b *testing.B) {
+	for _, o := range overheads(b) {
+		b.Run(o.name, func(b *testing.B) {
+			w := newMemory()
+			wrapped := o.m.Handler(o.h)
+			compare(b, func() { w.reset(); wrapped.ServeHTTP(w, o.r) }, func() { w.reset(); o.h.ServeHTTP(w, o.r) })
+		})
+	}
+}
+
+// Requests that get no prompt cost no memory.
+func TestNoPromptNoAllocations(t *testing.T) {
+	for _, o := range overheads(t) {
+		if strings.HasPrefix(o.name, "asked") {
+			continue
+		}
+		w := newMemory()
+		wrapped := o.m.Handler(o.h)
+		require.Zero(t, testing.AllocsPerRun(100, func() { w.reset(); wrapped.ServeHTTP(w, o.r) }), o.name)
+	}
+}
+
+// Requests that do cost little, whatever the size of the page.
+func TestPromptAllocations(t *testing.T) {
+	limits := map[string]float64{"asked_not_html": 2, "asked_small_page": 4}
+	for _, o := range overheads(t) {
+		limit, ok := limits[o.name]
+		if !ok {
+			continue
+		}
+		w := newMemory()
+		wrapped := o.m.Handler(o.h)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { w.reset(); wrapped.ServeHTTP(w, o.r) }), limit, o.name)
+	}
+	large := []byte("<!doctype html><body>" + filler(1<<20) + "</body></html>")
+	m := newMiddleware(t, askEveryone{}, "ada")
+	w := newMemory()
+	h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(large) }))
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			w.reset()
+			h.ServeHTTP(w, pageRequestOnce)
+		}
+	})
+	require.Less(t, result.AllocedBytesPerOp(), int64(6<<10), "for 1 MB of page")
+}
+
+var pageRequestOnce = pageRequest()
+
+// BenchmarkInject is the writer's throughput against a copy through the same
+// interface, by size of the page and of the writes.
+func BenchmarkInject(b *testing.B) {
+	m := newMiddleware(b, askEveryone{}, "ada")
+	typeHTML := []string{"text/html; charset=utf-8"}
+	for _, size := range []int{4 << 10, 64 << 10, 1 << 20} {
+		page := []byte("<!doctype html><html><body>" + filler(size) + "</body></html>\n")
+		for _, piece := range []int{64, 4 << 10, 32 << 10, size + 100} {
+			if piece > size && piece != size+100 {
+				continue
+			}
+			b.Run(fmt.Sprintf("%dKB_by_%d", size>>10, piece), func(b *testing.B) {
+				h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header()["Content-Type"] = typeHTML
+					for p := page; len(p) > 0; p = p[min(piece, len(p)):] {
+						_, _ = w.Write(p[:min(piece, len(p))])
+					}
+				})
+				w := newMemory()
+				wrapped := m.Handler(h)
+				b.SetBytes(int64(len(page)))
+				compare(b, func() { w.reset(); wrapped.ServeHTTP(w, pageRequestOnce) }, func() { w.reset(); h.ServeHTTP(w, pageRequestOnce) })
+			})
+		}
+	}
+}
+
+// BenchmarkInjectServed is what a client sees of it, over loopback, one
+// connection. The server's share of the processor is what cmd cpu in
+// acceptance/transparency measures.
+func BenchmarkInjectServed(b *testing.B) {
+	m := newMiddleware(b, askEveryone{}, "ada")
+	page := "<!doctype html><html><body>" + filler(1<<20) + "</body></html>\n"
+	dir := b.TempDir()
+	require.NoError(b, os.WriteFile(filepath.Join(dir, "page.html"), []byte(page), 0o600))
+	for name, h := range map[string]http.Handler{
+		"1MB_FileServer": http.FileServer(http.Dir(dir)),
+	} {
+		b.Run(name, func(b *testing.B) {
+			get := func(srv *httptest.Server) func() {
+				return func() {
+					req, _ := http.NewRequest(http.MethodGet, srv.URL+"/page.html", nil)
+					req.Header.Set("Accept", "text/html")
+					resp, err := srv.Client().Do(req)
+					if err != nil {
+						b.Fatal(err)
+					}
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+				}
+			}
+			bare, with := httptest.NewServer(h), httptest.NewServer(m.Handler(h))
+			defer bare.Close()
+			defer with.Close()
+			compare(b, get(with), get(bare))
+		})
+	}
+}
