@@ -303,8 +303,8 @@ func (w *writer) finish(panicked bool) Outcome {
 func (w *writer) place() Outcome {
 	begin := max(0, len(w.buf)-tailSize)
 	at, outcome := findEnd(w.buf[begin:], w.written <= tailSize, w.start.isDocument() || isNavigation(w.resp.request.Header))
-	if w.declared >= 0 && w.written != w.declared {
-		outcome = Unfinished // by its own account
+	if w.declared >= 0 && w.written != w.declared || outcome == Empty && w.written > 0 {
+		outcome = Unfinished // by its own account, or because the client has gone
 	}
 	if outcome == Injected && !w.resp.root.taken.CompareAndSwap(free, byMiddleware) {
 		outcome = Rendered
@@ -326,6 +326,7 @@ func (w *writer) place() Outcome {
 		}
 	}
 	if err != nil && outcome == Injected {
+		w.resp.root.taken.Store(free)
 		return Unfinished
 	}
 	return outcome

@@ -1,0 +1,210 @@
+package middleware_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/middleware"
+)
+
+// bareWriter can do nothing but what it must.
+type bareWriter struct{ http.ResponseWriter }
+
+// What the writer below cannot do answers http.ErrNotSupported, and what it can
+// do is found behind Unwrap.
+func TestOptionalInterfaces(t *testing.T) {
+	t.Parallel()
+	m := newMiddleware(t, askEveryone{}, "ada")
+	resp := m.Begin(bareWriter{httptest.NewRecorder()}, pageRequest(), "ada")
+	w := resp.Writer()
+	_, _, err := w.(http.Hijacker).Hijack()
+	require.ErrorIs(t, err, http.ErrNotSupported)
+	require.ErrorIs(t, w.(http.Pusher).Push("/x", nil), http.ErrNotSupported)
+	require.ErrorIs(t, w.(interface{ FlushError() error }).FlushError(), http.ErrNotSupported)
+	require.ErrorIs(t, http.NewResponseController(w).SetReadDeadline(modified), http.ErrNotSupported)
+	require.ErrorIs(t, http.NewResponseController(w).EnableFullDuplex(), http.ErrNotSupported)
+	require.NotPanics(t, w.(http.Flusher).Flush)
+	resp.Finish(false)
+
+	below := &ableWriter{ResponseWriter: httptest.NewRecorder()}
+	resp = m.Begin(unwrapping{below}, pageRequest(), "ada")
+	w = resp.Writer()
+	require.NoError(t, w.(http.Pusher).Push("/x", nil))
+	require.Equal(t, []string{"/x"}, below.pushed)
+	require.NoError(t, http.NewResponseController(w).Flush())
+	require.Equal(t, 1, below.flushed)
+	resp.Finish(false)
+}
+
+type unwrapping struct{ http.ResponseWriter }
+
+func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+type ableWriter struct {
+	http.ResponseWriter
+	pushed  []string
+	flushed int
+}
+
+func (a *ableWriter) Push(target string, _ *http.PushOptions) error {
+	a.pushed = append(a.pushed, target)
+	return nil
+}
+func (a *ableWriter) FlushError() error { a.flushed++; return nil }
+
+func TestCloseNotifyEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+	m := newMiddleware(t, askEveryone{}, "ada")
+	ctx, cancel := context.WithCancel(context.Background())
+	resp := m.Begin(bareWriter{httptest.NewRecorder()}, pageRequest().WithContext(ctx), "ada")
+	gone := resp.Writer().(interface{ CloseNotify() <-chan bool }).CloseNotify()
+	select {
+	case <-gone:
+		t.Fatal("the client is still there")
+	default:
+	}
+	cancel()
+	require.True(t, <-gone)
+	resp.Finish(false)
+}
+
+func TestHijack(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(http.ResponseWriter){
+		"at once":       func(http.ResponseWriter) {},
+		"header closed": func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			i := newInjector(t, middleware.Options{})
+			done := make(chan error, 1)
+			srv := startServer(t, false, i.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				before(w)
+				conn, rw, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					done <- err
+					return
+				}
+				defer conn.Close()
+				_, _ = rw.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nmine</body></html>")
+				done <- rw.Flush()
+				_, err = fmt.Fprint(w, page)
+				if !errors.Is(err, http.ErrHijacked) {
+					panic("a write after Hijack must fail as net/http's does")
+				}
+			})))
+			conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n")
+			require.NoError(t, err)
+			got, err := io.ReadAll(bufio.NewReader(conn))
+			require.NoError(t, err)
+			require.NoError(t, <-done)
+			require.True(t, strings.HasSuffix(string(got), "mine</body></html>"), string(got))
+			require.NotContains(t, string(got), "<aside")
+			srv.Close() // waits for the handler
+			require.Equal(t, middleware.Hijacked, i.last(t))
+		})
+	}
+}
+
+// HTTP/2 has no Hijack; the page goes on as if it had not been tried.
+func TestHijackNotSupported(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	srv := startServer(t, true, i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _, err := w.(http.Hijacker).Hijack()
+		if !errors.Is(err, http.ErrNotSupported) {
+			panic(err)
+		}
+		respond(page)(w, r)
+	})))
+	e := fetch(t, srv, http.MethodGet)
+	require.Contains(t, e.body, "<aside")
+	require.Equal(t, middleware.Injected, i.last(t))
+}
+
+// The primitive for adapters: Begin, Writer, Request, Finish.
+func TestBeginAndFinish(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	require.Nil(t, i.Begin(httptest.NewRecorder(), pageRequest(), ""), "anonymous")
+	require.Nil(t, i.Begin(httptest.NewRecorder(), pageRequest("Accept", "*/*"), "ada"), "not a page")
+
+	rec := httptest.NewRecorder()
+	r := pageRequest()
+	resp := i.Begin(rec, r, "ada")
+	require.NotNil(t, resp)
+	require.NotSame(t, r, resp.Request())
+	_, ok := middleware.PromptFrom(r.Context())
+	require.False(t, ok, "the request that came is not changed")
+	require.Nil(t, i.Begin(resp.Writer(), resp.Request(), "ada"), "once is enough")
+	respond(page)(resp.Writer(), resp.Request())
+	resp.Finish(false)
+	require.Equal(t, middleware.Injected, i.last(t))
+	whole := rec.Body.String()
+	require.Contains(t, whole, "<aside")
+
+	resp.Finish(false)
+	resp.Finish(true)
+	require.Empty(t, i.outcomes, "told once")
+	require.Equal(t, whole, rec.Body.String())
+
+	n, err := io.WriteString(resp.Writer(), "late</body></html>")
+	require.NoError(t, err)
+	require.Equal(t, len("late</body></html>"), n)
+	require.Equal(t, whole+"late</body></html>", rec.Body.String(), "the writer is transparent now, and nobody else's")
+	_, ok = middleware.PromptFrom(resp.Request().Context())
+	require.False(t, ok)
+}
+
+// A framework that runs its chain again, or renders a part of the page through
+// it, into a writer of its own.
+func TestRequestWithinARequest(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	var h http.Handler
+	h = i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/part" {
+			_, _ = io.WriteString(w, "<p>part</p>")
+			return
+		}
+		part := httptest.NewRecorder()
+		inner := r.Clone(r.Context())
+		inner.URL.Path = "/part"
+		h.ServeHTTP(part, inner)
+		_, _ = io.WriteString(w, "<!doctype html><body>"+part.Body.String()+"</body>")
+	}))
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, pageRequest())
+	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, 1, strings.Count(rec.Body.String(), "<aside"))
+	require.True(t, strings.HasPrefix(rec.Body.String(), "<!doctype html><body><p>part</p><aside"), rec.Body)
+}
+
+// A client that has gone is no showing.
+func TestClientGone(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	for _, size := range []int{10, 100_000} {
+		i.Handler(respond("<!doctype html><body>"+filler(size)+"</body>")).ServeHTTP(&brokenWriter{header: http.Header{}}, pageRequest())
+		require.Equal(t, middleware.Unfinished, i.last(t))
+	}
+}
+
+type brokenWriter struct{ header http.Header }
+
+func (b *brokenWriter) Header() http.Header       { return b.header }
+func (b *brokenWriter) WriteHeader(int)           {}
+func (b *brokenWriter) Write([]byte) (int, error) { return 0, net.ErrClosed }
