@@ -35,7 +35,7 @@ func oneOf(c byte, set string) bool {
 }
 
 // hasPrefixFold compares without regard to case; prefix is in lower case.
-func hasPrefixFold(b []byte, prefix string) bool {
+func hasPrefixFold[T string | []byte](b T, prefix string) bool {
 	if len(b) < len(prefix) {
 		return false
 	}

@@ -36,6 +36,9 @@ func (o *opening) isDocument() bool { return o.state == isDoc }
 func (o *opening) known() bool { return o.state >= isDoc }
 
 func feed[T string | []byte](o *opening, p T) {
+	if o.state == atStart && o.n == 0 && hasPrefixFold(p, doctype) {
+		o.state = isDoc // the commonest by far
+	}
 	for i := 0; i < len(p) && !o.known(); i++ {
 		o.next(p[i])
 	}

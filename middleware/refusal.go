@@ -29,7 +29,7 @@ func (w *writer) refusal(h http.Header) Outcome {
 		return Empty
 	case declared && length < 0:
 		return NotHTML // net/http will complain
-	case attachment(h.Get("Content-Disposition")):
+	case attachment(h["Content-Disposition"]):
 		return Attachment
 	case hasDirective(h["Cache-Control"], "no-transform"), len(h["Signature"]) > 0: // RFC 9111, 5.2.2.6; RFC 9421
 		return NoTransform
@@ -82,8 +82,11 @@ func isCompressed(b []byte) bool {
 	return len(b) >= markSize && (b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x28 && b[1] == 0xb5)
 }
 
-func attachment(disposition string) bool {
-	kind, _, _ := strings.Cut(disposition, ";")
+func attachment(disposition []string) bool {
+	if len(disposition) == 0 {
+		return false
+	}
+	kind, _, _ := strings.Cut(disposition[0], ";")
 	return strings.EqualFold(strings.TrimSpace(kind), "attachment")
 }
 

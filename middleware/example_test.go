@@ -1,0 +1,95 @@
+package middleware_test
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/askonce/askonce/middleware"
+)
+
+// currentUser is how this app knows who sent a request.
+func currentUser(r *http.Request) string { return r.Header.Get("X-User") }
+
+// visit requests a page as a browser does.
+func visit(h http.Handler, user string) string {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept", "text/html")
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	r.Header.Set("X-User", user)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	return rec.Body.String()
+}
+
+func ExampleMiddleware_Handler() {
+	home := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<!doctype html><title>Home</title><body><p>Hello</p></body></html>")
+	})
+	prompt, err := middleware.New(askEveryone{}, currentUser, nil) // a *gate.Gate, in an app
+	if err != nil {
+		panic(err)
+	}
+	h := prompt.Handler(home)
+
+	page := visit(h, "ada")
+	before, _, _ := strings.Cut(page, "<aside")
+	fmt.Println(before + "…" + page[len(page)-len("</body></html>"):])
+	fmt.Println(visit(h, "")) // nobody to ask
+	// Output:
+	// <!doctype html><title>Home</title><body><p>Hello</p>…</body></html>
+	// <!doctype html><title>Home</title><body><p>Hello</p></body></html>
+}
+
+// A template that has a place for the prompt takes it from the request's
+// context. Nothing is injected then.
+func ExamplePromptFrom() {
+	tmpl := template.Must(template.New("home").Parse(
+		`<!doctype html><body>{{with .}}<a href="{{.URL}}" target="_blank" rel="noopener">Talk to us</a>{{else}}Hello{{end}}</body>` + "\n"))
+	home := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var data any
+		if p, ok := middleware.PromptFrom(r.Context()); ok {
+			data = p
+		}
+		_ = tmpl.Execute(w, data)
+	})
+	prompt, err := middleware.New(askEveryone{}, currentUser, nil)
+	if err != nil {
+		panic(err)
+	}
+	h := prompt.Handler(home)
+	fmt.Print(visit(h, "ada"))
+	fmt.Print(visit(h, ""))
+	// Output:
+	// <!doctype html><body><a href="/askonce/start?study=study-1" target="_blank" rel="noopener">Talk to us</a></body>
+	// <!doctype html><body>Hello</body>
+}
+
+// OnPrompt says why a page has no prompt. Its values are few enough for the
+// labels of a counter.
+func ExampleOptions_onPrompt() {
+	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
+		OnPrompt: func(_ *http.Request, o middleware.Outcome) { fmt.Println(o) },
+	})
+	if err != nil {
+		panic(err)
+	}
+	for _, body := range []string{
+		"<!doctype html><p>A page</p></body></html>",
+		"<!doctype html><html><body><p>A page that is cut",
+		`{"not": "HTML"}`,
+	} {
+		visit(prompt.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if strings.HasPrefix(body, "<") {
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			}
+			fmt.Fprint(w, body)
+		})), "ada")
+	}
+	// Output:
+	// injected
+	// unfinished
+	// not_html
+}
