@@ -173,7 +173,7 @@ func TestSharedCache(t *testing.T) {
 					}))
 					browsers := map[string]*browserCache{"nobody": {}, "bert": {}, "carl": {}}
 					rnd := rand.New(rand.NewPCG(1, uint64(len(control))))
-					for range 200 {
+					for range 60 {
 						user := []string{"nobody", "bert", "carl"}[rnd.IntN(3)]
 						cache.now = cache.now.Add(time.Duration(rnd.IntN(40)) * time.Second)
 						got := browsers[user].get(cache, user)

@@ -82,11 +82,10 @@ func TestEveryTwoWaySplit(t *testing.T) {
 	for _, tt := range traps {
 		want, outcome := i.serve(t, pageRequest(), splitter{page: tt.page}.ServeHTTP)
 		for cut := range len(tt.page) {
-			for way := range byte(waysToWrite) {
-				got, o := i.serve(t, pageRequest(), splitter{page: tt.page, cuts: []int{cut}, ways: []byte{way, (way + 1) % waysToWrite}, declare: cut%2 == 0}.ServeHTTP)
-				require.Equal(t, outcome, o, "%q cut at %d", tt.page, cut)
-				require.Equal(t, want.Body.String(), strings.TrimRight(got.Body.String(), " ")+trailing(want.Body.String()), "%q cut at %d", tt.page, cut)
-			}
+			way := byte(cut)
+			got, o := i.serve(t, pageRequest(), splitter{page: tt.page, cuts: []int{cut}, ways: []byte{way % waysToWrite, way / 5 % waysToWrite}, declare: cut%2 == 0}.ServeHTTP)
+			require.Equal(t, outcome, o, "%q cut at %d", tt.page, cut)
+			require.Equal(t, want.Body.String(), strings.TrimRight(got.Body.String(), " ")+trailing(want.Body.String()), "%q cut at %d", tt.page, cut)
 		}
 	}
 }
@@ -97,7 +96,7 @@ func TestRandomSplitsOfLargePages(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for n := range 300 {
+	for n := range 200 {
 		page := "<!doctype html><body>" + filler(rnd.IntN(20_000)) + traps[n%len(traps)].page
 		want, outcome := i.serve(t, pageRequest(), splitter{page: page}.ServeHTTP)
 		var cuts []int
