@@ -208,3 +208,25 @@ type brokenWriter struct{ header http.Header }
 func (b *brokenWriter) Header() http.Header       { return b.header }
 func (b *brokenWriter) WriteHeader(int)           {}
 func (b *brokenWriter) Write([]byte) (int, error) { return 0, net.ErrClosed }
+
+// A limited source is read to its limit and no further, as http.ServeContent and
+// its multi-part ranges need it.
+func TestReadFromKeepsTheLimit(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	whole := "<!doctype html><body>" + filler(20_000) + "</body>"
+	source := strings.NewReader(whole + whole)
+	rec, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Length", fmt.Sprint(len(whole)))
+		limited := &io.LimitedReader{R: source, N: int64(len(whole))}
+		n, err := w.(io.ReaderFrom).ReadFrom(limited)
+		require.NoError(t, err)
+		require.Equal(t, int64(len(whole)), n)
+		require.Zero(t, limited.N)
+	})
+	require.Equal(t, middleware.Injected, outcome)
+	require.Equal(t, len(whole), source.Len(), "the rest is not ours to read")
+	rest, _ := without(t, rec.Body.String(), snippetOf(t, i))
+	require.Equal(t, whole, rest)
+}
