@@ -104,3 +104,13 @@ func (g grant) nonceAttribute() string {
 	}
 	return ` nonce="` + g.nonce + `"`
 }
+
+// offer gives the assets the app's own nonce where no policy in the header has
+// named one: a meta element or a proxy may.
+func (p *policy) offer(nonce string) {
+	for _, g := range []*grant{&p.script, &p.style} {
+		if g.nonce == "" && nonceOf("'nonce-"+nonce+"'") != "" {
+			g.nonce = nonce
+		}
+	}
+}

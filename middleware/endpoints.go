@@ -1,65 +1,80 @@
 package middleware
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
 )
-
-// asset is one embedded file under a name that changes with its content.
-type asset struct {
-	path, contentType string
-	body              []byte
-}
-
-type assets struct{ style, script asset }
-
-func newAssets(path string) assets {
-	return assets{
-		style:  newAsset(path, "prompt", ".css", "text/css; charset=utf-8"),
-		script: newAsset(path, "prompt", ".js", "text/javascript; charset=utf-8"),
-	}
-}
-
-func newAsset(path, name, ext, contentType string) asset {
-	body, err := ui.ReadFile("ui/" + name + ext)
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	sum := sha256.Sum256(body)
-	return asset{path + name + "-" + hex.EncodeToString(sum[:6]) + ext, contentType, body}
-}
 
 // Endpoints returns the handler of the middleware's own endpoints, for apps that
 // wrap only some of their routes; Handler serves them too. It expects the full
 // path. Below Options.Path there are
 //
-//	GET start?study=…   confirms that the study has a place for the user and sends on to the interview
-//	GET prompt-….css, prompt-….js
+//	GET  start?study=…     confirms that the study has a place for the user and sends on to the interview
+//	POST later?study=…     silences the study for a while, for this user
+//	POST decline?study=…   silences it for good
+//	GET  decision          the decision as JSON, for single-page apps
+//	GET  prompt-….css, prompt-….js
 //
-// and everything else is 404.
-func (m *Middleware) Endpoints() http.Handler { return m.endpoints }
+// and everything else is 404. What a browser fetches ahead of a click
+// (Sec-Purpose: prefetch) has no effect, and neither has HEAD. The answers to
+// later and decline are 204, and for a form without JavaScript a way back to
+// the page that it was on.
+func (m *Middleware) Endpoints() http.Handler { return http.HandlerFunc(m.serveEndpoint) }
 
-func (m *Middleware) newEndpoints() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+m.opts.Path+"start", m.start)
-	for _, a := range []asset{m.assets.style, m.assets.script} {
-		mux.HandleFunc("GET "+a.path, a.serve)
+func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request) {
+	name, ok := strings.CutPrefix(r.URL.Path, m.opts.Path)
+	if !ok {
+		http.NotFound(w, r)
+		return
 	}
-	return mux
+	var serve http.HandlerFunc
+	method := http.MethodGet
+	switch name {
+	case "start":
+		serve = m.start
+	case "decision":
+		serve = m.serveDecision
+	case "later":
+		method, serve = http.MethodPost, m.later
+	case "decline":
+		method, serve = http.MethodPost, m.decline
+	case strings.TrimPrefix(m.assets.style.path, m.opts.Path):
+		serve = m.assets.style.serve
+	case strings.TrimPrefix(m.assets.script.path, m.opts.Path):
+		serve = m.assets.script.serve
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
+		allow := method
+		if method == http.MethodGet {
+			allow = "GET, HEAD"
+		}
+		w.Header().Set("Allow", allow)
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	serve(w, r)
 }
 
-func (a asset) serve(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", a.contentType)
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.body))
+// protect makes ready what keeps other sites from declining in a user's name.
+func (m *Middleware) protect() error {
+	m.sameSite = http.NewCrossOriginProtection()
+	if m.opts.Origin == "" {
+		return nil
+	}
+	if err := m.sameSite.AddTrustedOrigin(m.opts.Origin); err != nil {
+		return fmt.Errorf("middleware: Origin: %w", err)
+	}
+	return nil
 }
 
 // start is where the prompt's link points: it confirms and sends on. The
@@ -69,55 +84,108 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
-	if isPrefetch(r.Header) {
-		w.WriteHeader(http.StatusNoContent)
+	switch {
+	case isPrefetch(r.Header):
+		// Browsers drop a prefetched answer that is no success, and ask again
+		// when the click comes.
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusOK)
 		return
 	}
-	link := m.confirm(r)
-	if link == "" {
-		m.writeClosed(w)
+	user := m.visitor(h, r, m.user(r))
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: r.URL.Query().Get("study")}
+	d := gate.Decision{Reason: gate.Anonymous}
+	if user != "" {
+		v.History = m.history(r, user)
+		d = m.decider.Confirm(r.Context(), v)
+	}
+	if !d.Ask {
+		if d.Err != nil {
+			m.opts.Logger.WarnContext(r.Context(), "askonce: click not confirmed", "study", v.StudyID, "err", d.Err)
+		}
+		m.writePage(w, v, d.Reason)
 		return
 	}
+	link, err := d.Prompt.Link()
+	if err == nil && !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
+		err = errors.New("not an HTTP URL")
+	}
+	if err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: no link into the interview", "study", d.Prompt.StudyID, "err", err)
+		m.writePage(w, v, gate.Unavailable)
+		return
+	}
+	m.remember(h, r, user, v.History.Opened(d.Prompt.StudyID, time.Now()))
 	h.Set("Location", link)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// confirm returns the user's link into the interview, or "" if there is none
-// for this user now.
-func (m *Middleware) confirm(r *http.Request) string {
-	user := m.user(r)
-	if user == "" {
-		return ""
-	}
-	d := m.decider.Confirm(r.Context(), gate.Visitor{
-		UserID: user, Languages: acceptLanguages(r.Header), StudyID: r.URL.Query().Get("study"),
+func (m *Middleware) later(w http.ResponseWriter, r *http.Request) {
+	m.dismiss(w, r, func(h gate.History, studyID string) gate.History {
+		if m.opts.Snooze < 0 {
+			return h
+		}
+		return h.Snoozed(studyID, time.Now().Add(m.opts.Snooze))
 	})
-	if !d.Ask {
-		return ""
-	}
-	link, err := d.Prompt.Link()
-	if err != nil || !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: no link into the interview", "study", d.Prompt.StudyID, "err", err)
-		return ""
-	}
-	return link
 }
 
-func (m *Middleware) writeClosed(w http.ResponseWriter) {
-	page, err := ui.ReadFile("ui/closed.html")
-	if err != nil {
-		panic(err) // it is embedded
+func (m *Middleware) decline(w http.ResponseWriter, r *http.Request) {
+	m.dismiss(w, r, gate.History.Declined)
+}
+
+func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, note func(h gate.History, studyID string) gate.History) {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	if m.sameSite.Check(r) != nil {
+		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(page) // the client is gone
+	study := r.URL.Query().Get("study")
+	if store.CheckID(study) != nil {
+		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		return
+	}
+	if user := m.visitor(header, r, m.user(r)); user != "" {
+		m.remember(header, r, user, note(m.history(r, user), study))
+	}
+	if !isForm(r.Header) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	header.Set("Location", m.back(r))
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// isForm reports whether a form was submitted by the browser itself and not by
+// a script, so that the user waits for a page.
+func isForm(h http.Header) bool {
+	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return acceptsHTML(h["Accept"])
+}
+
+// back is the page that a form was on, if that is one of the app's own, else the
+// app's root. Only its path and query are taken: it never leads elsewhere.
+func (m *Middleware) back(r *http.Request) string {
+	from, err := url.Parse(r.Header.Get("Referer"))
+	if err != nil || from.Host != r.Host && from.Scheme+"://"+from.Host != m.opts.Origin {
+		return "/"
+	}
+	path := from.EscapedPath()
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.Contains(path, `\`) || strings.HasPrefix(path, m.opts.Path) {
+		return "/" // a browser would read a second slash as the beginning of a host
+	}
+	return (&url.URL{Path: from.Path, RawPath: from.RawPath, RawQuery: from.RawQuery}).String()
 }
 
 // isPrefetch reports whether a browser only prepares for a click that may never
-// come (Sec-Purpose of the Fetch standard, and its predecessor).
+// come (Sec-Purpose of the Fetch standard, and its predecessors).
 func isPrefetch(h http.Header) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		if strings.HasPrefix(h.Get(name), "prefetch") {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if v := h[name]; len(v) > 0 && strings.HasPrefix(v[0], "prefetch") {
 			return true
 		}
 	}

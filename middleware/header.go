@@ -12,7 +12,10 @@ import (
 // ours, the app's own or the one in the browser's cache. It is called once, when
 // the writer commits to it and before the header leaves: whatever else such a
 // page is to have in its header belongs here.
-func (w *writer) carry(h http.Header) { w.personalize(h) }
+func (w *writer) carry(h http.Header) {
+	w.personalize(h)
+	w.resp.root.countShowing(h)
+}
 
 // personalize makes a header that of one user's page: no shared cache keeps it,
 // and its validators are not those of the plain page. It is "private" and not

@@ -1,10 +1,8 @@
 package middleware
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -17,32 +15,6 @@ type Decider interface {
 	Confirm(ctx context.Context, v gate.Visitor) gate.Decision
 }
 
-// Options configure a Middleware. The zero value of each field means its default.
-type Options struct {
-	// Path is below what the middleware serves its own endpoints. It begins and
-	// ends with a slash. Defaults to "/askonce/".
-	Path string
-
-	// DirectLinks points the prompt at the provider's interview link with the
-	// user's reference in it, instead of at the start endpoint. The click is
-	// then neither confirmed nor noted, and the page holds the reference.
-	// Defaults to false.
-	DirectLinks bool
-
-	// ErrorPages also puts the prompt into pages with a status from 400 to 599.
-	// Defaults to false: only a 200 is injected.
-	ErrorPages bool
-
-	// OnPrompt is told once of every request of a user who was to be asked,
-	// after the response, what became of the prompt. It must be quick and safe
-	// for concurrent use. Defaults to nothing.
-	OnPrompt func(r *http.Request, o Outcome)
-
-	// Logger is told about faults, at most once for each kind at Warn level.
-	// Defaults to slog.Default().
-	Logger *slog.Logger
-}
-
 // Middleware injects prompts. It is safe for concurrent use.
 type Middleware struct {
 	decider   Decider
@@ -50,7 +22,10 @@ type Middleware struct {
 	opts      Options
 	assets    assets
 	snippets  snippets
-	endpoints http.Handler
+	histories *cookies[remembered]
+	anonymous *cookies[string] // nil unless Options.Anonymous
+	languages languages
+	sameSite  *http.CrossOriginProtection
 }
 
 // New returns a middleware that asks d about the user of each page. The func
@@ -68,26 +43,25 @@ func New(d Decider, user func(*http.Request) string, opts *Options) (*Middleware
 	if opts != nil {
 		o = *opts
 	}
-	o.Path = cmp.Or(o.Path, "/askonce/")
-	o.Logger = cmp.Or(o.Logger, slog.Default())
-	if err := checkPath(o.Path); err != nil {
+	o = o.withDefaults()
+	o.CookieKeys = o.cookieKeys()
+	codecs, keysErr := newCodecs(o.CookieKeys)
+	m := &Middleware{
+		decider: d, user: user, opts: o, assets: newAssets(o.Path),
+		histories: newCookies[remembered]("askonce", codecs),
+		languages: languages{newMemo[[]string]()},
+	}
+	if o.Anonymous {
+		m.anonymous = newCookies[string]("askonce-id", codecs)
+	}
+	err := errors.Join(o.check(), keysErr, m.protect(), m.checkTemplate())
+	if err != nil {
 		return nil, err
 	}
-	m := &Middleware{decider: d, user: user, opts: o, assets: newAssets(o.Path)}
-	m.endpoints = m.newEndpoints()
+	if opts == nil || len(opts.CookieKeys) == 0 {
+		o.Logger.Warn("askonce: no CookieKeys: what users have seen, snoozed or declined is forgotten when this process ends, and unknown to its replicas")
+	}
 	return m, nil
-}
-
-func checkPath(p string) error {
-	if len(p) < 2 || p[0] != '/' || p[len(p)-1] != '/' || strings.ContainsAny(p, "?#%\\ \"'<>&{}") || strings.Contains(p, "//") {
-		return errors.New("middleware: Path must be a plain path that begins and ends with a slash, and not the root")
-	}
-	for _, r := range p {
-		if r > '~' {
-			return errors.New("middleware: Path must be ASCII")
-		}
-	}
-	return nil
 }
 
 // Handler returns a handler that serves next, with the prompt in its pages for
@@ -98,7 +72,7 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if m.Owns(r) {
-			m.endpoints.ServeHTTP(w, r)
+			m.serveEndpoint(w, r)
 			return
 		}
 		if !m.Eligible(r) {
@@ -141,35 +115,18 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 		}
 		return newResponse(m, w, r, outer, decision{})
 	}
-	if user == "" {
+	if user = m.visitor(w.Header(), r, user); user == "" {
 		return nil
 	}
-	d := m.decider.Decide(r.Context(), gate.Visitor{UserID: user, Languages: acceptLanguages(r.Header)})
+	h := m.history(r, user)
+	d := m.decider.Decide(r.Context(), gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: h})
 	if !d.Ask {
 		return nil
 	}
-	dec, err := m.newDecision(d.Prompt)
+	dec, err := m.newDecision(d.Prompt, user, h)
 	if err != nil {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: no link for the prompt", "study", d.Prompt.StudyID, "err", err)
+		m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
 		return nil
 	}
 	return newResponse(m, w, r, nil, dec)
-}
-
-// acceptLanguages lists the tags of Accept-Language in their order; browsers
-// send them by preference.
-func acceptLanguages(h http.Header) []string {
-	values := h["Accept-Language"]
-	if len(values) == 0 {
-		return nil
-	}
-	var buf [8]string
-	tags := buf[:0]
-	for part := range strings.SplitSeq(values[0], ",") {
-		tag, q, _ := strings.Cut(part, ";")
-		if tag = strings.TrimSpace(tag); tag != "" && tag != "*" && strings.TrimSpace(q) != "q=0" && len(tags) < cap(tags) {
-			tags = append(tags, tag)
-		}
-	}
-	return tags
 }

@@ -10,10 +10,12 @@ import (
 	"github.com/askonce/askonce/gate"
 )
 
-// decision is what there is to place into one response.
+// decision is what there is to place into one response, and for whom.
 type decision struct {
 	prompt  gate.Prompt
 	snippet *snippet
+	user    string
+	history gate.History // before this showing
 }
 
 // Who has the prompt of a request.
@@ -71,6 +73,7 @@ type Response struct {
 	decision
 	taken   atomic.Uint32 // free, byApp or byMiddleware
 	tooLate atomic.Bool   // the header has left without "private"
+	counted bool          // the showing is in the header
 }
 
 func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, outer *Response, d decision) *Response {

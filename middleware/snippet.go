@@ -1,16 +1,14 @@
 package middleware
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/askonce/askonce/gate"
 )
@@ -18,64 +16,115 @@ import (
 //go:embed ui
 var ui embed.FS
 
-var promptTemplate = template.Must(template.ParseFS(ui, "ui/prompt.html"))
-
 // snippet is what is put into a page: the prompt and the tags of its assets,
 // each of which can be left out or given a nonce as the page's policy has it.
+// It is the same for all users, unless links are direct.
 type snippet struct {
-	aside, style, script string
-	tag                  string // what an entity tag gets behind it
-	all                  []byte // everything, for pages without a policy
+	begin  string // the prompt's own start tag
+	style  string // the start of the link; within the prompt, so that there is nothing to see before it has loaded
+	end    string // the rest of the prompt
+	script string
+	tag    string // what an entity tag gets behind it
+	all    []byte // everything, for pages without a policy
+
+	texts Texts
+	links links
 }
 
-// snippets keeps the one of each study: it is the same for all users, unless
-// links are direct.
-type snippets struct{ byStudy sync.Map }
+// links are the prompt's own.
+type links struct {
+	Start   string `json:"start"`
+	Later   string `json:"later"`
+	Decline string `json:"decline"`
+}
+
+// snippets keeps one of each study and language.
+type snippets struct {
+	byKey sync.Map // snippetKey → *snippet
+	n     atomic.Int32
+}
+
+type snippetKey struct{ study, language string }
+
+// maxSnippets bounds the memory that a Decider can use up with study ids and
+// languages.
+const maxSnippets = 1024
 
 // newDecision completes the prompt with its URL and renders it.
-func (m *Middleware) newDecision(p gate.Prompt) (decision, error) {
-	if m.opts.DirectLinks {
-		link, err := p.Link()
-		if err != nil {
-			return decision{}, err
+func (m *Middleware) newDecision(p gate.Prompt, user string, h gate.History) (decision, error) {
+	key := snippetKey{p.StudyID, p.Language}
+	if !m.opts.DirectLinks {
+		if s, ok := m.snippets.byKey.Load(key); ok {
+			kept := s.(*snippet)
+			p.URL = kept.links.Start
+			return decision{p, kept, user, h}, nil
 		}
-		p.URL = link
-		s, err := m.render(p)
-		return decision{prompt: p, snippet: &s}, err
 	}
-	if s, ok := m.snippets.byStudy.Load(p.StudyID); ok {
-		kept := s.(*studySnippet)
-		p.URL = kept.url
-		return decision{prompt: p, snippet: &kept.snippet}, nil
-	}
-	p.URL = m.opts.Path + "start?study=" + url.QueryEscape(p.StudyID)
 	s, err := m.render(p)
 	if err != nil {
 		return decision{}, err
 	}
-	m.snippets.byStudy.Store(p.StudyID, &studySnippet{p.URL, s})
-	return decision{prompt: p, snippet: &s}, nil
+	p.URL = s.links.Start
+	if !m.opts.DirectLinks && m.snippets.n.Load() < maxSnippets {
+		if _, loaded := m.snippets.byKey.LoadOrStore(key, s); !loaded {
+			m.snippets.n.Add(1)
+		}
+	}
+	return decision{p, s, user, h}, nil
 }
 
-type studySnippet struct {
-	url     string
-	snippet snippet
-}
-
-func (m *Middleware) render(p gate.Prompt) (snippet, error) {
-	var b bytes.Buffer
-	if err := promptTemplate.Execute(&b, p); err != nil {
-		return snippet{}, fmt.Errorf("middleware: prompt: %w", err)
+func (m *Middleware) render(p gate.Prompt) (*snippet, error) {
+	s := &snippet{texts: m.texts(p.StudyID, p.Language)}
+	var err error
+	if s.links, err = m.linksOf(p); err != nil {
+		return nil, err
 	}
-	s := snippet{
-		aside:  strings.Replace(string(bytes.TrimSpace(b.Bytes())), "<aside ", scriptStop, 1),
-		style:  `<link rel="stylesheet" href="` + m.assets.style.path + `"`,
-		script: `<script src="` + m.assets.script.path + `" defer`,
+	content := Content{
+		StudyID: p.StudyID, StudyName: p.StudyName, Texts: s.texts,
+		StartURL: s.links.Start, LaterURL: s.links.Later, DeclineURL: s.links.Decline,
 	}
-	s.all = s.compose(policy{grant{ok: true}, grant{ok: true}})
+	inner, err := execute(m.opts.Template, content)
+	if err != nil {
+		return nil, err
+	}
+	var begin strings.Builder
+	if err := asideTemplate.Execute(&begin, struct {
+		Content
+		Direction string
+		Position  Position
+	}{content, direction(s.texts.Language), m.opts.Position}); err != nil {
+		return nil, err
+	}
+	s.begin = strings.Replace(toASCII(begin.String()), "<aside ", scriptStop, 1)
+	s.style = `<link rel="stylesheet" href="` + m.opts.Origin + m.assets.style.path + `"`
+	s.end = inner + "</aside>"
+	s.script = `<script src="` + m.opts.Origin + m.assets.script.path + `" defer`
+	s.all = s.compose(policyOf(nil))
 	sum := sha256.Sum256(s.all)
 	s.tag = "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])
 	return s, nil
+}
+
+// texts are the words for a study in the language that the gate has found.
+func (m *Middleware) texts(studyID string, languages ...string) Texts {
+	t := wordsFor(languages...)
+	if m.opts.Texts == nil {
+		return t
+	}
+	want := t.Language
+	if len(languages) > 0 && languages[0] != "" {
+		want = languages[0]
+	}
+	return m.opts.Texts(studyID, want, t)
+}
+
+func (m *Middleware) linksOf(p gate.Prompt) (l links, err error) {
+	base, query := m.opts.Origin+m.opts.Path, "?study="+url.QueryEscape(p.StudyID)
+	l = links{Start: base + "start" + query, Later: base + "later" + query, Decline: base + "decline" + query}
+	if m.opts.DirectLinks {
+		l.Start, err = p.Link()
+	}
+	return l, err
 }
 
 // scriptStop is how the snippet begins. The line feed within the tag sees to
@@ -85,21 +134,29 @@ func (m *Middleware) render(p gate.Prompt) (snippet, error) {
 // error; a template or a comment of several lines stays open.
 const scriptStop = "<aside\n"
 
-// bytes is the snippet for a page with the header h.
-func (s *snippet) bytes(h http.Header) []byte {
-	if len(h["Content-Security-Policy"]) == 0 && len(h["Content-Security-Policy-Report-Only"]) == 0 {
+// snippetFor is the snippet for the page with the header h.
+func (r *Response) snippetFor(h http.Header) []byte {
+	s := r.root.snippet
+	nonce := ""
+	if r.m.opts.Nonce != nil {
+		nonce = r.m.opts.Nonce(r.request)
+	}
+	if nonce == "" && len(h["Content-Security-Policy"]) == 0 && len(h["Content-Security-Policy-Report-Only"]) == 0 {
 		return s.all
 	}
-	return s.compose(policyOf(h))
+	p := policyOf(h)
+	p.offer(nonce)
+	return s.compose(p)
 }
 
 // compose leaves out what the policy would block: the prompt works without.
 func (s *snippet) compose(p policy) []byte {
-	b := []byte(s.aside)
+	b := []byte(s.begin)
 	if p.style.ok {
 		b = append(b, s.style...)
 		b = append(append(b, p.style.nonceAttribute()...), '>')
 	}
+	b = append(b, s.end...)
 	if p.script.ok {
 		b = append(b, s.script...)
 		b = append(append(b, p.script.nonceAttribute()...), "></script>"...)

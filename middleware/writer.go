@@ -152,7 +152,7 @@ func (w *writer) hold(h http.Header, head []byte) {
 		w.release()
 		return
 	}
-	w.snippet = w.resp.root.snippet.bytes(h)
+	w.snippet = w.resp.snippetFor(h)
 	w.declared = w.lengthen(h, len(w.snippet))
 	w.carry(h)
 	w.state = holding

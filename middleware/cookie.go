@@ -1,0 +1,137 @@
+package middleware
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+)
+
+// cookieAge is how long a browser keeps our cookies at most: RFC 6265bis,
+// section 5.5, lets it forget them after 400 days.
+const cookieAge = 400 * 24 * time.Hour
+
+// cookieTries is how many cookies of one name are looked at. A browser sends
+// several only where somebody has set them for other paths or domains.
+const cookieTries = 4
+
+// sealedCookie is one cookie of ours: signed, encrypted, and readable by nobody
+// but the server (HttpOnly). Over TLS its name begins with "__Host-", so that
+// neither plain HTTP nor another host of the domain can set it (RFC 6265bis,
+// section 4.1.3.2).
+type sealedCookie struct {
+	name   string
+	secure bool
+	codecs []securecookie.Codec
+}
+
+// cookies are one cookie of ours under both of its names, and what is known of
+// values that have been seen: each is verified and decoded once, and remembered
+// while it is in use.
+type cookies[V any] struct{ plain, secure knownCookie[V] }
+
+type knownCookie[V any] struct {
+	sealedCookie
+	known *memo[V]
+}
+
+func newCookies[V any](name string, codecs []securecookie.Codec) *cookies[V] {
+	return &cookies[V]{
+		plain:  knownCookie[V]{newSealedCookie(name, false, codecs), newMemo[V]()},
+		secure: knownCookie[V]{newSealedCookie(name, true, codecs), newMemo[V]()},
+	}
+}
+
+func (c *cookies[V]) of(secure bool) *knownCookie[V] {
+	if secure {
+		return &c.secure
+	}
+	return &c.plain
+}
+
+func newSealedCookie(name string, secure bool, codecs []securecookie.Codec) sealedCookie {
+	if secure {
+		name = "__Host-" + name
+	}
+	return sealedCookie{name, secure, codecs}
+}
+
+// newCodecs takes pairs of a hash key and a block key, newest first: the first
+// one seals and every one opens.
+func newCodecs(keys [][]byte) ([]securecookie.Codec, error) {
+	var errs []error
+	if len(keys)%2 != 0 {
+		errs = append(errs, fmt.Errorf("middleware: CookieKeys has %d keys: they come in pairs, a hash key and a block key", len(keys)))
+	}
+	for i, k := range keys {
+		switch {
+		case i%2 == 0 && len(k) < 32:
+			errs = append(errs, fmt.Errorf("middleware: CookieKeys[%d], a hash key, has %d bytes: at least 32, such as 64", i, len(k)))
+		case i%2 == 1 && len(k) != 16 && len(k) != 24 && len(k) != 32:
+			errs = append(errs, fmt.Errorf("middleware: CookieKeys[%d], a block key, has %d bytes: 16, 24 or 32", i, len(k)))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	var codecs []securecookie.Codec
+	for i := 0; i+1 < len(keys); i += 2 {
+		c := securecookie.New(bytes.Clone(keys[i]), bytes.Clone(keys[i+1])).MaxAge(int(cookieAge / time.Second)).SetSerializer(securecookie.NopEncoder{})
+		codecs = append(codecs, c)
+	}
+	return codecs, nil
+}
+
+func (c sealedCookie) seal(payload []byte) (value string, err error) {
+	return securecookie.EncodeMulti(c.name, payload, c.codecs...)
+}
+
+func (c sealedCookie) open(value string) (payload []byte, ok bool) {
+	return payload, securecookie.DecodeMulti(c.name, value, &payload, c.codecs...) == nil
+}
+
+// set adds the cookie to the header of a response.
+func (c sealedCookie) set(h http.Header, value string) {
+	line := (&http.Cookie{
+		Name: c.name, Value: value, Path: "/", MaxAge: int(cookieAge / time.Second),
+		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}).String()
+	h["Set-Cookie"] = append(h["Set-Cookie"], line)
+}
+
+// values calls yield with each value of the cookie that the request has, until
+// it returns false. It allocates nothing.
+func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
+	tries := 0
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+			if !ok || name != c.name {
+				continue
+			}
+			if tries++; tries > cookieTries || !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+// isSecure reports whether the browser speaks TLS to the app, or to the proxy in
+// front of it. A client that forges the field gets a cookie that its own browser
+// refuses, and nothing else.
+func (m *Middleware) isSecure(r *http.Request) bool {
+	if m.opts.Origin != "" {
+		return strings.HasPrefix(m.opts.Origin, "https:")
+	}
+	if r.TLS != nil {
+		return true
+	}
+	proto := r.Header["X-Forwarded-Proto"]
+	return len(proto) > 0 && strings.EqualFold(proto[0], "https")
+}

@@ -1,0 +1,58 @@
+package middleware
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/askonce/askonce/gate"
+)
+
+// decisionJSON is what the decision endpoint answers.
+type decisionJSON struct {
+	Ask       bool   `json:"ask"`
+	Reason    string `json:"reason"` // gate.Reason
+	Study     string `json:"study,omitempty"`
+	Language  string `json:"language,omitempty"`
+	Direction string `json:"direction,omitempty"`
+	Texts     *Texts `json:"texts,omitempty"`
+	Links     *links `json:"links,omitempty"`
+}
+
+// serveDecision answers a single-page app that renders the prompt itself. To
+// answer "ask" counts as a showing, unless the parameter "peek" says that it will
+// not be shown. The user's id is not in it, unless links are direct.
+func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	query := r.URL.Query()
+	user := m.visitor(h, r, m.user(r))
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: query.Get("study")}
+	d := gate.Decision{Reason: gate.Anonymous}
+	if user != "" {
+		v.History = m.history(r, user)
+		d = m.decider.Decide(r.Context(), v)
+	}
+	answer := decisionJSON{Reason: d.Reason.String()}
+	if d.Ask {
+		dec, err := m.newDecision(d.Prompt, user, v.History)
+		if err != nil {
+			m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
+			answer.Reason = gate.Unavailable.String()
+		} else {
+			s := dec.snippet
+			answer = decisionJSON{
+				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
+				Language: s.texts.Language, Direction: direction(s.texts.Language), Texts: &s.texts, Links: &s.links,
+			}
+		}
+	}
+	if answer.Ask && r.Method == http.MethodGet && !isPrefetch(r.Header) && !query.Has("peek") {
+		resp := Response{m: m, request: r, decision: decision{prompt: d.Prompt, user: user, history: v.History}}
+		resp.countShowing(h)
+	}
+	w.WriteHeader(http.StatusOK)
+	_ = json.NewEncoder(w).Encode(answer) // the client is gone
+}

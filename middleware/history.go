@@ -1,0 +1,93 @@
+package middleware
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"time"
+
+	"github.com/askonce/askonce/gate"
+)
+
+// remembered is the content of one cookie.
+type remembered struct {
+	owner   owner
+	user    string // whose it is; "" until that user has sent it
+	history gate.History
+}
+
+// owner tells whose history a cookie holds: somebody else on the same browser
+// starts afresh. The id itself need not be in there.
+type owner [16]byte
+
+func ownerOf(user string) owner {
+	var buf [128]byte
+	sum := sha256.Sum256(append(buf[:0], user...))
+	return owner(sum[:])
+}
+
+// history is what the visitor has seen, as kept in a cookie: by the first one that is genuine and
+// the user's own. Anything else is no history.
+func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
+	c := m.histories.of(m.isSecure(r))
+	c.values(r.Header, func(value string) bool {
+		found, ok := readHistory(c, value, user)
+		if ok {
+			h = found
+		}
+		return !ok
+	})
+	return h
+}
+
+func readHistory(c *knownCookie[remembered], value, user string) (gate.History, bool) {
+	if r, ok := c.known.get(value); ok {
+		return r.history, r.user == user || r.owner == ownerOf(user)
+	}
+	r, ok := decodeHistory(c.sealedCookie, value)
+	if !ok {
+		return gate.History{}, false
+	}
+	own := r.owner == ownerOf(user)
+	if own {
+		r.user = user
+	}
+	c.known.put(value, r)
+	return r.history, own
+}
+
+func decodeHistory(c sealedCookie, value string) (r remembered, ok bool) {
+	payload, ok := c.open(value)
+	if !ok || len(payload) < len(r.owner) {
+		return r, false
+	}
+	copy(r.owner[:], payload)
+	return r, r.history.UnmarshalBinary(payload[len(r.owner):]) == nil
+}
+
+// remember sets the user's cookie.
+func (m *Middleware) remember(header http.Header, r *http.Request, user string, h gate.History) {
+	c := m.histories.of(m.isSecure(r))
+	o := ownerOf(user)
+	payload, err := h.AppendBinary(o[:])
+	var value string
+	if err == nil {
+		value, err = c.seal(payload)
+	}
+	if err != nil { // only if the system has no randomness
+		m.opts.Logger.WarnContext(r.Context(), "askonce: history not kept", "err", err)
+		return
+	}
+	c.known.put(value, remembered{o, user, h})
+	c.set(header, value)
+}
+
+// countShowing notes in the header of a page that carries the prompt that its
+// user was shown it. It is done once for each page, and not at all for one that
+// the browser fetches for a visit that may never come.
+func (r *Response) countShowing(header http.Header) {
+	if r.counted || isPrefetch(r.request.Header) {
+		return
+	}
+	r.counted = true
+	r.m.remember(header, r.request, r.user, r.history.Shown(r.prompt.StudyID, time.Now()))
+}

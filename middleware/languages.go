@@ -1,0 +1,35 @@
+package middleware
+
+import (
+	"net/http"
+
+	"golang.org/x/text/language"
+)
+
+// languages reads Accept-Language (RFC 9110, section 12.5.4). Browsers send few
+// different values, so they are remembered.
+type languages struct{ known *memo[[]string] }
+
+// maxLanguages is how many of a visitor's languages count.
+const maxLanguages = 8
+
+// of lists the languages wanted, the most wanted first. The list is shared: it
+// must not be changed.
+func (l languages) of(h http.Header) []string {
+	values := h["Accept-Language"]
+	if len(values) == 0 {
+		return nil
+	}
+	if tags, ok := l.known.get(values[0]); ok {
+		return tags
+	}
+	var tags []string
+	parsed, weights, err := language.ParseAcceptLanguage(values[0])
+	for i, tag := range parsed {
+		if err == nil && weights[i] > 0 && tag != language.Und && len(tags) < maxLanguages {
+			tags = append(tags, tag.String())
+		}
+	}
+	l.known.put(values[0], tags)
+	return tags
+}

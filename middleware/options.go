@@ -1,0 +1,139 @@
+package middleware
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+)
+
+// Options configure a Middleware. The zero value of each field means its default.
+type Options struct {
+	// Path is below what the middleware serves its own endpoints. It begins and
+	// ends with a slash. Defaults to "/askonce/".
+	Path string
+
+	// Origin is the app's own origin as browsers see it, such as
+	// "https://app.example.com". With it the prompt's URLs are absolute, which
+	// pages with a <base href> to somewhere else need; cookies are Secure by its
+	// scheme; and it is trusted as the origin of "Later" and "No thanks", which
+	// old browsers need if a proxy changes the Host. Defaults to none: URLs are
+	// absolute paths, and cookies are Secure if the request came over TLS or with
+	// X-Forwarded-Proto: https.
+	Origin string
+
+	// DirectLinks points the prompt at the provider's interview link with the
+	// user's reference in it, instead of at the start endpoint. The click is
+	// then neither confirmed nor noted, and the page holds the reference.
+	// Defaults to false.
+	DirectLinks bool
+
+	// ErrorPages also puts the prompt into pages with a status from 400 to 599.
+	// Defaults to false: only a 200 is injected.
+	ErrorPages bool
+
+	// Position is where the prompt stands in a page that has no element with the
+	// attribute data-askonce-here. Defaults to Corner.
+	Position Position
+
+	// Texts replaces words. It is given the study, the language that suits its
+	// visitor (a BCP 47 tag) and the built-in words that suit it best, of which
+	// there are en, es, de, fr, it, pt and nb; it returns the words to use, with
+	// their Language. The answer is kept for each study and language. It must be
+	// safe for concurrent use. Defaults to the built-in words.
+	Texts func(studyID, language string, builtIn Texts) Texts
+
+	// Template renders what is within the prompt's <aside>; it is executed with
+	// a Content. It must close what it opens, link to StartURL and do without
+	// scripts, styles, comments and inline handlers; New tries it. A button
+	// should name its form's target in formaction and formmethod once more, for
+	// pages that have left a form open. Defaults to the built-in template.
+	Template *template.Template
+
+	// Nonce returns the nonce of the page's Content Security Policy, for pages
+	// whose policy the middleware cannot see because a meta element or a proxy
+	// sets it. From the response's own header it takes the nonce itself. It is
+	// called when the header of a page with a prompt leaves. Defaults to none.
+	Nonce func(r *http.Request) string
+
+	// CookieKeys seal the cookies that hold what a visitor has seen: pairs of a
+	// hash key (32 or 64 random bytes) and a block key (16, 24 or 32). The first
+	// pair seals and all of them open; to rotate, put a new pair in front and
+	// drop the last one when its cookies may be forgotten. All replicas need the
+	// same. Defaults to random keys of this process and a warning in the log:
+	// after a restart, and by other replicas, users are asked as if they had
+	// never seen the prompt.
+	CookieKeys [][]byte
+
+	// Snooze is for how long "Later" silences the study. Defaults to 7 days.
+	// Negative means not at all.
+	Snooze time.Duration
+
+	// Anonymous also asks visitors without a user id. Each browser is given a
+	// random id of its own ("anonymous-…") in a sealed cookie with the first
+	// page it asks for, so pages that a shared cache may keep should not be
+	// served through the middleware then. Defaults to false.
+	Anonymous bool
+
+	// OnPrompt is told once of every request of a user who was to be asked,
+	// after the response, what became of the prompt. It must be quick and safe
+	// for concurrent use. Defaults to nothing.
+	OnPrompt func(r *http.Request, o Outcome)
+
+	// Logger is told about faults. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.Path = cmp.Or(o.Path, "/askonce/")
+	o.Snooze = cmp.Or(o.Snooze, 7*24*time.Hour)
+	o.Template = cmp.Or(o.Template, contentTemplate)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return o
+}
+
+func (o Options) check() error {
+	errs := []error{checkPath(o.Path), checkOrigin(o.Origin)}
+	if o.Position > Banner {
+		errs = append(errs, fmt.Errorf("middleware: Position is %d: Corner or Banner", o.Position))
+	}
+	return errors.Join(errs...)
+}
+
+func checkPath(p string) error {
+	if len(p) < 2 || p[0] != '/' || p[len(p)-1] != '/' || strings.ContainsAny(p, "?#%\\ \"'<>&{}") || strings.Contains(p, "//") {
+		return errors.New("middleware: Path must be a plain path that begins and ends with a slash, and not the root")
+	}
+	for _, r := range p {
+		if r <= ' ' || r > '~' {
+			return errors.New("middleware: Path must be ASCII")
+		}
+	}
+	return nil
+}
+
+func checkOrigin(origin string) error {
+	if origin == "" {
+		return nil
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+u.Host || strings.ContainsAny(origin, "\"'<>& ") {
+		return fmt.Errorf("middleware: Origin is %q: want scheme and host alone, such as https://app.example.com", origin)
+	}
+	return nil
+}
+
+// cookieKeys are the app's own, or random ones of this process.
+func (o Options) cookieKeys() [][]byte {
+	if len(o.CookieKeys) > 0 {
+		return o.CookieKeys
+	}
+	return [][]byte{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)}
+}
