@@ -1,0 +1,336 @@
+package middleware_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/stretchr/testify/require"
+)
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	a := b.do(http.MethodGet, "/askonce/start?study=study-1")
+	require.Equal(t, http.StatusSeeOther, a.StatusCode)
+	require.Equal(t, "https://provider.example/i/abc?reference_id=ada", a.Header.Get("Location"))
+	require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	require.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"))
+	require.Len(t, a.Cookies(), 1)
+	require.Contains(t, b.do(http.MethodGet, "/askonce/decision").body, `"reason":"opened"`)
+	require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1").StatusCode, "a second click is as good")
+}
+
+func TestStartHasNoEffect(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	for _, purpose := range []string{"prefetch", "prefetch;prerender", "prefetch;anonymous-client-ip"} {
+		a := b.do(http.MethodGet, "/askonce/start?study=study-1", "Sec-Purpose", purpose)
+		require.Equal(t, http.StatusServiceUnavailable, a.StatusCode, "a browser must not keep it for the click")
+		require.Empty(t, a.Cookies())
+	}
+	head := b.do(http.MethodHead, "/askonce/start?study=study-1")
+	require.Equal(t, http.StatusOK, head.StatusCode)
+	require.Empty(t, head.Cookies())
+	require.True(t, b.asked())
+}
+
+// reasoner gives one answer to everything.
+type reasoner struct{ gate.Decision }
+
+func (d reasoner) Decide(context.Context, gate.Visitor) gate.Decision  { return d.Decision }
+func (d reasoner) Confirm(context.Context, gate.Visitor) gate.Decision { return d.Decision }
+
+func TestStartPages(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		user     string
+		decision gate.Decision
+		language string
+		status   int
+		want     string
+	}{
+		{"full", "ada", gate.Decision{Reason: gate.Full}, "en", 200, "not taking any more answers"},
+		{"closed", "ada", gate.Decision{Reason: gate.Closed}, "de-AT", 200, "nimmt zurzeit keine weiteren Antworten an"},
+		{"another study", "ada", gate.Decision{Reason: gate.Excluded}, "en", 200, "not taking any more answers"},
+		{"completed", "ada", gate.Decision{Reason: gate.Completed}, "fr", 200, "Merci beaucoup"},
+		{"provider down", "ada", gate.Decision{Err: errors.New("dial tcp 10.1.2.3: secret detail")}, "es", 503, "Inténtalo de nuevo"},
+		{"signed out", "", gate.Decision{Reason: gate.Eligible}, "nb-NO", 403, "Logg inn først"},
+		{"no such language", "ada", gate.Decision{Reason: gate.Full}, "tlh", 200, "not taking any more answers"},
+		{"link is no link", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada", InterviewLink: "javascript:alert(1)"}}, "en", 503, "try again"},
+		{"no link at all", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada"}}, "en", 503, "try again"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBrowser(t, newPrompt(t, reasoner{tt.decision}, nil))
+			b.user = tt.user
+			a := b.do(http.MethodGet, "/askonce/start?study=study-1", "Accept-Language", tt.language)
+			require.Equal(t, tt.status, a.StatusCode)
+			require.Contains(t, a.body, tt.want)
+			require.Equal(t, tt.status == 503, a.Header.Get("Retry-After") != "")
+			require.Equal(t, "text/html; charset=utf-8", a.Header.Get("Content-Type"))
+			require.Contains(t, a.Header.Get("Content-Security-Policy"), "default-src 'none'")
+			require.Empty(t, a.Header.Get("Location"))
+			require.NotContains(t, a.body, "secret detail")
+			require.Empty(t, a.Cookies())
+		})
+	}
+}
+
+func TestLaterAndDecline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t, &gate.Options{ShowingPause: -1, MaxShowings: -1, Fresh: time.Hour * 10000, Stale: time.Hour * 10000})
+		h := newPrompt(t, g, &middleware.Options{Snooze: time.Hour}).Handler(respond("<!doctype html><p>x</p></body></html>"))
+		cookie := ""
+		do := func(method, path string) *httptest.ResponseRecorder {
+			rec, r := httptest.NewRecorder(), httptest.NewRequest(method, path, nil)
+			r.Header.Set("Accept", "text/html")
+			r.Header.Set("Cookie", cookie)
+			r.Header.Set(userHeader, "ada")
+			h.ServeHTTP(rec, r)
+			for _, c := range rec.Result().Cookies() {
+				cookie = c.Name + "=" + c.Value
+			}
+			return rec
+		}
+		asked := func() bool { return strings.Contains(do(http.MethodGet, "/").Body.String(), "askonce-title") }
+		require.True(t, asked())
+		require.Equal(t, http.StatusSeeOther, do(http.MethodPost, "/askonce/later?study=study-1").Code)
+		require.False(t, asked())
+		time.Sleep(time.Hour - time.Second)
+		require.False(t, asked())
+		time.Sleep(2 * time.Second)
+		require.True(t, asked())
+		require.Equal(t, http.StatusSeeOther, do(http.MethodPost, "/askonce/decline?study=study-1").Code)
+		time.Sleep(399 * 24 * time.Hour)
+		require.False(t, asked())
+	})
+}
+
+func TestWayBack(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, newGate(t, nil), &middleware.Options{Origin: "https://front.example"})
+	for _, tt := range []struct{ referer, want string }{
+		{"", "/"},
+		{"http://app.example/settings/profile?tab=2#x", "/settings/profile?tab=2"},
+		{"https://app.example/", "/"},
+		{"https://front.example/a", "/a"},
+		{"http://app.example/caf%C3%A9%2Fx?q=%0d%0aSet-Cookie:x", "/caf%C3%A9%2Fx?q=%0d%0aSet-Cookie:x"},
+		{"https://evil.example/phish", "/"},
+		{"http://app.example.evil.example/phish", "/"},
+		{"http://app.example@evil.example/phish", "/"},
+		{"http://app.example//evil.example/phish", "/"},
+		{`http://app.example/\evil.example`, "/%5Cevil.example"},
+		{"//evil.example/", "/"},
+		{"javascript:alert(1)", "/"},
+		{"http://app.example", "/"},
+		{"http://app.example/askonce/start?study=study-1", "/"},
+		{"\x00", "/"},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "http://app.example/askonce/later?study=study-1&next=https://evil.example", nil)
+		r.Header.Set("Accept", "text/html")
+		r.Header["Referer"] = []string{tt.referer}
+		r.Header.Set(userHeader, "ada")
+		rec := httptest.NewRecorder()
+		m.Endpoints().ServeHTTP(rec, r)
+		require.Equal(t, http.StatusSeeOther, rec.Code)
+		require.Equal(t, tt.want, rec.Header().Get("Location"), tt.referer)
+	}
+}
+
+func TestDismissAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Origin: "https://front.example"}))
+	for _, tt := range []struct {
+		name    string
+		path    string
+		headers []string
+		status  int
+		cookies int
+	}{
+		{"by script", "later?study=study-1", []string{"Accept", "*/*"}, 204, 1},
+		{"by script, with metadata", "later?study=study-1", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin"}, 204, 1},
+		{"by form, with metadata", "later?study=study-1", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Site", "same-origin"}, 303, 1},
+		{"from another site", "decline?study=study-1", []string{"Sec-Fetch-Site", "cross-site"}, 403, 0},
+		{"from a subdomain", "decline?study=study-1", []string{"Sec-Fetch-Site", "same-site"}, 403, 0},
+		{"from another origin, old browser", "decline?study=study-1", []string{"Origin", "https://evil.example"}, 403, 0},
+		{"behind a proxy, old browser", "decline?study=study-1", []string{"Origin", "https://front.example"}, 303, 1},
+		{"without study", "decline", nil, 400, 0},
+		{"with a silly study", "decline?study=" + strings.Repeat("x", 300), nil, 400, 0},
+		{"signed out", "decline?study=study-1", []string{userHeader, ""}, 303, 0},
+	} {
+		a := b.do(http.MethodPost, "/askonce/"+tt.path, tt.headers...)
+		require.Equal(t, tt.status, a.StatusCode, tt.name)
+		require.Len(t, a.Cookies(), tt.cookies, tt.name)
+		require.Equal(t, "no-store", a.Header.Get("Cache-Control"), tt.name)
+	}
+}
+
+func TestMethodsAndPaths(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, newGate(t, nil), nil)
+	srv := httptest.NewServer(m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the app was reached") })))
+	t.Cleanup(srv.Close)
+	b := browserFor(t, srv.URL)
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"POST", "start?study=study-1", 405, "GET, HEAD"},
+		{"PUT", "decision", 405, "GET, HEAD"},
+		{"OPTIONS", "later", 405, "POST"},
+		{"GET", "later?study=study-1", 405, "POST"},
+		{"HEAD", "decline?study=study-1", 405, "POST"},
+		{"GET", "", 404, ""},
+		{"GET", "start/", 404, ""},
+		{"GET", "START", 404, ""},
+		{"POST", "nothing", 404, ""},
+		{"GET", "prompt.css", 404, ""},
+		{"GET", "//evil.example/start", 404, ""},
+		{"GET", "%2e%2e/secret", 404, ""},
+	} {
+		a := b.do(tt.method, "/askonce/"+tt.path)
+		require.Equal(t, tt.status, a.StatusCode, "%s %s", tt.method, tt.path)
+		require.Equal(t, tt.allow, a.Header.Get("Allow"))
+		require.Empty(t, a.Header.Get("Location"))
+		require.Empty(t, a.Cookies())
+	}
+}
+
+var assetName = regexp.MustCompile(`/askonce/prompt-[0-9a-f]{12}\.(?:css|js)`)
+
+func TestAssets(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	names := assetName.FindAllString(b.do(http.MethodGet, "/").body, -1)
+	require.Len(t, names, 2)
+	gzipped := 0
+	for _, name := range names {
+		a := b.do(http.MethodGet, name)
+		require.Equal(t, http.StatusOK, a.StatusCode)
+		require.Equal(t, "public, max-age=31536000, immutable", a.Header.Get("Cache-Control"))
+		require.Equal(t, "nosniff", a.Header.Get("X-Content-Type-Options"))
+		require.Equal(t, http.StatusOK, b.do(http.MethodHead, name).StatusCode)
+		n := gzippedSize(t, a.body)
+		gzipped += n
+		t.Logf("%s: %d bytes, gzipped %d", name, len(a.body), n)
+		for _, r := range a.body {
+			require.Less(t, r, rune(0x80), "ASCII needs no charset")
+		}
+	}
+	t.Logf("together, gzipped: %d of 4096 bytes", gzipped)
+	require.LessOrEqual(t, gzipped, 4096)
+}
+
+func TestDecision(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	b.user = "user-4711"
+	get := func(path string, headers ...string) (d struct {
+		Ask                     bool
+		Reason, Language, Study string
+		Direction               string
+		Texts                   struct{ Title, Start string }
+		Links                   struct{ Start, Later, Decline string }
+	}) {
+		a := b.do(http.MethodGet, "/askonce/decision"+path, headers...)
+		require.Equal(t, http.StatusOK, a.StatusCode)
+		require.Equal(t, "application/json", a.Header.Get("Content-Type"))
+		require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+		require.NotContains(t, a.body, b.user)
+		require.NoError(t, json.Unmarshal([]byte(a.body), &d))
+		return d
+	}
+	require.True(t, get("?peek").Ask)
+	require.True(t, get("", "Sec-Purpose", "prefetch").Ask)
+	require.Equal(t, "excluded", get("?study=another").Reason)
+	require.Empty(t, b.do(http.MethodHead, "/askonce/decision").Cookies())
+	d := get("?study=study-1", "Accept-Language", "it")
+	require.True(t, d.Ask)
+	require.Equal(t, "eligible", d.Reason)
+	require.Equal(t, "study-1", d.Study)
+	require.Equal(t, "it", d.Language)
+	require.Equal(t, "ltr", d.Direction)
+	require.Equal(t, "Inizia l’intervista", d.Texts.Start)
+	require.Equal(t, "/askonce/decline?study=study-1", d.Links.Decline)
+	require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, d.Links.Start).StatusCode)
+	require.False(t, get("").Ask, "it has been shown")
+	b.user = ""
+	require.Equal(t, "anonymous", b.reason())
+}
+
+func (b *browser) reason() string {
+	var d struct{ Reason string }
+	require.NoError(b.t, json.Unmarshal([]byte(b.do(http.MethodGet, "/askonce/decision?peek").body), &d))
+	return d.Reason
+}
+
+func TestDirectLinks(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{DirectLinks: true}))
+	require.Contains(t, b.do(http.MethodGet, "/").body, `<a href="https://provider.example/i/abc?reference_id=ada" target="_blank" rel="noopener">`)
+	b.user = "b&b"
+	require.Contains(t, b.do(http.MethodGet, "/").body, `<a href="https://provider.example/i/abc?reference_id=b%26b" `)
+}
+
+func TestCompletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	done := store.NewMemory()
+	g, err := gate.New(newStudy(), "study-1", done, nil)
+	require.NoError(t, err)
+	b := newBrowser(t, newPrompt(t, g, nil))
+	require.True(t, b.asked())
+	_, err = done.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "study-1", UserID: "ada"}, InterviewID: "i-1", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	a := b.do(http.MethodGet, "/askonce/start?study=study-1")
+	require.Equal(t, http.StatusOK, a.StatusCode)
+	require.Contains(t, a.body, "already done this interview")
+}
+
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Anonymous: true}))
+	b.user = ""
+	first := b.do(http.MethodGet, "/")
+	require.Contains(t, first.body, "askonce-title")
+	require.Len(t, first.Cookies(), 2, "who it is, and that it was shown")
+	require.False(t, b.asked())
+	location := b.do(http.MethodGet, "/askonce/start?study=study-1").Header.Get("Location")
+	require.Regexp(t, `\?reference_id=anonymous-[a-z2-7]{26}$`, location)
+	require.Equal(t, location, b.do(http.MethodGet, "/askonce/start?study=study-1").Header.Get("Location"), "the same id")
+	require.NotContains(t, first.Header.Get("Set-Cookie"), "anonymous-")
+
+	off := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	off.user = ""
+	require.Empty(t, off.do(http.MethodGet, "/").Cookies())
+}
+
+func TestAnonymousKeepsItsID(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, newGate(t, &gate.Options{Sample: -1}), &middleware.Options{Anonymous: true})
+	h := m.Handler(m.Handler(respond("<!doctype html><p>x</p></body></html>")))
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, pageRequest())
+	require.Len(t, rec.Result().Cookies(), 1, "even without a prompt, and once: a sample must stay as it was drawn")
+	c := rec.Result().Cookies()[0]
+	w, r := httptest.NewRecorder(), pageRequest("Cookie", c.Name+"="+c.Value)
+	h.ServeHTTP(w, r)
+	require.Empty(t, w.Result().Cookies())
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, pageRequest("Cookie", c.Name+"=anonymous-forged"))
+	require.Len(t, w.Result().Cookies(), 1)
+	require.NotEqual(t, c.Value, w.Result().Cookies()[0].Value)
+}

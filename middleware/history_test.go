@@ -1,0 +1,246 @@
+package middleware_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/stretchr/testify/require"
+)
+
+func TestShowingIsRemembered(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	first := b.do(http.MethodGet, "/")
+	require.Contains(t, first.body, "askonce-title")
+	require.Len(t, first.Cookies(), 1)
+	c := first.Cookies()[0]
+	require.Equal(t, "askonce", c.Name)
+	require.True(t, c.HttpOnly)
+	require.False(t, c.Secure)
+	require.Equal(t, http.SameSiteLaxMode, c.SameSite)
+	require.Equal(t, "/", c.Path)
+	require.Equal(t, 400*24*3600, c.MaxAge)
+
+	second := b.do(http.MethodGet, "/")
+	require.NotContains(t, second.body, "askonce-title", "shown a moment ago")
+	require.Empty(t, second.Cookies(), "nothing has changed")
+}
+
+func TestShowingIsNotCounted(t *testing.T) {
+	t.Parallel()
+	for name, headers := range map[string][]string{
+		"prefetch":         {"Sec-Purpose", "prefetch"},
+		"prerender":        {"Sec-Purpose", "prefetch;prerender"},
+		"old Safari":       {"Purpose", "prefetch"},
+		"HEAD has no page": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+			if headers == nil {
+				require.Empty(t, b.do(http.MethodHead, "/").Cookies())
+			} else {
+				require.True(t, b.asked(headers...))
+			}
+			require.True(t, b.asked(), "as if for the first time")
+			require.False(t, b.asked())
+		})
+	}
+}
+
+func TestOnlyPagesWithPromptCount(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(newPrompt(t, newGate(t, nil), nil).Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/json":
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, "{}")
+		case "/error":
+			http.Error(w, "no", http.StatusInternalServerError)
+		case "/own":
+			p, ok := middleware.PromptFrom(r.Context())
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(w, "<!doctype html><p>%v %s</p></html>", ok, p.URL)
+		}
+	})))
+	t.Cleanup(srv.Close)
+	b := browserFor(t, srv.URL)
+	require.Empty(t, b.do(http.MethodGet, "/json").Cookies())
+	require.Empty(t, b.do(http.MethodGet, "/error").Cookies())
+	own := b.do(http.MethodGet, "/own")
+	require.Contains(t, own.body, "true /askonce/start?study=study-1")
+	require.Len(t, own.Cookies(), 1, "the app has shown it")
+	require.Contains(t, b.do(http.MethodGet, "/own").body, "false")
+}
+
+func TestMountedTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, newGate(t, nil), nil)
+	rec := httptest.NewRecorder()
+	r := pageRequest(userHeader, "ada")
+	m.Handler(m.Handler(respond("<!doctype html><p>x</p></body></html>"))).ServeHTTP(rec, r)
+	require.Equal(t, 1, strings.Count(rec.Body.String(), "askonce-title"))
+	require.Len(t, rec.Result().Cookies(), 1)
+}
+
+func TestHistoryIsBoundToTheUser(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/decline?study=study-1", "Accept", "*/*").StatusCode)
+	require.False(t, b.asked())
+	b.user = "bob"
+	require.True(t, b.asked(), "ada's history is not his")
+	require.False(t, b.asked())
+}
+
+func TestManyCookies(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, newGate(t, nil), nil)
+	b := newBrowser(t, m)
+	require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/decline?study=study-1", "Accept", "*/*").StatusCode)
+	u, err := url.Parse(b.url)
+	require.NoError(t, err)
+	good := b.Jar.Cookies(u)[0].String()
+	_, value, _ := strings.Cut(good, "=")
+	asked := func(cookie string) bool {
+		rec := httptest.NewRecorder()
+		m.Handler(respond("<!doctype html><p>x</p></body></html>")).ServeHTTP(rec, pageRequest(userHeader, "ada", "Cookie", cookie))
+		return strings.Contains(rec.Body.String(), "askonce-title")
+	}
+	require.False(t, asked(good))
+	require.False(t, asked("a=b; askonce=forged; "+good), "the genuine one of several")
+	require.False(t, asked(";;  ;x;"+good+";y"))
+	require.True(t, asked("askonce="+value[:len(value)-4]), "cut off")
+	require.True(t, asked("askonce="+strings.Repeat("A", 4096)))
+	require.True(t, asked("xaskonce="+value), "another name")
+	require.True(t, asked("__Host-askonce="+value), "another name of ours: the name is sealed too")
+	require.True(t, asked("askonce=1; askonce=2; askonce=3; askonce=4; "+good), "no more than four are tried")
+}
+
+func TestCookieIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	for i := range 40 {
+		a := b.do(http.MethodPost, fmt.Sprintf("/askonce/later?study=study-%d", i), "Accept", "*/*")
+		require.Len(t, a.Cookies(), 1)
+		require.Less(t, len(a.Cookies()[0].Raw), 1024)
+	}
+}
+
+func TestKeyRotation(t *testing.T) {
+	t.Parallel()
+	newKeys := [][]byte{bytes.Repeat([]byte{1}, 64), bytes.Repeat([]byte{2}, 32)}
+	both := append(append([][]byte{}, newKeys...), testKeys...)
+	g := newGate(t, nil)
+	b := newBrowser(t, newPrompt(t, g, nil))
+	require.True(t, b.asked())
+	cookie := b.Jar.Cookies(mustParse(t, b.url))[0].String()
+	asked := func(keys [][]byte) bool {
+		rec := httptest.NewRecorder()
+		h := newPrompt(t, g, &middleware.Options{CookieKeys: keys}).Handler(respond("<!doctype html><p>x</p></body></html>"))
+		h.ServeHTTP(rec, pageRequest(userHeader, "ada", "Cookie", cookie))
+		return strings.Contains(rec.Body.String(), "askonce-title")
+	}
+	require.False(t, asked(both), "the old keys still open it")
+	require.True(t, asked(newKeys), "without them it is no history")
+}
+
+func mustParse(t testing.TB, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	require.NoError(t, err)
+	return u
+}
+
+func TestSecureCookies(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		origin string
+		change func(r *http.Request)
+		want   bool
+	}{
+		{"plain", "", func(*http.Request) {}, false},
+		{"TLS", "", func(r *http.Request) { r.TLS = &tls.ConnectionState{} }, true},
+		{"proxy", "", func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") }, true},
+		{"plain by the proxy", "", func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "http") }, false},
+		{"origin", "https://app.example.com", func(*http.Request) {}, true},
+		{"plain origin", "http://app.example.com", func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := newPrompt(t, newGate(t, nil), &middleware.Options{Origin: tt.origin})
+			h := m.Handler(respond("<!doctype html><p>x</p></body></html>"))
+			rec, r := httptest.NewRecorder(), pageRequest(userHeader, "ada")
+			tt.change(r)
+			h.ServeHTTP(rec, r)
+			require.Len(t, rec.Result().Cookies(), 1)
+			c := rec.Result().Cookies()[0]
+			require.Equal(t, tt.want, c.Secure)
+			require.Equal(t, tt.want, c.Name == "__Host-askonce", c.Name)
+
+			again := pageRequest(userHeader, "ada", "Cookie", c.Name+"="+c.Value)
+			tt.change(again)
+			rec = httptest.NewRecorder()
+			h.ServeHTTP(rec, again)
+			require.NotContains(t, rec.Body.String(), "askonce-title")
+		})
+	}
+}
+
+func TestNoKeysIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	_, err := middleware.New(askEveryone{}, func(*http.Request) string { return "" }, &middleware.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(log.String(), "level=WARN"))
+	require.Contains(t, log.String(), "no CookieKeys")
+}
+
+// Whoever has declined comes back with every page: nothing is allocated for
+// them, and not for those without a history either.
+func TestNoPromptAllocatesNothing(t *testing.T) {
+	g := newGate(t, nil)
+	m := newPrompt(t, g, nil)
+	b := newBrowser(t, m)
+	b.do(http.MethodPost, "/askonce/decline?study=study-1", "Accept", "*/*")
+	cookie := b.Jar.Cookies(mustParse(t, b.url))[0].String()
+	nobody := newPrompt(t, newGate(t, &gate.Options{Sample: -1}), nil)
+	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	for name, tt := range map[string]struct {
+		h http.Handler
+		r *http.Request
+	}{
+		"declined":         {m.Handler(bare), pageRequest(userHeader, "ada", "Cookie", "session=abcdef; "+cookie+"; theme=dark", "Accept-Language", "de-AT,de;q=0.9,en;q=0.8")},
+		"another's cookie": {nobody.Handler(bare), pageRequest(userHeader, "bob", "Cookie", cookie)},
+		"no history":       {nobody.Handler(bare), pageRequest(userHeader, "ada", "Cookie", "session=abcdef", "Accept-Language", "fr")},
+		"not a page":       {m.Handler(bare), httptest.NewRequest(http.MethodGet, "/api", nil)},
+		"nobody":           {m.Handler(bare), pageRequest("Cookie", cookie)},
+	} {
+		w := httptest.NewRecorder()
+		n := testing.AllocsPerRun(200, func() { tt.h.ServeHTTP(w, tt.r) })
+		require.Zero(t, n, name)
+	}
+}
+
+func BenchmarkDeclined(b *testing.B) {
+	m := newPrompt(b, newGate(b, nil), nil)
+	br := newBrowser(b, m)
+	br.do(http.MethodPost, "/askonce/decline?study=study-1", "Accept", "*/*")
+	cookie := br.Jar.Cookies(mustParse(b, br.url))[0].String()
+	h := m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	w, r := httptest.NewRecorder(), pageRequest(userHeader, "ada", "Cookie", "session=abcdef; "+cookie, "Accept-Language", "de-AT,de;q=0.9,en;q=0.8")
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(w, r)
+	}
+}

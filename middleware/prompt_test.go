@@ -1,0 +1,129 @@
+package middleware_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/stretchr/testify/require"
+)
+
+// oneStudy is a provider with one study.
+type oneStudy struct{ userjourneys.Study }
+
+func (s *oneStudy) FindStudy(context.Context, string) (userjourneys.Study, error) {
+	if s.ID == "" {
+		return userjourneys.Study{}, userjourneys.ErrNotFound
+	}
+	return s.Study, nil
+}
+
+var everyLanguage = []string{"en", "es", "de", "fr", "it", "pt", "no"}
+
+func newStudy() *oneStudy {
+	return &oneStudy{userjourneys.Study{
+		ID: "study-1", Name: "Onboarding", Status: "active", AcceptingResponses: true,
+		InterviewLink: "https://provider.example/i/abc", SupportedLanguages: everyLanguage,
+	}}
+}
+
+func newGate(t testing.TB, opts *gate.Options) *gate.Gate {
+	t.Helper()
+	g, err := gate.New(newStudy(), "study-1", store.NewMemory(), opts)
+	require.NoError(t, err)
+	require.NoError(t, g.Warm(t.Context()))
+	return g
+}
+
+var testKeys = [][]byte{[]byte(strings.Repeat("h", 32)), []byte(strings.Repeat("b", 16))}
+
+// newPrompt is a middleware whose user is named by a header.
+func newPrompt(t testing.TB, d middleware.Decider, opts *middleware.Options) *middleware.Middleware {
+	t.Helper()
+	o := middleware.Options{}
+	if opts != nil {
+		o = *opts
+	}
+	if o.CookieKeys == nil {
+		o.CookieKeys = testKeys
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	m, err := middleware.New(d, func(r *http.Request) string { return r.Header.Get(userHeader) }, &o)
+	require.NoError(t, err)
+	return m
+}
+
+// browser keeps cookies, follows no redirect and asks for pages as one user.
+type browser struct {
+	t    testing.TB
+	url  string
+	user string
+	*http.Client
+}
+
+func newBrowser(t testing.TB, m *middleware.Middleware) *browser {
+	t.Helper()
+	srv := httptest.NewServer(m.Handler(respond("<!doctype html><title>A page</title><p>Hi.</p></body></html>")))
+	t.Cleanup(srv.Close)
+	return browserFor(t, srv.URL)
+}
+
+func browserFor(t testing.TB, url string) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	return &browser{t, url, "ada", &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
+}
+
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (b *browser) do(method, path string, headers ...string) answer {
+	b.t.Helper()
+	r, err := http.NewRequest(method, b.url+path, nil)
+	require.NoError(b.t, err)
+	r.Header.Set("Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+	r.Header.Set(userHeader, b.user)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Del(headers[i])
+		if headers[i+1] != "" {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	resp, err := b.Do(r)
+	require.NoError(b.t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(b.t, err)
+	return answer{resp, string(body)}
+}
+
+// asked reports whether the app's page has a prompt in it.
+func (b *browser) asked(headers ...string) bool {
+	b.t.Helper()
+	a := b.do(http.MethodGet, "/", headers...)
+	require.Equal(b.t, http.StatusOK, a.StatusCode)
+	return strings.Contains(a.body, "askonce-title")
+}
+
+// bodyOf is the body of the page that h makes for ada.
+func bodyOf(m *middleware.Middleware, h http.HandlerFunc) string {
+	rec := httptest.NewRecorder()
+	m.Handler(h).ServeHTTP(rec, pageRequest(userHeader, "ada"))
+	return rec.Body.String()
+}
