@@ -1,0 +1,228 @@
+package browser
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// skip skips the test because something is missing on this machine; in CI
+// nothing may be.
+func skip(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+func chromium() string {
+	if path := os.Getenv("ASKONCE_TEST_CHROMIUM"); path != "" {
+		return path
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// shared is the one browser that all tests share; each has a profile of its own
+// in it.
+var shared context.Context
+
+func TestMain(m *testing.M) {
+	path := chromium()
+	if path == "" {
+		os.Exit(m.Run()) // every test says so
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("lang", "en-US"))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	if err := chromedp.Run(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "starting %s: %v\n", path, err)
+		os.Exit(1)
+	}
+	shared = ctx
+	code := m.Run()
+	cancel()
+	stop()
+	os.Exit(code)
+}
+
+// tab is one tab, with what went wrong and what was requested in it.
+type tab struct {
+	t       testing.TB
+	ctx     context.Context
+	profile cdp.BrowserContextID
+
+	mu       sync.Mutex
+	problems []string // errors and warnings of the console, uncaught exceptions, violations
+	requests []string
+}
+
+// look is how a page is looked at.
+type look struct {
+	width, height int64 // 1024 by 768 unless set
+	dark, noJS    bool
+	noMotion      bool
+	language      string
+	print         bool
+	noCSS         bool
+	scale         float64
+}
+
+// newTab opens a tab in a fresh profile.
+func newTab(t testing.TB, l look) *tab {
+	t.Helper()
+	if shared == nil {
+		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
+	}
+	profile, err := target.CreateBrowserContext().Do(inBrowser())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(inBrowser()) })
+	return openTab(t, profile, l)
+}
+
+// sibling opens another tab of the same profile.
+func (b *tab) sibling() *tab {
+	b.t.Helper()
+	return openTab(b.t, b.profile, look{})
+}
+
+func inBrowser() context.Context {
+	return cdp.WithExecutor(shared, chromedp.FromContext(shared).Browser)
+}
+
+func openTab(t testing.TB, profile cdp.BrowserContextID, l look) *tab {
+	t.Helper()
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(inBrowser())
+	require.NoError(t, err)
+	ctx, cancel := chromedp.NewContext(shared, chromedp.WithTargetID(id))
+	t.Cleanup(cancel)
+	return prepare(t, profile, ctx, l)
+}
+
+func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l look) *tab {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	t.Cleanup(cancel)
+	b := &tab{t: t, ctx: ctx, profile: profile}
+	chromedp.ListenTarget(ctx, func(event any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch e := event.(type) {
+		case *log.EventEntryAdded:
+			if e.Entry.Level != log.LevelInfo && e.Entry.Level != log.LevelVerbose && !strings.Contains(e.Entry.URL, "favicon") {
+				b.problems = append(b.problems, string(e.Entry.Source)+": "+e.Entry.Text)
+			}
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+				b.problems = append(b.problems, fmt.Sprintf("console: %s", e.Args[0].Value))
+			}
+		case *runtime.EventExceptionThrown:
+			b.problems = append(b.problems, "exception: "+e.ExceptionDetails.Error())
+		case *network.EventRequestWillBeSent:
+			b.requests = append(b.requests, e.Request.URL)
+		}
+	})
+	scheme, motion, media := "light", "no-preference", ""
+	if l.dark {
+		scheme = "dark"
+	}
+	if l.noMotion {
+		motion = "reduce"
+	}
+	if l.print {
+		media = "print"
+	}
+	b.run(
+		log.Enable(), network.Enable(), runtime.Enable(),
+		chromedp.EmulateViewport(cmp.Or(l.width, 1024), cmp.Or(l.height, 768), chromedp.EmulateScale(cmp.Or(l.scale, 1))),
+		emulation.SetEmulatedMedia().WithMedia(media).WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
+		}),
+		emulation.SetScriptExecutionDisabled(l.noJS),
+		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": cmp.Or(l.language, "en")}),
+	)
+	if l.noCSS {
+		b.run(network.SetBlockedURLs([]string{"*.css"}))
+	}
+	return b
+}
+
+func (b *tab) run(actions ...chromedp.Action) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Run(b.ctx, actions...))
+}
+
+// open goes to a page and waits until it has been loaded.
+func (b *tab) open(url string) *tab {
+	b.t.Helper()
+	b.run(chromedp.Navigate(url))
+	return b
+}
+
+// eval evaluates an expression in the page, after it has settled if it is a promise.
+func eval[T any](b *tab, expression string) (v T) {
+	b.t.Helper()
+	b.run(chromedp.Evaluate(expression, &v, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	return v
+}
+
+// eventually waits until an expression is true.
+func (b *tab) eventually(expression string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool {
+		var ok bool
+		return chromedp.Run(b.ctx, chromedp.Evaluate(expression, &ok)) == nil && ok
+	}, 10*time.Second, 20*time.Millisecond, expression)
+}
+
+const prompts = `document.querySelectorAll("aside.askonce").length`
+
+func (b *tab) requirePrompts(n int) {
+	b.t.Helper()
+	require.Equal(b.t, n, eval[int](b, prompts))
+}
+
+func (b *tab) eventuallyNone() { b.t.Helper(); b.eventually(prompts + " === 0") }
+
+// click clicks with the mouse.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	b.run(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
+}
+
+const (
+	startLink     = "aside.askonce a"
+	laterButton   = "aside.askonce form:first-of-type button"
+	declineButton = "aside.askonce form:last-of-type button"
+)
+
+// quiet requires that nothing went wrong in the console.
+func (b *tab) quiet() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	require.Empty(b.t, b.problems)
+}

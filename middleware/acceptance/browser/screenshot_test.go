@@ -1,0 +1,45 @@
+package browser
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/askonce/askonce/middleware"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+var screenshots = flag.Bool("screenshots", false, "render the pictures in screenshots/ anew")
+
+func TestScreenshots(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		file string
+		look look
+		path string
+		opts middleware.Options
+	}{
+		{"light", look{width: 960, height: 540, noMotion: true}, "/report", middleware.Options{}},
+		{"dark", look{width: 960, height: 540, noMotion: true, dark: true}, "/report", middleware.Options{}},
+		{"phone", look{width: 375, height: 667, noMotion: true, scale: 2}, "/report", middleware.Options{}},
+		{"banner", look{width: 960, height: 540, noMotion: true, language: "de"}, "/report", middleware.Options{Position: middleware.Banner}},
+		{"inline", look{width: 960, height: 540, noMotion: true}, "/report?here", middleware.Options{}},
+		{"rtl", look{width: 960, height: 540, noMotion: true, language: "ar"}, "/report?rtl", middleware.Options{Texts: arabic}},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			t.Parallel()
+			b := newTab(t, tt.look).open(newApp(t, &tt.opts, nil).url + tt.path)
+			b.requirePrompts(1)
+			var png []byte
+			b.run(chromedp.CaptureScreenshot(&png))
+			require.Greater(t, len(png), 5000)
+			require.Less(t, len(png), 200_000, "small enough for a repository")
+			if *screenshots {
+				require.NoError(t, os.MkdirAll("screenshots", 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join("screenshots", tt.file+".png"), png, 0o644))
+			}
+		})
+	}
+}
