@@ -11,7 +11,7 @@
     const focused = aside.contains(document.activeElement);
     aside.remove();
     if (!focused) return;
-    const to = before?.isConnected ? before : document.querySelector("main,[role=main],h1") || document.body;
+    const to = before?.isConnected ? before : document.querySelector("main,[role=main]") || document.querySelector("h1") || document.body;
     to.focus({ preventScroll: true });
     if (document.activeElement === to) return;
     to.tabIndex = -1;

@@ -19,8 +19,7 @@ import (
 
 // app is an app that asks everybody, with one user and the fake provider.
 type app struct {
-	url      string
-	provider *userjourneystest.Server
+	url string
 }
 
 func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app {
@@ -46,7 +45,7 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	require.NoError(t, err)
 	srv := httptest.NewServer(m.Handler(http.HandlerFunc(page)))
 	t.Cleanup(srv.Close)
-	return &app{srv.URL, provider}
+	return &app{srv.URL}
 }
 
 // always shows the prompt with every page.

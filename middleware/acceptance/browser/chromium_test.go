@@ -124,7 +124,7 @@ func openTab(t testing.TB, profile cdp.BrowserContextID, l look) *tab {
 
 func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l look) *tab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 100*time.Second)
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx, profile: profile}
 	chromedp.ListenTarget(ctx, func(event any) {
