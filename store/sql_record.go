@@ -1,0 +1,274 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"time"
+)
+
+// Completed implements Store.
+func (s *SQL) Completed(ctx context.Context, k Key) (bool, error) {
+	if err := CheckKey(k); err != nil {
+		return false, err
+	}
+	done, err := s.completed(ctx, k)
+	return done, s.failed(ctx, "look up a completion", err)
+}
+
+func (s *SQL) completed(ctx context.Context, k Key) (bool, error) {
+	ready, err := s.ready(ctx)
+	if err != nil {
+		return false, err
+	}
+	var until int64
+	err = s.outside().row(ctx, s.text.completed, ready.hashes.key(k)).Scan(&until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && live(untilTime(until)), err
+}
+
+// Record implements Store.
+func (s *SQL) Record(ctx context.Context, c Completion) (first bool, err error) {
+	if err := CheckCompletion(c); err != nil {
+		return false, err
+	}
+	c.CompletedAt, c.Until = Instant(c.CompletedAt), Instant(c.Until)
+	ready, err := s.ready(ctx)
+	if err == nil && s.text.record != "" {
+		first, err = s.recordAtOnce(ctx, ready.hashes, c)
+	} else if err == nil {
+		first, err = s.recordInSteps(ctx, ready.hashes, c)
+	}
+	if err == nil && !first {
+		err = s.recordAgain(ctx, ready.hashes, c)
+	}
+	return first && err == nil, s.failed(ctx, "record", err)
+}
+
+// recordAtOnce is recordInSteps in one statement.
+func (s *SQL) recordAtOnce(ctx context.Context, hashes *hasher, c Completion) (first bool, err error) {
+	now := time.Now().UnixMicro()
+	err = s.retried(ctx, func() error {
+		return s.outside().row(ctx, s.text.record, hashes.user(c.UserID), c.InterviewID, c.StudyID, c.UserID, c.CompletedAt.UnixMicro(),
+			untilMicros(c.Until), c.Duration.Microseconds(), c.Quality, c.Language, hashes.key(c.Key), now).Scan(&first)
+	})
+	return first, err
+}
+
+// recordInSteps records an interview that is not known yet, in one transaction.
+func (s *SQL) recordInSteps(ctx context.Context, hashes *hasher, c Completion) (first bool, err error) {
+	now := time.Now().UnixMicro()
+	err = s.inTx(ctx, func(tx querier) error {
+		first = false
+		n, err := tx.exec(ctx, s.text.insertInterview, c.InterviewID, c.StudyID, c.UserID, c.CompletedAt.UnixMicro(),
+			untilMicros(c.Until), c.Duration.Microseconds(), c.Quality, c.Language)
+		if err != nil || n != 1 {
+			return err
+		}
+		first = true
+		if c.UserID != "" {
+			gone, err := s.mark(ctx, tx, hashes, c.Key, c.InterviewID, untilMicros(c.Until))
+			if gone || err != nil {
+				return err
+			}
+		}
+		_, err = tx.exec(ctx, s.text.insertJob, c.InterviewID, now, now)
+		return err
+	})
+	return first && err == nil, err
+}
+
+// mark notes that the user of an interview has completed its study. If the
+// user was erased, what is personal about the interview goes away again.
+//
+// The interview must name its user by now: an Erase that is not seen here was
+// not yet under way when it did, and so waits for this transaction.
+func (s *SQL) mark(ctx context.Context, tx querier, hashes *hasher, k Key, interviewID string, until int64) (gone bool, err error) {
+	if err := tx.row(ctx, s.text.erased, hashes.user(k.UserID)).Scan(&gone); err != nil {
+		return false, err
+	}
+	if gone {
+		for _, text := range []string{s.text.takeUser, s.text.deleteJob, s.text.deleteTranscript} {
+			if _, err := tx.exec(ctx, text, interviewID); err != nil {
+				return false, err
+			}
+		}
+	}
+	_, err = tx.exec(ctx, s.text.insertMark, hashes.key(k), until)
+	return gone, err
+}
+
+// recordAgain fills in what an interview that is known already did not have.
+func (s *SQL) recordAgain(ctx context.Context, hashes *hasher, c Completion) error {
+	if c.Quality == "" && c.UserID == "" {
+		return nil
+	}
+	var study, user, quality string
+	var until int64
+	err := s.outside().row(ctx, s.text.interview, c.InterviewID).Scan(&study, &user, &quality, &until)
+	if err != nil {
+		return err
+	}
+	fillQuality, fillUser := quality == "" && c.Quality != "", user == "" && c.UserID != ""
+	if !fillQuality && !fillUser {
+		return nil
+	}
+	return s.inTx(ctx, func(tx querier) error {
+		if fillQuality {
+			if _, err := tx.exec(ctx, s.text.fillQuality, c.Quality, c.InterviewID); err != nil {
+				return err
+			}
+		}
+		if !fillUser {
+			return nil
+		}
+		n, err := tx.exec(ctx, s.text.fillUser, c.UserID, c.InterviewID)
+		if err != nil || n != 1 {
+			return err
+		}
+		_, err = s.mark(ctx, tx, hashes, Key{study, c.UserID}, c.InterviewID, until)
+		return err
+	})
+}
+
+// Reset implements Resetter.
+func (s *SQL) Reset(ctx context.Context, k Key) error {
+	if err := CheckKey(k); err != nil {
+		return err
+	}
+	ready, err := s.ready(ctx)
+	if err == nil {
+		err = s.retried(ctx, func() error {
+			_, err := s.outside().exec(ctx, s.text.deleteMark, ready.hashes.key(k))
+			return err
+		})
+	}
+	return s.failed(ctx, "reset", err)
+}
+
+// Erase implements Eraser. It holds off Record for a moment: for the same user
+// in MySQL, for everybody in PostgreSQL and SQLite.
+func (s *SQL) Erase(ctx context.Context, userID string) error {
+	if err := CheckID(userID); err != nil {
+		return err
+	}
+	ready, err := s.ready(ctx)
+	if err == nil {
+		err = s.erase(ctx, ready.hashes.user(userID), userID)
+	}
+	return s.failed(ctx, "erase", err)
+}
+
+// erase first lets everybody know, and then looks for what is there: whoever
+// records the user later on sees the one, and whoever does so at the moment is
+// waited for. Jobs go before transcripts, as in FinishJob.
+func (s *SQL) erase(ctx context.Context, userHash []byte, userID string) error {
+	err := s.retried(ctx, func() error {
+		_, err := s.outside().exec(ctx, s.text.keepErased, userHash)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(tx querier) error {
+		if s.text.lockUser != "" {
+			var args []any
+			if s.d.lockUserArg {
+				args = append(args, userID)
+			}
+			if err := tx.each(ctx, func(*sql.Rows) error { return nil }, s.text.lockUser, args...); err != nil {
+				return err
+			}
+		}
+		for _, text := range []string{s.text.eraseJobs, s.text.eraseTranscripts, s.text.eraseUser} {
+			if _, err := tx.exec(ctx, text, userID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Completions implements Lister. What is recorded meanwhile may be in the list
+// or not.
+func (s *SQL) Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error] {
+	return func(yield func(Completion, error) bool) {
+		if err := CheckFilter(f); err != nil {
+			yield(Completion{}, err)
+			return
+		}
+		var where string
+		var args []any
+		and := func(condition string, values ...any) {
+			where += condition + ` and `
+			args = append(args, values...)
+		}
+		for column, id := range map[string]string{"study_id": f.StudyID, "user_id": f.UserID, "interview_id": f.InterviewID} {
+			if id != "" {
+				and(`i.`+column+` = ?`, id)
+			}
+		}
+		since := int64(-1 << 63)
+		if !f.Since.IsZero() {
+			since = f.Since.Add(time.Microsecond - 1).UnixMicro() // what is kept was cut to the microsecond
+		}
+		text := s.d.render(s.text.completions+where+
+			`i.completed_at >= ? and (i.completed_at > ? or i.interview_id > ?) order by i.completed_at, i.interview_id limit ?`, s.prefix)
+		inPages(s, ctx, "list completions", yield, pageSize, func(after *Completion) ([]Completion, error) {
+			from, id := since, ""
+			if after != nil {
+				from, id = after.CompletedAt.UnixMicro(), after.InterviewID
+			}
+			var page []Completion
+			err := s.outside().each(ctx, func(rows *sql.Rows) error {
+				c, err := scanCompletion(rows.Scan)
+				page = append(page, c)
+				return err
+			}, text, append(args[:len(args):len(args)], from, from, id, pageSize)...)
+			return page, err
+		})
+	}
+}
+
+const pageSize = 500
+
+// inPages yields what next returns, page by page, until one is shorter than size. No
+// connection is held while the consumer works.
+func inPages[T any](s *SQL, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(after *T) ([]T, error)) {
+	var last *T
+	for {
+		_, err := s.ready(ctx)
+		var page []T
+		if err == nil {
+			page, err = next(last)
+		}
+		if err != nil {
+			yield(*new(T), s.failed(ctx, doing, err))
+			return
+		}
+		for i := range page {
+			if err := ctx.Err(); err != nil {
+				yield(*new(T), err)
+				return
+			}
+			if !yield(page[i], nil) {
+				return
+			}
+		}
+		if len(page) < size {
+			return
+		}
+		last = &page[len(page)-1]
+	}
+}
+
+// scanCompletion scans interviewColumns, and more into dest.
+func scanCompletion(scan func(...any) error, dest ...any) (c Completion, err error) {
+	var completed, until, duration int64
+	err = scan(append([]any{&c.InterviewID, &c.StudyID, &c.UserID, &completed, &until, &duration, &c.Quality, &c.Language}, dest...)...)
+	c.CompletedAt, c.Until, c.Duration = instant(completed), untilTime(until), time.Duration(duration)*time.Microsecond
+	return c, err
+}
