@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -8,28 +9,35 @@ import (
 	"github.com/askonce/askonce/store/storetest"
 )
 
+// TestContract runs the suite with every driver, and in a long run with all
+// the settings of drivers that users have.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, nil, func(t *testing.T, d database) {
-		storetest.Run(t, func(t *testing.T) store.Store { return migrated(t, d.open(t), d.dialect, prefix()) })
+	names := drivers
+	if os.Getenv(longVariable) != "" {
+		names = nil
+	}
+	eachDatabase(t, names, func(t *testing.T, d database) {
+		storetest.Run(t, func(t *testing.T) store.Store { return d.store(t, d.fresh(t)) })
 	})
 }
 
+// TestContractShared goes through every setting: it is short.
 func TestContractShared(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, drivers, func(t *testing.T, d database) {
+	eachDatabase(t, nil, func(t *testing.T, d database) {
 		storetest.RunShared(t, func(t *testing.T) func(t *testing.T) store.Store {
-			name := prefix()
-			return func(t *testing.T) store.Store { return migrated(t, d.open(t), d.dialect, name) }
+			prefix := d.fresh(t)
+			return func(t *testing.T) store.Store { return d.store(t, prefix) }
 		})
 	})
 }
 
 func TestContractCached(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, []string{"postgres-pgx", "mysql", "sqlite-modernc"}, func(t *testing.T, d database) {
+	eachDatabase(t, []string{"sqlite-modernc"}, func(t *testing.T, d database) {
 		storetest.Run(t, func(t *testing.T) store.Store {
-			return store.Cached(migrated(t, d.open(t), d.dialect, prefix()), &store.CacheOptions{Open: time.Hour})
+			return store.Cached(d.store(t, d.fresh(t)), &store.CacheOptions{Open: time.Hour})
 		})
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,24 +40,28 @@ func skip(t testing.TB, format string, args ...any) {
 type database struct {
 	name    string
 	dialect store.Dialect
-	// open opens a pool. What it opens in one test is the same database.
-	open func(t testing.TB) *sql.DB
+	driver  string
+	// dsn returns the data source name, which is the same throughout a test.
+	// Without a test the server is known to be there.
+	dsn func(t testing.TB) string
 }
 
+func (d database) open(t testing.TB) *sql.DB { return pool(t, d.driver, d.dsn(t)) }
+
 var databases = []database{
-	{"postgres-pgx", store.Postgres, postgresBy("pgx", nil)},
-	{"postgres-pgx-simple-protocol", store.Postgres, postgresBy("pgx", url.Values{"default_query_exec_mode": {"simple_protocol"}})},
-	{"postgres-pgx-exec", store.Postgres, postgresBy("pgx", url.Values{"default_query_exec_mode": {"exec"}})},
-	{"postgres-pgx-serializable", store.Postgres, postgresBy("pgx", url.Values{"default_transaction_isolation": {"serializable"}})},
-	{"postgres-pq", store.Postgres, postgresBy("postgres", nil)},
-	{"postgres-pq-binary-parameters", store.Postgres, postgresBy("postgres", url.Values{"binary_parameters": {"yes"}})},
-	{"mysql", store.MySQL, mysqlWith(func(*mysql.Config) {})},
-	{"mysql-parseTime", store.MySQL, mysqlWith(func(c *mysql.Config) { c.ParseTime = true })},
-	{"mysql-clientFoundRows", store.MySQL, mysqlWith(func(c *mysql.Config) { c.ClientFoundRows = true })},
-	{"mysql-interpolateParams", store.MySQL, mysqlWith(func(c *mysql.Config) { c.InterpolateParams = true })},
-	{"mysql-latin1-not-strict", store.MySQL, mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"charset": "latin1", "sql_mode": "''"} })},
-	{"sqlite-modernc", store.SQLite, sqliteBy("sqlite", modernc)},
-	{"sqlite-mattn", store.SQLite, sqliteBy("sqlite3", mattn)},
+	{"postgres-pgx", store.Postgres, "pgx", postgresWith(nil)},
+	{"postgres-pgx-simple-protocol", store.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"simple_protocol"}})},
+	{"postgres-pgx-exec", store.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"exec"}})},
+	{"postgres-pgx-serializable", store.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"serializable"}})},
+	{"postgres-pq", store.Postgres, "postgres", postgresWith(nil)},
+	{"postgres-pq-binary-parameters", store.Postgres, "postgres", postgresWith(url.Values{"binary_parameters": {"yes"}})},
+	{"mysql", store.MySQL, "mysql", mysqlWith(func(*mysql.Config) {})},
+	{"mysql-parseTime", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ParseTime = true })},
+	{"mysql-clientFoundRows", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ClientFoundRows = true })},
+	{"mysql-interpolateParams", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.InterpolateParams = true })},
+	{"mysql-latin1-not-strict", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"charset": "latin1", "sql_mode": "''"} })},
+	{"sqlite-modernc", store.SQLite, "sqlite", sqliteWith(modernc)},
+	{"sqlite-mattn", store.SQLite, "sqlite3", sqliteWith(mattn)},
 }
 
 // The data source names that NewSQL's documentation gives.
@@ -84,7 +89,6 @@ var reachable = struct {
 }{asked: map[string]error{}}
 
 func requireServer(t testing.TB, variable, driver, dsn string) {
-	t.Helper()
 	reachable.Lock()
 	defer reachable.Unlock()
 	err, asked := reachable.asked[variable]
@@ -108,37 +112,39 @@ func ping(driver, dsn string) error {
 	return db.PingContext(ctx)
 }
 
-func postgresBy(driver string, settings url.Values) func(testing.TB) *sql.DB {
-	return func(t testing.TB) *sql.DB {
-		t.Helper()
+func postgresWith(settings url.Values) func(testing.TB) string {
+	return func(t testing.TB) string {
 		requireServer(t, postgresVariable, "pgx", postgresDSN())
 		dsn, err := url.Parse(postgresDSN())
-		require.NoError(t, err, postgresVariable)
+		if err != nil {
+			panic(postgresVariable + ": " + err.Error())
+		}
 		query := dsn.Query()
 		for name, values := range settings {
 			query[name] = values
 		}
 		dsn.RawQuery = query.Encode()
-		return pool(t, driver, dsn.String())
+		return dsn.String()
 	}
 }
 
-func mysqlWith(set func(*mysql.Config)) func(testing.TB) *sql.DB {
-	return func(t testing.TB) *sql.DB {
-		t.Helper()
+func mysqlWith(set func(*mysql.Config)) func(testing.TB) string {
+	return func(t testing.TB) string {
 		requireServer(t, mysqlVariable, "mysql", mysqlDSN())
 		config, err := mysql.ParseDSN(mysqlDSN())
-		require.NoError(t, err, mysqlVariable)
+		if err != nil {
+			panic(mysqlVariable + ": " + err.Error())
+		}
 		set(config)
-		return pool(t, "mysql", config.FormatDSN())
+		return config.FormatDSN()
 	}
 }
 
-func sqliteBy(driver, settings string) func(testing.TB) *sql.DB {
+func sqliteWith(settings string) func(testing.TB) string {
 	var dirs sync.Map // by test
-	return func(t testing.TB) *sql.DB {
+	return func(t testing.TB) string {
 		t.Helper()
-		if driver == "sqlite3" && !cgo {
+		if settings == mattn && !cgo {
 			skip(t, "mattn's SQLite driver wants cgo: install a C compiler and set CGO_ENABLED=1")
 		}
 		dir, known := dirs.Load(t.Name())
@@ -149,7 +155,7 @@ func sqliteBy(driver, settings string) func(testing.TB) *sql.DB {
 		}
 		file := filepath.Join(dir.(string), "askonce.db")
 		createPrivate(t, file)
-		return pool(t, driver, "file:"+file+settings)
+		return "file:" + file + settings
 	}
 }
 
@@ -161,49 +167,106 @@ func createPrivate(t testing.TB, file string) {
 	require.NoError(t, f.Close())
 }
 
-// pool opens a pool that is small enough for many tests at once.
+// pool opens a pool that is small enough for many tests at once. It is closed
+// when the test ends; without a test the caller does it.
 func pool(t testing.TB, driver, dsn string) *sql.DB {
-	t.Helper()
 	db, err := sql.Open(driver, dsn)
-	require.NoError(t, err)
+	if err != nil {
+		panic(err)
+	}
 	db.SetMaxOpenConns(4)
 	db.SetMaxIdleConns(4)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	if t != nil {
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+	}
 	return db
 }
 
-// prefix returns a prefix that no other test has.
-func prefix() string { return "t" + strings.ToLower(rand.Text()[:12]) + "_" }
+// A place is a set of tables of one server. Making them takes a database
+// longer than most tests, so they are emptied after a test and used again.
+type place struct {
+	dialect store.Dialect
+	prefix  string
+	open    func(testing.TB) *sql.DB
+}
 
-// migrated returns a migrated store in db; its tables go when the test ends.
-func migrated(t testing.TB, db *sql.DB, d store.Dialect, prefix string) *store.SQL {
+var places = struct {
+	sync.Mutex
+	free map[store.Dialect][]*place
+	all  []*place
+}{free: map[store.Dialect][]*place{}}
+
+// fresh returns the prefix of empty tables. A SQLite database is fresh by itself.
+func (d database) fresh(t testing.TB) string {
 	t.Helper()
-	s, err := store.NewSQL(db, d, &store.SQLOptions{TablePrefix: prefix})
-	require.NoError(t, err)
-	dropLater(t, db, d, prefix)
-	require.NoError(t, s.Migrate(t.Context()))
-	return s
+	if d.dialect == store.SQLite {
+		return "askonce_"
+	}
+	places.Lock()
+	defer places.Unlock()
+	var p *place
+	if free := places.free[d.dialect]; len(free) > 0 {
+		p = free[len(free)-1]
+		places.free[d.dialect] = free[:len(free)-1]
+	} else {
+		p = &place{d.dialect, "t" + strings.ToLower(rand.Text()[:12]) + "_", d.open}
+		places.all = append(places.all, p)
+	}
+	db := d.open(t)
+	t.Cleanup(func() {
+		for _, table := range tables[2:] {
+			if _, err := db.Exec("delete from " + p.prefix + table); err != nil {
+				t.Logf("the tables %s* are not used again: %v", p.prefix, err)
+				return
+			}
+		}
+		places.Lock()
+		defer places.Unlock()
+		places.free[d.dialect] = append(places.free[d.dialect], p)
+	})
+	return p.prefix
 }
 
 var tables = []string{"schema", "secret", "interview", "mark", "erased", "job", "transcript", "dead_letter", "checkpoint"}
 
-func dropLater(t testing.TB, db *sql.DB, d store.Dialect, prefix string) {
-	if d == store.SQLite {
-		return // the file goes with its directory
+func TestMain(m *testing.M) {
+	if do, ok := children[os.Getenv(childVariable)]; ok {
+		do()
+		return
 	}
-	t.Cleanup(func() {
+	code := m.Run()
+	for _, p := range places.all {
+		db := p.open(nil)
 		for _, table := range tables {
-			_, err := db.Exec(fmt.Sprintf("drop table if exists %s%s", prefix, table))
-			require.NoError(t, err)
+			if _, err := db.Exec("drop table if exists " + p.prefix + table); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
 		}
-	})
+		db.Close()
+	}
+	os.Exit(code)
+}
+
+// store returns a migrated store in tables that fresh has named.
+func (d database) store(t testing.TB, prefix string) *store.SQL {
+	t.Helper()
+	return migrated(t, d.open(t), d.dialect, prefix)
+}
+
+func migrated(t testing.TB, db *sql.DB, d store.Dialect, prefix string) *store.SQL {
+	t.Helper()
+	s, err := store.NewSQL(db, d, &store.SQLOptions{TablePrefix: prefix})
+	require.NoError(t, err)
+	require.NoError(t, s.Migrate(t.Context()))
+	return s
 }
 
 // eachDatabase runs a test for each, or for those that only names.
 func eachDatabase(t *testing.T, only []string, run func(t *testing.T, d database)) {
 	t.Helper()
 	for _, d := range databases {
-		if only != nil && !contains(only, d.name) {
+		if only != nil && !slices.Contains(only, d.name) {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
@@ -211,15 +274,6 @@ func eachDatabase(t *testing.T, only []string, run func(t *testing.T, d database
 			run(t, d)
 		})
 	}
-}
-
-func contains(all []string, one string) bool {
-	for _, s := range all {
-		if s == one {
-			return true
-		}
-	}
-	return false
 }
 
 // drivers are one database for each driver.
