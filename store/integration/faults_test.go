@@ -1,0 +1,194 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/stretchr/testify/require"
+)
+
+func TestNotMigrated(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		s, err := store.NewSQL(d.open(t), d.dialect, &store.SQLOptions{TablePrefix: "not_migrated_"})
+		require.NoError(t, err)
+		_, err = s.Record(t.Context(), crashInterview("i1"))
+		require.ErrorContains(t, err, "call Migrate")
+		require.ErrorContains(t, err, "not_migrated_")
+		_, err = s.Completed(t.Context(), crashInterview("i1").Key)
+		require.ErrorContains(t, err, "call Migrate")
+	})
+}
+
+// TestMigrateAtOnce has many processes migrate one database, and then a store
+// whose tables were made by the statements of Schema.
+func TestMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		prefix := d.fresh(t)
+		results := make(chan error)
+		const n = 8
+		for range n {
+			s, err := store.NewSQL(d.open(t), d.dialect, &store.SQLOptions{TablePrefix: prefix})
+			require.NoError(t, err)
+			go func() { results <- s.Migrate(t.Context()) }()
+		}
+		for range n {
+			require.NoError(t, <-results)
+		}
+		script, err := store.Schema(d.dialect, &store.SQLOptions{TablePrefix: prefix})
+		require.NoError(t, err)
+		db := d.open(t)
+		for statement := range strings.SplitSeq(script, ";\n") {
+			if strings.TrimSpace(statement) != "" {
+				_, err := db.ExecContext(t.Context(), statement)
+				require.NoError(t, err, "a statement of Schema, once more")
+			}
+		}
+		s := d.store(t, prefix)
+		first, err := s.Record(t.Context(), crashInterview("i1"))
+		require.NoError(t, err)
+		require.True(t, first)
+	})
+}
+
+// TestPoolExhausted takes every connection away: a call waits no longer than
+// its context, and one that waits for a connection is not lost.
+func TestPoolExhausted(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		db := d.open(t)
+		s := migrated(t, db, d.dialect, d.fresh(t))
+		db.SetMaxOpenConns(1)
+		conn, err := db.Conn(t.Context())
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		c := crashInterview("i1")
+		_, err = s.Record(ctx, c)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		_, err = s.Completed(ctx, c.Key)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		waits, waiting := make(chan error), db.Stats().WaitCount
+		go func() {
+			_, err := s.Record(t.Context(), c)
+			waits <- err
+		}()
+		require.Eventually(t, func() bool { return db.Stats().WaitCount > waiting }, 10*time.Second, time.Millisecond)
+		require.NoError(t, conn.Close())
+		require.NoError(t, <-waits)
+		done, err := s.Completed(t.Context(), c.Key)
+		require.NoError(t, err)
+		require.True(t, done)
+		require.NoError(t, s.Erase(t.Context(), c.UserID), "with a single connection")
+		requireWhole(t, s)
+	})
+}
+
+// TestBadConnections breaks every pooled connection; database/sql dials anew.
+func TestBadConnections(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		db := d.open(t)
+		s := migrated(t, db, d.dialect, d.fresh(t))
+		for i := range 5 {
+			conn, err := db.Conn(t.Context())
+			require.NoError(t, err)
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+			first, err := s.Record(t.Context(), crashInterview(fmt.Sprint("i", i)))
+			require.NoError(t, err)
+			require.True(t, first)
+		}
+	})
+}
+
+// TestDiskFull fills a small disk with transcripts and completions.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases {
+		if d.dialect != store.SQLite {
+			continue
+		}
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			settings := strings.SplitN(d.dsn(t), "?", 2)[1]
+			dir := smallDisk(t)
+			file := filepath.Join(dir, "askonce.db")
+			createPrivate(t, file)
+			db := pool(t, d.driver, "file:"+file+"?"+settings)
+			s := migrated(t, db, store.SQLite, "askonce_")
+			var acked []string
+			var err error
+			for i := 0; err == nil && i < 100_000; i++ {
+				id := fmt.Sprint("i", i)
+				if _, err = s.Record(t.Context(), crashInterview(id)); err == nil {
+					acked = append(acked, id)
+				}
+			}
+			require.ErrorContains(t, err, "full")
+			require.Greater(t, len(acked), 20)
+			_, err = s.Completed(t.Context(), store.Key{StudyID: "crash", UserID: "anybody"})
+			require.NoError(t, err, "a full disk can still be read")
+			requireWhole(t, s)
+			for _, id := range acked {
+				done, err := s.Completed(t.Context(), crashInterview(id).Key)
+				require.NoError(t, err)
+				require.True(t, done)
+			}
+		})
+	}
+}
+
+// smallDisk mounts a file system of 2 MB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", dir).CombinedOutput(); err != nil {
+		skip(t, "cannot mount a small file system: %v: %s; run as root where mounting is allowed", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() })
+	return dir
+}
+
+// TestSlowServer has a lock make the look-up wait; the page does not.
+func TestSlowServer(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"postgres-pgx", "postgres-pq"}, func(t *testing.T, d database) {
+		prefix := d.fresh(t)
+		s := d.store(t, prefix)
+		g, err := gate.New(oneStudy{}, "study", store.Cached(s, nil), nil)
+		require.NoError(t, err)
+		require.NotErrorIs(t, g.Decide(t.Context(), gate.Visitor{UserID: "warm"}).Err, sql.ErrConnDone)
+
+		db := d.open(t)
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(t.Context(), "lock table "+prefix+"mark in access exclusive mode")
+		require.NoError(t, err)
+		begun := time.Now()
+		decision := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
+		require.Less(t, time.Since(begun), 2*time.Second)
+		require.False(t, decision.Ask)
+		require.Equal(t, gate.Unavailable, decision.Reason)
+		require.True(t, errors.Is(decision.Err, context.DeadlineExceeded), "%v", decision.Err)
+		require.NoError(t, tx.Rollback())
+		require.Eventually(t, func() bool { return g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Ask }, 30*time.Second, 20*time.Millisecond)
+	})
+}
+
+type oneStudy struct{}
+
+func (oneStudy) FindStudy(context.Context, string) (userjourneys.Study, error) {
+	return userjourneys.Study{ID: "study", Name: "study", Status: "active", InterviewLink: "https://interviews.example/i/study", AcceptingResponses: true}, nil
+}
