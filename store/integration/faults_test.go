@@ -91,8 +91,8 @@ func TestPoolExhausted(t *testing.T) {
 		done, err := s.Completed(t.Context(), c.Key)
 		require.NoError(t, err)
 		require.True(t, done)
-		require.NoError(t, s.Erase(t.Context(), c.UserID), "with a single connection")
 		requireWhole(t, s)
+		require.NoError(t, s.Erase(t.Context(), c.UserID), "with a single connection")
 	})
 }
 
