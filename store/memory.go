@@ -18,15 +18,14 @@ import (
 
 // Memory keeps everything in the memory of this process. It is not durable:
 // a restart forgets who has completed what, and those users are asked again.
-// It serves tests, examples and a first try; for anything else use NewSQL.
-//
-// A Memory has every optional capability and is safe for concurrent use.
+// It serves tests, examples and a first try; for anything else use NewSQL. A
+// completion takes about 500 bytes until its job is done. A Memory has every optional capability and is safe for concurrent use.
 type Memory struct {
 	mu          sync.RWMutex
 	closed      bool
 	seed        maphash.Seed
 	interviews  map[string]*memoryEntry
-	users       map[Key][]*memoryEntry
+	users       map[Key]*memoryEntry // the latest
 	erased      map[uint64]bool      // users, by keyed hash
 	marks       map[uint64]time.Time // what erased users completed, by keyed hash: the end of it
 	jobs        map[string]*memoryJob
@@ -39,11 +38,20 @@ type Memory struct {
 type memoryEntry struct {
 	Completion
 	reset bool
+	next  *memoryEntry // an earlier interview of the same user in the same study
 }
 
+// memoryJob is a Job without its completion, which the interview has.
 type memoryJob struct {
-	Job
-	dead bool
+	queuedAt, dueAt int64 // in microseconds
+	attempts        int
+	reason, claim   string
+	dead            bool
+}
+
+func newMemoryJob(now time.Time) *memoryJob {
+	at := now.UnixMicro()
+	return &memoryJob{queuedAt: at, dueAt: at}
 }
 
 type memoryCheckpoint struct {
@@ -56,7 +64,7 @@ func NewMemory() *Memory {
 	return &Memory{
 		seed:        maphash.MakeSeed(),
 		interviews:  map[string]*memoryEntry{},
-		users:       map[Key][]*memoryEntry{},
+		users:       map[Key]*memoryEntry{},
 		erased:      map[uint64]bool{},
 		marks:       map[uint64]time.Time{},
 		jobs:        map[string]*memoryJob{},
@@ -131,7 +139,7 @@ func (m *Memory) Peek(k Key) (completed, known bool) {
 }
 
 func (m *Memory) completed(k Key) bool {
-	for _, e := range m.users[k] {
+	for e := m.users[k]; e != nil; e = e.next {
 		if !e.reset && live(e.Until) {
 			return true
 		}
@@ -167,10 +175,9 @@ func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err erro
 			return true, nil
 		}
 		if user != "" {
-			m.users[c.Key] = append(m.users[c.Key], e)
+			m.complete(e)
 		}
-		now := Instant(time.Now())
-		m.jobs[c.InterviewID] = &memoryJob{Job: Job{QueuedAt: now, DueAt: now}}
+		m.jobs[c.InterviewID] = newMemoryJob(time.Now())
 		return true, nil
 	}
 	e.Quality = cmp.Or(e.Quality, c.Quality)
@@ -181,9 +188,15 @@ func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err erro
 		m.mark(Key{e.StudyID, c.UserID}, e.Until)
 	default:
 		e.UserID = c.UserID
-		m.users[e.Key] = append(m.users[e.Key], e)
+		m.complete(e)
 	}
 	return false, nil
+}
+
+// complete lets an interview count for its user.
+func (m *Memory) complete(e *memoryEntry) {
+	e.next = m.users[e.Key]
+	m.users[e.Key] = e
 }
 
 // mark notes that an erased user has completed a study.
@@ -210,7 +223,7 @@ func (m *Memory) Reset(ctx context.Context, k Key) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	for _, e := range m.users[k] {
+	for e := m.users[k]; e != nil; e = e.next {
 		e.reset = true
 	}
 	delete(m.marks, m.hash(k.StudyID, k.UserID))
@@ -227,11 +240,11 @@ func (m *Memory) Erase(ctx context.Context, userID string) error {
 	}
 	defer m.mu.Unlock()
 	m.erased[m.hash(userID)] = true
-	for k, entries := range m.users {
+	for k, e := range m.users {
 		if k.UserID != userID {
 			continue
 		}
-		for _, e := range entries {
+		for ; e != nil; e = e.next {
 			if !e.reset {
 				m.mark(k, e.Until)
 			}
@@ -290,9 +303,11 @@ func yieldAll[T any](ctx context.Context, all []T, yield func(T, error) bool) {
 
 // job returns j as it is to be seen from outside.
 func (m *Memory) job(interviewID string, j *memoryJob) Job {
-	out := j.Job
-	out.Completion = m.interviews[interviewID].Completion
-	return out
+	return Job{
+		Completion: m.interviews[interviewID].Completion,
+		QueuedAt:   instant(j.queuedAt), DueAt: instant(j.dueAt),
+		Attempts: j.attempts, Reason: j.reason, Claim: j.claim,
+	}
 }
 
 // ClaimJobs implements Transcripts.
@@ -303,18 +318,18 @@ func (m *Memory) ClaimJobs(ctx context.Context, now time.Time, lease time.Durati
 	defer m.mu.Unlock()
 	var due []string
 	for id, j := range m.jobs {
-		if !j.dead && !j.DueAt.After(now) {
+		if !j.dead && j.dueAt <= now.UnixMicro() {
 			due = append(due, id)
 		}
 	}
 	slices.SortFunc(due, func(a, b string) int {
-		return cmp.Or(m.jobs[a].DueAt.Compare(m.jobs[b].DueAt), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(m.jobs[a].dueAt, m.jobs[b].dueAt), cmp.Compare(a, b))
 	})
 	var claimed []Job
 	for _, id := range due[:max(0, min(limit, len(due)))] {
 		j := m.jobs[id]
 		m.claims++
-		j.DueAt, j.Claim = Instant(now.Add(lease)), strconv.FormatUint(m.claims, 10)
+		j.dueAt, j.claim = now.Add(lease).UnixMicro(), strconv.FormatUint(m.claims, 10)
 		claimed = append(claimed, m.job(id, j))
 	}
 	return claimed, nil
@@ -327,7 +342,7 @@ func (m *Memory) claimed(ctx context.Context, j Job, do func(*memoryJob)) error 
 	}
 	defer m.mu.Unlock()
 	have, ok := m.jobs[j.InterviewID]
-	if !ok || have.dead || have.Claim == "" || have.Claim != j.Claim {
+	if !ok || have.dead || have.claim == "" || have.claim != j.Claim {
 		return ErrLeaseLost
 	}
 	do(have)
@@ -345,14 +360,14 @@ func (m *Memory) FinishJob(ctx context.Context, j Job, t Transcript) error {
 // PostponeJob implements Transcripts.
 func (m *Memory) PostponeJob(ctx context.Context, j Job, next time.Time) error {
 	return m.claimed(ctx, j, func(have *memoryJob) {
-		have.DueAt, have.Attempts, have.Reason, have.Claim = Instant(next), j.Attempts, j.Reason, ""
+		have.dueAt, have.attempts, have.reason, have.claim = next.UnixMicro(), j.Attempts, j.Reason, ""
 	})
 }
 
 // KillJob implements Transcripts.
 func (m *Memory) KillJob(ctx context.Context, j Job) error {
 	return m.claimed(ctx, j, func(have *memoryJob) {
-		have.dead, have.Attempts, have.Reason, have.Claim = true, j.Attempts, j.Reason, ""
+		have.dead, have.attempts, have.reason, have.claim = true, j.Attempts, j.Reason, ""
 	})
 }
 
@@ -369,7 +384,7 @@ func (m *Memory) RequeueJob(ctx context.Context, interviewID string, now time.Ti
 	if !ok || !j.dead {
 		return ErrNotFound
 	}
-	*j = memoryJob{Job: Job{QueuedAt: Instant(now), DueAt: Instant(now)}}
+	*j = *newMemoryJob(now)
 	return nil
 }
 
