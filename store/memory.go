@@ -19,7 +19,8 @@ import (
 // Memory keeps everything in the memory of this process. It is not durable:
 // a restart forgets who has completed what, and those users are asked again.
 // It serves tests, examples and a first try; for anything else use NewSQL. A
-// completion takes about 500 bytes until its job is done. A Memory has every optional capability and is safe for concurrent use.
+// completion takes about 500 bytes until its job is done. A Memory has every
+// optional capability and is safe for concurrent use.
 type Memory struct {
 	mu          sync.RWMutex
 	closed      bool
@@ -50,8 +51,7 @@ type memoryJob struct {
 }
 
 func newMemoryJob(now time.Time) *memoryJob {
-	at := now.UnixMicro()
-	return &memoryJob{queuedAt: at, dueAt: at}
+	return &memoryJob{queuedAt: now.UnixMicro(), dueAt: now.UnixMicro()}
 }
 
 type memoryCheckpoint struct {
@@ -174,9 +174,7 @@ func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err erro
 			m.mark(Key{c.StudyID, user}, c.Until)
 			return true, nil
 		}
-		if user != "" {
-			m.complete(e)
-		}
+		m.complete(e)
 		m.jobs[c.InterviewID] = newMemoryJob(time.Now())
 		return true, nil
 	}
@@ -193,8 +191,11 @@ func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err erro
 	return false, nil
 }
 
-// complete lets an interview count for its user.
+// complete lets an interview count for its user, if it has one.
 func (m *Memory) complete(e *memoryEntry) {
+	if e.UserID == "" {
+		return
+	}
 	e.next = m.users[e.Key]
 	m.users[e.Key] = e
 }
