@@ -29,18 +29,20 @@ type Options struct {
 	// host. Defaults to DefaultBaseURL.
 	BaseURL string
 
-	// HTTPClient sends the requests, within its own time limits; its
-	// CheckRedirect is asked after this package's own, which refuses to leave
-	// the scheme, host and port, and any redirect of a PUT or DELETE. Defaults to a client of
-	// its own with time limits: 5 s to connect, 10 s until the headers, 30 s
-	// for the whole exchange.
+	// HTTPClient sends the requests, within its own time limits. Redirects that
+	// leave the scheme, host or port, those of a PUT or DELETE and a sixth in a
+	// row are refused before its CheckRedirect is asked. Defaults to a client
+	// with these limits for one attempt: 5 s to connect, 5 s for the TLS
+	// handshake, 10 s from there until the headers, 30 s for everything. It uses
+	// the proxy that the environment names (http.ProxyFromEnvironment).
 	HTTPClient *http.Client
 
 	// MaxRetries is how often a GET is tried again after a network error or a
-	// 429, 502, 503 or 504, after an exponential back-off with full jitter and
-	// not before its Retry-After, of which at most 30 s are waited; the context
-	// ends the wait. PUT and DELETE are never repeated.
-	// Defaults to 3. Negative means no retries.
+	// 429, 502, 503 or 504. The wait before it is random between 0 and a
+	// ceiling of 200 ms that doubles each time, up to 5 s; a Retry-After comes
+	// on top, of which at most 60 s are waited. The context ends the wait. A
+	// certificate that fails to verify is no reason to try again, and PUT and
+	// DELETE are never repeated. Defaults to 3. Negative means no retries.
 	MaxRetries int
 
 	// Logger is told about retries, at debug level. Defaults to slog.Default().
@@ -133,8 +135,10 @@ func defaultTransport() http.RoundTripper {
 
 var errRedirect = errors.New("refused a redirect")
 
-// stayOnHost refuses redirects to another scheme, host or port, and those of a
-// PUT or DELETE, which net/http would turn into a GET or repeat. It keeps the Authorization header on a redirect to a subdomain, which is too wide.
+// stayOnHost refuses redirects to another scheme, host or port: net/http keeps
+// the Authorization header even on one to a subdomain. It also refuses those of
+// a PUT or DELETE, which net/http would turn into a GET or repeat. Then it asks
+// next, which may be nil.
 func stayOnHost(base *url.URL, next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(r *http.Request, via []*http.Request) error {
 		if via[0].Method != http.MethodGet {
@@ -143,13 +147,17 @@ func stayOnHost(base *url.URL, next func(*http.Request, []*http.Request) error) 
 		if r.URL.Scheme != base.Scheme || !strings.EqualFold(r.URL.Host, base.Host) {
 			return fmt.Errorf("%w to another host", errRedirect)
 		}
-		if next != nil {
-			return next(r, via)
-		}
-		if len(via) >= 5 {
+		if len(via) > 5 {
 			return fmt.Errorf("%w after 5 others", errRedirect)
 		}
-		return nil
+		if next == nil {
+			return nil
+		}
+		err := next(r, via)
+		if err == nil || err == http.ErrUseLastResponse { // which net/http compares with ==
+			return err
+		}
+		return fmt.Errorf("%w: %w", errRedirect, err)
 	}
 }
 
@@ -200,7 +208,8 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 }
 
 // scrubbed returns err, or its bare words without the key if they held it: a
-// server may echo the key in a malformed header, which net/http quotes.
+// server may echo the key in a malformed header or trailer, which net/http
+// quotes.
 func (c *Client) scrubbed(err error) error {
 	if s := c.scrub(err.Error()); s != err.Error() {
 		return errors.New(s)
@@ -215,17 +224,18 @@ func unescape(path string) string {
 	return path
 }
 
-// decode reads a bounded body and turns everything but a 2xx into an *Error.
+// decode reads a bounded body and turns everything but a 2xx into an *Error,
+// also when its body is cut or too large: the status says more.
 func (c *Client) decode(resp *http.Response, method, path string, out any) error {
 	what := method + " " + path
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
+		return newError(resp, c.scrub(message(body)))
 	case len(body) > maxBody:
 		return fmt.Errorf("userjourneys: %s: %w", what, ErrTooLarge)
 	case err != nil:
-		return &transportError{method: method, path: path, err: err}
-	case resp.StatusCode < 200 || resp.StatusCode > 299:
-		return newError(resp, c.scrub(message(body)))
+		return &transportError{method: method, path: path, err: c.scrubbed(err)}
 	case out == nil:
 		return nil
 	}

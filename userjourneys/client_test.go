@@ -1,19 +1,17 @@
 package userjourneys_test
 
 import (
+	"bufio"
 	"bytes"
-	"context"
+	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -22,98 +20,86 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-const key = "uj_live_very_secret"
-
-func Example() {
-	fake := userjourneystest.Start(nil)
-	defer fake.Close()
-	fake.AddStudy(userjourneystest.Study{ID: "stu_1", Name: "Onboarding Feedback"})
-	fake.FinishInterview("stu_1", userjourneystest.Interview{ReferenceID: "ada"})
-
-	c, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	ctx := context.Background()
-	study, err := c.FindStudy(ctx, "Onboarding Feedback")
-	fmt.Println(study.ID, study.AcceptingResponses, err)
-	for i, err := range c.Interviews(ctx, userjourneys.InterviewFilter{StudyID: study.ID}) {
-		fmt.Println(i.ReferenceID, i.Status, err)
-	}
-	hook, err := c.PutWebhook(ctx, userjourneys.Webhook{URL: "https://example.com/webhooks/userjourneys"})
-	fmt.Println(hook.SigningSecret != "", err)
-	// Output:
-	// stu_1 true <nil>
-	// ada completed <nil>
-	// true <nil>
-}
-
-func serve(t *testing.T, h http.HandlerFunc, opts userjourneys.Options) *userjourneys.Client {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	opts.BaseURL = s.URL
-	c, err := userjourneys.NewClient(key, &opts)
-	require.NoError(t, err)
-	return c
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func answer(status int, body string, header ...string) *http.Response {
-	h := http.Header{}
-	for i := 0; i < len(header); i += 2 {
-		h.Set(header[i], header[i+1])
-	}
-	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
-}
-
-func over(t *testing.T, f roundTrip) *userjourneys.Client {
-	t.Helper()
-	c, err := userjourneys.NewClient(key, &userjourneys.Options{HTTPClient: &http.Client{Transport: f}})
-	require.NoError(t, err)
-	return c
-}
-
-const hook = `{"url":"https://example.com/"}`
-
-func TestDecodesDocumentedAnswers(t *testing.T) {
+func TestNewClientNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	read := func(name string) []byte {
-		b, err := os.ReadFile("../testdata/userjourneys/" + name + ".json")
-		require.NoError(t, err)
-		return b
+	for name, tt := range map[string]struct {
+		key, url string
+		faults   []string
+	}{
+		"default":        {key, "", nil},
+		"loopback":       {key, "http://127.0.0.1:1", nil},
+		"loopback v6":    {key, "http://[::1]:1/api/", nil},
+		"localhost":      {key, "http://localhost:1", nil},
+		"no key":         {"", "", []string{"key is empty"}},
+		"new line":       {key + "\n", "", []string{"white space"}},
+		"not ASCII":      {key + "ä", "", []string{"white space or a character that no key has"}},
+		"in clear":       {key, "http://example.com", []string{"must be https"}},
+		"looks local":    {key, "http://localhost.example.com", []string{"must be https"}},
+		"relative":       {key, "/api", []string{"not an absolute URL"}},
+		"no URL":         {key, "https://a b", []string{"not an absolute URL"}},
+		"user":           {key, "https://a:b@example.com", []string{"no user"}},
+		"query":          {key, "https://example.com?a=b", []string{"no user, query"}},
+		"two at once":    {"", "ftp://example.com", []string{"key is empty", "must be https"}},
+		"secret in both": {key + " ", "https://" + key + "@example.com", []string{"white space", "no user"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := userjourneys.NewClient(tt.key, &userjourneys.Options{BaseURL: tt.url})
+			if tt.faults == nil {
+				require.NoError(t, err)
+			}
+			for _, fault := range tt.faults {
+				require.ErrorContains(t, err, fault)
+				require.NotContains(t, err.Error(), key)
+			}
+		})
 	}
-	var study, old userjourneys.Study
-	require.NoError(t, json.Unmarshal(read("study"), &study))
-	require.NoError(t, json.Unmarshal(read("study_old"), &old))
-	require.Equal(t, study, old)
-	require.Equal(t, userjourneys.Limits{Monthly: &userjourneys.Limit{Limit: 100, Used: 1}}, study.Limits)
-	require.True(t, study.AcceptingResponses)
-	require.Equal(t, []string{"How did you find us?"}, study.Questions)
-	var in, oldIn userjourneys.Interview
-	require.NoError(t, json.Unmarshal(read("interview"), &in))
-	require.NoError(t, json.Unmarshal(read("interview_old"), &oldIn))
-	require.Equal(t, in.StudyID, oldIn.StudyID)
-	require.Equal(t, 580*time.Second, in.Duration)
-	require.Equal(t, string(bytes.TrimSpace(read("interview"))), string(in.Raw))
-	require.Equal(t, []userjourneys.Turn{{Role: "assistant", Text: "How did you find us?"}, {Role: "user", Text: "A friend told me."}}, in.Turns())
+	_, err := userjourneys.NewClient(key, nil)
+	require.NoError(t, err)
+}
+
+func TestRequestsAreSigned(t *testing.T) {
+	t.Parallel()
+	for method, body := range map[string]string{"GET": "", "PUT": `{"events":["interview.completed"],"url":"https://example.com/"}`, "DELETE": ""} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			c := over(t, func(r *http.Request) (*http.Response, error) {
+				require.Equal(t, method, r.Method)
+				require.Equal(t, userjourneys.DefaultBaseURL+"/webhooks", r.URL.String())
+				require.Equal(t, "Bearer "+key, r.Header.Get("Authorization"))
+				require.Equal(t, "application/json", r.Header.Get("Accept"))
+				if body != "" {
+					b, err := io.ReadAll(r.Body)
+					require.NoError(t, err)
+					require.JSONEq(t, body, string(b))
+					require.Equal(t, "application/json", r.Header.Get("Content-Type"))
+				}
+				return answer(200, hook), nil
+			}, 0)
+			require.NoError(t, call(t, c, method))
+		})
+	}
+}
+
+func TestPutWebhookRefusesWhatNobodyCanDeliverTo(t *testing.T) {
+	t.Parallel()
+	c := over(t, func(*http.Request) (*http.Response, error) { panic("a request") }, 0)
+	for _, u := range []string{"", "example.com/hook", "http://example.com/hook", "https:///hook", "ftp://127.0.0.1/", "https://a b/"} {
+		_, err := c.PutWebhook(t.Context(), userjourneys.Webhook{URL: u})
+		require.ErrorContains(t, err, "must be an absolute https URL", u)
+	}
 }
 
 func TestFindStudy(t *testing.T) {
 	t.Parallel()
-	fake := userjourneystest.NewServer(t, nil)
+	fake, c := fakeProvider(t)
 	for i := range 120 {
 		fake.AddStudy(userjourneystest.Study{ID: fmt.Sprintf("stu_%d", i), Name: fmt.Sprintf("Study %d", i)})
 	}
 	fake.AddStudy(userjourneystest.Study{Name: "Onboarding"})
 	fake.AddStudy(userjourneystest.Study{Name: "Two of it"})
 	fake.AddStudy(userjourneystest.Study{Name: "Two of it"})
-	c, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
-	require.NoError(t, err)
+	fake.AddStudy(userjourneystest.Study{ID: "a/b c", Name: "Odd id"})
 	for _, tt := range []struct {
 		find     string
 		requests int
@@ -122,6 +108,7 @@ func TestFindStudy(t *testing.T) {
 		{"stu_110", 1, nil},
 		{"Study 119", 2, nil},
 		{"Onboarding", 3, nil},
+		{"a/b c", 2, nil},
 		{"Two of it", 2, userjourneys.ErrAmbiguous},
 		{"study 1", 2, userjourneys.ErrNotFound},
 		{"../webhooks", 2, userjourneys.ErrNotFound},
@@ -131,19 +118,43 @@ func TestFindStudy(t *testing.T) {
 		require.ErrorIs(t, err, tt.err, tt.find)
 		require.Len(t, fake.Requests(), before+tt.requests, tt.find)
 	}
+	_, err := c.FindStudy(t.Context(), "")
+	require.ErrorContains(t, err, "is empty")
 }
 
 func TestFindStudyByNameWhenIDsAreRefused(t *testing.T) {
 	t.Parallel()
-	c := over(t, func(r *http.Request) (*http.Response, error) {
-		if r.URL.Path != "/api/v1/studies" {
-			return answer(400, `{"error":{"message":"not a UUID"}}`), nil
-		}
-		return answer(200, `{"data":[{"id":"1","name":"Onboarding"}]}`), nil
-	})
-	s, err := c.FindStudy(t.Context(), "Onboarding")
-	require.NoError(t, err)
-	require.Equal(t, "1", s.ID)
+	for status, ok := range map[int]bool{400: true, 404: true, 401: false, 500: false} {
+		c := over(t, func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != "/api/v1/studies" {
+				return answer(status, `{"error":{"message":"not a UUID"}}`), nil
+			}
+			return answer(200, `{"data":[{"id":"1","name":"Onboarding"}]}`), nil
+		}, 0)
+		s, err := c.FindStudy(t.Context(), "Onboarding")
+		require.Equal(t, ok, err == nil, status)
+		require.Equal(t, ok, s.ID == "1", status)
+	}
+}
+
+func TestIDsStayOneSegment(t *testing.T) {
+	t.Parallel()
+	fake, c := fakeProvider(t)
+	st := fake.AddStudy(userjourneystest.Study{})
+	for _, id := range []string{"a/b", "../webhooks", "a?b=c#d", "50%", "%2e%2e", "ä ö", "a;b", "..."} {
+		fake.FinishInterview(st.ID, userjourneystest.Interview{ID: id})
+		i, err := c.Interview(t.Context(), id)
+		require.NoError(t, err, id)
+		require.Equal(t, id, i.ID)
+	}
+	before := len(fake.Requests())
+	for _, id := range []string{".", ".."} {
+		_, err := c.Interview(t.Context(), id)
+		require.ErrorIs(t, err, userjourneys.ErrNotFound)
+	}
+	_, err := c.Interview(t.Context(), "")
+	require.ErrorContains(t, err, "is empty")
+	require.Len(t, fake.Requests(), before)
 }
 
 func TestKeyIsNeverShown(t *testing.T) {
@@ -156,191 +167,162 @@ func TestKeyIsNeverShown(t *testing.T) {
 	}, opts)
 	_, err := c.Webhook(t.Context())
 	require.ErrorContains(t, err, "no such key")
+	require.Contains(t, log.String(), "no such key")
 	b, jsonErr := json.Marshal([]any{c, *c, err})
 	require.NoError(t, jsonErr)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "client", c, "value", *c)
 	type wrap struct{ c userjourneys.Client }
 	shown := fmt.Sprintf("%v %+v %#v %+v %#v %+v", err, c, c, *c, *c, wrap{*c}) + string(b) + log.String()
 	require.NotContains(t, shown, key)
-	_, err = userjourneys.NewClient(key+"\n", nil)
-	require.NotContains(t, err.Error(), key)
+}
+
+// TestKeyIsNotShownWhenTheServerEchoesIt: net/http quotes what it cannot parse.
+func TestKeyIsNotShownWhenTheServerEchoesIt(t *testing.T) {
+	t.Parallel()
+	for name, reply := range map[string]string{
+		"header":   "HTTP/1.1 200 OK\r\nBearer " + key + "\r\n\r\n",
+		"status":   "HTTP/1.1 " + key + "\r\n\r\n",
+		"trailer":  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nBearer " + key + "\r\n\r\n",
+		"location": "HTTP/1.1 302 Found\r\nLocation: ://" + key + "\r\nContent-Length: 0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			t.Cleanup(func() { l.Close() })
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil && r.Header.Get("Authorization") == "Bearer "+key {
+						io.WriteString(conn, reply)
+					}
+					conn.Close()
+				}
+			}()
+			err = call(t, newClient(t, userjourneys.Options{BaseURL: "http://" + l.Addr().String(), MaxRetries: -1}), "GET")
+			require.ErrorContains(t, err, "uj_…")
+			require.NotContains(t, err.Error(), key)
+		})
+	}
+}
+
+func TestReferenceIDsStayOutOfErrors(t *testing.T) {
+	t.Parallel()
+	c := over(t, func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, -1)
+	for _, err := range c.Interviews(t.Context(), userjourneys.InterviewFilter{StudyID: "s", ReferenceID: "ada@example.com"}) {
+		require.EqualError(t, err, "userjourneys: GET /interviews: unexpected EOF")
+	}
 }
 
 func TestBodyIsBounded(t *testing.T) { // M13
 	t.Parallel()
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		for range 50 {
-			if _, err := w.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
-				return
-			}
-		}
-	}, userjourneys.Options{})
-	_, err := c.Interview(t.Context(), "1")
-	require.ErrorIs(t, err, userjourneys.ErrTooLarge)
-}
-
-func TestRedirects(t *testing.T) { // M15
-	t.Parallel()
+	const limit = 16 << 20
 	for name, tt := range map[string]struct {
-		to     string
-		method string
-		ok     bool
+		status, size int
+		gzip         bool
+		err          error
 	}{
-		"same host":   {"https://app.userjourneys.ai/b", "GET", true},
-		"other host":  {"https://example.com/b", "GET", false},
-		"subdomain":   {"https://x.app.userjourneys.ai/b", "GET", false},
-		"in clear":    {"http://app.userjourneys.ai/b", "GET", false},
-		"other port":  {"https://app.userjourneys.ai:8443/b", "GET", false},
-		"of a PUT":    {"https://app.userjourneys.ai/b", "PUT", false},
-		"of a DELETE": {"https://app.userjourneys.ai/b", "DELETE", false},
+		"50 MB":             {200, 50 << 20, false, userjourneys.ErrTooLarge},
+		"50 MB, compressed": {200, 50 << 20, true, userjourneys.ErrTooLarge},
+		"one more":          {200, limit + 1, false, userjourneys.ErrTooLarge},
+		"just so":           {200, limit, false, nil},
+		"an error's":        {401, 50 << 20, false, userjourneys.ErrUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := 0
-			c := over(t, func(r *http.Request) (*http.Response, error) {
-				if n++; n == 1 {
-					return answer(307, "", "Location", tt.to), nil
+			written := make(chan int, 1)
+			c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				var to io.Writer = w
+				if tt.gzip {
+					w.Header().Set("Content-Encoding", "gzip")
+					z := gzip.NewWriter(w)
+					defer z.Close()
+					to = z
 				}
-				return answer(200, hook), nil
-			})
-			var err error
-			switch tt.method {
-			case "GET":
-				_, err = c.Webhook(t.Context())
-			case "PUT":
-				_, err = c.PutWebhook(t.Context(), userjourneys.Webhook{URL: "https://example.com/"})
-			case "DELETE":
-				err = c.DeleteWebhook(t.Context())
+				w.WriteHeader(tt.status)
+				n, _ := io.Copy(to, io.MultiReader(strings.NewReader(hook), io.LimitReader(spaces{}, int64(tt.size-len(hook)))))
+				written <- int(n)
+			}, userjourneys.Options{})
+			require.ErrorIs(t, call(t, c, "GET"), tt.err)
+			if tt.size > 2*limit && !tt.gzip {
+				require.Less(t, <-written, tt.size, "the rest is not read")
 			}
-			if tt.ok {
-				require.NoError(t, err)
-				return
-			}
-			require.Error(t, err)
-			require.Equal(t, 1, n)
 		})
 	}
 }
 
-func TestRetries(t *testing.T) { // M06, M07, M09, N10
+type spaces struct{}
+
+func (spaces) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+	}
+	return len(b), nil
+}
+
+func TestAnswersThatMakeNoSense(t *testing.T) { // M11, M12
 	t.Parallel()
-	for name, tt := range map[string]struct {
-		status     int // 0: a network error
-		retryAfter string
-		calls      int
-		min, max   time.Duration
-	}{
-		"network": {0, "", 4, 0, 1400 * time.Millisecond},
-		"502":     {502, "", 4, 0, 1400 * time.Millisecond},
-		"503":     {503, "", 4, 0, 1400 * time.Millisecond},
-		"504":     {504, "", 4, 0, 1400 * time.Millisecond},
-		"seconds": {429, "17", 4, 51 * time.Second, 53 * time.Second},
-		"clamped": {429, "99999999999", 4, 90 * time.Second, 92 * time.Second},
-		"date":    {503, "Sat, 01 Jan 2000 00:00:17 GMT", 4, 17 * time.Second, 19 * time.Second},
-		"500":     {500, "", 1, 0, 0},
-		"401":     {401, "", 1, 0, 0},
+	for name, tt := range map[string]struct{ body, contentType string }{
+		"page of a captive proxy":     {`<html>Log in</html>`, "text/html; charset=utf-8"},
+		"JSON that says it is a page": {`{"id":"1","url":"https://example.com/","data":[]}`, "text/html"},
+		"cut in the middle":           {`{"id":"1","url":"https://exa`, "application/json"},
+		"empty":                       {``, "application/json"},
+		"null":                        {`null`, "application/json"},
+		"an array":                    {`[]`, "application/json"},
+		"no id, no url, no list":      {`{"message":"hello"}`, "application/json"},
+		"of other types":              {`{"id":1,"url":2,"data":3}`, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { // begins at 2000-01-01
-				n := 0
-				c := over(t, func(*http.Request) (*http.Response, error) {
-					if n++; tt.status == 0 {
-						return nil, errors.New("connection reset")
-					}
-					return answer(tt.status, "", "Retry-After", tt.retryAfter), nil
-				})
-				start := time.Now()
-				_, err := c.Webhook(t.Context())
-				require.Error(t, err)
-				require.Equal(t, tt.calls, n)
-				require.GreaterOrEqual(t, time.Since(start), tt.min)
-				require.LessOrEqual(t, time.Since(start), tt.max)
-				n = 0
-				_, err = c.PutWebhook(t.Context(), userjourneys.Webhook{URL: "https://example.com/"})
-				require.Error(t, err)
-				require.Error(t, c.DeleteWebhook(t.Context()))
-				require.Equal(t, 2, n)
-			})
+			calls := 0
+			c := over(t, func(*http.Request) (*http.Response, error) {
+				calls++
+				return answer(200, tt.body, "Content-Type", tt.contentType), nil
+			}, 0)
+			_, err := c.Interview(t.Context(), "1")
+			require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
+			_, err = c.FindStudy(t.Context(), "1")
+			require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
+			require.ErrorIs(t, call(t, c, "GET"), userjourneys.ErrBadAnswer)
+			_, err = collect(t, c)
+			require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
+			require.Equal(t, 4, calls, "not tried again at once")
 		})
 	}
 }
 
-func TestContextWins(t *testing.T) {
+func TestBodyCutByTheConnectionIsTriedAgain(t *testing.T) { // M12
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := over(t, func(*http.Request) (*http.Response, error) { return answer(429, "", "Retry-After", "20"), nil })
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		start := time.Now()
-		_, err := c.Webhook(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorIs(t, err, userjourneys.ErrRateLimited)
-		require.Equal(t, time.Second, time.Since(start))
-	})
+	calls := 0
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if calls++; calls == 1 {
+			w.Header().Set("Content-Length", "1000")
+			io.WriteString(w, hook)
+			return
+		}
+		io.WriteString(w, hook)
+	}, userjourneys.Options{})
+	require.NoError(t, call(t, c, "GET"))
+	require.Equal(t, 2, calls)
 }
 
-func TestBadAnswers(t *testing.T) { // M11, M12, N03
+func TestErrorsCarryTheProvidersWords(t *testing.T) {
 	t.Parallel()
-	for name, body := range map[string]string{
-		"cut": `{"data":[`, "no list": `{"message":"hello"}`, "null": `null`, "empty": ``, "nothing more": `{"data":[],"has_more":true}`,
-		"same page": `{"data":[{"id":"1"},{"id":"2"}],"has_more":true}`, "no id": `{"data":[{}]}`,
+	for name, tt := range map[string]struct{ body, words string }{
+		"nested":     {`{"error":{"message":"no such study"}}`, "no such study"},
+		"flat":       {`{"error":"no such study"}`, "no such study"},
+		"message":    {`{"message":"no such study"}`, "no such study"},
+		"controls":   {`{"message":"a\n\u001b[31mb"}`, "a  [31mb"},
+		"long":       {`{"message":"` + strings.Repeat("ä", 150) + `"}`, strings.Repeat("ä", 100)},
+		"not JSON":   {`<html>`, ""},
+		"other type": {`{"error":7,"message":{}}`, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := over(t, func(*http.Request) (*http.Response, error) { return answer(200, body), nil })
-			var last error
-			for _, err := range c.Studies(t.Context()) {
-				last = err
-			}
-			require.ErrorIs(t, last, userjourneys.ErrBadAnswer)
-		})
+		c := over(t, func(*http.Request) (*http.Response, error) { return answer(500, tt.body, "Retry-After", "17"), nil }, 0)
+		var e *userjourneys.Error
+		require.ErrorAs(t, call(t, c, "GET"), &e, name)
+		require.Equal(t, userjourneys.Error{StatusCode: 500, Message: tt.words, RetryAfter: 17 * time.Second}, *e, name)
 	}
-	c := over(t, func(*http.Request) (*http.Response, error) {
-		return answer(200, hook, "Content-Type", "text/html"), nil
-	})
-	_, err := c.Webhook(t.Context())
-	require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
-}
-
-func TestSequenceMayBeRangedOverAgain(t *testing.T) { // N02, N16
-	t.Parallel()
-	fake := userjourneystest.NewServer(t, nil)
-	st := fake.AddStudy(userjourneystest.Study{})
-	for range 250 {
-		fake.FinishInterview(st.ID, userjourneystest.Interview{})
-	}
-	c, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
-	require.NoError(t, err)
-	all := c.Interviews(t.Context(), userjourneys.InterviewFilter{StudyID: st.ID, PageSize: 500})
-	for round := 1; round <= 2; round++ {
-		n := 0
-		for _, err := range all {
-			require.NoError(t, err)
-			n++
-		}
-		require.Equal(t, 250, n)
-		require.Len(t, fake.Requests(), 3*round)
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte(`{"id":"1","transcript":[{"role":"user","text":"x","start":1e300}],"duration_secs":-1}`), "Sat, 01 Jan 2000 00:00:17 GMT")
-	f.Fuzz(func(t *testing.T, b []byte, header string) {
-		var s userjourneys.Study
-		_ = json.Unmarshal(b, &s)
-		var i userjourneys.Interview
-		if json.Unmarshal(b, &i) == nil {
-			require.Equal(t, string(bytes.Trim(b, " \t\r\n")), string(i.Raw))
-			require.GreaterOrEqual(t, i.Duration, time.Duration(0))
-		}
-		i.Transcript = b
-		for _, turn := range i.Turns() {
-			require.NotEmpty(t, turn.Text)
-			require.GreaterOrEqual(t, turn.At, time.Duration(0))
-		}
-		userjourneys.Message(b)
-		d := userjourneys.RetryAfter(header, time.Now())
-		require.True(t, d >= 0 && d <= 24*time.Hour)
-	})
 }

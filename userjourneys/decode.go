@@ -83,8 +83,8 @@ func limit(o object, period string) *Limit {
 }
 
 // UnmarshalJSON decodes the provider's interview object, in the newer and in
-// the older dialect. Only the id must be there. It reads a store.Transcript's
-// Body back.
+// the older dialect. Only the id must be there. It reads what Raw holds, and so
+// the Body of a store.Transcript.
 func (i *Interview) UnmarshalJSON(b []byte) error {
 	var o object
 	if err := json.Unmarshal(b, &o); err != nil {

@@ -14,12 +14,20 @@ import (
 
 // Errors of this package, matched with errors.Is.
 var (
-	ErrUnauthorized = errors.New("userjourneys: the API key is not accepted")
-	ErrNotFound     = errors.New("userjourneys: not found")
-	ErrRateLimited  = errors.New("userjourneys: rate limited")
-	ErrAmbiguous    = errors.New("userjourneys: more than one study has this name")
-	ErrTooLarge     = errors.New("userjourneys: the answer is larger than 16 MiB")
-	ErrBadAnswer    = errors.New("userjourneys: the answer makes no sense")
+	ErrUnauthorized = errors.New("userjourneys: the API key is not accepted") // an *Error, 401
+	ErrNotFound     = errors.New("userjourneys: not found")                   // an *Error, 404, or nothing that fits
+	ErrRateLimited  = errors.New("userjourneys: rate limited")                // an *Error, 429
+
+	// ErrAmbiguous comes from FindStudy: use the study's id instead.
+	ErrAmbiguous = errors.New("userjourneys: more than one study has this name")
+
+	// ErrTooLarge is an answer of which no more than 16 MiB were read.
+	ErrTooLarge = errors.New("userjourneys: the answer is larger than 16 MiB")
+
+	// ErrBadAnswer is a 2xx that is not what the API documents: a page of HTML,
+	// as captive portals serve it, JSON that is cut short, an object without an
+	// id, a list that never ends.
+	ErrBadAnswer = errors.New("userjourneys: the answer makes no sense")
 )
 
 // Error is an answer of the provider other than 2xx. It matches
@@ -30,7 +38,8 @@ type Error struct {
 	RetryAfter time.Duration // from Retry-After, 0 to 24 h; 0 when it gave none
 }
 
-// Error never contains the key or the answer's body beyond its message.
+// Error describes the answer without the key, and without more of the body
+// than Message.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("userjourneys: the provider answered %d %s", e.StatusCode, http.StatusText(e.StatusCode))
 	if e.Message != "" {
@@ -101,7 +110,7 @@ func retryAfter(v string, now time.Time) time.Duration {
 	return 0
 }
 
-// transportError is a request that got no whole answer.
+// transportError is a request that got no answer, or not all of one.
 type transportError struct {
 	method, path string
 	err          error

@@ -41,7 +41,7 @@ func (c *Client) Interview(ctx context.Context, id string) (Interview, error) {
 	}
 	var i Interview
 	if err := c.get(ctx, "/interviews/"+url.PathEscape(id), nil, &i); err != nil {
-		return Interview{}, fmt.Errorf("userjourneys: interview: %w", err)
+		return Interview{}, err
 	}
 	return i, nil
 }

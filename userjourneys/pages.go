@@ -16,8 +16,8 @@ const (
 )
 
 // pages follows a list through all its pages. It refuses a list that claims to
-// have more but gives nothing, or whose cursor stands still or comes back: either would turn
-// it for ever.
+// have more but gives nothing, or whose cursor stands still or comes back:
+// either would go on for ever.
 func pages[T any](ctx context.Context, c *Client, path string, query url.Values, size int, after string, id func(T) string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T

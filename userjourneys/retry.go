@@ -2,6 +2,8 @@ package userjourneys
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -11,7 +13,7 @@ import (
 const (
 	firstBackoff  = 200 * time.Millisecond
 	maxBackoff    = 5 * time.Second
-	maxRetryAfter = 30 * time.Second // a longer Retry-After is clamped to this
+	maxRetryAfter = time.Minute // a longer Retry-After is clamped to this
 )
 
 // retryable reports whether the same GET may succeed a little later.
@@ -25,7 +27,20 @@ func retryable(err error) bool {
 		return false
 	}
 	var te *transportError
-	return errors.As(err, &te) && !errors.Is(err, errRedirect)
+	return errors.As(err, &te) && !errors.Is(err, errRedirect) && !untrusted(err)
+}
+
+// untrusted reports whether err says that the other side is not who it should
+// be, or speaks no TLS: nothing that a moment's patience mends.
+func untrusted(err error) bool {
+	var (
+		certificate *tls.CertificateVerificationError // of crypto/tls; the others from a transport that verifies by itself
+		authority   x509.UnknownAuthorityError
+		hostname    x509.HostnameError
+		invalid     x509.CertificateInvalidError
+	)
+	return errors.As(err, &certificate) || errors.As(err, &authority) || errors.As(err, &hostname) ||
+		errors.As(err, &invalid) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // backoff is exponential with full jitter, and never sooner than the

@@ -20,14 +20,15 @@ func (c *Client) Studies(ctx context.Context) iter.Seq2[Study, error] {
 // alone and promises nothing.
 var word = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
 
-// FindStudy returns the study with this id or with exactly this name. A single
-// word of letters, digits, "-" and "_" is first asked for as an id, which takes
+// FindStudy returns the active study with this id or with exactly this name.
+//
+// A single word of letters, digits, "-" and "_" is first asked for as an id:
 // one request when it is one. When the provider knows no such id (404, or 400
 // for a malformed one), and for anything else, all pages of the list are read
-// for a study with that id or name; an id goes before a name. So a name of
-// several words costs no request in vain, one of a single word costs one. It matches ErrNotFound when no active study fits
-// (paused, deleted, or in another project) and ErrAmbiguous when two have the
-// name.
+// for a study with that id or name; an id goes before a name.
+//
+// The error matches ErrNotFound when no active study fits (it may be paused,
+// deleted, or in another project) and ErrAmbiguous when two have the name.
 func (c *Client) FindStudy(ctx context.Context, idOrName string) (Study, error) {
 	if idOrName == "" {
 		return Study{}, errors.New("userjourneys: the study's id or name is empty")

@@ -24,7 +24,8 @@ type Study struct {
 	Limits             Limits
 	CreatedAt          time.Time
 
-	// Only FindStudy by id fills these in.
+	// These are part of one study's answer alone, not of the list's: FindStudy
+	// fills them in when it is given an id.
 	ResearchGoal   string
 	ProductName    string
 	Questions      []string
@@ -42,14 +43,15 @@ type Limit struct {
 	Limit, Used int
 }
 
-// Interview is one respondent's interview.
+// Interview is one respondent's interview. One user may have several of one
+// study.
 type Interview struct {
 	ID              string
 	StudyID         string
 	Status          string // StatusStarted, StatusProcessing, StatusCompleted; expect others
 	ReferenceID     string // as it stood in the interview link; "" when there was none
-	RespondentEmail string
-	Language        string
+	RespondentEmail string // "" when the provider knows none
+	Language        string // BCP 47 tag
 	QualityScore    string // QualityInsightful, …; "" until the provider has scored it
 	Duration        time.Duration
 	Headline        string

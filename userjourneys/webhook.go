@@ -27,7 +27,8 @@ func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
 
 // PutWebhook creates the project's one webhook, or updates it and so takes it
 // away from whoever had it before. Only the answer to a creation carries the
-// SigningSecret. It is never repeated by itself.
+// SigningSecret. It is sent once: after an error that is no *Error, the
+// provider may have acted all the same, and Webhook tells.
 func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	u, err := url.Parse(w.URL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
@@ -43,8 +44,10 @@ func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	return webhookOf(out), err
 }
 
-// DeleteWebhook removes the project's webhook. Completions between this and
-// the next PutWebhook may never be delivered. It is never repeated by itself.
+// DeleteWebhook removes the project's webhook; the error matches ErrNotFound
+// when there is none. Completions between this and the next PutWebhook may
+// never be delivered. It is sent once: after an error that is no *Error, the
+// provider may have acted all the same, and Webhook tells.
 func (c *Client) DeleteWebhook(ctx context.Context) error {
 	return c.do(ctx, http.MethodDelete, "/webhooks", nil, nil, nil)
 }

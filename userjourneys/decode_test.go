@@ -1,0 +1,256 @@
+package userjourneys_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/userjourneys"
+)
+
+// document returns what testdata/userjourneys holds under this name.
+func document(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../testdata/userjourneys/" + name + ".json")
+	require.NoError(t, err)
+	return b
+}
+
+// serveDocument answers every request with the document, over a real network.
+func serveDocument(t *testing.T, status int, name string) *userjourneys.Client {
+	t.Helper()
+	b := document(t, name)
+	return serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_, _ = w.Write(b)
+	}, userjourneys.Options{MaxRetries: -1})
+}
+
+// The documented study as the list has it, and the documented interview
+// likewise.
+var (
+	listedStudy = userjourneys.Study{
+		ID:                 "e5f6a7b8-1234-56cd-ef78-222222222222",
+		Name:               "Onboarding Feedback",
+		Status:             "active",
+		InterviewLink:      "https://app.userjourneys.ai/i/xK9mR2pQ",
+		AcceptingResponses: true,
+		SupportedLanguages: []string{"en", "de"},
+		Limits:             userjourneys.Limits{Monthly: &userjourneys.Limit{Limit: 100, Used: 1}},
+		CreatedAt:          time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC),
+	}
+	listedInterview = userjourneys.Interview{
+		ID:           "a1b2c3d4-5678-90ab-cdef-111111111111",
+		StudyID:      "e5f6a7b8-1234-56cd-ef78-222222222222",
+		Status:       userjourneys.StatusCompleted,
+		ReferenceID:  "user_12345",
+		Language:     "en",
+		QualityScore: userjourneys.QualityInsightful,
+		Duration:     580 * time.Second,
+		Headline:     "Found through a friend",
+		Summary:      "The respondent came by recommendation.",
+		StartedAt:    time.Date(2026, 3, 11, 14, 20, 0, 0, time.UTC),
+		CompletedAt:  time.Date(2026, 3, 11, 14, 30, 0, 456e6, time.UTC),
+		CreatedAt:    time.Date(2026, 3, 11, 14, 20, 0, 0, time.UTC),
+	}
+)
+
+func TestDocumentedStudies(t *testing.T) {
+	t.Parallel()
+	whole := listedStudy
+	whole.ResearchGoal, whole.ProductName, whole.InterviewCount = "Learn how people start", "Example", 1
+	whole.Questions = []string{"How did you find us?"}
+	for _, dialect := range []string{"", "_old"} {
+		n := 0
+		for got, err := range serveDocument(t, 200, "studies"+dialect).Studies(t.Context()) {
+			require.NoError(t, err)
+			require.Equal(t, listedStudy, got)
+			n++
+		}
+		require.Equal(t, 1, n)
+		got, err := serveDocument(t, 200, "studies"+dialect).FindStudy(t.Context(), "Onboarding Feedback")
+		require.NoError(t, err)
+		require.Equal(t, listedStudy, got)
+		got, err = serveDocument(t, 200, "study"+dialect).FindStudy(t.Context(), listedStudy.ID)
+		require.NoError(t, err)
+		require.Equal(t, whole, got)
+	}
+}
+
+func TestDocumentedInterviews(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"", "_old"} {
+		n := 0
+		for got, err := range serveDocument(t, 200, "interviews"+dialect).Interviews(t.Context(), userjourneys.InterviewFilter{StudyID: listedStudy.ID}) {
+			require.NoError(t, err)
+			require.Contains(t, string(got.Raw), `"headline": "Found through a friend"`)
+			got.Raw = nil
+			require.Equal(t, listedInterview, got)
+			n++
+		}
+		require.Equal(t, 1, n)
+
+		got, err := serveDocument(t, 200, "interview"+dialect).Interview(t.Context(), listedInterview.ID)
+		require.NoError(t, err)
+		require.Equal(t, string(bytes.TrimSpace(document(t, "interview"+dialect))), string(got.Raw), "byte for byte")
+		require.JSONEq(t, `[{"question":"How did you find us?","answer":"A friend told me."}]`, string(got.Answers))
+		require.Equal(t, []userjourneys.Turn{{Role: "assistant", Text: "How did you find us?"}, {Role: "user", Text: "A friend told me."}}, got.Turns())
+		got.Raw, got.Transcript, got.Answers = nil, nil, nil
+		require.Equal(t, listedInterview, got)
+	}
+}
+
+func TestDocumentedWebhooks(t *testing.T) {
+	t.Parallel()
+	want := userjourneys.Webhook{URL: "https://example.com/webhooks/userjourneys", Events: []string{userjourneys.EventInterviewCompleted}}
+	got, err := serveDocument(t, 200, "webhook").Webhook(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	got, err = serveDocument(t, 200, "webhook_updated").PutWebhook(t.Context(), want)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	got, err = serveDocument(t, 201, "webhook_created").PutWebhook(t.Context(), want)
+	require.NoError(t, err)
+	want.SigningSecret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	require.Equal(t, want, got)
+}
+
+func TestDocumentedErrors(t *testing.T) {
+	t.Parallel()
+	sentinels := []error{userjourneys.ErrUnauthorized, userjourneys.ErrNotFound, userjourneys.ErrRateLimited}
+	for _, tt := range []struct {
+		name   string
+		status int
+		is     error
+		words  string
+	}{
+		{"error_400", 400, nil, "study_id is required"},
+		{"error_401", 401, userjourneys.ErrUnauthorized, "invalid API key"},
+		{"error_404", 404, userjourneys.ErrNotFound, "study not found"},
+	} {
+		for _, method := range []string{"GET", "PUT", "DELETE"} {
+			err := call(t, serveDocument(t, tt.status, tt.name), method)
+			var e *userjourneys.Error
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, userjourneys.Error{StatusCode: tt.status, Message: tt.words}, *e)
+			require.ErrorContains(t, err, tt.words)
+			for _, s := range sentinels {
+				require.Equal(t, s == tt.is, e.Is(s))
+			}
+		}
+	}
+}
+
+func TestOddAnswersAreTolerated(t *testing.T) {
+	t.Parallel()
+	c := over(t, func(r *http.Request) (*http.Response, error) {
+		if r.URL.Path == "/api/v1/studies/1" {
+			return answer(200, `{"id":"1","name":7,"limits":[],"supported_languages":"en","created_at":"yesterday","accepting_responses":"yes",
+				"questions":[{"text":1},{}],"new_field":{}}`), nil
+		}
+		return answer(200, `{"id":"1","status":"postponed","quality_score":"superb","duration_secs":"long","transcript":{"turns":["Hello"]},"started_at":1}`), nil
+	}, 0)
+	s, err := c.FindStudy(t.Context(), "1")
+	require.NoError(t, err)
+	require.Equal(t, userjourneys.Study{ID: "1", Questions: []string{"", ""}}, s)
+	i, err := c.Interview(t.Context(), "1")
+	require.NoError(t, err)
+	require.Equal(t, "postponed", i.Status)
+	require.Equal(t, "superb", i.QualityScore)
+	require.Zero(t, i.Duration)
+	require.Equal(t, []userjourneys.Turn{{Text: "Hello"}}, i.Turns())
+}
+
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	hello := []userjourneys.Turn{{Role: "user", Text: "Hello", At: 1500 * time.Millisecond}}
+	for transcript, want := range map[string][]userjourneys.Turn{
+		`[{"role":"user","text":"Hello","start":1.5}]`:                                    hello,
+		`[{"speaker":"user","content":"Hello","start_secs":1.5}]`:                         hello,
+		`[{"from":"user","message":"Hello","offset_secs":1.5},{"role":"x"}]`:              hello,
+		`{"messages":[{"author":"user","utterance":"Hello","time":1.5}]}`:                 hello,
+		`{"transcript":{"segments":[{"role":"user","text":"Hello","start":1.5},null,7]}}`: hello,
+		`"Hello"`:                                {{Text: "Hello"}},
+		`["Hello","",{"text":"you"}]`:            {{Text: "Hello"}, {Text: "you"}},
+		`[{"text":"Hello","start":-1,"role":7}]`: {{Text: "Hello"}},
+		``:                                       nil,
+		`null`:                                   nil,
+		`7`:                                      nil,
+		`{"turns":{"turns":{"turns":{"turns":{"turns":["too deep"]}}}}}`: nil,
+	} {
+		require.Equal(t, want, userjourneys.Interview{Transcript: json.RawMessage(transcript)}.Turns(), transcript)
+	}
+}
+
+// FuzzDecode holds the objects against encoding/json's own reading: an object
+// with a string "id" is an answer, whatever else is in it.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"id":"1","transcript":[{"role":"user","text":"x","start":1e300}],"duration_secs":-1,"limits":{"weekly":{"limit":null}}}`))
+	f.Add([]byte(`{"experiment_id":"1","turns":{"messages":["x"]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var plain map[string]any
+		plainErr := json.Unmarshal(b, &plain)
+		id, _ := plain["id"].(string)
+
+		var s userjourneys.Study
+		err := json.Unmarshal(b, &s)
+		if plainErr != nil {
+			require.Error(t, err)
+		} else if id != "" {
+			require.NoError(t, err)
+			require.Equal(t, id, s.ID)
+		}
+		var i userjourneys.Interview
+		if err := json.Unmarshal(b, &i); err == nil {
+			require.NoError(t, plainErr)
+			require.Equal(t, string(bytes.Trim(b, " \t\r\n")), string(i.Raw))
+			require.GreaterOrEqual(t, i.Duration, time.Duration(0))
+		} else {
+			require.True(t, plainErr != nil || id == "")
+		}
+		i.Transcript = b
+		for _, turn := range i.Turns() {
+			require.NotEmpty(t, turn.Text)
+			require.GreaterOrEqual(t, turn.At, time.Duration(0))
+		}
+	})
+}
+
+// FuzzError holds Retry-After against arbitrary-precision arithmetic and looks
+// for anything in the message that would spoil a log.
+func FuzzError(f *testing.F) {
+	f.Add([]byte(`{"error":{"message":"no\u0000 such"}}`), "17")
+	f.Add([]byte(`{"message":"x"}`), "-99999999999999999999")
+	f.Add([]byte(`{}`), "Sat, 01 Jan 2000 00:00:17 GMT")
+	f.Fuzz(func(t *testing.T, body []byte, header string) {
+		c := over(t, func(*http.Request) (*http.Response, error) {
+			return answer(500, string(body), "Retry-After", header), nil
+		}, 0)
+		var e *userjourneys.Error
+		require.ErrorAs(t, call(t, c, "GET"), &e)
+		require.LessOrEqual(t, len(e.Message), 200)
+		require.True(t, utf8.ValidString(e.Message))
+		for _, r := range e.Message {
+			require.False(t, unicode.IsControl(r))
+		}
+		day := big.NewInt(24 * 60 * 60)
+		if n, ok := new(big.Int).SetString(header, 10); ok {
+			if n.Sign() < 0 {
+				n.SetInt64(0)
+			} else if n.Cmp(day) > 0 {
+				n = day
+			}
+			require.Equal(t, time.Duration(n.Int64())*time.Second, e.RetryAfter)
+		}
+		require.True(t, e.RetryAfter >= 0 && e.RetryAfter <= 24*time.Hour)
+	})
+}

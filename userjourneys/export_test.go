@@ -1,7 +1,0 @@
-package userjourneys
-
-// For the fuzz tests.
-var (
-	RetryAfter = retryAfter
-	Message    = message
-)
