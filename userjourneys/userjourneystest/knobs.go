@@ -91,15 +91,15 @@ func (s *Server) NextDeliveries(fates ...Fate) {
 }
 
 // RotateSecret gives the webhook a new signing secret without telling anybody,
-// and returns it.
+// and returns it; "" when there is no webhook.
 func (s *Server) RotateSecret() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.webhook == nil {
 		return ""
 	}
-	s.created++
 	s.webhook.secret = s.nextSecret()
+	s.created++
 	return s.webhook.secret
 }
 

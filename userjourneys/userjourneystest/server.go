@@ -63,7 +63,7 @@ type Server struct {
 	studies    []*study
 	interviews []*interview
 	webhook    *webhook
-	created    int // webhooks ever created
+	created    int // secrets handed out so far
 	requests   []Request
 	deliveries []Delivery
 	failures   []failure
@@ -129,7 +129,7 @@ func (s *Server) Secret() string {
 	return s.nextSecret()
 }
 
-// nextSecret is the first creation's configured one, then numbered ones.
+// nextSecret is the configured one first, then numbered ones.
 func (s *Server) nextSecret() string {
 	if s.created == 0 {
 		return s.opts.Secret
