@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,9 @@ import (
 )
 
 // TestDefaultTimeLimits runs the client that NewClient builds against servers
-// that hang (M10 of client_vectors in testdata/webhook/vectors.json). It reaches inside for one thing: connections are pipes, which a
-// synctest bubble can wait for.
+// that hang (M10 of client_vectors in testdata/webhook/vectors.json). It
+// reaches inside for one thing: the connections are pipes, which a synctest
+// bubble can wait for.
 func TestDefaultTimeLimits(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -43,14 +45,16 @@ func TestDefaultTimeLimits(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c, err := NewClient("uj_live_very_secret", &Options{BaseURL: tt.scheme + "://127.0.0.1", MaxRetries: retries})
 					require.NoError(t, err)
+					var servers sync.WaitGroup
+					defer servers.Wait()
 					attempts := 0
 					c.http.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
 						attempts++
 						client, server := net.Pipe()
-						go func() {
+						servers.Go(func() {
 							defer server.Close()
 							tt.server(server)
-						}()
+						})
 						return client, nil
 					}
 					start := time.Now()
