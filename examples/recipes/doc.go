@@ -1,0 +1,3 @@
+// Package recipes shows one way to do each of the things that apps want beyond
+// the quickstart. Every file stands for itself; copy what you need.
+package recipes

@@ -1,0 +1,131 @@
+package recipes_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/examples/recipes"
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/storetest"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
+)
+
+func ada(*http.Request) string { return "ada" }
+
+// provider is a fake one with these studies, and a client of it.
+func provider(t *testing.T, studies ...string) (*userjourneystest.Server, *userjourneys.Client) {
+	fake := userjourneystest.NewServer(t, nil)
+	for _, name := range studies {
+		fake.AddStudy(userjourneystest.Study{Name: name})
+	}
+	uj, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
+	require.NoError(t, err)
+	return fake, uj
+}
+
+// ready is a gate that has the provider's answer already.
+func ready(t *testing.T, done store.Store) *gate.Gate {
+	_, uj := provider(t, "Checkout")
+	g, err := gate.New(uj, "Checkout", done, &gate.Options{Timeout: 10 * time.Second})
+	require.NoError(t, err)
+	require.NoError(t, g.Warm(t.Context()))
+	return g
+}
+
+func get(h http.Handler, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func plainPage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write([]byte("<!doctype html><body><h1>Home</h1></body></html>"))
+}
+
+func TestChi(t *testing.T) {
+	t.Parallel()
+	done := store.NewMemory()
+	hook, err := webhook.NewHandler("whsec_0123456789abcdef", done, nil)
+	require.NoError(t, err)
+	session := func(next http.Handler) http.Handler { return next }
+	app, err := recipes.Chi(ready(t, done), ada, hook, session, plainPage)
+	require.NoError(t, err)
+	require.Contains(t, get(app, "/").Body.String(), `class="askonce"`)
+	require.Equal(t, http.StatusMethodNotAllowed, get(app, "/webhooks/userjourneys").Code)
+	require.Equal(t, http.StatusMethodNotAllowed, get(app, "/askonce/later").Code, "the endpoints have no route")
+}
+
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	prompt, err := middleware.New(ready(t, store.NewMemory()), ada, nil)
+	require.NoError(t, err)
+	body := get(prompt.Handler(http.HandlerFunc(recipes.Home)), "/").Body.String()
+	require.Contains(t, body, `href="/askonce/start?study=`)
+	require.NotContains(t, body, `class="askonce"`, "there are two prompts")
+	require.NotContains(t, get(http.HandlerFunc(recipes.Home), "/").Body.String(), "banner")
+}
+
+func TestStudies(t *testing.T) {
+	t.Parallel()
+	fake, uj := provider(t, "Checkout", "Onboarding")
+	m, err := recipes.Studies(uj, store.NewMemory(), ada, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	app := m.Handler(http.HandlerFunc(plainPage))
+	require.Eventually(t, func() bool { // the first pages may come before the provider's answer
+		return strings.Contains(get(app, "/").Body.String(), `class="askonce"`)
+	}, 10*time.Second, 20*time.Millisecond)
+	require.NotEmpty(t, fake.Requests())
+}
+
+func TestOwnStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(*testing.T) store.Store { return new(recipes.OwnStore) })
+}
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	done, key := store.NewMemory(), []byte("0123456789abcdef0123456789abcdef")
+	_, err := done.Record(t.Context(), store.Completion{
+		Key: store.Key{StudyID: "s", UserID: "real"}, InterviewID: "a real one", CompletedAt: time.Now(),
+	})
+	require.NoError(t, err)
+	users := []string{"ada", "bob"}
+	for range 2 { // again after a failure
+		require.NoError(t, recipes.Import(t.Context(), done, "s", slices.Values(users), key))
+	}
+	for _, user := range append(users, "real") {
+		completed, err := done.Completed(t.Context(), store.Key{StudyID: "s", UserID: user})
+		require.NoError(t, err)
+		require.True(t, completed, user)
+	}
+	require.Equal(t, 3, count(t, done.Completions(t.Context(), store.Filter{})))
+	for j, err := range done.Jobs(t.Context(), false) {
+		require.NoError(t, err)
+		require.Equal(t, "a real one", j.InterviewID, "a transcript that does not exist would be fetched")
+		require.False(t, j.DueAt.After(time.Now()), "the real job has to wait")
+	}
+	require.Equal(t, 1, count(t, done.Jobs(t.Context(), false)))
+	require.Error(t, recipes.Import(t.Context(), done, "s", slices.Values([]string{""}), key))
+}
+
+func count[V any](t *testing.T, all func(yield func(V, error) bool)) (n int) {
+	for _, err := range all {
+		require.NoError(t, err)
+		n++
+	}
+	return n
+}
