@@ -1,0 +1,98 @@
+package examples_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEveryLogMessageIsExplained sees to it that OPERATIONS.md says of every
+// log message what it means and what to do, and of none that does not exist.
+func TestEveryLogMessageIsExplained(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../OPERATIONS.md")
+	require.NoError(t, err)
+	explained := map[string]bool{} // whether it has been seen in the code
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+: [^`]+)` \\| [^|]+ \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(string(b), -1) {
+		explained[row[1]] = false
+	}
+	messages := logMessages(t, "..")
+	require.Greater(t, len(messages), 20)
+	for message, where := range messages {
+		_, ok := explained[message]
+		require.True(t, ok, "OPERATIONS.md has no row for %q, from %s", message, where)
+		explained[message] = true
+	}
+	for message, seen := range explained {
+		require.True(t, seen, "nothing logs %q of OPERATIONS.md", message)
+	}
+}
+
+var logMethods = regexp.MustCompile(`^(Debug|Info|Warn|Error|Log)(Context)?$`)
+
+// logMessages are all strings that begin with "askonce: ", and all that are
+// given to a log method as they stand, with the file. One that something is
+// appended to ends in "…".
+func logMessages(t *testing.T, root string) map[string]string {
+	found := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "examples" || entry.Name() == "testdata" || strings.HasPrefix(entry.Name(), ".") && path != root):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			var literals []ast.Expr
+			switch n := n.(type) {
+			case *ast.BasicLit:
+				if m := text(n); strings.HasPrefix(m, "askonce: ") {
+					literals = append(literals, n)
+				}
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.SelectorExpr); ok && logMethods.MatchString(f.Sel.Name) {
+					literals = n.Args
+				}
+			}
+			for _, l := range literals {
+				m := text(l)
+				if strings.HasSuffix(m, " ") {
+					m += "…"
+				}
+				if name, rest, ok := strings.Cut(m, ": "); ok && rest != "" && !strings.Contains(name, " ") {
+					found[m] = path
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	require.NoError(t, err)
+	return found
+}
+
+// text is what a literal string says, "" for everything else.
+func text(e ast.Expr) string {
+	l, ok := e.(*ast.BasicLit)
+	if !ok || l.Kind != token.STRING {
+		return ""
+	}
+	s, err := strconv.Unquote(l.Value)
+	if err != nil {
+		return ""
+	}
+	return s
+}
