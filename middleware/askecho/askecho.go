@@ -1,0 +1,77 @@
+package askecho
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/labstack/echo/v5"
+)
+
+type userKey struct{}
+
+// New returns an Echo middleware that puts the prompt into the pages of users
+// who are asked, and answers the endpoints below Options.Path. The func user
+// returns the app's id of whoever sent the request, "" for an anonymous
+// visitor; it is called only for requests that could get a prompt, and for the
+// endpoints. A nil d or user panics; a nil opts means defaults; the error is
+// that of middleware.New. The middleware is safe for concurrent use.
+func New(d middleware.Decider, user func(*echo.Context) string, opts *middleware.Options) (echo.MiddlewareFunc, error) {
+	if user == nil {
+		panic("askecho: New: user is nil")
+	}
+	m, err := middleware.New(d, func(r *http.Request) string {
+		id, _ := r.Context().Value(userKey{}).(string)
+		return id
+	}, opts)
+	if err != nil {
+		return nil, err
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			switch r := c.Request(); {
+			case m.Owns(r):
+				ctx := context.WithValue(r.Context(), userKey{}, user(c))
+				m.Endpoints().ServeHTTP(c.Response(), r.WithContext(ctx))
+				return nil
+			case m.Eligible(r) && !committed(c):
+				if resp := m.Begin(c.Response(), r, user(c)); resp != nil {
+					return serve(c, next, resp)
+				}
+			}
+			return next(c)
+		}
+	}, nil
+}
+
+// PromptFrom returns the prompt of the request, for a template that renders it
+// itself; see middleware.PromptFrom.
+func PromptFrom(c *echo.Context) (gate.Prompt, bool) {
+	return middleware.PromptFrom(c.Request().Context())
+}
+
+func committed(c *echo.Context) bool {
+	r, err := echo.UnwrapResponse(c.Response())
+	return err == nil && r.Committed
+}
+
+// serve runs next above the Response, where a gzip middleware stands too: below
+// it there are only compressed bytes. The writer is put back, if it is still
+// there, because the HTTPErrorHandler comes later and has a response of its own
+// to write; the request stays, because its templates may ask for the prompt.
+func serve(c *echo.Context, next echo.HandlerFunc, resp *middleware.Response) error {
+	outer, inner := c.Response(), resp.Writer()
+	c.SetResponse(inner)
+	c.SetRequest(resp.Request())
+	panicked := true
+	defer func() {
+		resp.Finish(panicked)
+		if c.Response() == inner {
+			c.SetResponse(outer)
+		}
+	}()
+	err := next(c)
+	panicked = false
+	return err
+}

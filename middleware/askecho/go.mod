@@ -1,0 +1,17 @@
+module github.com/askonce/askonce/middleware/askecho
+
+go 1.25.0
+
+require (
+	github.com/askonce/askonce v0.0.0
+	github.com/labstack/echo/v5 v5.3.1
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/patrickmn/go-cache v2.1.0+incompatible // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/sync v0.22.0 // indirect
+)
+
+replace github.com/askonce/askonce => ../..
