@@ -71,10 +71,7 @@ func begin(m *middleware.Middleware, c *gin.Context, user string) {
 	c.Set(middleware.ContextKey, c.Request.Context().Value(middleware.ContextKey))
 	panicked := true
 	defer func() {
-		resp.Finish(panicked)
-		if w.wrote && !w.ResponseWriter.Written() {
-			w.ResponseWriter.WriteHeaderNow() // even an empty write sends the head in Gin
-		}
+		w.finish(resp, panicked)
 		if c.Writer == gin.ResponseWriter(w) { // or it is Engine.HandleContext's, or another middleware's
 			c.Writer = w.ResponseWriter
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/askonce/askonce/middleware"
 	"github.com/gin-gonic/gin"
 )
 
@@ -28,13 +29,16 @@ type core interface {
 type writer struct {
 	gin.ResponseWriter
 	core   core
-	wrote  bool // something was written, though it may be held back
 	size   int
+	set    bool // a status was set by the handler
+	wrote  bool // something was written, though it may be held back
+	due    bool // without the prompt, the head would have left
 	headed bool // the middleware has set the status below
 }
 
 func (w *writer) WriteHeader(code int) {
 	if !w.wrote {
+		w.set = true
 		w.ResponseWriter.WriteHeader(code)
 	}
 }
@@ -58,6 +62,7 @@ func (w *writer) begin() {
 // gin-contrib/gzip may yet change its mind.
 func (w *writer) WriteHeaderNow() {
 	w.begin()
+	w.due = true
 	if w.headed {
 		w.ResponseWriter.WriteHeaderNow()
 	}
@@ -67,6 +72,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	w.begin()
 	n, err := w.core.Write(p)
 	w.size += n
+	w.due = true
 	return n, err
 }
 
@@ -74,6 +80,7 @@ func (w *writer) WriteString(s string) (int, error) {
 	w.begin()
 	n, err := w.core.WriteString(s)
 	w.size += n
+	w.due = true
 	return n, err
 }
 
@@ -101,16 +108,31 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.core.Hijack()
 }
 
+// finish ends the response as the handler left it.
+func (w *writer) finish(resp *middleware.Response, panicked bool) {
+	if w.set && !w.wrote && !panicked {
+		w.core.WriteHeader(w.Status()) // no body, as for HEAD
+	}
+	resp.Finish(panicked)
+	if w.wrote && !w.ResponseWriter.Written() {
+		w.ResponseWriter.WriteHeaderNow() // even an empty write sends the head in Gin
+	}
+}
+
 // Unwrap is for http.ResponseController, and for the middleware to find itself.
 func (w *writer) Unwrap() http.ResponseWriter { return w.core }
 
 // below is the same writer as the middleware sees it: Gin's, which notes
-// whether the status has come through.
+// whether the status has come through. A head that is due leaves with it, or
+// what the handler has done to the header since would go along.
 type below writer
 
 func (b *below) WriteHeader(code int) {
 	b.headed = true
 	b.ResponseWriter.WriteHeader(code)
+	if b.due {
+		b.ResponseWriter.WriteHeaderNow()
+	}
 }
 
 func (b *below) Unwrap() http.ResponseWriter { return b.ResponseWriter }

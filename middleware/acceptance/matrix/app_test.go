@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -182,16 +183,17 @@ func newSite(t *testing.T) *site {
 		require.NoError(t, os.Chtimes(path, at, at))
 	}
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := []byte(largePage)
 		w.Header().Set("Content-Type", htmlType)
 		if strings.HasSuffix(r.URL.Path, "/negotiating") {
 			w.Header().Set("Vary", "Accept-Encoding")
 			if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 				w.Header().Set("Content-Encoding", "gzip")
-				_, _ = w.Write(compressed(largePage))
-				return
+				body = compressed(largePage)
 			}
 		}
-		_, _ = io.WriteString(w, largePage)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body))) // or the proxy flushes whatever it has read so far
+		_, _ = w.Write(body)
 	}))
 	t.Cleanup(upstream.Close)
 	target, err := url.Parse(upstream.URL)

@@ -33,7 +33,9 @@ func TestMatrix(t *testing.T) {
 		}
 	})
 	t.Log(sum)
-	require.Empty(t, sum.unused(testing.Short()), "exceptions that nothing needs any more")
+	if sum.cells == len(rows)*len(frameworks)*len(compressorNames)*len(mountNames)*2*2 { // all of them were run
+		require.Empty(t, sum.unused(), "exceptions that nothing needs any more")
+	}
 }
 
 // runColumn runs the cells of one framework with one place of the compressor.
