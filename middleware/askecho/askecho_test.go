@@ -1,0 +1,306 @@
+package askecho_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/askonce/askonce/gate"
+	askonce "github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
+	"github.com/stretchr/testify/require"
+)
+
+// asksAda asks Ada, and nobody else.
+type asksAda struct{}
+
+func (asksAda) Decide(_ context.Context, v gate.Visitor) gate.Decision {
+	if v.UserID != "ada" {
+		return gate.Decision{Reason: gate.NotSampled}
+	}
+	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+		StudyID: "s1", InterviewLink: "https://interviews.example/i/a", UserID: v.UserID,
+	}}
+}
+
+func (a asksAda) Confirm(ctx context.Context, v gate.Visitor) gate.Decision { return a.Decide(ctx, v) }
+
+const page = "<!doctype html><html><body><p>Hello</p></body></html>"
+
+func servePage(c *echo.Context) error { return c.HTML(http.StatusOK, page) }
+
+func login(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c *echo.Context) error {
+		c.Set("user", c.Request().Header.Get("X-User"))
+		return next(c)
+	}
+}
+
+func currentUser(c *echo.Context) string { user, _ := c.Get("user").(string); return user }
+
+func newAsk(t *testing.T) echo.MiddlewareFunc {
+	ask, err := askecho.New(asksAda{}, currentUser, nil)
+	require.NoError(t, err)
+	return ask
+}
+
+func newEcho(m ...echo.MiddlewareFunc) *echo.Echo {
+	e := echo.New()
+	e.Logger = slog.New(slog.DiscardHandler)
+	e.Use(m...)
+	return e
+}
+
+// before makes a middleware that runs f first, and after, if there is one, when
+// the rest of the chain is done.
+func around(before, after func(c *echo.Context)) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			before(c)
+			err := next(c)
+			after(c)
+			return err
+		}
+	}
+}
+
+// get requests a page as a browser does when its user, Ada, opens it.
+func get(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept", "text/html,*/*;q=0.8")
+	r.Header.Set("X-User", "ada")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestPrompt(t *testing.T) {
+	t.Parallel()
+	e := newEcho(login, newAsk(t))
+	e.GET("/", servePage)
+	w := get(e, "/")
+	require.Regexp(t, `^<!doctype html><html><body><p>Hello</p><aside[\s\S]*</body></html>$`, w.Body.String())
+	require.Equal(t, "private", w.Header().Get("Cache-Control"))
+	require.Equal(t, page, get(e, "/", "X-User", "bob").Body.String(), "Bob is not asked")
+	require.Equal(t, page, get(e, "/", "X-User", "").Body.String(), "nobody is not asked")
+	require.Equal(t, page, get(e, "/", "Accept", "*/*").Body.String(), "a tool is not asked")
+}
+
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	everywhere := newEcho(login, newAsk(t))
+	everywhere.RouteNotFound("/*", func(c *echo.Context) error { return c.String(http.StatusOK, "the app's") })
+	ofGroup := newEcho()
+	ask := newAsk(t)
+	ofGroup.Group("/pages", login, ask).GET("/", servePage)
+	ofGroup.Any("/askonce/*", func(*echo.Context) error { return echo.ErrNotFound }, login, ask)
+	for name, e := range map[string]*echo.Echo{"for all": everywhere, "for a group": ofGroup} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := get(e, "/askonce/start?study=s1")
+			require.Equal(t, http.StatusSeeOther, w.Code)
+			require.Equal(t, "https://interviews.example/i/a?reference_id=ada", w.Header().Get("Location"))
+			w = get(e, "/askonce/start?study=s1", "X-User", "")
+			require.Equal(t, http.StatusOK, w.Code, "a friendly page")
+			require.Empty(t, w.Header().Get("Location"))
+			w = get(e, "/askonce/none")
+			require.Equal(t, http.StatusNotFound, w.Code)
+			require.NotContains(t, w.Body.String(), "the app's")
+		})
+	}
+}
+
+func TestPromptFrom(t *testing.T) {
+	t.Parallel()
+	e := newEcho(login, newAsk(t))
+	e.GET("/", func(c *echo.Context) error {
+		p, ok := askecho.PromptFrom(c)
+		require.Equal(t, currentUser(c) == "ada", ok)
+		require.Equal(t, ok, p.URL != "")
+		return servePage(c)
+	})
+	require.Equal(t, page, get(e, "/").Body.String(), "who takes the prompt renders it")
+	require.Equal(t, page, get(e, "/", "X-User", "bob").Body.String())
+}
+
+func TestUserIsAskedForOnlyWhenNeeded(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	ask, err := askecho.New(asksAda{}, func(*echo.Context) string { calls++; return "" }, nil)
+	require.NoError(t, err)
+	e := newEcho(ask)
+	e.GET("/", servePage)
+	get(e, "/", "Accept", "*/*")
+	get(e, "/", "Sec-Fetch-Dest", "image")
+	require.Zero(t, calls)
+	get(e, "/")
+	require.Equal(t, 1, calls)
+	get(e, "/askonce/start")
+	require.Equal(t, 2, calls)
+}
+
+func TestWriterAndRequest(t *testing.T) {
+	t.Parallel()
+	var before, within, after http.ResponseWriter
+	var r, inner *http.Request
+	e := newEcho(login, around(
+		func(c *echo.Context) { before, r = c.Response(), c.Request() },
+		func(c *echo.Context) { after = c.Response() },
+	), newAsk(t))
+	e.GET("/", func(c *echo.Context) error { within, inner = c.Response(), c.Request(); return servePage(c) })
+	get(e, "/", "X-User", "bob")
+	require.Same(t, before, within, "nothing is wrapped for who is not asked")
+	require.Same(t, r, inner)
+	get(e, "/")
+	require.NotSame(t, before, within)
+	require.Same(t, before, after)
+}
+
+// Some middlewares leave a writer of their own behind, for a reason.
+type leftBehind struct{ http.ResponseWriter }
+
+func (w leftBehind) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func TestForeignWriterStays(t *testing.T) {
+	t.Parallel()
+	var after http.ResponseWriter
+	e := newEcho(login, around(func(*echo.Context) {}, func(c *echo.Context) { after = c.Response() }), newAsk(t))
+	e.GET("/", func(c *echo.Context) error { c.SetResponse(leftBehind{c.Response()}); return servePage(c) })
+	require.Contains(t, get(e, "/").Body.String(), "<aside")
+	require.IsType(t, leftBehind{}, after)
+}
+
+func TestErrorPage(t *testing.T) {
+	t.Parallel()
+	e := newEcho(login, newAsk(t))
+	e.HTTPErrorHandler = func(c *echo.Context, _ error) {
+		_, ok := askecho.PromptFrom(c)
+		require.True(t, ok, "its template may ask for the prompt")
+		_ = c.HTML(http.StatusTeapot, page)
+	}
+	e.GET("/", func(*echo.Context) error { return errors.New("boiling") })
+	w := get(e, "/")
+	require.Equal(t, http.StatusTeapot, w.Code)
+	require.Equal(t, page, w.Body.String())
+}
+
+func TestErrorAfterThePage(t *testing.T) {
+	t.Parallel()
+	e := newEcho(login, newAsk(t))
+	e.GET("/", func(c *echo.Context) error { _ = servePage(c); return errors.New("late") })
+	w := get(e, "/")
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Regexp(t, `<aside[\s\S]*</body></html>$`, w.Body.String())
+}
+
+func TestHooksSeeTheFinalHeader(t *testing.T) {
+	t.Parallel()
+	for _, side := range []string{"outside", "inside"} {
+		t.Run(side, func(t *testing.T) {
+			t.Parallel()
+			calls := 0
+			hook := around(func(c *echo.Context) {
+				res := response(t, c)
+				res.Before(func() { calls++; res.Header().Set("X-Hook", "1") })
+			}, func(*echo.Context) {})
+			e := newEcho(login)
+			if side == "outside" {
+				e.Use(hook)
+			}
+			e.Use(newAsk(t))
+			if side == "inside" {
+				e.Use(hook)
+			}
+			e.GET("/", servePage)
+			w := get(e, "/")
+			require.Equal(t, 1, calls)
+			require.Equal(t, "1", w.Header().Get("X-Hook"))
+			require.Contains(t, w.Body.String(), "<aside")
+		})
+	}
+}
+
+func TestCommittedBefore(t *testing.T) {
+	t.Parallel()
+	e := newEcho(login, around(func(c *echo.Context) {
+		c.Response().Header().Set("Content-Type", "text/html")
+		c.Response().WriteHeader(http.StatusOK)
+	}, func(*echo.Context) {}), newAsk(t))
+	e.GET("/", func(c *echo.Context) error { _, err := io.WriteString(c.Response(), page); return err })
+	require.Equal(t, page, get(e, "/").Body.String())
+}
+
+// A body dump leaves its writer in place, in v4 for good.
+func TestBodyDump(t *testing.T) {
+	t.Parallel()
+	for _, side := range []string{"outside", "inside"} {
+		t.Run(side, func(t *testing.T) {
+			t.Parallel()
+			var dumped string
+			dump := middleware.BodyDump(func(_ *echo.Context, _, out []byte, _ error) { dumped = string(out) })
+			e := newEcho(login)
+			if side == "outside" {
+				e.Use(dump)
+			}
+			e.Use(newAsk(t))
+			if side == "inside" {
+				e.Use(dump)
+			}
+			e.GET("/", servePage)
+			require.Contains(t, get(e, "/").Body.String(), "<aside")
+			if side == "inside" {
+				require.Equal(t, page, dumped)
+			} else {
+				require.Contains(t, dumped, "<aside")
+			}
+		})
+	}
+}
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	_, err := askecho.New(asksAda{}, currentUser, &askonce.Options{Path: "no slash"})
+	require.Error(t, err)
+	require.PanicsWithValue(t, "askecho: New: user is nil", func() { _, _ = askecho.New(asksAda{}, nil, nil) })
+	require.Panics(t, func() { _, _ = askecho.New(nil, currentUser, nil) })
+}
+
+func TestNotAskedAllocatesNothing(t *testing.T) {
+	serve := func(m ...echo.MiddlewareFunc) float64 {
+		e := newEcho(m...)
+		e.GET("/", func(*echo.Context) error { return nil })
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept", "text/html")
+		w := httptest.NewRecorder()
+		return testing.AllocsPerRun(100, func() { e.ServeHTTP(w, r) })
+	}
+	ask, err := askecho.New(asksAda{}, func(*echo.Context) string { return "bob" }, nil)
+	require.NoError(t, err)
+	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return func(c *echo.Context) error { return next(c) } }
+	require.InDelta(t, serve(pass), serve(ask), 0.5)
+}
+
+func response(t *testing.T, c *echo.Context) *echo.Response {
+	res, err := echo.UnwrapResponse(c.Response())
+	require.NoError(t, err)
+	return res
+}
+
+func TestTheResponseIsFoundBelow(t *testing.T) {
+	t.Parallel()
+	e := newEcho(login, newAsk(t))
+	e.GET("/", func(c *echo.Context) error {
+		require.Equal(t, http.StatusOK, response(t, c).Status)
+		return c.NoContent(http.StatusCreated)
+	})
+	require.Equal(t, http.StatusCreated, get(e, "/").Code)
+}
