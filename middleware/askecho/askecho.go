@@ -59,7 +59,7 @@ func committed(c *echo.Context) bool {
 // serve runs next above the Response, where a gzip middleware stands too: below
 // it there are only compressed bytes. The writer is put back, if it is still
 // there, because the HTTPErrorHandler comes later and has a response of its own
-// to write; the request stays, because its templates may ask for the prompt.
+// to write; the request stays, with what the handlers have put into its context.
 func serve(c *echo.Context, next echo.HandlerFunc, resp *middleware.Response) error {
 	outer, inner := c.Response(), resp.Writer()
 	c.SetResponse(inner)

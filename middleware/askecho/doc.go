@@ -20,13 +20,14 @@
 // Options.Path need none. Those of a group or a route do not: with the
 // middleware there only, give the endpoints a route,
 //
-//	e.Any("/askonce/*", echo.NotFoundHandler, sessions, auth, ask)
+//	e.Any("/askonce/*", notFound, sessions, auth, ask)
 //
 // whose own handler is never called. The middleware may be mounted twice; the
 // prompt appears once.
 //
-// A template that wants to place the prompt itself asks PromptFrom, in an error
-// page of the HTTPErrorHandler too. echo.WrapMiddleware is no substitute: it
+// A template that wants to place the prompt itself asks PromptFrom. The error
+// pages of the HTTPErrorHandler are written when the middleware is done, and get
+// no prompt. echo.WrapMiddleware is no substitute: it
 // leaves its writer behind, and the error page goes into it. Wrapping the whole
 // application, as in StartConfig.Start(ctx, middleware.Handler(e)), works, but
 // there the user must be known from the *http.Request.

@@ -55,7 +55,7 @@ func PromptFrom(c echo.Context) (gate.Prompt, bool) {
 // writer is put back, because the HTTPErrorHandler comes later and has a
 // response of its own to write; but only if it is still there: the timeout
 // middleware leaves one that keeps a late handler from the connection. The
-// request stays, because the templates of error pages may ask for the prompt.
+// request stays, with what the handlers have put into its context.
 func serve(c echo.Context, next echo.HandlerFunc, resp *middleware.Response) error {
 	res := c.Response()
 	outer, inner := res.Writer, resp.Writer()

@@ -65,8 +65,8 @@ func begin(m *middleware.Middleware, c *gin.Context, user string) {
 	}
 	w.core = resp.Writer().(core)
 	c.Writer = w
-	// The request stays when the chain is done: what runs later may ask for the
-	// prompt too, or for what a handler has put into its context.
+	// The request stays when the chain is done, with what the handlers have put
+	// into its context.
 	c.Request = resp.Request()
 	c.Set(middleware.ContextKey, c.Request.Context().Value(middleware.ContextKey))
 	panicked := true

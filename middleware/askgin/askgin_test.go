@@ -229,18 +229,3 @@ func TestNew(t *testing.T) {
 	require.PanicsWithValue(t, "askgin: New: user is nil", func() { _, _ = askgin.New(asksAda{}, nil, nil) })
 	require.Panics(t, func() { _, _ = askgin.New(nil, currentUser, nil) })
 }
-
-func TestNotAskedAllocatesNothing(t *testing.T) {
-	serve := func(h ...gin.HandlerFunc) float64 {
-		e := gin.New()
-		e.Use(h...)
-		e.GET("/", func(*gin.Context) {})
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Accept", "text/html")
-		w := httptest.NewRecorder()
-		return testing.AllocsPerRun(100, func() { e.ServeHTTP(w, r) })
-	}
-	ask, err := askgin.New(asksAda{}, func(*gin.Context) string { return "bob" }, nil)
-	require.NoError(t, err)
-	require.InDelta(t, serve(), serve(ask), 0.5)
-}
