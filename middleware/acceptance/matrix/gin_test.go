@@ -178,7 +178,6 @@ func ginRoutes(e *gin.Engine, s *site) map[string]gin.HandlerFunc {
 		"/hints": func(c *gin.Context) {
 			c.Header("Link", "</app.js>; rel=preload")
 			c.Status(http.StatusEarlyHints)
-			c.Writer.WriteHeaderNow()
 			c.Header("Content-Type", htmlType)
 			_, _ = c.Writer.WriteString(smallPage)
 		},
