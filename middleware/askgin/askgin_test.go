@@ -204,8 +204,6 @@ func TestWhatIsWrittenCountsAtOnce(t *testing.T) {
 		require.Equal(t, 20, c.Writer.Size())
 		c.Status(http.StatusInternalServerError)
 		require.Equal(t, http.StatusOK, c.Writer.Status(), "too late")
-		_, _, err := c.Writer.Hijack()
-		require.Error(t, err)
 		_, _ = c.Writer.Write([]byte(page[20:]))
 		require.Equal(t, len(page), c.Writer.Size())
 	})

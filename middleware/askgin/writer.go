@@ -2,7 +2,6 @@ package askgin
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -98,15 +97,7 @@ func (w *writer) Flush() {
 	w.core.Flush()
 }
 
-var errWritten = errors.New("askgin: hijack: the response body has been written")
-
-// Hijack is refused after a byte of the body, as Gin does it.
-func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.size > 0 {
-		return nil, nil, errWritten
-	}
-	return w.core.Hijack()
-}
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.core.Hijack() }
 
 // finish ends the response as the handler left it.
 func (w *writer) finish(resp *middleware.Response, panicked bool) {

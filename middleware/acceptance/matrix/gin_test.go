@@ -138,8 +138,12 @@ func ginRoutes(e *gin.Engine, s *site) map[string]gin.HandlerFunc {
 		},
 		"/redirect":   func(c *gin.Context) { c.Redirect(http.StatusFound, "/template") },
 		"/no-content": func(c *gin.Context) { c.Status(http.StatusNoContent) },
-		"/created":    func(c *gin.Context) { c.Status(http.StatusCreated); c.Writer.WriteHeaderNow() },
-		"/nothing":    func(c *gin.Context) {},
+		"/created": func(c *gin.Context) {
+			c.Status(http.StatusCreated)
+			c.Writer.WriteHeaderNow()
+			c.Header("X-Late", "1")
+		},
+		"/nothing": func(c *gin.Context) {},
 		"/empty": func(c *gin.Context) {
 			c.Data(http.StatusOK, htmlType, nil)
 			note(c.Request, "written", strconv.FormatBool(c.Writer.Written()))

@@ -31,7 +31,6 @@ var ginMutations = []mutation{
 	{"askgin", "writer.go", "no Unwrap below", one("func (b *below) Unwrap()", "func (b *below) unwrap()"), false},
 	{"askgin", "writer.go", "Written is the one below", one("return w.wrote || w.ResponseWriter.Written()", "return w.ResponseWriter.Written()"), false},
 	{"askgin", "writer.go", "Size is the one below", one("return w.size\n", "return w.ResponseWriter.Size()\n"), false},
-	{"askgin", "writer.go", "Hijack after a byte", one("if w.size > 0 {", "if false {"), false},
 	{"askgin", "writer.go", "empty write forgotten", one("if w.wrote && !w.ResponseWriter.Written() {", "if false {"), false},
 	{"askgin", "writer.go", "status without a body forgotten", one("if w.set && !w.wrote && !panicked {", "if false {"), false},
 	{"askgin", "writer.go", "no Finish", one("resp.Finish(panicked)", ""), false},
