@@ -51,7 +51,7 @@ func (echo4Renderer) Render(w io.Writer, name string, data any, _ echo.Context) 
 	return pageTmpl.ExecuteTemplate(w, name, data)
 }
 
-var echo4Teapot = errors.New("teapot")
+var errEcho4Teapot = errors.New("teapot")
 
 func echo4App(t *testing.T, s setup) http.Handler {
 	e := echo.New()
@@ -59,7 +59,7 @@ func echo4App(t *testing.T, s setup) http.Handler {
 	e.Renderer = echo4Renderer{}
 	standard := e.DefaultHTTPErrorHandler
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		if errors.Is(err, echo4Teapot) {
+		if errors.Is(err, errEcho4Teapot) {
 			_ = c.HTML(http.StatusTeapot, smallPage)
 			return
 		}
@@ -155,7 +155,7 @@ func echo4Routes(e *echo.Echo, s *site) map[string]echo.HandlerFunc {
 		"/panic":      func(c echo.Context) error { panic("early") },
 		"/panic-late": func(c echo.Context) error { _ = c.HTML(http.StatusOK, pieces[0]); panic("late") },
 		"/denied":     func(c echo.Context) error { return c.HTML(http.StatusUnauthorized, smallPage) },
-		"/error":      func(c echo.Context) error { return echo4Teapot },
+		"/error":      func(c echo.Context) error { return errEcho4Teapot },
 		"/error-late": func(c echo.Context) error { _ = page(c); return errors.New("late") },
 		"/status-then-type": func(c echo.Context) error {
 			c.Response().WriteHeader(http.StatusOK)

@@ -52,7 +52,7 @@ func (echo5Renderer) Render(_ *echo.Context, w io.Writer, name string, data any)
 	return pageTmpl.ExecuteTemplate(w, name, data)
 }
 
-var echo5Teapot = errors.New("teapot")
+var errEcho5Teapot = errors.New("teapot")
 
 func echo5App(t *testing.T, s setup) http.Handler {
 	e := echo.New()
@@ -60,7 +60,7 @@ func echo5App(t *testing.T, s setup) http.Handler {
 	e.Renderer = echo5Renderer{}
 	standard := echo.DefaultHTTPErrorHandler(false)
 	e.HTTPErrorHandler = func(c *echo.Context, err error) {
-		if errors.Is(err, echo5Teapot) {
+		if errors.Is(err, errEcho5Teapot) {
 			_ = c.HTML(http.StatusTeapot, smallPage)
 			return
 		}
@@ -156,7 +156,7 @@ func echo5Routes(e *echo.Echo, s *site) map[string]echo.HandlerFunc {
 		"/panic":      func(c *echo.Context) error { panic("early") },
 		"/panic-late": func(c *echo.Context) error { _ = c.HTML(http.StatusOK, pieces[0]); panic("late") },
 		"/denied":     func(c *echo.Context) error { return c.HTML(http.StatusUnauthorized, smallPage) },
-		"/error":      func(c *echo.Context) error { return echo5Teapot },
+		"/error":      func(c *echo.Context) error { return errEcho5Teapot },
 		"/error-late": func(c *echo.Context) error { _ = page(c); return errors.New("late") },
 		"/status-then-type": func(c *echo.Context) error {
 			c.Response().WriteHeader(http.StatusOK)
