@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -55,6 +56,13 @@ func compare(c cell, snippet string, want, got *observation) []difference {
 	wantNotes, gotNotes := maps.Clone(want.notes), maps.Clone(got.notes)
 	if prompted {
 		add("private", true, strings.HasPrefix(got.header.Get("Cache-Control"), "private"))
+		own, rest := cookies(got.header)
+		gotHeader["Set-Cookie"] = rest
+		if c.row.page && c.row.method != "HEAD" {
+			add("cookies of the prompt", 1, own)
+		} else {
+			add("more than one cookie of the prompt", false, own > 1)
+		}
 		for _, name := range personal {
 			delete(wantHeader, name)
 			delete(gotHeader, name)
@@ -92,6 +100,18 @@ func compare(c cell, snippet string, want, got *observation) []difference {
 // personal are the fields that a page with a prompt does not share with the
 // plain one. A length that does not fit the body fails the request.
 var personal = []string{"Cache-Control", "Last-Modified", "Etag", "Accept-Ranges", "Content-Length", "(length)"}
+
+// cookies counts those that the prompt keeps its history in, and lists others.
+func cookies(h http.Header) (own int, rest []string) {
+	for _, v := range h["Set-Cookie"] {
+		if strings.HasPrefix(v, "askonce=") {
+			own++
+			continue
+		}
+		rest = append(rest, v)
+	}
+	return own, rest
+}
 
 func keys[V any](a, b map[string]V) []string {
 	all := maps.Clone(a)

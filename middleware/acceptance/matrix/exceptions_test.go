@@ -78,7 +78,8 @@ var exceptions = []exception{
 		reason: "gin-contrib/gzip has said gzip before the handler runs, so Accept-Encoding stays, and a proxied page comes compressed: it passes as it is",
 		covers: func(c cell, d difference) bool {
 			return c.framework == "gin" && c.asked && c.mount != around && c.compressor == outside &&
-				c.row.name == "proxy to one that negotiates" && (d.field == "private" || d.field == "prompts" || d.field == "place")
+				c.row.name == "proxy to one that negotiates" && (d.field == "private" || d.field == "prompts" || d.field == "place" ||
+				d.field == "cookies of the prompt")
 		},
 	},
 	{
