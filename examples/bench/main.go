@@ -33,6 +33,7 @@ var parts = []struct {
 	{"server", server},
 	{"verification", verification},
 	{"gate", decisions},
+	{"stores", stores},
 	{"growth", growth},
 }
 
