@@ -180,7 +180,7 @@ func openRedis(ctx context.Context, _ string) (*backend, error) {
 	raw := "{" + prefix + "}:raw"
 	if err := client.HSet(ctx, raw, "row", "1").Err(); err != nil {
 		client.Close()
-		return nil, fmt.Errorf("Redis: %w", err)
+		return nil, fmt.Errorf("redis: %w", err)
 	}
 	s, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
 	if err != nil {

@@ -284,6 +284,7 @@ func TestNew(t *testing.T) {
 // the late handler from the connection.
 func TestTimeoutStandsFirst(t *testing.T) {
 	t.Parallel()
+	//lint:ignore SA1019 it is deprecated, and still what many apps have
 	e := newEcho(middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Millisecond, ErrorMessage: "too slow"}), login, newAsk(t))
 	done := make(chan error, 1)
 	e.GET("/slow", func(c echo.Context) error {
