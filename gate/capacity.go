@@ -27,26 +27,47 @@ const (
 
 // entry is one answer of the provider. It never changes.
 type entry struct {
-	study      userjourneys.Study
-	exists     bool // false: the provider knows no such active study
-	key        studyKey
-	at         time.Time // when it was asked for: it may be as old as the question
-	freshUntil time.Time
+	study    userjourneys.Study
+	exists   bool // false: the provider knows no such active study
+	key      studyKey
+	at       time.Time     // when it was asked for: it may be as old as the question
+	freshFor time.Duration // from then on
+
+	// places is how many more responses the study takes now: 0 for none,
+	// negative for no known limit.
+	places int
+	// period is when the limit with the fewest places left began to count.
+	period time.Time
 }
 
-// places is how many more responses the study takes now: 0 for none, negative
-// for no known limit.
-func (e *entry) places() int {
-	if !e.study.AcceptingResponses {
-		return 0
+func newEntry(s userjourneys.Study, exists bool, at time.Time, freshFor time.Duration) *entry {
+	e := &entry{study: s, exists: exists, key: keyOf(s.ID), at: at, freshFor: freshFor, places: -1}
+	if !s.AcceptingResponses {
+		e.places = 0
+		return e
 	}
-	left := -1
-	for _, l := range []*userjourneys.Limit{e.study.Limits.Weekly, e.study.Limits.Monthly} {
-		if l != nil && (left < 0 || l.Limit-l.Used < left) {
-			left = max(0, l.Limit-l.Used)
+	day := at.UTC().Truncate(24 * time.Hour)
+	monday := day.AddDate(0, 0, -(int(day.Weekday())+6)%7) // "Weekly limits reset on Monday 00:00 UTC", says the provider
+	first := day.AddDate(0, 0, 1-day.Day())                // and does not say when monthly ones do
+	for _, l := range []struct {
+		limit *userjourneys.Limit
+		began time.Time
+	}{{s.Limits.Monthly, first}, {s.Limits.Weekly, monday}} {
+		if l.limit == nil {
+			continue
+		}
+		if left := max(0, l.limit.Limit-l.limit.Used); e.places < 0 || left < e.places {
+			e.places, e.period = left, l.began
 		}
 	}
-	return left
+	return e
+}
+
+// age goes by whichever clock has run further, the monotonic or the wall clock:
+// neither a clock that was set back nor a machine that slept makes an old
+// answer pass for a new one.
+func (e *entry) age(now time.Time) time.Duration {
+	return max(now.Sub(e.at), time.Duration(now.UnixNano()-e.at.UnixNano()))
 }
 
 // language is the first of the wanted languages that the study has, in the
@@ -55,20 +76,18 @@ func (e *entry) places() int {
 // as well, and English is always there.
 func (e *entry) language(wanted []string) string {
 	for _, want := range wanted {
-		found := ""
 		for _, have := range e.study.SupportedLanguages {
 			if strings.EqualFold(have, want) {
 				return have
 			}
-			if found == "" && strings.EqualFold(primary(have), primary(want)) {
-				found = have
+		}
+		for _, have := range e.study.SupportedLanguages {
+			if strings.EqualFold(primary(have), primary(want)) {
+				return have
 			}
 		}
-		if found == "" && strings.EqualFold(primary(want), "en") {
-			found = "en"
-		}
-		if found != "" {
-			return found
+		if strings.EqualFold(primary(want), "en") {
+			return "en"
 		}
 	}
 	return ""
@@ -90,11 +109,8 @@ func primary(tag string) string {
 // capacity caches what the provider says of one study. An answer is used while
 // it is fresh; after that it is used on while a newer one is fetched, until it
 // is too old. One fetch runs at a time, on nobody's request context, and
-// nothing is locked meanwhile.
-//
-// go-cache drops what is too old by the wall clock, and every use compares ages
-// on the monotonic clock: neither a clock that was set back nor a machine that
-// slept makes an old answer pass for a new one.
+// nothing is locked meanwhile. Every use says how old an answer may be, so
+// go-cache keeps it without an expiry of its own, which saves reading the clock.
 type capacity struct {
 	studies      Studies
 	name         string
@@ -125,7 +141,7 @@ func newCapacity(s Studies, name string, fresh, stale time.Duration, log *slog.L
 	return &capacity{
 		studies: s, name: name, fresh: fresh, stale: stale, log: log, byName: true,
 		// No janitor: it cannot be stopped, and there is one key.
-		cache: gocache.New(stale, 0),
+		cache: gocache.New(gocache.NoExpiration, 0),
 	}
 }
 
@@ -148,7 +164,7 @@ func (c *capacity) usable(now time.Time, maxAge time.Duration) *entry {
 
 // peek is usable without the fetch.
 func (c *capacity) peek(now time.Time, maxAge time.Duration) *entry {
-	if e := c.cached(); e != nil && now.Sub(e.at) <= maxAge {
+	if e := c.cached(); e != nil && e.age(now) <= maxAge {
 		return e
 	}
 	return nil
@@ -156,7 +172,7 @@ func (c *capacity) peek(now time.Time, maxAge time.Duration) *entry {
 
 // due reports whether a newer answer than e should be fetched.
 func (c *capacity) due(e *entry, now time.Time) bool {
-	return !now.Before(e.freshUntil) || c.outdated(e, now)
+	return e.age(now) >= e.freshFor || c.outdated(e, now)
 }
 
 // outdated reports whether a completion was reported after e was asked for. A
@@ -196,14 +212,14 @@ func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error
 		}
 		select {
 		case r := <-c.flight.DoChan(c.name, func() (any, error) {
-			return c.fetchUnless(func(e *entry, now time.Time) bool { return now.Sub(e.at) <= maxAge })
+			return c.fetchUnless(func(e *entry, now time.Time) bool { return e.age(now) <= maxAge })
 		}):
 			if r.Err != nil {
 				return nil, r.Err
 			}
 			// Whoever shared a flight that somebody less demanding had begun
 			// may have to ask again; what was asked since is as new as it gets.
-			if e := r.Val.(*entry); !e.at.Before(began) || time.Since(e.at) <= maxAge {
+			if e := r.Val.(*entry); !e.at.Before(began) || e.age(time.Now()) <= maxAge {
 				return e, nil
 			}
 		case <-ctx.Done():
@@ -279,21 +295,21 @@ func (c *capacity) fetch(at time.Time) (_ *entry, err error) {
 	if !c.byName {
 		lookup = known.study.ID // one request instead of a list
 	}
-	e := &entry{exists: true, at: at, freshUntil: at.Add(c.fresh - rand.N(c.fresh/10+1))}
-	e.study, err = c.studies.FindStudy(ctx, lookup)
+	freshFor := c.fresh - rand.N(c.fresh/10+1)
+	study, err := c.studies.FindStudy(ctx, lookup)
 	switch {
 	case errors.Is(err, userjourneys.ErrNotFound):
-		e.exists, e.study = false, userjourneys.Study{}
+		study = userjourneys.Study{}
 		if known != nil {
-			e.study.ID = known.study.ID
+			study.ID = known.study.ID
 		}
+		return newEntry(study, false, at, freshFor), nil
 	case err != nil:
 		return nil, err
-	case e.study.ID == "":
+	case study.ID == "":
 		return nil, errors.New("a study without an id")
 	}
-	e.key = keyOf(e.study.ID)
-	return e, nil
+	return newEntry(study, true, at, freshFor), nil
 }
 
 func (c *capacity) succeeded(e *entry) {
@@ -304,7 +320,7 @@ func (c *capacity) succeeded(e *entry) {
 	} else if before == nil || before.exists {
 		c.log.Warn("askonce: no active study has this id or name: nobody is asked while that is so", "study", c.name)
 	}
-	c.cache.Set(c.name, e, gocache.DefaultExpiration)
+	c.cache.SetDefault(c.name, e)
 	if c.trouble.Swap(nil) != nil {
 		c.log.Info("askonce: the provider answers again", "study", c.name)
 	}

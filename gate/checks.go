@@ -58,7 +58,7 @@ var checks = [...]check{
 		return q.study.exists, nil
 	}},
 	{"places", Full, itsCapacity, always, func(_ context.Context, q *question) (bool, error) {
-		return q.study.places() != 0, nil
+		return q.study.places != 0, nil
 	}},
 	{"pacing", NotSampled, itsCapacity, onPage, func(_ context.Context, q *question) (bool, error) {
 		return q.gate.pace.pass(q.study, q.visitor.UserID), nil
@@ -101,27 +101,26 @@ const (
 
 // question is all that the checks of one decision know.
 type question struct {
-	gate     *Gate
-	visitor  Visitor
-	study    *entry // nil until a check needs it
-	has      need   // what study is good for
-	now      time.Time
-	deadline time.Time
-	clicked  bool // Confirm's: the capacity is to be recent
-	quiet    bool // Explain's: nothing is set going that can be spared
+	gate    *Gate
+	visitor Visitor
+	study   *entry        // nil until a check needs it
+	has     need          // what study is good for
+	now     time.Time     // when it was asked
+	timeout time.Duration // for all checks together, from now on
+	clicked bool          // Confirm's: the capacity is to be recent
+	quiet   bool          // Explain's: nothing is set going that can be spared
 }
 
 // questions are used again: the checks are called through a table, so that the
 // compiler puts each question on the heap.
 var questions = sync.Pool{New: func() any { return new(question) }}
 
-func (g *Gate) question(v Visitor, clicked bool, began time.Time) *question {
+func (g *Gate) question(v *Visitor, clicked bool, began time.Time) *question {
 	q := questions.Get().(*question)
-	timeout := g.opts.Timeout
+	q.gate, q.visitor, q.clicked, q.now, q.timeout = g, *v, clicked, began, g.opts.Timeout
 	if clicked {
-		timeout = g.opts.ConfirmTimeout
+		q.timeout = g.opts.ConfirmTimeout
 	}
-	*q = question{gate: g, visitor: v, clicked: clicked, now: began, deadline: began.Add(timeout)}
 	return q
 }
 
@@ -133,17 +132,18 @@ func (q *question) free() {
 
 func (q *question) opts() *Options { return &q.gate.opts }
 
+func (q *question) deadline() time.Time { return q.now.Add(q.timeout) }
+
 // seen is what the visitor has seen of the study.
 func (q *question) seen() *seen { return find(q.visitor.History.studies, q.study.key) }
 
 // ask asks one check. The reason is Eligible when it passes, and Unavailable
 // with an error when it could not be asked.
 func (q *question) ask(ctx context.Context, c *check) (Reason, error) {
-	if err := q.learn(ctx, c.needs); err != nil {
-		return Unavailable, err
-	}
-	if c.needs == whichStudy && q.study.study.ID == "" {
-		return Closed, nil // never seen, so it can be told apart from none
+	if c.needs > q.has {
+		if no, err := q.learn(ctx, c.needs); no != Eligible {
+			return no, err
+		}
 	}
 	pass, err := c.pass(ctx, q)
 	switch {
@@ -156,26 +156,28 @@ func (q *question) ask(ctx context.Context, c *check) (Reason, error) {
 }
 
 // learn sees to it that the study is known well enough, if need be by waiting
-// for the provider.
-func (q *question) learn(ctx context.Context, n need) error {
-	if n <= q.has {
-		return nil
-	}
+// for the provider. The reason is as in ask.
+func (q *question) learn(ctx context.Context, n need) (Reason, error) {
 	if n == whichStudy {
 		if q.study = q.gate.capacity.known.Load(); q.study != nil {
 			q.has = whichStudy
-			return nil
+			return Eligible, nil
 		}
 	}
 	e, err := q.currentCapacity(ctx)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+		return Unavailable, err
+	case q.study != nil && q.study.study.ID != e.study.ID:
+		return Unavailable, errors.New("gate: another study has taken the name while it was asked")
 	}
-	if q.study != nil && q.study.study.ID != e.study.ID {
-		return errors.New("gate: another study has taken the name while it was asked")
+	q.study = e
+	if e.study.ID != "" {
+		q.has = itsCapacity
+	} else if n == whichStudy {
+		return Closed, nil // never seen, so there is nothing to tell it from others by
 	}
-	q.study, q.has = e, itsCapacity
-	return nil
+	return Eligible, nil
 }
 
 func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
@@ -191,7 +193,7 @@ func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
 	if e := use(q.now, maxAge); e != nil {
 		return e, nil
 	}
-	ctx, cancel := context.WithDeadline(ctx, q.deadline)
+	ctx, cancel := context.WithDeadline(ctx, q.deadline())
 	defer cancel()
 	if q.clicked {
 		return c.get(ctx, maxAge)
@@ -199,15 +201,13 @@ func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
 	return c.tryGet(ctx, q.now, maxAge)
 }
 
-func (q *question) prompt() Prompt {
-	return Prompt{
-		StudyID:       q.study.study.ID,
-		StudyName:     q.study.study.Name,
-		InterviewLink: q.study.study.InterviewLink,
-		Language:      q.study.language(q.visitor.Languages),
-		UserID:        q.visitor.UserID,
-		References:    q.opts().References,
-	}
+func (q *question) prompt(p *Prompt) {
+	p.StudyID = q.study.study.ID
+	p.StudyName = q.study.study.Name
+	p.InterviewLink = q.study.study.InterviewLink
+	p.Language = q.study.language(q.visitor.Languages)
+	p.UserID = q.visitor.UserID
+	p.References = q.opts().References
 }
 
 // completed asks the store, on a context that the request's end does not
@@ -221,7 +221,7 @@ func (g *Gate) completed(ctx context.Context, q *question) (bool, error) {
 			return done, nil
 		}
 	}
-	if !time.Now().Before(q.deadline) {
+	if !time.Now().Before(q.deadline()) {
 		return false, fmt.Errorf("gate: no time left for the store: %w", context.DeadlineExceeded)
 	}
 	select {
@@ -229,7 +229,7 @@ func (g *Gate) completed(ctx context.Context, q *question) (bool, error) {
 	default:
 		return false, errors.New("gate: too many look-ups wait for the store")
 	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), q.deadline)
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), q.deadline())
 	type answer struct {
 		done bool
 		err  error

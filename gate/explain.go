@@ -25,9 +25,9 @@ type Verdicts []Verdict
 // there is no answer yet. Where a check cannot be made, because the study or
 // the user is not known, its verdict is Unavailable with the error.
 func (g *Gate) Explain(ctx context.Context, v Visitor) Verdicts {
-	q := g.question(v, false, time.Now())
+	q := g.question(&v, false, time.Now())
 	defer q.free()
-	q.quiet, q.deadline = true, q.now.Add(g.opts.ConfirmTimeout)
+	q.quiet, q.timeout = true, g.opts.ConfirmTimeout
 	all := make(Verdicts, 0, len(checks))
 	var nobody error
 	for i := range checks {

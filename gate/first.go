@@ -35,7 +35,7 @@ func (f first) decide(ctx context.Context, v Visitor, clicked bool) Decision {
 	if v.StudyID != "" {
 		for _, g := range f {
 			if g.isFor(v.StudyID) {
-				return g.decide(ctx, v, clicked, began)
+				return g.decide(ctx, &v, clicked, began)
 			}
 		}
 	}
@@ -44,7 +44,7 @@ func (f first) decide(ctx context.Context, v Visitor, clicked bool) Decision {
 		d.Reason = Excluded
 	}
 	for _, g := range f {
-		own := g.decide(ctx, v, clicked, began)
+		own := g.decide(ctx, &v, clicked, began)
 		if own.Ask {
 			return own
 		}

@@ -112,7 +112,8 @@ type Options struct {
 	References References
 
 	// OnDecision is told of every decision, for metrics. It must be quick and
-	// safe for concurrent use. Defaults to nothing.
+	// safe for concurrent use. When it panics, nobody is asked, and the panic
+	// is in Decision.Err. Defaults to nothing.
 	OnDecision func(ctx context.Context, v Visitor, d Decision)
 
 	// Logger is told when the provider stops or starts answering.
@@ -212,7 +213,7 @@ func (o Options) withDefaults() Options {
 // Decide says whether v shall be asked now. It writes nothing and takes no
 // longer than Options.Timeout, whatever the provider and the store do.
 func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
-	return g.decide(ctx, v, false, time.Now())
+	return g.decide(ctx, &v, false, time.Now())
 }
 
 // Confirm says whether v, who has just clicked the prompt, may go on to the
@@ -221,7 +222,7 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
 // not have completed it. While the provider fails it is Unavailable: better a
 // friendly page than an interview that turns the user away.
 func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
-	return g.decide(ctx, v, true, time.Now())
+	return g.decide(ctx, &v, true, time.Now())
 }
 
 // Warm fetches the study, so that the first request need not wait for it. It
@@ -244,36 +245,54 @@ func (g *Gate) Recorded(_ context.Context, c store.Completion) {
 // Age is how old the provider's answer is that decisions rest on now, and
 // whether there is one; for health checks.
 func (g *Gate) Age() (time.Duration, bool) {
-	if e := g.capacity.cached(); e != nil {
-		return time.Since(e.at), true
+	now := time.Now()
+	if e := g.capacity.peek(now, g.opts.Stale); e != nil {
+		return e.age(now), true
 	}
 	return 0, false
 }
 
-// decide asks the checks in their order until one says no. The time limit
-// counts from began.
-func (g *Gate) decide(ctx context.Context, v Visitor, clicked bool, began time.Time) (d Decision) {
+// decide is Decide or Confirm with a time limit that counts from began.
+func (g *Gate) decide(ctx context.Context, v *Visitor, clicked bool, began time.Time) (d Decision) {
+	g.walk(ctx, v, clicked, began, &d)
+	if g.opts.OnDecision != nil {
+		g.tell(ctx, v, &d)
+	}
+	return d
+}
+
+// walk asks the checks in their order until one says no.
+func (g *Gate) walk(ctx context.Context, v *Visitor, clicked bool, began time.Time, d *Decision) {
 	q := g.question(v, clicked, began)
 	defer func() {
 		if p := recover(); p != nil {
-			d = Decision{Err: fmt.Errorf("gate: panic: %v", p)}
+			*d = Decision{Err: fmt.Errorf("gate: panic: %v", p)}
 		}
 		q.free()
-		if g.opts.OnDecision != nil {
-			g.opts.OnDecision(ctx, v, d)
-		}
 	}()
 	for i := range checks {
 		c := &checks[i]
 		if clicked && c.when == onPage {
 			continue
 		}
-		if no, err := q.ask(ctx, c); no != Eligible {
-			return Decision{Reason: no, Err: err}
+		if d.Reason, d.Err = q.ask(ctx, c); d.Reason != Eligible {
+			return
 		}
 	}
 	if !clicked && !g.pace.admit(q.study, v.UserID) {
-		return Decision{Reason: NotSampled} // others have taken the last slots meanwhile
+		d.Reason = NotSampled // others have taken the last slots meanwhile
+		return
 	}
-	return Decision{Ask: true, Reason: Eligible, Prompt: q.prompt()}
+	d.Ask = true
+	q.prompt(&d.Prompt)
+}
+
+// tell keeps a panic of the app's metrics from costing more than a prompt.
+func (g *Gate) tell(ctx context.Context, v *Visitor, d *Decision) {
+	defer func() {
+		if p := recover(); p != nil {
+			*d = Decision{Err: fmt.Errorf("gate: OnDecision panicked: %v", p)}
+		}
+	}()
+	g.opts.OnDecision(ctx, *v, *d)
 }

@@ -33,7 +33,7 @@ func newPace(uptake float64, audience int) *pace {
 
 // wanted is how many users the study's places need, +Inf for everybody.
 func (p *pace) wanted(e *entry) float64 {
-	left := e.places()
+	left := e.places
 	if p.uptake == 0 || left < 0 {
 		return math.Inf(1)
 	}

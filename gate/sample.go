@@ -3,7 +3,6 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"math"
 
 	"github.com/askonce/askonce/store"
 )
@@ -29,5 +28,5 @@ func draw(purpose, studyID, userID string) uint64 {
 // threshold is the number below which a fraction of all draws lie. A fraction
 // of 1 is the caller's: no 64-bit number has all draws below it.
 func threshold(fraction float64) uint64 {
-	return uint64(max(0, min(fraction, 1-0x1p-53)) * math.Exp2(64))
+	return uint64(max(0, min(fraction, 1-0x1p-53)) * 0x1p64)
 }

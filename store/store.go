@@ -81,7 +81,7 @@ func CheckID(id string) error {
 
 func isPrintableASCII(s string) bool {
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
+		if s[i]-' ' > '~'-' ' { // wraps around below the space: one comparison for both ends
 			return false
 		}
 	}
