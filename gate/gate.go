@@ -275,7 +275,8 @@ func (g *Gate) walk(ctx context.Context, v *Visitor, clicked bool, began time.Ti
 		if clicked && c.when == onPage {
 			continue
 		}
-		if d.Reason, d.Err = q.ask(ctx, c); d.Reason != Eligible {
+		if no, err := q.ask(ctx, c); no != Eligible {
+			d.Reason, d.Err = no, err
 			return
 		}
 	}
@@ -283,7 +284,7 @@ func (g *Gate) walk(ctx context.Context, v *Visitor, clicked bool, began time.Ti
 		d.Reason = NotSampled // others have taken the last slots meanwhile
 		return
 	}
-	d.Ask = true
+	d.Ask, d.Reason = true, Eligible
 	q.prompt(&d.Prompt)
 }
 

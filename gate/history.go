@@ -100,9 +100,8 @@ func (h History) with(studyID string, change func(*seen)) History {
 	return h
 }
 
-func (s seen) snoozed(now time.Time) bool {
-	left := s.snoozedUntil.Sub(now)
-	return left > 0 && left <= maxSnooze
+func (s *seen) snoozed(now time.Time) bool {
+	return now.Before(s.snoozedUntil) && s.snoozedUntil.Sub(now) <= maxSnooze
 }
 
 // within reports whether now is closer to then than d, on either side.
