@@ -36,8 +36,9 @@ type entry struct {
 	// places is how many more responses the study takes now: 0 for none,
 	// negative for no known limit.
 	places int
-	// period is when the limit with the fewest places left began to count.
-	period time.Time
+	// period is that of the limit with the fewest places left, in words that
+	// sort by time and that no sample is drawn by.
+	period string
 }
 
 func newEntry(s userjourneys.Study, exists bool, at time.Time, freshFor time.Duration) *entry {
@@ -57,7 +58,7 @@ func newEntry(s userjourneys.Study, exists bool, at time.Time, freshFor time.Dur
 			continue
 		}
 		if left := max(0, l.limit.Limit-l.limit.Used); e.places < 0 || left < e.places {
-			e.places, e.period = left, l.began
+			e.places, e.period = left, "pace "+l.began.Format(time.DateOnly)+"\x00"
 		}
 	}
 	return e

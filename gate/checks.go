@@ -251,6 +251,11 @@ func (g *Gate) completed(ctx context.Context, q *question) (bool, error) {
 	case a := <-answers:
 		return a.done, a.err
 	case <-ctx.Done():
+	}
+	select {
+	case a := <-answers: // both had come: the look-up ends ctx behind its answer
+		return a.done, a.err
+	default:
 		return false, fmt.Errorf("gate: store: %w", ctx.Err())
 	}
 }

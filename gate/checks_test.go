@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -221,6 +222,28 @@ func TestStoreIsAskedOnADetachedContext(t *testing.T) {
 
 type detachedKey struct{}
 
+// An answer that is there is used, however the goroutines that bring it are
+// scheduled.
+func TestNoAnswerOfTheStoreIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // where no time passes, so no deadline can be missed
+		g := warmGate(t, newProvider(), nobodyCompleted, nil)
+		var all sync.WaitGroup
+		var lost atomic.Int32
+		for range 8 {
+			all.Go(func() {
+				for range 5000 {
+					if !g.Decide(t.Context(), ada).Ask {
+						lost.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		require.Zero(t, lost.Load())
+	})
+}
+
 // peeking is a store that answers from memory what it can.
 type peeking struct {
 	completions
@@ -336,6 +359,31 @@ func TestOnDecision(t *testing.T) {
 	g.Confirm(t.Context(), gate.Visitor{})
 	g.Explain(t.Context(), gate.Visitor{UserID: "ada"})
 	require.Equal(t, []gate.Reason{gate.Eligible, gate.Anonymous}, told)
+}
+
+// Metrics that break cost a prompt, and no page.
+func TestOnDecisionPanics(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{
+		OnDecision: func(context.Context, gate.Visitor, gate.Decision) { panic("lost") },
+	})
+	d := g.Decide(t.Context(), ada)
+	require.False(t, d.Ask)
+	require.Equal(t, gate.Unavailable, d.Reason)
+	require.Zero(t, d.Prompt)
+	require.ErrorContains(t, d.Err, "OnDecision panicked: lost")
+}
+
+// A target that panics is a decision too, of which metrics hear.
+func TestOnDecisionHearsOfPanics(t *testing.T) {
+	t.Parallel()
+	var told []gate.Reason
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{
+		Target:     func(context.Context, gate.Visitor) bool { panic("lost") },
+		OnDecision: func(_ context.Context, _ gate.Visitor, d gate.Decision) { told = append(told, d.Reason) },
+	})
+	g.Decide(t.Context(), ada)
+	require.Equal(t, []gate.Reason{gate.Unavailable}, told)
 }
 
 func TestNewReportsEveryFault(t *testing.T) {

@@ -88,7 +88,9 @@ type Options struct {
 	// interview, above 0 to 1, such as 0.05. With it the gate invites no more users
 	// than the study's remaining places need: with 3 places left and an uptake
 	// of 0.05, 60 users. Who is invited stays so, and who is not stays out,
-	// while the places only shrink. Studies without a limit are not paced.
+	// while the places only shrink; a new week or month of the study's limit
+	// (in UTC, weeks begin on Monday) is for other users. Studies without a
+	// limit are not paced.
 	//
 	// The first users to come are invited, as counted by this process: a
 	// restart counts anew, and each replica counts its own. Set Audience for an

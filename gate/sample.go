@@ -16,7 +16,7 @@ func sampled(fraction float64, studyID, userID string) bool {
 
 // draw is uniform over all 64-bit numbers.
 func draw(purpose, studyID, userID string) uint64 {
-	var buf [16 + 2*store.MaxIDLen]byte
+	var buf [20 + 2*store.MaxIDLen]byte
 	b := append(buf[:0], purpose...)
 	b = append(b, studyID...)
 	b = append(b, 0)

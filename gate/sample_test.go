@@ -3,12 +3,14 @@ package gate_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
 )
 
 // asked tells who of n users is asked.
@@ -108,6 +110,57 @@ func TestPacingCountsOnlyTheInvited(t *testing.T) {
 	require.Equal(t, 10, count)
 	_, count = asked(t, g, 100)
 	require.Equal(t, 10, count, "and it stays so")
+}
+
+// A new week of a weekly limit, or month of a monthly one, is for users other
+// than those who have let their chance pass.
+func TestPacingAsksOthersInTheNextPeriod(t *testing.T) {
+	t.Parallel()
+	const n, places, uptake = 4000, 10, 0.05
+	for name, tc := range map[string]struct {
+		audience int
+		limit    func(s *userjourneys.Study) **userjourneys.Limit
+		same     time.Duration // still this period; it is Saturday, 1 January 2000
+		next     time.Duration
+	}{
+		"counted, weekly":   {0, func(s *userjourneys.Study) **userjourneys.Limit { return &s.Limits.Weekly }, 47 * time.Hour, time.Hour},
+		"counted, monthly":  {0, func(s *userjourneys.Study) **userjourneys.Limit { return &s.Limits.Monthly }, 30 * 24 * time.Hour, 24 * time.Hour},
+		"audience, weekly":  {n, func(s *userjourneys.Study) **userjourneys.Limit { return &s.Limits.Weekly }, 47 * time.Hour, time.Hour},
+		"audience, monthly": {n, func(s *userjourneys.Study) **userjourneys.Limit { return &s.Limits.Monthly }, 30 * 24 * time.Hour, 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider()
+				*tc.limit(&p.study) = &userjourneys.Limit{Limit: places}
+				g := warmGate(t, p, nobodyCompleted, &gate.Options{ExpectedUptake: uptake, Audience: tc.audience})
+				passed := map[int]bool{} // who has let the chance pass
+				round := func() (invited []int) {
+					require.NoError(t, g.Warm(t.Context()))
+					for i := range n {
+						v := gate.Visitor{UserID: user(i)}
+						if passed[i] {
+							v.History = v.History.Declined(studyID)
+						}
+						if g.Decide(t.Context(), v).Ask {
+							invited = append(invited, i)
+						}
+					}
+					return invited
+				}
+				first := round()
+				require.InDelta(t, places/uptake, len(first), 60)
+				time.Sleep(tc.same)
+				require.Equal(t, first, round())
+				for _, i := range first {
+					passed[i] = true
+				}
+				require.Empty(t, round())
+				time.Sleep(tc.next)
+				require.InDelta(t, places/uptake, len(round()), 60)
+			})
+		})
+	}
 }
 
 func TestPacingWithoutLimits(t *testing.T) {
