@@ -124,3 +124,12 @@ func warmGate(t testing.TB, p gate.Studies, done gate.Completions, opts *gate.Op
 }
 
 func user(i int) string { return fmt.Sprintf("user-%06d", i) }
+
+// fewer is n, and a tenth of it under the race detector, which is about ten
+// times as slow and looks for something else.
+func fewer(n int) int {
+	if raceEnabled {
+		return n / 10
+	}
+	return n
+}
