@@ -16,6 +16,7 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
 var ada = gate.Visitor{UserID: "ada"}
@@ -75,6 +76,37 @@ func TestHangingProviderCold(t *testing.T) {
 		require.Equal(t, 2, p.count())
 		time.Sleep(time.Minute)
 	})
+}
+
+// The same over HTTP, with the client that production uses.
+func TestHangingProviderOverHTTP(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		warm bool
+		is   gate.Reason
+	}{"stale": {true, gate.Eligible}, "cold": {false, gate.Unavailable}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			fake := userjourneystest.NewServer(t, nil)
+			fake.AddStudy(userjourneystest.Study{Name: studyName})
+			client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL(), MaxRetries: -1, Logger: discard})
+			require.NoError(t, err)
+			g := newGate(t, client, store.NewMemory(), &gate.Options{Fresh: time.Nanosecond})
+			if tc.warm {
+				require.NoError(t, g.Warm(t.Context()))
+			}
+			before := len(fake.Requests())
+			fake.Hang()
+			n := fewer(10_000)
+			longest, reasons := crowd(t, g, n)
+			require.Equal(t, map[gate.Reason]int{tc.is: n}, reasons)
+			require.Less(t, longest, 10*time.Second, "nobody waits for the provider")
+			require.Eventually(t, func() bool { return len(fake.Requests()) > before }, 10*time.Second, time.Millisecond)
+			require.Len(t, fake.Requests(), before+1)
+			fake.Release()
+			require.Eventually(t, func() bool { return g.Decide(t.Context(), ada).Ask }, 30*time.Second, 10*time.Millisecond)
+		})
+	}
 }
 
 // One caller who leaves does not take the answer from the others.

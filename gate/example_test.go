@@ -70,25 +70,46 @@ func ExampleGate_Explain() {
 	// declined declined
 }
 
-// The wrong way: a Target that asks a database runs in every page, and the
-// gate's Timeout does not cut it short. Load what it needs beforehand.
-func ExampleOptions_slowTarget() {
-	uj, _, stop := fakeClient()
-	defer stop()
-	ask, err := gate.New(uj, "Onboarding Feedback", store.NewMemory(), &gate.Options{
-		Timeout: time.Millisecond,
-		Target: func(context.Context, gate.Visitor) bool {
-			time.Sleep(20 * time.Millisecond) // SELECT plan FROM users …
-			return false
-		},
-	})
+// Two studies, the more important one first. A user who does not want the one
+// may still be asked for the other.
+func ExampleFirst() {
+	ctx := context.Background()
+	fake := userjourneystest.Start(nil)
+	defer fake.Close()
+	onboarding := fake.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})
+	fake.AddStudy(userjourneystest.Study{Name: "Pricing Feedback"})
+	client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	began := time.Now()
-	reason := ask.Decide(context.Background(), gate.Visitor{UserID: "ada"}).Reason
-	fmt.Println(reason, time.Since(began) > 20*time.Millisecond)
+	done := store.NewMemory()
+	var gates []*gate.Gate
+	for _, name := range []string{"Onboarding Feedback", "Pricing Feedback"} {
+		g, err := gate.New(client, name, done, &gate.Options{Timeout: 5 * time.Second})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		gates = append(gates, g)
+	}
+	ask := gate.First(gates...)
+
+	var seen gate.History
+	fmt.Println(ask.Decide(ctx, gate.Visitor{UserID: "ada", History: seen}).Prompt.StudyName)
+	seen = seen.Declined(onboarding.ID)
+	fmt.Println(ask.Decide(ctx, gate.Visitor{UserID: "ada", History: seen}).Prompt.StudyName)
 	// Output:
-	// excluded true
+	// Onboarding Feedback
+	// Pricing Feedback
+}
+
+// The wrong way: Sample is a fraction, so one user in ten is 0.1.
+func ExampleOptions_percentage() {
+	uj, study, stop := fakeClient()
+	defer stop()
+	_, err := gate.New(uj, study, store.NewMemory(), &gate.Options{Sample: 10})
+	fmt.Println(err)
+	// Output:
+	// gate: Sample is 10: a fraction from 0 to 1, not a percentage
 }
