@@ -21,7 +21,7 @@ const (
 	fetchTimeout = 10 * time.Second // of one look at the provider
 	confirmAge   = 10 * time.Second // how old an answer may be at a click
 	earlyPause   = 10 * time.Second // between two looks that completions caused
-	retryPause   = time.Minute      // between two looks while the provider fails, and up to a quarter more
+	retryPause   = time.Minute      // between two looks while the provider fails, and up to a quarter more: see failed
 	maxRetryWait = 15 * time.Minute // how long a Retry-After is heeded
 )
 
@@ -329,10 +329,12 @@ func (c *capacity) succeeded(e *entry) {
 
 // failed notes the failure, and is loud once until the provider answers again.
 //
-// The pause is counted from the beginning of the attempt, so that a study
-// costs a provider in trouble one look a minute at most. There is no shorter
-// first pause: userjourneys.Client has by then tried several times over a few
-// seconds, and the last answer serves on.
+// The pause is counted from the beginning of the attempt, so that a study costs
+// a provider in trouble one attempt a minute at most. It does not begin short
+// and double: an attempt of userjourneys.Client is already several requests
+// with a doubling, jittered back-off between them (its MaxRetries), so that a
+// hiccup is over before it counts as a failure here. Meanwhile the last answer
+// serves on; only a process that starts into a failure asks nobody for a minute.
 func (c *capacity) failed(err error, began time.Time) {
 	pause := retryPause
 	var answer *userjourneys.Error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -52,8 +53,29 @@ func TestHangingProviderStale(t *testing.T) {
 		require.Zero(t, longest, "nobody waits while there is a usable answer")
 		require.Equal(t, map[gate.Reason]int{gate.Eligible: 10_000}, reasons)
 		require.Equal(t, 2, p.count(), "one request, besides the first")
+		require.Less(t, goroutinesIn("gate.(*capacity).refresh"), 100, "of this and all other tests")
 		time.Sleep(time.Minute)
 	})
+}
+
+// goroutinesIn counts the goroutines that have the function on their stacks.
+func goroutinesIn(function string) (n int) {
+	records := make([]runtime.StackRecord, 100_000)
+	all, _ := runtime.GoroutineProfile(records)
+	for _, r := range records[:all] {
+		frames := runtime.CallersFrames(r.Stack())
+		for {
+			f, more := frames.Next()
+			if strings.Contains(f.Function, function) {
+				n++
+				break
+			}
+			if !more {
+				break
+			}
+		}
+	}
+	return n
 }
 
 func TestHangingProviderCold(t *testing.T) {
@@ -184,6 +206,75 @@ func TestDayOfFailures(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Many processes that start together do not go on asking together.
+func TestPausesAreJittered(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err      error
+		from, to time.Duration
+	}{
+		"fresh":       {nil, 162 * time.Second, 180 * time.Second},
+		"failing":     {errors.New("trouble"), 60 * time.Second, 75 * time.Second},
+		"retry after": {&userjourneys.Error{StatusCode: 503, RetryAfter: 200 * time.Second}, 200 * time.Second, 250 * time.Second},
+		"long after":  {&userjourneys.Error{StatusCode: 503, RetryAfter: 24 * time.Hour}, 15 * time.Minute, 1125 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				pauses := map[time.Duration]bool{}
+				for range 20 {
+					p := newProvider()
+					p.answer = func(context.Context) error { return tc.err }
+					g := newGate(t, p, nobodyCompleted, nil)
+					for p.count() < 2 {
+						g.Decide(t.Context(), ada)
+						time.Sleep(time.Second)
+						synctest.Wait()
+					}
+					pause := p.calls[1].Sub(p.calls[0])
+					require.GreaterOrEqual(t, pause, tc.from)
+					require.LessOrEqual(t, pause, tc.to+time.Second)
+					pauses[pause] = true
+				}
+				require.Greater(t, len(pauses), 3)
+			})
+		})
+	}
+}
+
+// The provider gets ten seconds, then the attempt counts as failed.
+func TestFetchHasALimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(time.Hour)
+		g := newGate(t, p, nobodyCompleted, nil)
+		began := time.Now()
+		require.ErrorIs(t, g.Warm(t.Context()), context.DeadlineExceeded)
+		require.Equal(t, 10*time.Second, time.Since(began))
+	})
+}
+
+// When a study's name is given to another study, no decision mixes the two.
+func TestNameMovesToAnotherStudy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(50 * time.Millisecond)
+		g := warmGate(t, p, nobodyCompleted, nil)
+		p.fail(userjourneys.ErrNotFound) // the study is gone
+		time.Sleep(time.Minute)
+		require.Equal(t, gate.Closed, g.Confirm(t.Context(), ada).Reason)
+		p.set(func(p *provider) { p.study.ID = "another" })
+		p.hang(50 * time.Millisecond)
+		time.Sleep(20 * time.Minute)
+		d := g.Decide(t.Context(), ada)
+		require.Equal(t, gate.Unavailable, d.Reason, "sample and history were asked of the study that is gone")
+		require.ErrorContains(t, d.Err, "another study")
+		require.Equal(t, "another", g.Decide(t.Context(), ada).Prompt.StudyID)
+	})
 }
 
 func TestMissingStudyIsClosed(t *testing.T) {

@@ -221,15 +221,18 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
 // Confirm says whether v, who has just clicked the prompt, may go on to the
 // interview. What has been shown, snoozed or sampled no longer matters then;
 // the study must have a place by an answer of the last 10 seconds, and v must
-// not have completed it. While the provider fails it is Unavailable: better a
-// friendly page than an interview that turns the user away.
+// not have completed it. While the provider fails, which is for about a minute
+// after each failure, it is Unavailable: better a friendly page than an
+// interview that turns the user away.
 func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
 	return g.decide(ctx, &v, true, time.Now())
 }
 
 // Warm fetches the study, so that the first request need not wait for it. It
 // waits as long as ctx allows, at most 10 s. The error says why the study could
-// not be fetched; a study that is missing is no error, and logged.
+// not be fetched: let the app start all the same, since the gate tries again by
+// itself, about a minute after a failure and no sooner. A study that is missing
+// is no error, and logged.
 func (g *Gate) Warm(ctx context.Context) error {
 	_, err := g.capacity.get(ctx, g.opts.Fresh)
 	return err

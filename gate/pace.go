@@ -56,7 +56,7 @@ func (p *pace) pass(e *entry, userID string) bool {
 	case p.audience > 0:
 		share := wanted / float64(p.audience)
 		// Another draw than the sample's, or the two would cut the same users.
-		return share >= 1 || draw(e.period, e.study.ID, userID) < threshold(share)
+		return share >= 1 || inShare(draw(e.period, e.study.ID, userID), share)
 	case wanted > maxSlots:
 		return true
 	}

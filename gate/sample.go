@@ -11,7 +11,7 @@ import (
 // The draw is SHA-256 of study, NUL and user: the same for ever, and
 // independent between studies.
 func sampled(fraction float64, studyID, userID string) bool {
-	return fraction >= 1 || fraction > 0 && draw("", studyID, userID) < threshold(fraction)
+	return fraction >= 1 || inShare(draw("", studyID, userID), fraction)
 }
 
 // draw is uniform over all 64-bit numbers.
@@ -25,8 +25,8 @@ func draw(purpose, studyID, userID string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// threshold is the number below which a fraction of all draws lie. A fraction
-// of 1 is the caller's: no 64-bit number has all draws below it.
-func threshold(fraction float64) uint64 {
-	return uint64(max(0, min(fraction, 1-0x1p-53)) * 0x1p64)
+// inShare reports whether a draw is among the lowest fraction of all draws. The
+// comparison is strict: of 2⁶⁴ draws, exactly fraction × 2⁶⁴ lie below it.
+func inShare(draw uint64, fraction float64) bool {
+	return fraction >= 1 || draw < uint64(max(0, fraction)*0x1p64)
 }

@@ -1,7 +1,10 @@
 package gate_test
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +50,43 @@ func TestStudiesSampleIndependently(t *testing.T) {
 	require.InDelta(t, 0.1, float64(countA)/float64(n), 3*tolerance)
 	require.InDelta(t, 0.1, float64(countB)/float64(n), 3*tolerance)
 	require.InDelta(t, 0.01, float64(both)/float64(n), tolerance)
+}
+
+func TestShareEnds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		fraction float64
+		below    uint64 // the first draw outside
+	}{{-1, 0}, {0, 0}, {0x1p-64, 1}, {0x1p-10, 1 << 54}, {0.5, 1 << 63}, {1 - 0x1p-53, math.MaxUint64 - 2047}} {
+		require.False(t, gate.InShare(tc.below, tc.fraction), "%v", tc)
+		require.False(t, gate.InShare(math.MaxUint64, tc.fraction), "%v", tc)
+		if tc.below > 0 {
+			require.True(t, gate.InShare(0, tc.fraction), "%v", tc)
+			require.True(t, gate.InShare(tc.below-1, tc.fraction), "%v", tc)
+		}
+	}
+	require.True(t, gate.InShare(math.MaxUint64, 1))
+}
+
+// The draw never changes: after an upgrade the same users are in the sample.
+func TestSampleIsPinned(t *testing.T) {
+	t.Parallel()
+	var in []int
+	g := sampleGate(t, studyID, 0.05)
+	for i := range 100 {
+		if g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask {
+			in = append(in, i)
+		}
+	}
+	var want []int // by the definition
+	for i := range 100 {
+		sum := sha256.Sum256([]byte(studyID + "\x00" + user(i)))
+		if float64(binary.BigEndian.Uint64(sum[:]))/0x1p64 < 0.05 {
+			want = append(want, i)
+		}
+	}
+	require.NotEmpty(t, want)
+	require.Equal(t, want, in)
 }
 
 func TestRaisingTheSampleNeverDropsAUser(t *testing.T) {
