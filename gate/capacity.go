@@ -229,17 +229,15 @@ func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error
 	}
 }
 
-// tryGet is get for a page, which waits for the first answer alone: while the
-// provider fails, pages go without and the next answer is fetched behind them.
-func (c *capacity) tryGet(ctx context.Context, now time.Time, maxAge time.Duration) (*entry, error) {
-	if e := c.usable(now, maxAge); e != nil {
-		return e, nil
+// down returns the last failure while the provider fails, and sees to it that
+// it is asked again in time. It never waits.
+func (c *capacity) down(now time.Time) error {
+	t := c.trouble.Load()
+	if t == nil {
+		return nil
 	}
-	if t := c.trouble.Load(); t != nil {
-		c.refresh(now)
-		return nil, t.err
-	}
-	return c.get(ctx, maxAge)
+	c.refresh(now)
+	return t.err
 }
 
 // outdate makes every answer stale that was asked for before now.

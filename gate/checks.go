@@ -193,12 +193,16 @@ func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
 	if e := use(q.now, maxAge); e != nil {
 		return e, nil
 	}
+	if !q.clicked {
+		// A page waits for the first answer alone, not for one that is known to
+		// be failing.
+		if err := c.down(q.now); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithDeadline(ctx, q.deadline())
 	defer cancel()
-	if q.clicked {
-		return c.get(ctx, maxAge)
-	}
-	return c.tryGet(ctx, q.now, maxAge)
+	return c.get(ctx, maxAge)
 }
 
 func (q *question) prompt(p *Prompt) {

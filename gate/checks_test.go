@@ -389,10 +389,10 @@ func TestOnDecisionHearsOfPanics(t *testing.T) {
 func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := gate.New(newProvider(), "", nobodyCompleted, &gate.Options{
-		Sample: 10, ExpectedUptake: -1, Audience: -1, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
+		Sample: 10, MaxShowings: 256, ExpectedUptake: -1, Audience: -1, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
 	})
 	require.Error(t, err)
-	for _, fault := range []string{"name is empty", "Sample is 10", "ExpectedUptake is -1", "Audience", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
+	for _, fault := range []string{"name is empty", "Sample is 10", "MaxShowings is 256", "ExpectedUptake is -1", "Audience", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
 		require.ErrorContains(t, err, fault)
 	}
 	_, err = gate.New(newProvider(), "x", nobodyCompleted, &gate.Options{Fresh: time.Hour, Stale: time.Minute, Audience: 5})

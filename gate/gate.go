@@ -69,7 +69,7 @@ type Options struct {
 	Sample float64
 
 	// MaxShowings is how often one user sees the prompt of this study.
-	// Defaults to 3. Negative means no limit.
+	// Defaults to 3, at most 255. Negative means no limit.
 	MaxShowings int
 
 	// ShowingPause is the time between two showings of this study to one user.
@@ -176,6 +176,9 @@ func (o Options) check() error {
 	}
 	if !(o.ExpectedUptake >= 0 && o.ExpectedUptake <= 1) {
 		errs = append(errs, fmt.Errorf("gate: ExpectedUptake is %v: a fraction from 0 to 1", o.ExpectedUptake))
+	}
+	if o.MaxShowings > maxShown {
+		errs = append(errs, fmt.Errorf("gate: MaxShowings is %d: no more than %d are counted; negative means no limit", o.MaxShowings, maxShown))
 	}
 	if o.Audience < 0 {
 		errs = append(errs, errors.New("gate: Audience is negative"))
