@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -107,6 +108,38 @@ func BenchmarkDecide(b *testing.B) {
 				}
 			})
 			b.ReportMetric(float64(best[1])/float64(best[0]), "x-bare")
+		})
+	}
+}
+
+// BenchmarkDecideShared reports "x-alone": the time of a call while two
+// goroutines share the calls, over that of one goroutine that makes them all.
+// Both are from the quickest of many rounds, taken in turn.
+func BenchmarkDecideShared(b *testing.B) {
+	const rounds, calls = 400, 2000
+	for _, o := range outcomes(b) {
+		b.Run(o.name, func(b *testing.B) {
+			ctx := b.Context()
+			var best [2]time.Duration
+			for range rounds {
+				for i := range best {
+					var all sync.WaitGroup
+					began := time.Now()
+					for range i + 1 {
+						all.Go(func() {
+							for range calls / (i + 1) {
+								o.gate.Decide(ctx, o.visitor)
+							}
+						})
+					}
+					all.Wait()
+					if took := time.Since(began); best[i] == 0 || took < best[i] {
+						best[i] = took
+					}
+				}
+			}
+			b.ReportMetric(float64(best[1])/float64(best[0]), "x-alone")
+			b.ReportMetric(0, "ns/op")
 		})
 	}
 }

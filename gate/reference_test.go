@@ -2,10 +2,14 @@ package gate_test
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -80,10 +84,27 @@ func TestSealedHidesTheUser(t *testing.T) {
 		ref, err := r.Reference(store.Key{StudyID: studyID, UserID: strings.Repeat("x", n)})
 		require.NoError(t, err)
 		require.Regexp(t, unreserved, ref)
-		if n == 64 || n == store.MaxIDLen {
-			t.Logf("%d bytes: %d characters", n, len(ref))
+		if want := map[int]int{64: 230, store.MaxIDLen: 571}[n]; want != 0 {
+			require.Len(t, ref, want, "as the comment says")
 		}
 	}
+}
+
+// Links outlive deployments: what was made once is read for ever.
+func TestReferencesArePinned(t *testing.T) {
+	t.Parallel()
+	mac := hmac.New(sha256.New, key(32, 1))
+	mac.Write([]byte("askonce signed reference 1\x00" + studyID + "\x00ada"))
+	want := base64.RawURLEncoding.EncodeToString(append(mac.Sum(nil)[:16], "ada"...))
+	got, err := signed(t, key(32, 1)).Reference(store.Key{StudyID: studyID, UserID: "ada"})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	// Made on 1 January 2000, by the clock of a synctest bubble.
+	const old = "OTQ2Njg0ODAwfElEbnFoQVhHNUFLa1JxZnp2SHRBejVReU1JLXI4YkMwN2dFajE3VFpRbnhmdnpNPXyLkkbTelvky5czeKCqzSoERzzmcC5Tp7MwK1MConLBig"
+	id, err := sealed(t, key(32, 1), key(32, 2)).UserID(studyID, old)
+	require.NoError(t, err)
+	require.Equal(t, "ada", id)
 }
 
 func refuse(t *testing.T, refs gate.References, study, ref string) {
@@ -135,6 +156,23 @@ func TestForgedReferences(t *testing.T) {
 	}
 	refuse(t, gate.PlainReferences(), studyID, "")
 	refuse(t, gate.PlainReferences(), studyID, "a\x00")
+}
+
+// A clock that is not set writes a shorter time into the token.
+func TestSealedUnderAnUnsetClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // where it is the year 2000
+		r := sealed(t, key(32, 1), key(32, 2))
+		for n := range 12 {
+			k := store.Key{StudyID: studyID, UserID: strings.Repeat("x", n+1)}
+			ref, err := r.Reference(k)
+			require.NoError(t, err)
+			require.Regexp(t, unreserved, ref)
+			id, err := r.UserID(studyID, ref)
+			require.NoError(t, err)
+			require.Equal(t, k.UserID, id)
+		}
+	})
 }
 
 func TestKeysRotate(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/gorilla/securecookie"
 
@@ -19,7 +20,7 @@ const (
 	// studyHashLen is how much of the study's SHA-256 a sealed token holds.
 	studyHashLen = 16
 
-	// maxSealedLen is more than the longest token, which has 576 characters
+	// maxSealedLen is more than the longest token, which has 571 characters
 	// (an id of 256 bytes).
 	maxSealedLen = 1024
 )
@@ -28,7 +29,7 @@ const (
 // user id: gorilla/securecookie, encrypted with AES-CTR and authenticated with
 // HMAC-SHA256. Each is different, even for the same user and study, so the
 // provider cannot tell who took part twice. They do not expire; the time of
-// making can be read from them. An id of 64 bytes makes 240 characters.
+// making can be read from them. An id of 64 bytes makes 230 characters.
 //
 // The arguments are pairs of a hash key of at least 32 bytes and a block key of
 // 16, 24 or 32 bytes (AES-128, -192, -256), all random. The first pair seals and
@@ -101,20 +102,13 @@ func (s sealedReferences) Reference(k store.Key) (string, error) {
 	if err := store.CheckKey(k); err != nil {
 		return "", err
 	}
-	// The codec encrypts in place, so the slice is made for it. NULs, which no
-	// id contains, fill it up to where the token's base64 has no padding and
-	// no bits left over; that also blurs the id's length.
-	payload := make([]byte, 0, studyHashLen+len(k.UserID)+8)
-	payload = append(payload, studyHash(k.StudyID)...)
-	payload = append(payload, k.UserID...)
-	for (len(payload)+16+2)/3%3 != 1 {
-		payload = append(payload, 0)
-	}
+	// The codec encrypts in place, so the slice is made for it.
+	payload := append(studyHash(k.StudyID), k.UserID...)
 	token, err := s[0].Encode(sealedPurpose, payload)
 	if err != nil {
 		return "", fmt.Errorf("gate: seal: %w", err)
 	}
-	return token, nil
+	return strings.TrimRight(token, "="), nil // a URL would escape the padding
 }
 
 func (s sealedReferences) UserID(studyID, reference string) (string, error) {
@@ -122,12 +116,13 @@ func (s sealedReferences) UserID(studyID, reference string) (string, error) {
 	if _, ok := decodeToken(reference, maxSealedLen); !ok {
 		return "", ErrBadReference
 	}
+	padded := reference + strings.Repeat("=", (4-len(reference)%4)%4)
 	for _, codec := range s {
 		var payload []byte
-		if codec.Decode(sealedPurpose, reference, &payload) != nil || len(payload) < studyHashLen {
+		if codec.Decode(sealedPurpose, padded, &payload) != nil || len(payload) < studyHashLen {
 			continue
 		}
-		userID := string(bytes.TrimRight(payload[studyHashLen:], "\x00"))
+		userID := string(payload[studyHashLen:])
 		if !hmac.Equal(payload[:studyHashLen], studyHash(studyID)) || store.CheckID(userID) != nil {
 			break
 		}
