@@ -232,7 +232,7 @@ func TestNoAnswerOfTheStoreIsLost(t *testing.T) {
 		var lost atomic.Int32
 		for range 8 {
 			all.Go(func() {
-				for range fewer(5000) {
+				for range fewer(12_000) {
 					if !g.Decide(t.Context(), ada).Ask {
 						lost.Add(1)
 					}
