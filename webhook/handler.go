@@ -54,11 +54,7 @@ func NewHandler(secret string, s store.Store, opts *Options) (*Handler, error) {
 		errs = append(errs, errors.New("webhook: the store is nil"))
 	}
 	if h.keys.source = o.Secrets; h.keys.source == nil {
-		secrets := []string{secret}
-		for _, p := range o.PreviousSecrets {
-			secrets = append(secrets, string(p))
-		}
-		errs = append(errs, h.keys.set(secrets))
+		errs = append(errs, h.keys.set(append([]string{secret}, o.PreviousSecrets...)))
 	}
 	if err := errors.Join(append(errs, o.faults())...); err != nil {
 		return nil, err

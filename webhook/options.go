@@ -39,7 +39,7 @@ var (
 type Options struct {
 	// PreviousSecrets are accepted too, for the grace period of a rotation. At
 	// most 4 secrets are accepted in all. Defaults to none.
-	PreviousSecrets []Secret
+	PreviousSecrets SecretList
 
 	// Secrets is asked for the accepted secrets at every delivery, so that a
 	// rotation needs no restart; it should answer from memory. The secret given

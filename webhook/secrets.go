@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +46,27 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.redacted()), nil
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
 
+// SecretList is a list of signing secrets that prints like Secret. A []string is
+// assignable to it.
+type SecretList []string
+
+func (l SecretList) redacted() []Secret {
+	out := make([]Secret, len(l))
+	for i, s := range l {
+		out[i] = Secret(s)
+	}
+	return out
+}
+
+// Format implements fmt.Formatter.
+func (l SecretList) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, l.redacted()) }
+
+// MarshalJSON implements json.Marshaler.
+func (l SecretList) MarshalJSON() ([]byte, error) { return json.Marshal(l.redacted()) }
+
+// LogValue implements slog.LogValuer.
+func (l SecretList) LogValue() slog.Value { return slog.AnyValue(l.redacted()) }
+
 var (
 	errNoSecret       = fmt.Errorf("%w: there is none", ErrSecret)
 	errTooManySecrets = fmt.Errorf("%w: more than %d", ErrSecret, maxSecrets)
@@ -57,13 +79,19 @@ func checkSecret(s string) error {
 		return fmt.Errorf("%w: it is empty", ErrSecret)
 	case strings.HasPrefix(s, "uj_"):
 		return fmt.Errorf("%w: this is an API key; the signing secret begins with whsec_", ErrSecret)
-	case strings.ContainsFunc(s, unicode.IsSpace):
-		return fmt.Errorf("%w: it contains white space, perhaps the newline of a file", ErrSecret)
+	case strings.ContainsFunc(s, isBlank):
+		return fmt.Errorf("%w: it contains white space, perhaps the newline of a file or its byte order mark", ErrSecret)
+	case s[0] == '"', s[0] == '\'':
+		return fmt.Errorf("%w: it is in quotes, which are not part of it", ErrSecret)
 	case len(s) < minSecret:
 		return fmt.Errorf("%w: it is shorter than %d bytes", ErrSecret, minSecret)
 	}
 	return nil
 }
+
+// isBlank reports whether r is not to be seen: white space, or a mark that only
+// says how the text around it is written.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 // keyring is the secrets that are accepted now. It keeps keyed states, not the
 // secrets, so that a Handler has none to print.

@@ -555,9 +555,7 @@ func TestVectorsConstruction(t *testing.T) {
 			first := ""
 			if len(c.Input.Secrets) > 0 {
 				first = c.Input.Secrets[0]
-				for _, s := range c.Input.Secrets[1:] {
-					opts.PreviousSecrets = append(opts.PreviousSecrets, webhook.Secret(s))
-				}
+				opts.PreviousSecrets = c.Input.Secrets[1:]
 			}
 			if c.Input.MaxBody != nil {
 				opts.MaxBody = *c.Input.MaxBody

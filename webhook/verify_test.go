@@ -59,7 +59,8 @@ func TestVerifyTokens(t *testing.T) {
 func TestVerifyNeverTrustsWeakSecrets(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{}`)
-	for _, weak := range [][]string{nil, {}, {""}, {secret, ""}, {"short"}, {" " + secret}, {secret + "\n"}, {"uj_live_0123456789abcdef"}, {strings.Repeat(" ", 20)}} {
+	for _, weak := range [][]string{nil, {}, {""}, {secret, ""}, {"short"}, {" " + secret}, {secret + "\n"}, {"uj_live_0123456789abcdef"}, {strings.Repeat(" ", 20)},
+		{"\ufeff" + secret}, {secret + "\u200b"}, {secret[:20] + "\u00a0" + secret[20:]}, {`"` + secret + `"`}, {"'" + secret + "'"}} {
 		key := ""
 		if len(weak) > 0 {
 			key = weak[len(weak)-1]
@@ -89,17 +90,23 @@ func TestSecretNeverShowsItself(t *testing.T) {
 // TestNothingPrintsASecret prints what an app might, in each way.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
-	opts := webhook.Options{PreviousSecrets: []webhook.Secret{previous}}
+	opts := webhook.Options{PreviousSecrets: []string{previous}}
 	h, err := webhook.NewHandler(secret, store.NewMemory(), &opts)
 	require.NoError(t, err)
 	h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		for _, what := range []any{opts, &opts, h, []any{opts, h}} {
+		for _, what := range []any{opts, &opts, h, []any{opts, h}, opts.PreviousSecrets, &opts.PreviousSecrets} {
 			fmt.Fprintf(&out, verb+"\n", what)
 		}
 	}
-	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "opts", opts, "handler", h)
+	require.Contains(t, out.String(), "whsec_…eeff")
+	require.Equal(t, "[whsec_…eeff]", fmt.Sprintf("%x", opts.PreviousSecrets))
+	j, err := json.Marshal(opts.PreviousSecrets)
+	require.NoError(t, err)
+	require.JSONEq(t, `["whsec_…eeff"]`, string(j))
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "opts", opts, "handler", h, "previous", opts.PreviousSecrets)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "previous", opts.PreviousSecrets)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "opts", opts, "handler", h)
 	for _, s := range []string{secret, previous} {
 		require.NotContains(t, out.String(), s[6:20])
@@ -110,7 +117,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 func TestNewHandlerNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := webhook.NewHandler("short", nil, &webhook.Options{
-		PreviousSecrets: []webhook.Secret{"whsec_ with a blank 0123456789", "uj_live_0123456789abcdef"},
+		PreviousSecrets: []string{"whsec_ with a blank 0123456789", "uj_live_0123456789abcdef"},
 		MaxBody:         -1, ReadTimeout: -1, StoreTimeout: -1, Grace: -1, Studies: []string{"a/b"},
 	})
 	require.ErrorIs(t, err, webhook.ErrSecret)
@@ -122,7 +129,7 @@ func TestNewHandlerNamesEveryFault(t *testing.T) {
 
 func TestOptionsAreCopied(t *testing.T) {
 	t.Parallel()
-	opts := &webhook.Options{Studies: []string{studyID}, PreviousSecrets: []webhook.Secret{previous}, Logger: discard}
+	opts := &webhook.Options{Studies: []string{studyID}, PreviousSecrets: []string{previous}, Logger: discard}
 	s := store.NewMemory()
 	h, err := webhook.NewHandler(secret, s, opts)
 	require.NoError(t, err)
