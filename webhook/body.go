@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"container/list"
 	"errors"
 	"io"
 	"net/http"
@@ -21,11 +22,10 @@ type body struct {
 	bytes []byte
 
 	// What follows is for inFlight.
-	w            http.ResponseWriter
-	older, newer *body
-	holds        bool // one of the places
-	arriving     bool // in the list of those that can make way
-	displaced    bool
+	w         http.ResponseWriter
+	holds     bool          // one of the places
+	arriving  *list.Element // its place among those that can make way
+	displaced bool
 }
 
 var bodies = sync.Pool{New: func() any { return new(body) }}
@@ -41,28 +41,29 @@ func (b *body) release() {
 	bodies.Put(b)
 }
 
-// read reads the body within its limits.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body, stoppable bool) (Reason, bool) {
+// read reads the body within its limits: Accepted means that it is all there.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body, stoppable bool) Reason {
 	if !h.flight.enter(b, w, stoppable) {
-		return Busy, false
+		return Busy
 	}
-	reason, ok := b.fill(r.Body, h.opts.MaxBody)
-	switch displaced := h.flight.arrived(b); {
-	case ok && stoppable:
+	reason := b.fill(r.Body, h.opts.MaxBody)
+	displaced := h.flight.arrived(b)
+	switch {
+	case reason == Accepted && stoppable:
 		_ = setReadDeadline(w, time.Time{}) // or the server notices a hung-up client too early
-	case displaced && reason == SlowBody:
+	case reason == SlowBody && displaced:
 		reason = Busy
 	}
-	return reason, ok
+	return reason
 }
 
 func setReadDeadline(w http.ResponseWriter, t time.Time) error {
 	return http.NewResponseController(w).SetReadDeadline(t)
 }
 
-func (b *body) fill(r io.Reader, limit int64) (Reason, bool) {
+func (b *body) fill(r io.Reader, limit int64) Reason {
 	if r == nil {
-		return 0, true
+		return Accepted
 	}
 	for {
 		if len(b.bytes) == cap(b.bytes) {
@@ -72,25 +73,38 @@ func (b *body) fill(r io.Reader, limit int64) (Reason, bool) {
 		b.bytes = b.bytes[:len(b.bytes)+n]
 		switch {
 		case int64(len(b.bytes)) > limit:
-			return TooLarge, false
+			return TooLarge
 		case err == io.EOF:
-			return 0, true
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return SlowBody, false
+			return Accepted
 		case err != nil:
-			return AbortedBody, false
+			return unread(err)
 		}
 	}
+}
+
+// unread says why a body did not come to its end.
+func unread(err error) Reason {
+	var limit *http.MaxBytesError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return SlowBody
+	case errors.As(err, &limit): // of http.MaxBytesHandler around the handler
+		return TooLarge
+	case errors.Is(err, http.ErrBodyReadAfterClose):
+		return BodyConsumed
+	}
+	return AbortedBody
 }
 
 // inFlight bounds the bodies that are held at once, from the first byte until
 // the answer. Where there are too many, the one that has been arriving for the
 // longest makes way for the new one: whoever sends slowly can keep out nobody
-// but those who send slowly too.
+// but those who send slowly too. A body that comes in one piece is there before
+// 256 newer ones can have pushed it out.
 type inFlight struct {
-	mu             sync.Mutex
-	n              int
-	oldest, newest *body // of those that are arriving
+	mu       sync.Mutex
+	n        int
+	arriving list.List // of *body, the oldest first
 }
 
 // enter takes a place for b. It fails only when every place belongs to a body
@@ -98,47 +112,38 @@ type inFlight struct {
 func (f *inFlight) enter(b *body, w http.ResponseWriter, stoppable bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.n == maxBodies {
-		if f.oldest == nil {
-			return false
-		}
-		f.displace(f.oldest)
+	if f.n == maxBodies && !f.makeWay() {
+		return false
 	}
 	f.n++
 	b.holds = true
-	if !stoppable {
-		return true
+	if stoppable {
+		b.w, b.arriving = w, f.arriving.PushBack(b)
 	}
-	b.w, b.arriving, b.older = w, true, f.newest
-	if f.newest != nil {
-		f.newest.newer = b
-	} else {
-		f.oldest = b
-	}
-	f.newest = b
 	return true
 }
 
-// displace takes b's place and makes its pending Read fail.
-func (f *inFlight) displace(b *body) {
-	f.unlink(b)
+// makeWay takes the place of the oldest body that is arriving, and makes its
+// pending Read fail.
+func (f *inFlight) makeWay() bool {
+	oldest := f.arriving.Front()
+	if oldest == nil {
+		return false
+	}
+	b := oldest.Value.(*body)
+	f.settle(b)
 	b.displaced, b.holds = true, false
 	f.n--
 	_ = setReadDeadline(b.w, time.Unix(1, 0)) // it worked before; if not now, its own deadline ends it
+	return true
 }
 
-func (f *inFlight) unlink(b *body) {
-	if b.older != nil {
-		b.older.newer = b.newer
-	} else {
-		f.oldest = b.newer
+// settle takes b from those that can be made to make way.
+func (f *inFlight) settle(b *body) {
+	if b.arriving != nil {
+		f.arriving.Remove(b.arriving)
+		b.arriving = nil
 	}
-	if b.newer != nil {
-		b.newer.older = b.older
-	} else {
-		f.newest = b.older
-	}
-	b.older, b.newer, b.arriving = nil, nil, false
 }
 
 // arrived makes b keep its place until leave, and reports whether it has lost
@@ -146,9 +151,7 @@ func (f *inFlight) unlink(b *body) {
 func (f *inFlight) arrived(b *body) (displaced bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if b.arriving {
-		f.unlink(b)
-	}
+	f.settle(b)
 	return b.displaced
 }
 
@@ -156,9 +159,7 @@ func (f *inFlight) arrived(b *body) (displaced bool) {
 func (f *inFlight) leave(b *body) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if b.arriving {
-		f.unlink(b)
-	}
+	f.settle(b)
 	if b.holds {
 		b.holds = false
 		f.n--

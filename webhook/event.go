@@ -278,10 +278,10 @@ func firstTime(raws ...json.RawMessage) time.Time {
 	return time.Time{}
 }
 
-// plausible is t, or zero if it is before there were computers to interview by:
-// not every database has the year 0.
+// plausible is t, or zero if nobody can have been interviewed then: not every
+// database has the year 0, nor JSON the year 10000.
 func plausible(t time.Time) time.Time {
-	if t.Year() < 1970 {
+	if year := t.UTC().Year(); year < 1970 || year >= 2200 {
 		return time.Time{}
 	}
 	return t

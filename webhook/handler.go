@@ -86,16 +86,19 @@ func (h *Handler) Close() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d := Delivery{ReceivedAt: time.Now(), Reason: Panic}
 	b := newBody()
+	defer func() { h.delivered(r.Context(), d) }()
+	defer func() { // even if the writer panics: a place that is kept is lost for good
+		h.flight.leave(b)
+		b.release()
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			h.panicked(r.Context(), "while a delivery was received", p)
 		}
+		d.Size = len(b.bytes)
 		answer(w, d.Reason)
-		d.Size, d.Duration = len(b.bytes), time.Since(d.ReceivedAt)
+		d.Duration = time.Since(d.ReceivedAt)
 		h.inspect(r, b.bytes, d)
-		h.flight.leave(b)
-		b.release()
-		h.delivered(r.Context(), d)
 	}()
 	d.Reason = h.receive(w, r, b)
 }
@@ -126,7 +129,11 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Reaso
 	if r.ContentLength > h.opts.MaxBody {
 		return TooLarge
 	}
-	if reason, ok := h.read(w, r, b, stoppable); !ok {
+	switch reason := h.read(w, r, b, stoppable); reason {
+	case Accepted:
+	case BodyConsumed:
+		return h.consumed(r, b)
+	default:
 		return reason
 	}
 	ok, err := h.keys.verified(r.Context(), &sigs, b.bytes)
@@ -138,16 +145,20 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Reaso
 		h.alarm()
 		return SecretsUnavailable
 	case !ok && r.ContentLength >= 0 && r.ContentLength != int64(len(b.bytes)):
-		// net/http itself never gives less or more than what was declared.
-		if h.eaten.turns(true) {
-			h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook handler?", "declared", r.ContentLength, "read", len(b.bytes))
-		}
-		return BodyConsumed
+		return h.consumed(r, b) // net/http itself never gives less or more than what was declared
 	case !ok:
 		return BadSignature
 	}
 	h.eaten.turns(false)
 	return h.use(r.Context(), b.bytes)
+}
+
+// consumed is for a body that is not the one that was sent.
+func (h *Handler) consumed(r *http.Request, b *body) Reason {
+	if h.eaten.turns(true) {
+		h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook handler?", "declared", r.ContentLength, "read", len(b.bytes))
+	}
+	return BodyConsumed
 }
 
 // use does what an authentic body asks for.
@@ -178,8 +189,12 @@ func encoded(header http.Header) bool {
 	return false
 }
 
-// delivered tells who measures. A failure there is none of the sender's.
+// delivered tells who measures, and who debugs. A failure there is none of the
+// sender's.
 func (h *Handler) delivered(ctx context.Context, d Delivery) {
+	if h.log.Enabled(ctx, slog.LevelDebug) {
+		h.log.DebugContext(ctx, "askonce: a delivery was answered", "status", d.Reason.Status(), "reason", d.Reason.String(), "size", d.Size, "duration", d.Duration)
+	}
 	if h.opts.OnDelivery == nil {
 		return
 	}

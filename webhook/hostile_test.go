@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -285,6 +286,7 @@ func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
 		"in part":  func(r *http.Request) { _, _ = r.Body.Read(make([]byte, 10)) },
 		"replaced": func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(`{"again":"encoded"}`)) },
 		"nil":      func(r *http.Request) { r.Body = nil },
+		"closed":   func(r *http.Request) { r.Body = closedBody{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -304,6 +306,60 @@ func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
 			require.Equal(t, 1, strings.Count(log.String(), "does a middleware read it"), "said once")
 		})
 	}
+}
+
+// closedBody is what net/http leaves of a body that was closed.
+type closedBody struct{}
+
+func (closedBody) Read([]byte) (int, error) { return 0, http.ErrBodyReadAfterClose }
+func (closedBody) Close() error             { return nil }
+
+// TestASmallerLimitAroundTheHandler is an app that bounds all its bodies.
+func TestASmallerLimitAroundTheHandler(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	require.NoError(t, err)
+	srv := httptest.NewServer(http.MaxBytesHandler(h, 1000))
+	t.Cleanup(srv.Close)
+	for size, want := range map[int]int{900: http.StatusOK, 1100: http.StatusRequestEntityTooLarge} {
+		body := []byte(`{"event":"other"}`)
+		body = append(body, bytes.Repeat([]byte(" "), size-len(body))...)
+		code, err := webhooktest.Deliver(t.Context(), srv.URL, secret, body)
+		require.NoError(t, err)
+		require.Equal(t, want, code)
+	}
+}
+
+// TestPlacesOutliveABrokenWriter: what is around the handler must not use its
+// places up.
+func TestPlacesOutliveABrokenWriter(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	require.NoError(t, err)
+	for range 300 {
+		require.Panics(t, func() {
+			h.ServeHTTP(brokenWriter{httptest.NewRecorder()}, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+		})
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+	require.Equal(t, http.StatusOK, rec.Code)
+}
+
+type brokenWriter struct{ http.ResponseWriter }
+
+func (brokenWriter) WriteHeader(int) { panic("test: a middleware's writer") }
+
+// TestDebugSaysWhatBecameOfEachDelivery, for whoever looks for a wrong secret.
+func TestDebugSaysWhatBecameOfEachDelivery(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	require.NoError(t, err)
+	h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(previous, webhooktest.Completed("user_31337")))
+	require.Contains(t, log.String(), "status=401 reason=bad_signature")
+	require.NotContains(t, log.String(), "31337")
+	require.NotContains(t, log.String(), "sha256=")
 }
 
 func TestPanicsOfTheApp(t *testing.T) {

@@ -115,6 +115,21 @@ func TestReconcileTakesTheServersClock(t *testing.T) {
 	})
 }
 
+// TestReconcileDoesNotBelieveTheFuture: one item that was created in the year
+// 9999 must not make all that come behind it look old.
+func TestReconcileDoesNotBelieveTheFuture(t *testing.T) {
+	t.Parallel()
+	inBubble(t, webhook.Options{}, func(b *bubble) {
+		list := interviews(3)
+		list[0].CreatedAt = time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -12*60*60))
+		b.source.add(list...)
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		b.source.add(completed("behind", "zoe"))
+		require.NoError(t, b.Reconcile(b.t.Context()))
+		require.Equal(t, 4, b.recorded())
+	})
+}
+
 func TestReconcileFailures(t *testing.T) {
 	t.Parallel()
 	ok := func() error { return nil }

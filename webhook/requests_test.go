@@ -131,6 +131,8 @@ func TestRequests(t *testing.T) {
 		"completed_at is no time":    {want: complete, body: key("completed_at", `"yesterday"`)},
 		"completed_at is a number":   {want: complete, body: key("completed_at", "1773239400")},
 		"completed in the year 0":    {want: complete, body: key("completed_at", `"0000-01-01T00:00:00Z"`)},
+		"completed in 10000, by UTC": {want: complete, body: key("completed_at", `"9999-12-31T23:59:59-12:00"`)},
+		"completed in the year 9999": {want: complete, body: key("completed_at", `"9999-12-31T23:59:59Z"`)},
 		"completed in the year 1":    {want: complete, body: key("completed_at", `"0001-01-01T00:00:00Z"`)},
 		"completed in a leap second": {want: complete, body: key("completed_at", `"2026-06-30T23:59:60Z"`)},
 
@@ -183,6 +185,7 @@ func TestRequests(t *testing.T) {
 				require.NoError(t, store.CheckCompletion(c))
 				require.Equal(t, studyID, c.StudyID)
 				require.Greater(t, c.CompletedAt.Year(), 2000)
+				require.Less(t, c.CompletedAt.Year(), 2200)
 			}
 		})
 	}

@@ -114,7 +114,8 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 		w.descended = w.descended || i.CreatedAt.Before(w.previous)
 	}
 	w.previous = i.CreatedAt
-	if i.CreatedAt.After(w.newest) {
+	// One that comes from the far future would hide all others until then.
+	if i.CreatedAt.After(w.newest) && i.CreatedAt.Before(time.Now().Add(lookBack)) {
 		w.newest = i.CreatedAt
 	}
 	e, ok := eventOf(i, w.studyID)
