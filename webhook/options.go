@@ -54,7 +54,8 @@ type Options struct {
 
 	// Studies are the ids of the studies whose completions are recorded and
 	// reconciled. Defaults to all that are delivered, and for reconciliation to
-	// all active ones that Interviews lists.
+	// all active ones that Interviews lists, each for 72 hours more after Run
+	// has last seen it there: a study that is paused is not listed any more.
 	Studies []string
 
 	// MaxBody is the largest body that is read, in bytes. Defaults to 64 KiB.

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/askonce/askonce/userjourneys"
@@ -55,11 +57,14 @@ type outcome struct {
 type reconciler struct {
 	*Handler
 	holder  string
+	listed  map[string]time.Time // studies, and when the provider listed each last
 	failing condition
 	drifted condition // the provider delivers to another URL
 }
 
-func newReconciler(h *Handler) *reconciler { return &reconciler{Handler: h, holder: rand.Text()} }
+func newReconciler(h *Handler) *reconciler {
+	return &reconciler{Handler: h, holder: rand.Text(), listed: map[string]time.Time{}}
+}
 
 func (r *reconciler) run(ctx context.Context) {
 	for forced := true; ; {
@@ -141,11 +146,16 @@ func (h *Handler) Reconcile(ctx context.Context) error {
 // all walks every study. Unless it is forced, it leaves out those that another
 // replica has walked since about the last time.
 func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err error) {
+	begun := time.Now()
 	studies, err := r.studyIDs(ctx)
 	errs := []error{err}
 	all.walked = time.Now()
 	for _, id := range studies {
 		one, err := r.study(ctx, id, forced)
+		if at, ok := r.listed[id]; ok && at.Before(begun) && errors.Is(err, userjourneys.ErrNotFound) {
+			delete(r.listed, id) // it was not paused but deleted
+			continue
+		}
 		errs = append(errs, err)
 		all.held, all.more = all.held || one.held, all.more || one.more
 		if one.walked.Before(all.walked) {
@@ -159,19 +169,24 @@ func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err err
 	return all, err
 }
 
+// studyIDs are Options.Studies, or those that the provider lists now, for it
+// leaves out the paused ones, or has listed lately: an interview that was under
+// way when its study was paused is completed all the same.
 func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
 	if len(r.opts.Studies) > 0 {
 		return r.opts.Studies, nil
 	}
-	for s, err := range r.opts.Interviews.(studyLister).Studies(ctx) {
-		if err != nil {
-			return ids, fmt.Errorf("webhook: reconcile: %w", err)
+	for s, listErr := range r.opts.Interviews.(studyLister).Studies(ctx) {
+		if listErr != nil {
+			err = fmt.Errorf("webhook: reconcile: %w", listErr)
+			break
 		}
 		if usableID(s.ID) {
-			ids = append(ids, s.ID)
+			r.listed[s.ID] = time.Now()
 		}
 	}
-	return ids, nil
+	maps.DeleteFunc(r.listed, func(_ string, at time.Time) bool { return time.Since(at) > lookBack })
+	return slices.Sorted(maps.Keys(r.listed)), err
 }
 
 // study walks one study under its lease.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,67 @@ func TestReconcileTakesTheServersClock(t *testing.T) {
 		b.source.items = 0
 		require.NoError(t, b.Reconcile(b.t.Context()))
 		require.InDelta(t, 73, b.source.items, 2)
+	})
+}
+
+// listing is a provider that lists its studies too, the active ones.
+type listing struct {
+	*fakeInterviews
+	active []string
+}
+
+func (l *listing) Studies(context.Context) iter.Seq2[userjourneys.Study, error] {
+	return func(yield func(userjourneys.Study, error) bool) {
+		l.mu.Lock()
+		active, broken := slices.Clone(l.active), l.broken
+		l.mu.Unlock()
+		for _, id := range active {
+			if !yield(userjourneys.Study{ID: id}, nil) {
+				return
+			}
+		}
+		if broken != nil {
+			yield(userjourneys.Study{}, broken)
+		}
+	}
+}
+
+// TestReconcileRemembersAPausedStudy: what was under way when it was paused is
+// completed all the same.
+func TestReconcileRemembersAPausedStudy(t *testing.T) {
+	t.Parallel()
+	l := &listing{fakeInterviews: &fakeInterviews{}, active: []string{studyID}}
+	inBubble(t, webhook.Options{Interviews: l, Studies: []string{}}, func(b *bubble) {
+		b.run()
+		l.mu.Lock()
+		l.active = nil
+		l.mu.Unlock()
+		l.add(completed("int-1", "ada"))
+		b.wait(time.Hour)
+		require.Equal(t, 1, b.recorded())
+		l.add(completed("int-2", "bob"))
+		b.wait(74 * time.Hour)
+		require.Equal(t, 2, b.recorded())
+		l.add(completed("int-3", "eve"))
+		b.wait(24 * time.Hour)
+		require.Equal(t, 2, b.recorded(), "it is not asked for ever")
+	})
+}
+
+// TestReconcileForgetsADeletedStudy: it is no failure that its list is gone.
+func TestReconcileForgetsADeletedStudy(t *testing.T) {
+	t.Parallel()
+	l := &listing{fakeInterviews: &fakeInterviews{}, active: []string{studyID}}
+	inBubble(t, webhook.Options{Interviews: l, Studies: []string{}}, func(b *bubble) {
+		b.run()
+		l.mu.Lock()
+		l.active = nil
+		l.pages = append(l.pages, func() error { return status(404, 0) })
+		l.mu.Unlock()
+		b.wait(time.Hour)
+		_, walks := l.counts()
+		require.Equal(t, 2, walks, "once while it was there, once to find it gone")
+		require.Empty(t, b.log.String())
 	})
 }
 

@@ -56,6 +56,7 @@ type worker struct {
 
 	mu          sync.Mutex
 	pausedUntil time.Time
+	rateLimits  int // in a row, counted once for each pause
 }
 
 // run keeps up to workers jobs going, so that a slow one holds up no other.
@@ -91,15 +92,15 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// wanted is how many jobs to work on now: with a key that is refused every
-// attempt is wasted, so one is made now and then to find out.
+// wanted is how many jobs to work on now: none in a pause, and one to find out
+// whether it was long enough.
 func (w *worker) wanted() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case time.Now().Before(w.pausedUntil):
 		return 0
-	case w.refused.bad.Load():
+	case w.refused.bad.Load(), w.rateLimits > 0:
 		return 1
 	}
 	return workers
@@ -158,6 +159,11 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (store.Transcript, erro
 	defer cancel()
 	i, err := w.opts.Interviews.Interview(fetchCtx, j.InterviewID)
 	w.noteKey(ctx, err)
+	if err == nil {
+		w.mu.Lock()
+		w.rateLimits = 0
+		w.mu.Unlock()
+	}
 	switch {
 	case err != nil:
 		return store.Transcript{}, err
@@ -236,11 +242,8 @@ func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 	j.Reason = reason.Error()
 	if counts {
 		j.Attempts++
-	}
-	if reason == unauthorized {
-		w.mu.Lock()
-		w.pausedUntil = now.Add(pauseFor)
-		w.mu.Unlock()
+	} else {
+		wait = w.pauseAll(now, reason, retryAfterOf(cause))
 	}
 	if reason == tooLarge || counts && now.Sub(j.QueuedAt) >= giveUpAfter {
 		w.log.ErrorContext(ctx, "askonce: a transcript is given up", "interview", j.InterviewID, "reason", j.Reason, "attempts", j.Attempts)
@@ -250,11 +253,40 @@ func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 	return w.jobs.PostponeJob(ctx, j, now.Add(wait))
 }
 
-// judge says what a failure is called, how long to wait, and whether it counts
-// as an attempt.
+// pauseAll keeps all jobs back, for what is the provider's to all and not to
+// one. It returns for how long.
+func (w *worker) pauseAll(now time.Time, reason failure, asked time.Duration) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Before(w.pausedUntil) && asked <= w.pausedUntil.Sub(now) {
+		return w.pausedUntil.Sub(now) // several were under way when the first was refused
+	}
+	var wait time.Duration
+	switch {
+	case reason == unauthorized:
+		wait = pauseFor
+	case asked > 0:
+		wait = asked + rand.N(firstRetry) // the replicas need not come back together
+	default:
+		wait = backOff(w.rateLimits)
+	}
+	if reason == rateLimited {
+		w.rateLimits++
+	}
+	w.pausedUntil = now.Add(wait)
+	return wait
+}
+
+// backOff is how long to wait after so many failures: anything up to a ceiling
+// that doubles, so that those who failed together do not come back together.
+func backOff(failures int) time.Duration {
+	return time.Second + rand.N(min(maxRetry, firstRetry<<min(failures, 12)))
+}
+
+// judge says what a failure is called, how long its job has to wait, and whether
+// it counts as an attempt of the job's.
 func judge(err error, attempts int) (reason failure, wait time.Duration, counts bool) {
-	ceiling := min(maxRetry, firstRetry<<min(attempts, 12))
-	wait = max(time.Second+rand.N(ceiling), retryAfterOf(err)) // full jitter
+	wait = max(backOff(attempts), retryAfterOf(err))
 	switch {
 	case errors.As(err, &reason):
 		return reason, wait, true
@@ -263,7 +295,7 @@ func judge(err error, attempts int) (reason failure, wait time.Duration, counts 
 	case errors.Is(err, userjourneys.ErrNotFound):
 		return notFound, wait, true
 	case refusesKey(err):
-		return unauthorized, pauseFor, false
+		return unauthorized, wait, false
 	case errors.Is(err, userjourneys.ErrRateLimited):
 		return rateLimited, wait, false
 	case errors.Is(err, userjourneys.ErrBadAnswer):

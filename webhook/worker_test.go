@@ -247,6 +247,47 @@ func TestLongTroubleKillsNothing(t *testing.T) {
 	}
 }
 
+// TestARateLimitPausesTheQueue: a limit is the provider's for all jobs, and with
+// or without Retry-After none of them presses on.
+func TestARateLimitPausesTheQueue(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err           error
+		least, most   int           // requests in two hours
+		storedAfter   time.Duration // the limit is gone
+		pausedAtFirst time.Duration
+	}{
+		"with Retry-After":    {status(429, 10*time.Minute), 12, 16, 11 * time.Minute, 10 * time.Minute},
+		"without Retry-After": {status(429, 0), 9, 40, time.Hour + time.Minute, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
+				b.source.broken = c.err
+				for n := range 50 {
+					id := fmt.Sprintf("int-%d", n)
+					b.source.add(completed(id, "ada"))
+					b.receive(id, "ada")
+				}
+				b.run()
+				b.wait(c.pausedAtFirst - time.Millisecond)
+				calls, _ := b.source.counts()
+				require.LessOrEqual(t, calls, 4, "those that were under way")
+				b.wait(2 * time.Hour)
+				calls, _ = b.source.counts()
+				require.GreaterOrEqual(t, calls, c.least)
+				require.LessOrEqual(t, calls, c.most)
+				b.source.mu.Lock()
+				b.source.broken = nil
+				b.source.mu.Unlock()
+				b.wait(c.storedAfter)
+				require.Empty(t, b.jobs(false))
+				require.Empty(t, b.jobs(true))
+			})
+		})
+	}
+}
+
 func TestRefusedKeyIsReportedOnceForAllWork(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {
