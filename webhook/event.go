@@ -70,7 +70,7 @@ func decode(body []byte) (e event, r Reason) {
 // eventOf reads an item of the provider's list of one study the same way.
 func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 	e := event{
-		interviewID: canonical(i.ID), studyID: canonical(cmp.Or(i.StudyID, studyID)), status: i.Status,
+		interviewID: userjourneys.CanonicalID(i.ID), studyID: userjourneys.CanonicalID(cmp.Or(i.StudyID, studyID)), status: i.Status,
 		completedAt: plausible(i.CompletedAt), quality: label(i.QualityScore, true), language: label(i.Language, true),
 		duration: i.Duration, reference: i.ReferenceID,
 	}
@@ -224,7 +224,7 @@ func paired(raw []byte) bool {
 
 func id(raw []byte) (string, bool) {
 	s, ok := str(raw)
-	return canonical(s), ok && usableID(s)
+	return userjourneys.CanonicalID(s), ok && usableID(s)
 }
 
 // usableID accepts 1 to 128 characters that stand for themselves in a URL (RFC
@@ -240,23 +240,6 @@ func usableID(s string) bool {
 		}
 	}
 	return true
-}
-
-// canonical makes one spelling of the two that a UUID has (RFC 9562, section
-// 4). Any other id is left as it is.
-func canonical(s string) string {
-	if len(s) != 36 {
-		return s
-	}
-	for i := range len(s) {
-		c := s[i]
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		hexadecimal := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
-		if dash != (c == '-') || !dash && !hexadecimal {
-			return s
-		}
-	}
-	return strings.ToLower(s)
 }
 
 // label is a short word of the provider's, or "" if it is not one.

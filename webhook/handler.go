@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
 )
 
 // Handler receives deliveries. It is safe for concurrent use.
@@ -63,7 +64,7 @@ func NewHandler(secret string, s store.Store, opts *Options) (*Handler, error) {
 	o.PreviousSecrets = nil // a Handler that is printed has nothing to give away
 	o.Studies = append([]string(nil), o.Studies...)
 	for _, id := range o.Studies {
-		h.studies[canonical(id)] = true
+		h.studies[userjourneys.CanonicalID(id)] = true
 	}
 	h.opts, h.log = o, o.Logger
 	var ok bool

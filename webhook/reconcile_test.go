@@ -265,10 +265,12 @@ func TestReconcileIsNotStoppedByOneItem(t *testing.T) {
 		list[2].ID = "../" + list[2].ID
 		list[3].StudyID = "" // it is in the list of one study
 		list[4].CompletedAt = time.Time{}
+		list[5].StudyID = strings.ToUpper(studyID)
 		b.source.add(list...)
 		require.NoError(t, b.Reconcile(b.t.Context()))
 		require.Equal(t, 5, b.recorded())
 		require.Equal(t, studyID, b.completion(list[3].ID).StudyID)
+		require.Equal(t, studyID, b.completion(list[5].ID).StudyID)
 		require.WithinDuration(t, time.Now(), b.completion(list[4].ID).CompletedAt, time.Second)
 	})
 }

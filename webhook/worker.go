@@ -167,7 +167,7 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (store.Transcript, erro
 	switch {
 	case err != nil:
 		return store.Transcript{}, err
-	case canonical(i.ID) != j.InterviewID:
+	case userjourneys.CanonicalID(i.ID) != j.InterviewID:
 		return store.Transcript{}, idMismatch
 	case i.Status != userjourneys.StatusCompleted:
 		return store.Transcript{}, notReady

@@ -1,0 +1,22 @@
+package userjourneys
+
+import "strings"
+
+// CanonicalID makes one spelling of the two that a UUID has (RFC 9562, section
+// 4), so that an id from the API and one from a webhook are the same key
+// whichever digits each is written with. Any other id is left as it is: ids are
+// opaque.
+func CanonicalID(id string) string {
+	if len(id) != 36 {
+		return id
+	}
+	for i := range len(id) {
+		c := id[i]
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		hexadecimal := '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+		if dash != (c == '-') || !dash && !hexadecimal {
+			return id
+		}
+	}
+	return strings.ToLower(id)
+}
