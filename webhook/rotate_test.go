@@ -15,7 +15,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// The vectors O01 to O08 are in vectors_client_test.go; these are the cases
+// The vectors O01 to O08 are in vectors_rotate_test.go; these are the cases
 // beside them.
 
 func TestRotateChangesNothingOnAFaultThatItCanSee(t *testing.T) {

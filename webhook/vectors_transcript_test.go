@@ -1,0 +1,187 @@
+package webhook_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// transcriptCase receives one webhook while Run runs, lets the provider answer
+// as scripted and then well, and says when there was nothing yet and when the
+// transcript was there.
+func transcriptCase(reason string, attempts int, early, late time.Duration, script ...answer) func(t *testing.T) {
+	return withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		b.wire.add(interviewJSON(interviewID, "ada"))
+		b.wire.next(script...)
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(early)
+		require.False(b.t, b.stored(), "stored too early")
+		if jobs := b.jobs(false); reason != "" {
+			require.Len(b.t, jobs, 1)
+			require.Equal(b.t, reason, jobs[0].Reason)
+			require.Equal(b.t, attempts, jobs[0].Attempts)
+		}
+		b.wait(late - early)
+		require.True(b.t, b.stored(), "stored too late")
+		require.Empty(b.t, b.jobs(false))
+	})
+}
+
+// transcriptVectors are the tests of M01 to M20.
+var transcriptVectors = map[string]func(t *testing.T){
+	"M01": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		want := interviewJSON(interviewID, "ada")
+		b.wire.add(want)
+		b.run()
+		b.receive(interviewID, "ada")
+		b.receive(interviewID, "ada")
+		b.wait(time.Minute)
+		got, err := b.store.Transcript(b.t.Context(), interviewID)
+		require.NoError(b.t, err)
+		raw, err := json.Marshal(want)
+		require.NoError(b.t, err)
+		require.Equal(b.t, string(raw), string(got.Body), "byte for byte")
+		require.Empty(b.t, b.jobs(false))
+		require.Len(b.t, b.wire.asked(), 1)
+	}),
+	"M02": func(t *testing.T) {
+		transcriptCase("not_ready", 1, time.Second/2, 20*time.Second, jsonAnswer(200, interviewJSON(interviewID, "ada", "status", "processing")))(t)
+	},
+	"M04": func(t *testing.T) {
+		t.Run("twice", transcriptCase("not_found", 1, time.Second/2, time.Minute, jsonAnswer(404, nil), jsonAnswer(404, nil)))
+		t.Run("for a day", withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+			b.run()
+			b.receive(interviewID, "ada")
+			b.wait(23 * time.Hour)
+			require.Len(b.t, b.jobs(false), 1)
+			b.wait(3 * time.Hour)
+			require.Empty(b.t, b.jobs(false))
+			require.Len(b.t, b.jobs(true), 1)
+			require.Equal(b.t, "not_found", b.jobs(true)[0].Reason)
+		}))
+	},
+	"M05": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		for range 20 {
+			b.wire.next(jsonAnswer(401, nil))
+		}
+		b.run()
+		b.receive(interviewID, "ada")
+		b.receive("int-2", "bob")
+		b.wait(30 * time.Minute)
+		require.Less(b.t, len(b.wire.asked()), 10, "paused")
+		require.Equal(b.t, 1, strings.Count(b.log.String(), "refuses the API key"))
+		for _, j := range b.jobs(false) {
+			require.Zero(b.t, j.Attempts)
+		}
+		b.receive("int-3", "eve")
+		require.Equal(b.t, 3, b.recorded())
+	}),
+	"M06": transcriptCase("rate_limited", 0, 17*time.Second-1, 45*time.Second, jsonAnswer(429, nil, "Retry-After", "17")),
+	"M07": func(t *testing.T) {
+		transcriptCase("rate_limited", 0, 59*time.Second, 90*time.Second, func(r *http.Request) (*http.Response, error) {
+			return jsonAnswer(429, nil, "Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(r)
+		})(t)
+	},
+	"M09": transcriptCase("unavailable", 1, time.Second/2, 3*time.Minute, jsonAnswer(500, nil), jsonAnswer(502, nil), jsonAnswer(503, nil), jsonAnswer(504, nil)),
+	"M10": func(t *testing.T) {
+		t.Run("gives up at ten seconds", transcriptCase("unavailable", 1, 10*time.Second+1, 40*time.Second, noAnswer))
+		t.Run("and not before", transcriptCase("", 0, 10*time.Second-1, 40*time.Second, noAnswer))
+	},
+	"M11": transcriptCase("bad_answer", 1, time.Second/2, 20*time.Second, textAnswer(200, "text/html", "<!doctype html><title>Log in</title>")),
+	"M12": transcriptCase("bad_answer", 1, time.Second/2, 20*time.Second, textAnswer(200, "application/json", `{"id":"`+interviewID)),
+	"M13": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		body := &countingReader{left: 50 << 20}
+		b.wire.next(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body), Request: r}, nil
+		})
+		b.run()
+		b.receive(interviewID, "ada")
+		synctest.Wait()
+		require.Len(b.t, b.jobs(true), 1)
+		require.Equal(b.t, "too_large", b.jobs(true)[0].Reason)
+		require.LessOrEqual(b.t, body.read, 16<<20+1)
+	}),
+	"M15": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		b.wire.next(textAnswer(302, "text/plain", "", "Location", "https://evil.example/steal"))
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(time.Second / 2)
+		for _, r := range b.wire.asked() {
+			require.Equal(b.t, "app.userjourneys.ai", r.URL.Host)
+		}
+		require.False(b.t, b.stored())
+		require.Len(b.t, b.jobs(false), 1)
+	}),
+	"M17": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		b.wire.add(interviewJSON(interviewID, "ada"))
+		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: b.wire}, Logger: discard})
+		require.NoError(b.t, err)
+		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: client, ReconcileEvery: -1, Logger: discard})
+		require.NoError(b.t, err)
+		ctx, stop := context.WithCancel(b.t.Context())
+		defer stop()
+		go func() { _ = other.Run(ctx) }()
+		b.receive(interviewID, "ada")
+		b.run()
+		b.wait(time.Hour)
+		require.True(b.t, b.stored())
+		require.Len(b.t, b.wire.asked(), 1)
+	}),
+	"M18": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		b.wire.add(interviewJSON(interviewID, "bob"))
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(time.Minute)
+		require.True(b.t, b.stored())
+		require.Equal(b.t, "ada", b.completion(interviewID).UserID)
+		require.Contains(b.t, b.log.String(), "names another user")
+		require.NotContains(b.t, b.log.String(), "ada")
+		require.NotContains(b.t, b.log.String(), "bob")
+	}),
+	"M19": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		b.wire.add(interviewJSON(interviewID, "ada"))
+		b.run()
+		e := webhooktest.Completed("ada")
+		e.Data.InterviewID, e.Data.QualityScore = interviewID, nil
+		b.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
+		require.Empty(b.t, b.completion(interviewID).Quality)
+		b.wait(time.Minute)
+		require.Equal(b.t, "insightful", b.completion(interviewID).Quality)
+	}),
+	"M20": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+		b.wire.next(func(r *http.Request) (*http.Response, error) {
+			require.NoError(b.t, b.store.Erase(b.t.Context(), "ada"))
+			return jsonAnswer(200, interviewJSON(interviewID, "ada"))(r)
+		})
+		b.run()
+		b.receive(interviewID, "ada")
+		b.wait(time.Hour)
+		require.False(b.t, b.stored())
+		require.Empty(b.t, b.jobs(false))
+		require.Empty(b.t, b.jobs(true))
+	}),
+}
+
+type countingReader struct{ left, read int }
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n := min(len(p), c.left)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	c.left, c.read = c.left-n, c.read+n
+	return n, nil
+}
