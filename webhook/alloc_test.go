@@ -16,6 +16,8 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
+const raceDetector = false
+
 func TestVerifyAllocatesNothing(t *testing.T) {
 	body := bytes.Repeat([]byte("x"), 700)
 	secrets := []string{secret, previous}

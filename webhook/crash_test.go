@@ -16,8 +16,11 @@ import (
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	rounds := 20
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		rounds = 2
+	case raceDetector:
+		rounds = 5
 	}
 	crash.Test(t, rounds, func(dir string) (store.Store, error) {
 		return crash.OpenJournal(filepath.Join(dir, "completions.jsonl"))

@@ -37,7 +37,7 @@ func post(h http.Handler, body []byte, signature string) int {
 func TestForgedFlood(t *testing.T) {
 	t.Parallel()
 	n := 200_000
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		n = 10_000
 	}
 	s := store.NewMemory()

@@ -136,7 +136,7 @@ func (s *flakyStore) FinishJob(ctx context.Context, j store.Job, t store.Transcr
 func TestTwoDays(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(3)
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		seeds = 1
 	}
 	for seed := range seeds {
