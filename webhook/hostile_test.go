@@ -195,7 +195,7 @@ func TestBodiesInFlight(t *testing.T) {
 	const most, senders = 256, 300
 	reasons := make(chan webhook.Reason, 2*senders)
 	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
-		Logger: discard, ReadTimeout: 5 * time.Minute,
+		Logger: discard, ReadTimeout: time.Minute,
 		OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason },
 	})
 	require.NoError(t, err)
