@@ -77,7 +77,7 @@ func TestExportsNothingElse(t *testing.T) {
 		Study Limits Limit
 		Interview InterviewFilter Turn StatusStarted StatusProcessing StatusCompleted
 		QualityInsightful QualitySuccessful QualityUnsuccessful
-		Webhook EventInterviewCompleted`), names)
+		Webhook EventInterviewCompleted CanonicalID`), names)
 }
 
 // declared returns the names that a file declares, but for those of methods.
