@@ -153,11 +153,11 @@ var transcriptVectors = map[string]func(t *testing.T){
 	}),
 	"M19": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.add(interviewJSON(interviewID, "ada"))
-		b.run()
 		e := webhooktest.Completed("ada")
 		e.Data.InterviewID, e.Data.QualityScore = interviewID, nil
 		b.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
 		require.Empty(b.t, b.completion(interviewID).Quality)
+		b.run()
 		b.wait(time.Minute)
 		require.Equal(b.t, "insightful", b.completion(interviewID).Quality)
 	}),
