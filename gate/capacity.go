@@ -42,6 +42,7 @@ type entry struct {
 }
 
 func newEntry(s userjourneys.Study, exists bool, at time.Time, freshFor time.Duration) *entry {
+	s.ID = userjourneys.CanonicalID(s.ID) // as the webhook keys completions
 	e := &entry{study: s, exists: exists, key: keyOf(s.ID), at: at, freshFor: freshFor, places: -1}
 	if !s.AcceptingResponses {
 		e.places = 0

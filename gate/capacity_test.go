@@ -456,3 +456,20 @@ func (r *records) all() []string {
 	defer r.mu.Unlock()
 	return append([]string(nil), r.list...)
 }
+
+// The provider's API may spell a UUID in capitals while its webhook does not.
+func TestStudyIDHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.study.ID = strings.ToUpper(studyID)
+	done := store.NewMemory()
+	g, err := gate.New(p, studyName, done, &gate.Options{Logger: discard, Timeout: 10 * time.Second})
+	require.NoError(t, err)
+	d := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
+	require.True(t, d.Ask)
+	require.Equal(t, studyID, d.Prompt.StudyID)
+
+	_, err = done.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	require.Equal(t, gate.Completed, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+}

@@ -49,7 +49,7 @@ func (c *Client) FindStudy(ctx context.Context, idOrName string) (Study, error) 
 		if err != nil {
 			return Study{}, err
 		}
-		if s.ID == idOrName {
+		if CanonicalID(s.ID) == CanonicalID(idOrName) {
 			return s, nil
 		}
 		if s.Name == idOrName {
