@@ -12,15 +12,15 @@ import (
 // A browser says what it wants the answer for in Sec-Fetch-Dest (Fetch
 // Metadata, W3C). Without it the request must at least name text/html in
 // Accept; clients that take anything are tools. Libraries that swap whole
-// pages by script (Turbo, htmx's boost) are told from those that want a
-// fragment by their own fields. A page that a browser prefetches is a page: it
+// pages by script (Turbo; htmx's boost, which takes anything) are told from
+// those that want a fragment by their own fields. A page that a browser prefetches is a page: it
 // will be looked at without another request.
 //
 // HEAD is eligible because its header is to be that of GET (RFC 9110, section
 // 9.3.2); it is never injected.
 func (m *Middleware) Eligible(r *http.Request) bool {
 	h := r.Header
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || !acceptsHTML(h["Accept"]) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || !acceptsHTML(h["Accept"]) && len(h["Hx-Boosted"]) == 0 {
 		return false
 	}
 	dest := h["Sec-Fetch-Dest"]

@@ -44,7 +44,7 @@ func TestEligible(t *testing.T) {
 		{"HTML hardly wanted", "GET", []string{accept, "text/html;q=0.001"}, true},
 		{"one level of it refused", "GET", []string{accept, "text/html;level=1;q=0, text/html"}, true},
 		{"htmx fragment", "GET", []string{"HX-Request", "true"}, false},
-		{"htmx boost", "GET", []string{"HX-Request", "true", "HX-Boosted", "true", dest, "empty"}, true},
+		{"htmx boost", "GET", []string{accept, "*/*", "HX-Request", "true", "HX-Boosted", "true", dest, "empty"}, true},
 		{"Turbo visit", "GET", []string{"X-Turbo-Request-Id", "1", dest, "empty"}, true},
 		{"Turbo frame", "GET", []string{"X-Turbo-Request-Id", "1", "Turbo-Frame", "x", dest, "empty"}, false},
 		{"XMLHttpRequest", "GET", []string{"X-Requested-With", "XMLHttpRequest"}, false},
