@@ -61,13 +61,13 @@ func TestStartPages(t *testing.T) {
 		status   int
 		want     string
 	}{
-		{"full", "ada", gate.Decision{Reason: gate.Full}, "en", 200, "not taking any more answers"},
-		{"closed", "ada", gate.Decision{Reason: gate.Closed}, "de-AT", 200, "nimmt zurzeit keine weiteren Antworten an"},
-		{"another study", "ada", gate.Decision{Reason: gate.Excluded}, "en", 200, "not taking any more answers"},
+		{"full", "ada", gate.Decision{Reason: gate.Full}, "en", 200, "not taking any more participants"},
+		{"closed", "ada", gate.Decision{Reason: gate.Closed}, "de-AT", 200, "zurzeit keine weiteren Personen teilnehmen"},
+		{"another study", "ada", gate.Decision{Reason: gate.Excluded}, "en", 200, "not taking any more participants"},
 		{"completed", "ada", gate.Decision{Reason: gate.Completed}, "fr", 200, "Merci beaucoup"},
 		{"provider down", "ada", gate.Decision{Err: errors.New("dial tcp 10.1.2.3: secret detail")}, "es", 503, "Inténtalo de nuevo"},
 		{"signed out", "", gate.Decision{Reason: gate.Eligible}, "nb-NO", 403, "Logg inn først"},
-		{"no such language", "ada", gate.Decision{Reason: gate.Full}, "tlh", 200, "not taking any more answers"},
+		{"no such language", "ada", gate.Decision{Reason: gate.Full}, "tlh", 200, "not taking any more participants"},
 		{"link is no link", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada", InterviewLink: "javascript:alert(1)"}}, "en", 503, "try again"},
 		{"no link at all", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada"}}, "en", 503, "try again"},
 	} {

@@ -54,7 +54,7 @@ func TestGolden(t *testing.T) {
 		{"pt", middleware.Options{}, "pt-BR"},
 		{"nb", middleware.Options{}, "nn,nb;q=0.9,en;q=0.5"},
 		{"banner", middleware.Options{Position: middleware.Banner, Origin: "https://app.example.com"}, "*"},
-		{"rtl", middleware.Options{Texts: arabic}, "ar"},
+		{"rtl", middleware.Options{Texts: hebrew}, "he"},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
@@ -75,10 +75,10 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func arabic(_, _ string, t middleware.Texts) middleware.Texts {
-	t.Language, t.Title, t.Text = "ar", "هل لديك بضع دقائق؟", "نود أن نسمع منك ما يعجبك وما لا يعجبك."
-	t.Facts = []string{"مقابلة صوتية", "حوالي 10 دقائق", "تحتاج إلى ميكروفون", "تفتح في علامة تبويب جديدة"}
-	t.Start, t.Later, t.Decline = "ابدأ المقابلة", "لاحقًا", "لا، شكرًا"
+func hebrew(_, _ string, t middleware.Texts) middleware.Texts {
+	t.Language, t.Title, t.Text = "he", "יש לכם כמה דקות בשבילנו?", "נשמח לשמוע מכם, במילים שלכם, מה עובד טוב בשבילכם ומה פחות."
+	t.Facts = []string{"ריאיון קולי", "כ־10 דקות", "דרוש מיקרופון", "נפתח בכרטיסייה חדשה"}
+	t.Start, t.Later, t.Decline = "התחלת הריאיון", "אחר כך", "לא, תודה"
 	return t
 }
 
