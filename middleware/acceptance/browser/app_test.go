@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	o.Logger = quiet
 	m, err := middleware.New(g, func(*http.Request) string { return "ada" }, &o)
 	require.NoError(t, err)
-	srv := httptest.NewServer(m.Handler(http.HandlerFunc(page)))
+	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
 	t.Cleanup(srv.Close)
 	return &app{srv.URL}
 }
@@ -52,13 +53,13 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 func always() *gate.Options { return &gate.Options{MaxShowings: -1, ShowingPause: -1} }
 
 const article = `<header><h1 id="top">Quarterly report</h1></header>
-<main><p>Revenue grew by a quarter. <a id="first" href="/other">Read on</a> about it.</p>
+<main><p>Revenue grew by a quarter. <a id="first" href="/other%s">Read on</a> about it.</p>
 <p><button id="second" type="button">Share</button></p>%s</main>`
 
-// page is a page as its query wants it: csp, a policy; rtl; plain, without a
+// servePage serves a page as its query wants it: csp, a policy; rtl; plain, without a
 // colour scheme; here, with a place for the prompt; open, with unclosed elements
-// at the end; swap, with links that swap the body by script.
-func page(w http.ResponseWriter, r *http.Request) {
+// at the end; library, with Turbo or htmx, which swap the body by script.
+func servePage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	switch r.URL.Path {
 	case "/favicon.ico":
@@ -66,6 +67,9 @@ func page(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/report":
 		report(w, r)
+		return
+	case "/library.js":
+		library(w, r)
 		return
 	case "/app.css":
 		w.Header().Set("Content-Type", "text/css")
@@ -77,24 +81,39 @@ func page(w http.ResponseWriter, r *http.Request) {
 	}
 	dir, lang := "ltr", "en"
 	if q.Has("rtl") {
-		dir, lang = "rtl", "ar"
+		dir, lang = "rtl", "he"
 	}
 	inner := ""
 	if q.Has("here") {
 		inner = `<div data-askonce-here></div><p>After it.</p>`
+	}
+	script, body, query := "", "<body>", ""
+	if l := q.Get("library"); l != "" {
+		query = "?library=" + url.QueryEscape(l)
+		script, body = `<script src="/library.js`+html.EscapeString(query)+`" defer></script>`, `<body hx-boost="true">`
 	}
 	scheme := `<meta name="color-scheme" content="light dark">`
 	if q.Has("plain") {
 		scheme = ""
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprintf(w, `<!doctype html><html lang="%s" dir="%s"><head><meta charset="utf-8">%s<meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title><link rel="stylesheet" href="/app.css"></head><body>`,
-		lang, dir, scheme, html.EscapeString("Report "+r.URL.Path))
-	fmt.Fprintf(w, article, inner)
+	fmt.Fprintf(w, `<!doctype html><html lang="%s" dir="%s"><head><meta charset="utf-8">%s<meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title><link rel="stylesheet" href="/app.css">%s</head>%s`,
+		lang, dir, scheme, html.EscapeString("Report "+r.URL.Path), script, body)
+	fmt.Fprintf(w, article, html.EscapeString(query), inner)
 	if open := q.Get("open"); open != "" {
 		fmt.Fprint(w, map[string]string{"hidden": "<div hidden><p>", "form": `<form action="/elsewhere" method="get"><p>`}[open])
 	}
 	fmt.Fprint(w, strings.Repeat("\n", 3)+"</body></html>")
+}
+
+func library(w http.ResponseWriter, r *http.Request) {
+	source, err := map[string]*npmFile{"turbo": turbo, "htmx": htmx}[r.URL.Query().Get("library")].source()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	fmt.Fprint(w, source)
 }
 
 // pageStyle is hostile in the way that many style sheets are: it says how every
@@ -108,7 +127,7 @@ button{width:100%;text-transform:uppercase;background:#eee;border:2px solid #999
 func report(w http.ResponseWriter, r *http.Request) {
 	dir, lang, place := "ltr", "en", ""
 	if r.URL.Query().Has("rtl") {
-		dir, lang = "rtl", "ar"
+		dir, lang = "rtl", "he"
 	}
 	if r.URL.Query().Has("here") {
 		place = `<div data-askonce-here></div>`

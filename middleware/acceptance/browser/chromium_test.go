@@ -124,7 +124,7 @@ func openTab(t testing.TB, profile cdp.BrowserContextID, l look) *tab {
 
 func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l look) *tab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 100*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx, profile: profile}
 	chromedp.ListenTarget(ctx, func(event any) {
@@ -189,13 +189,34 @@ func eval[T any](b *tab, expression string) (v T) {
 	return v
 }
 
+// patience is how long a test waits for what must happen: on a machine that has
+// other things to do, too.
+const patience = time.Minute
+
 // eventually waits until an expression is true.
 func (b *tab) eventually(expression string) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool {
-		var ok bool
+	b.until(expression, func() bool {
+		var ok bool // and an error while a page gives way to the next
 		return chromedp.Run(b.ctx, chromedp.Evaluate(expression, &ok)) == nil && ok
-	}, 10*time.Second, 20*time.Millisecond, expression)
+	})
+}
+
+func (b *tab) until(what string, happened func() bool) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); !happened(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.t.Fatalf("not within %v: %s; the console says %q", patience, what, b.problems)
+		}
+	}
+}
+
+// answered waits until the app has taken the answer that a script has sent.
+func (b *tab) answered(endpoint string) {
+	b.t.Helper()
+	b.eventually(`performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/` + endpoint + `?") && e.responseStatus === 204)`)
 }
 
 const prompts = `document.querySelectorAll("aside.askonce").length`
@@ -205,6 +226,7 @@ func (b *tab) requirePrompts(n int) {
 	require.Equal(b.t, n, eval[int](b, prompts))
 }
 
+// eventuallyNone waits until the prompt is gone.
 func (b *tab) eventuallyNone() { b.t.Helper(); b.eventually(prompts + " === 0") }
 
 // click clicks with the mouse.
@@ -225,4 +247,14 @@ func (b *tab) quiet() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	require.Empty(b.t, b.problems)
+}
+
+// eventuallyProblem waits until the console has said something.
+func (b *tab) eventuallyProblem(text string) {
+	b.t.Helper()
+	b.until(text, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return strings.Contains(strings.Join(b.problems, "\n"), text)
+	})
 }

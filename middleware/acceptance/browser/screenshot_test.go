@@ -26,7 +26,7 @@ func TestScreenshots(t *testing.T) {
 		{"phone", look{width: 375, height: 667, noMotion: true, scale: 2}, "/report", middleware.Options{}},
 		{"banner", look{width: 960, height: 540, noMotion: true, language: "de"}, "/report", middleware.Options{Position: middleware.Banner}},
 		{"inline", look{width: 960, height: 540, noMotion: true}, "/report?here", middleware.Options{}},
-		{"rtl", look{width: 960, height: 540, noMotion: true, language: "ar"}, "/report?rtl", middleware.Options{Texts: arabic}},
+		{"rtl", look{width: 960, height: 540, noMotion: true, language: "he"}, "/report?rtl", middleware.Options{Texts: hebrew}},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
