@@ -10,9 +10,9 @@ import (
 const anonymousPrefix = "anonymous-"
 
 // visitor is the user's id or, if there is none and Options.Anonymous wants it,
-// that of the browser, from a cookie that nobody can make up. Without one the browser is given one at once, whatever
-// the decision will be: a sample that were drawn anew for each page would have
-// everybody in the end.
+// that of the browser, from a cookie that nobody can make up. Without one the
+// browser is given one at once, whatever the decision will be: a sample that were
+// drawn anew for each page would have everybody in the end.
 func (m *Middleware) visitor(header http.Header, r *http.Request, user string) string {
 	if user != "" || m.anonymous == nil {
 		return user
@@ -47,7 +47,7 @@ func readID(c *knownCookie[string], value string) (id string) {
 	}
 	payload, ok := c.open(value)
 	if id = string(payload); !ok || !strings.HasPrefix(id, anonymousPrefix) {
-		return ""
+		id = ""
 	}
 	c.known.put(value, id)
 	return id

@@ -19,6 +19,13 @@ const cookieAge = 400 * 24 * time.Hour
 // several only where somebody has set them for other paths or domains.
 const cookieTries = 4
 
+// blank is what may stand around a name in a Cookie field.
+const blank = " \t"
+
+// maxValue is longer than any value of ours: with it, what is remembered of the
+// others is bounded too.
+const maxValue = 1024
+
 // sealedCookie is one cookie of ours: signed, encrypted, and readable by nobody
 // but the server (HttpOnly). Over TLS its name begins with "__Host-", so that
 // neither plain HTTP nor another host of the domain can set it (RFC 6265bis,
@@ -31,7 +38,8 @@ type sealedCookie struct {
 
 // cookies are one cookie of ours under both of its names, and what is known of
 // values that have been seen: each is verified and decoded once, and remembered
-// while it is in use.
+// while it is in use. One that is not genuine is remembered as nobody's: after a
+// change of keys a browser may send it with every page.
 type cookies[V any] struct{ plain, secure knownCookie[V] }
 
 type knownCookie[V any] struct {
@@ -104,15 +112,22 @@ func (c sealedCookie) set(h http.Header, value string) {
 }
 
 // values calls yield with each value of the cookie that the request has, until
-// it returns false. It allocates nothing.
+// it returns false. It finds what http.Request.CookiesNamed finds, but for what
+// is too long, and allocates nothing.
 func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
 	tries := 0
 	for _, line := range h["Cookie"] {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-			if !ok || name != c.name {
+			name, value, _ := strings.Cut(strings.Trim(pair, blank), "=")
+			if strings.Trim(name, blank) != c.name {
+				continue
+			}
+			if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+				value = value[1 : n-1]
+			}
+			if len(value) > maxValue {
 				continue
 			}
 			if tries++; tries > cookieTries || !yield(value) {

@@ -11,7 +11,7 @@ import (
 // remembered is the content of one cookie.
 type remembered struct {
 	owner   owner
-	user    string // whose it is; "" until that user has sent it
+	user    string // whose it is; "" until that user has sent it, and if it is nobody's
 	history gate.History
 }
 
@@ -25,8 +25,8 @@ func ownerOf(user string) owner {
 	return owner(sum[:])
 }
 
-// history is what the visitor has seen, as kept in a cookie: by the first one that is genuine and
-// the user's own. Anything else is no history.
+// history is what the visitor has seen, as kept in a cookie: by the first one
+// that is genuine and the user's own. Anything else is no history.
 func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
 	c := m.histories.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {
@@ -44,10 +44,7 @@ func readHistory(c *knownCookie[remembered], value, user string) (gate.History, 
 		return r.history, r.user == user || r.owner == ownerOf(user)
 	}
 	r, ok := decodeHistory(c.sealedCookie, value)
-	if !ok {
-		return gate.History{}, false
-	}
-	own := r.owner == ownerOf(user)
+	own := ok && r.owner == ownerOf(user)
 	if own {
 		r.user = user
 	}
@@ -55,13 +52,14 @@ func readHistory(c *knownCookie[remembered], value, user string) (gate.History, 
 	return r.history, own
 }
 
+// decodeHistory returns nobody's for a value that is not genuine.
 func decodeHistory(c sealedCookie, value string) (r remembered, ok bool) {
 	payload, ok := c.open(value)
-	if !ok || len(payload) < len(r.owner) {
-		return r, false
+	if !ok || len(payload) < len(r.owner) || r.history.UnmarshalBinary(payload[len(r.owner):]) != nil {
+		return remembered{}, false
 	}
 	copy(r.owner[:], payload)
-	return r, r.history.UnmarshalBinary(payload[len(r.owner):]) == nil
+	return r, true
 }
 
 // remember sets the user's cookie.

@@ -222,6 +222,7 @@ func TestNoPromptAllocatesNothing(t *testing.T) {
 	}{
 		"declined":         {m.Handler(bare), pageRequest(userHeader, "ada", "Cookie", "session=abcdef; "+cookie+"; theme=dark", "Accept-Language", "de-AT,de;q=0.9,en;q=0.8")},
 		"another's cookie": {nobody.Handler(bare), pageRequest(userHeader, "bob", "Cookie", cookie)},
+		"not genuine":      {nobody.Handler(bare), pageRequest(userHeader, "ada", "Cookie", "askonce="+strings.Repeat("A", 400))},
 		"no history":       {nobody.Handler(bare), pageRequest(userHeader, "ada", "Cookie", "session=abcdef", "Accept-Language", "fr")},
 		"not a page":       {m.Handler(bare), httptest.NewRequest(http.MethodGet, "/api", nil)},
 		"nobody":           {m.Handler(bare), pageRequest("Cookie", cookie)},
