@@ -17,12 +17,24 @@ import (
 // path. Below Options.Path there are
 //
 //	GET  start?study=…     confirms that the study has a place for the user and sends on to the interview
-//	POST later?study=…     silences the study for a while, for this user
-//	POST decline?study=…   silences it for good
+//	POST later?study=…     silences the study for Options.Snooze, for this user
+//	POST decline?study=…   silences it for good, which is as long as browsers keep a cookie: 400 days
 //	GET  decision          the decision as JSON, for single-page apps
 //	GET  prompt-….css, prompt-….js
 //
-// and everything else is 404. What a browser fetches ahead of a click
+// and everything else is 404. decision answers
+//
+//	{"ask": true, "reason": "eligible", "study": "…", "language": "de", "direction": "ltr",
+//	 "texts": {"title": "…", "text": "…", "facts": ["…"], "start": "…", "later": "…", "decline": "…"},
+//	 "links": {"start": "…", "later": "…", "decline": "…"}}
+//
+// or, with "ask": false, the reason alone, which is a gate.Reason. The app shows
+// the texts, opens links.start in a new tab, and posts to the other two. To
+// answer "ask": true counts as a showing; with the parameter peek it does not,
+// for an app that only wants to know. The parameter study asks about one study.
+// It is for the app's own pages: no other origin can read it.
+//
+// What a browser fetches ahead of a click
 // (Sec-Purpose: prefetch) has no effect, and neither has HEAD. The answers to
 // later and decline are 204, and for a form without JavaScript a way back to
 // the page that it was on.
@@ -30,7 +42,7 @@ func (m *Middleware) Endpoints() http.Handler { return http.HandlerFunc(m.serveE
 
 func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.URL.Path, m.opts.Path)
-	if !ok {
+	if !ok || strings.Contains(strings.ToUpper(r.URL.RawPath), "%2F") { // which is no slash (RFC 3986, section 2.2)
 		http.NotFound(w, r)
 		return
 	}

@@ -181,28 +181,43 @@ func TestDismissAnswers(t *testing.T) {
 func TestMethodsAndPaths(t *testing.T) {
 	t.Parallel()
 	m := newPrompt(t, newGate(t, nil), nil)
-	srv := httptest.NewServer(m.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the app was reached") })))
+	const teapot = http.StatusTeapot // the app's
+	srv := httptest.NewServer(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(teapot) })))
 	t.Cleanup(srv.Close)
 	b := browserFor(t, srv.URL)
+	asset := assetName.FindString(newBrowser(t, m).do(http.MethodGet, "/").body)
+	require.NotEmpty(t, asset)
 	for _, tt := range []struct {
 		method, path string
 		status       int
 		allow        string
 	}{
-		{"POST", "start?study=study-1", 405, "GET, HEAD"},
-		{"PUT", "decision", 405, "GET, HEAD"},
-		{"OPTIONS", "later", 405, "POST"},
-		{"GET", "later?study=study-1", 405, "POST"},
-		{"HEAD", "decline?study=study-1", 405, "POST"},
-		{"GET", "", 404, ""},
-		{"GET", "start/", 404, ""},
-		{"GET", "START", 404, ""},
-		{"POST", "nothing", 404, ""},
-		{"GET", "prompt.css", 404, ""},
-		{"GET", "//evil.example/start", 404, ""},
-		{"GET", "%2e%2e/secret", 404, ""},
+		{"POST", "/askonce/start?study=study-1", 405, "GET, HEAD"},
+		{"PUT", "/askonce/decision", 405, "GET, HEAD"},
+		{"DELETE", asset, 405, "GET, HEAD"},
+		{"OPTIONS", "/askonce/later", 405, "POST"},
+		{"OPTIONS", "/askonce/start", 405, "GET, HEAD"},
+		{"GET", "/askonce/later?study=study-1", 405, "POST"},
+		{"HEAD", "/askonce/decline?study=study-1", 405, "POST"},
+		{"GET", "/askonce/", 404, ""},
+		{"OPTIONS", "/askonce/", 404, ""},
+		{"GET", "/askonce/start/", 404, ""},
+		{"POST", "/askonce/later/1?study=study-1", 404, ""},
+		{"POST", "/askonce/later;x=1?study=study-1", 404, ""},
+		{"GET", "/askonce/START", 404, ""},
+		{"POST", "/askonce/nothing", 404, ""},
+		{"GET", "/askonce/prompt.css", 404, ""},
+		{"GET", "/askonce//start?study=study-1", 404, ""},
+		{"GET", "/askonce///evil.example/start", 404, ""},
+		{"GET", "/askonce/%2e%2e/secret", 404, ""},
+		{"GET", "/askonce%2Fstart?study=study-1", 404, ""},
+		{"POST", "/askonce%2flater?study=study-1", 404, ""},
+		{"GET", "/ASKONCE/start?study=study-1", teapot, ""},
+		{"GET", "//askonce/start?study=study-1", teapot, ""},
+		{"GET", "/askonce", teapot, ""},
+		{"GET", "/askonces/start", teapot, ""},
 	} {
-		a := b.do(tt.method, "/askonce/"+tt.path)
+		a := b.do(tt.method, tt.path)
 		require.Equal(t, tt.status, a.StatusCode, "%s %s", tt.method, tt.path)
 		require.Equal(t, tt.allow, a.Header.Get("Allow"))
 		require.Empty(t, a.Header.Get("Location"))

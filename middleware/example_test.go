@@ -1,6 +1,8 @@
 package middleware_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -65,6 +67,53 @@ func ExamplePromptFrom() {
 	// Output:
 	// <!doctype html><body><a href="/askonce/start?study=study-1" target="_blank" rel="noopener">Talk to us</a></body>
 	// <!doctype html><body>Hello</body>
+}
+
+// A single-page app renders the prompt itself, with what the decision endpoint
+// says.
+func ExampleMiddleware_Endpoints() {
+	prompt, err := middleware.New(askEveryone{}, currentUser, nil)
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/askonce/", prompt.Endpoints())
+
+	r := httptest.NewRequest(http.MethodGet, "/askonce/decision", nil)
+	r.Header.Set("X-User", "ada")
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, r)
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, rec.Body.Bytes(), "", "  "); err != nil {
+		panic(err)
+	}
+	fmt.Print(indented.String())
+	// Output:
+	// {
+	//   "ask": true,
+	//   "reason": "eligible",
+	//   "study": "study-1",
+	//   "language": "en",
+	//   "direction": "ltr",
+	//   "texts": {
+	//     "title": "Do you have a few minutes for us?",
+	//     "text": "We would love to hear, in your own words, what works well for you and what does not.",
+	//     "facts": [
+	//       "Voice interview",
+	//       "About 10 minutes",
+	//       "Needs a microphone",
+	//       "Opens in a new tab"
+	//     ],
+	//     "start": "Start the interview",
+	//     "later": "Later",
+	//     "decline": "No thanks"
+	//   },
+	//   "links": {
+	//     "start": "/askonce/start?study=study-1",
+	//     "later": "/askonce/later?study=study-1",
+	//     "decline": "/askonce/decline?study=study-1"
+	//   }
+	// }
 }
 
 // OnPrompt says why a page has no prompt. Its values are few enough for the
