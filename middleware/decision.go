@@ -49,7 +49,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	if answer.Ask && r.Method == http.MethodGet && !isPrefetch(r.Header) && !query.Has("peek") {
+	if answer.Ask && r.Method == http.MethodGet && !query.Has("peek") {
 		resp := Response{m: m, request: r, decision: decision{prompt: d.Prompt, user: user, history: v.History}}
 		resp.countShowing(h)
 	}

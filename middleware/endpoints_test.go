@@ -265,6 +265,9 @@ func TestDecision(t *testing.T) {
 		require.Equal(t, http.StatusOK, a.StatusCode)
 		require.Equal(t, "application/json", a.Header.Get("Content-Type"))
 		require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+		require.Equal(t, "nosniff", a.Header.Get("X-Content-Type-Options"))
+		require.Equal(t, "same-origin", a.Header.Get("Cross-Origin-Resource-Policy"))
+		require.Empty(t, a.Header.Get("Access-Control-Allow-Origin"), "no other origin may read it")
 		require.NotContains(t, a.body, b.user)
 		require.NoError(t, json.Unmarshal([]byte(a.body), &d))
 		return d

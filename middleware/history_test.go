@@ -98,8 +98,17 @@ func TestHistoryIsBoundToTheUser(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/decline?study=study-1", "Accept", "*/*").StatusCode)
 	require.False(t, b.asked())
 	b.user = "bob"
+	cookie := b.Jar.Cookies(mustParse(t, b.url))[0].String()
 	require.True(t, b.asked(), "ada's history is not his")
 	require.False(t, b.asked())
+
+	// The same to a replica, which has never seen the cookie.
+	for user, want := range map[string]bool{"bob": true, "ada": false} {
+		replica := newPrompt(t, newGate(t, nil), nil).Handler(respond("<!doctype html><p>x</p></body></html>"))
+		rec := httptest.NewRecorder()
+		replica.ServeHTTP(rec, pageRequest(userHeader, user, "Cookie", cookie))
+		require.Equal(t, want, strings.Contains(rec.Body.String(), "askonce-title"), user)
+	}
 }
 
 func TestManyCookies(t *testing.T) {
