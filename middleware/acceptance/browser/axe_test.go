@@ -11,6 +11,7 @@ import (
 
 func TestAxe(t *testing.T) {
 	t.Parallel()
+	long(t)
 	axe := axeCore.need(t)
 	for _, tt := range []struct {
 		name string

@@ -31,6 +31,14 @@ func skip(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
+// long ends a test that a short run does without.
+func long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a short run does without")
+	}
+}
+
 func chromium() string {
 	if path := os.Getenv("ASKONCE_TEST_CHROMIUM"); path != "" {
 		return path

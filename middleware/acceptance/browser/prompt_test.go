@@ -180,6 +180,7 @@ func TestKeyboard(t *testing.T) {
 
 func TestAnnouncedOnce(t *testing.T) {
 	t.Parallel()
+	long(t)
 	a := newApp(t, nil, always())
 	b := newTab(t, look{}).listen().open(a.url + "/")
 	const heard = `JSON.stringify(heard)`
@@ -257,6 +258,7 @@ func TestSwappedPages(t *testing.T) {
 // The libraries themselves, as apps use them.
 func TestLibrariesThatSwapPages(t *testing.T) {
 	t.Parallel()
+	long(t)
 	for name, library := range map[string]*npmFile{"turbo": turbo, "htmx": htmx} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -328,6 +330,7 @@ func (b *tab) back() {
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
+	long(t)
 	const box = `(() => { const r = document.querySelector("aside.askonce").getBoundingClientRect(); return [r.left, innerWidth - r.right, innerHeight - r.bottom, r.width].map(Math.round) })()`
 	t.Run("corner", func(t *testing.T) {
 		t.Parallel()
@@ -390,6 +393,7 @@ func TestPlaces(t *testing.T) {
 
 func TestUnclosedElements(t *testing.T) {
 	t.Parallel()
+	long(t)
 	for _, open := range []string{"hidden", "form"} {
 		t.Run(open, func(t *testing.T) {
 			t.Parallel()

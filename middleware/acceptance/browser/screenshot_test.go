@@ -15,6 +15,7 @@ var screenshots = flag.Bool("screenshots", false, "render the pictures in screen
 
 func TestScreenshots(t *testing.T) {
 	t.Parallel()
+	long(t)
 	for _, tt := range []struct {
 		file string
 		look look
