@@ -11,9 +11,9 @@ const anonymousPrefix = "anonymous-"
 
 // visitor is the user's id or, if there is none and Options.Anonymous wants it,
 // that of the browser, from a cookie that nobody can make up. Without one the
-// browser is given one at once, whatever the decision will be: a sample that were
-// drawn anew for each page would have everybody in the end.
-func (m *Middleware) visitor(header http.Header, r *http.Request, user string) string {
+// browser is given one at once, whatever the decision will be: a sample that
+// were drawn anew for each page would have everybody in the end.
+func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user string) string {
 	if user != "" || m.anonymous == nil {
 		return user
 	}
@@ -25,6 +25,7 @@ func (m *Middleware) visitor(header http.Header, r *http.Request, user string) s
 	if user != "" {
 		return user
 	}
+	header := w.Header()
 	for _, line := range header["Set-Cookie"] { // by another middleware of ours, further out
 		if rest, ok := strings.CutPrefix(line, c.name+"="); ok {
 			value, _, _ := strings.Cut(rest, ";")

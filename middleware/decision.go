@@ -28,7 +28,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	query := r.URL.Query()
-	user := m.visitor(h, r, m.user(r))
+	user := m.visitor(w, r, m.user(r))
 	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: query.Get("study")}
 	d := gate.Decision{Reason: gate.Anonymous}
 	if user != "" {

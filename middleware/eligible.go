@@ -56,6 +56,9 @@ func isXHR(requestedWith []string) bool {
 // (RFC 9110, sections 12.4.2 and 12.5.1).
 func acceptsHTML(accept []string) bool {
 	for _, v := range accept {
+		if strings.HasPrefix(v, "text/html,") { // every browser's
+			return true
+		}
 		for part := range strings.SplitSeq(v, ",") {
 			mediaType, params, _ := strings.Cut(part, ";")
 			if strings.EqualFold(strings.TrimSpace(mediaType), "text/html") && !isRefused(params) {

@@ -106,7 +106,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	user := m.visitor(h, r, m.user(r))
+	user := m.visitor(w, r, m.user(r))
 	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: r.URL.Query().Get("study")}
 	d := gate.Decision{Reason: gate.Anonymous}
 	if user != "" {
@@ -159,7 +159,7 @@ func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, note func(h
 		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 		return
 	}
-	if user := m.visitor(header, r, m.user(r)); user != "" {
+	if user := m.visitor(w, r, m.user(r)); user != "" {
 		m.remember(header, r, user, note(m.history(r, user), study))
 	}
 	if !isForm(r.Header) {

@@ -10,14 +10,16 @@ import (
 // different values, so they are remembered.
 type languages struct{ known *memo[[]string] }
 
-// maxLanguages is how many of a visitor's languages count.
-const maxLanguages = 8
+const (
+	maxLanguages      = 8       // how many of a visitor's languages count
+	maxAcceptLanguage = 1 << 10 // bytes; a longer field is no browser's, and would be kept
+)
 
 // of lists the languages wanted, the most wanted first. The list is shared: it
 // must not be changed.
 func (l languages) of(h http.Header) []string {
 	values := h["Accept-Language"]
-	if len(values) == 0 {
+	if len(values) == 0 || len(values[0]) > maxAcceptLanguage {
 		return nil
 	}
 	if tags, ok := l.known.get(values[0]); ok {

@@ -3,59 +3,39 @@ package middleware
 import (
 	"hash/maphash"
 	"strings"
-	"sync"
+	"sync/atomic"
 )
 
-// memo remembers what was worked out for a string, in bounded memory: when the
-// young generation is full it becomes the old one, and the old one is
-// forgotten. It is safe for concurrent use, and finding something allocates
-// nothing.
+// memo remembers what was worked out for a string, in bounded memory: every
+// string has one place, which it may have to leave to another. It is safe for
+// concurrent use. Finding something takes no lock, which the processors would
+// share for the few values that most requests have, and allocates nothing.
 type memo[V any] struct {
 	seed   maphash.Seed
-	shards [memoShards]memoShard[V]
+	places [memoPlaces]atomic.Pointer[remembrance[V]]
 }
 
-type memoShard[V any] struct {
-	mu         sync.RWMutex
-	young, old map[string]V
+type remembrance[V any] struct {
+	key   string
+	value V
 }
 
-const (
-	memoShards = 16
-	memoSize   = 128 // of one generation of one shard
-)
+const memoPlaces = 4096
 
 func newMemo[V any]() *memo[V] { return &memo[V]{seed: maphash.MakeSeed()} }
 
-func (m *memo[V]) shard(key string) *memoShard[V] {
-	return &m.shards[maphash.String(m.seed, key)%memoShards]
+func (m *memo[V]) place(key string) *atomic.Pointer[remembrance[V]] {
+	return &m.places[maphash.String(m.seed, key)%memoPlaces]
 }
 
 func (m *memo[V]) get(key string) (v V, ok bool) {
-	s := m.shard(key)
-	s.mu.RLock()
-	v, ok = s.young[key]
-	inYoung := ok
-	if !ok {
-		v, ok = s.old[key]
+	if r := m.place(key).Load(); r != nil && r.key == key {
+		return r.value, true
 	}
-	s.mu.RUnlock()
-	if ok && !inYoung {
-		m.put(key, v)
-	}
-	return v, ok
+	return v, false
 }
 
 func (m *memo[V]) put(key string, v V) {
 	key = strings.Clone(key) // it may be a small part of a large header
-	s := m.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.young) >= memoSize {
-		s.old, s.young = s.young, nil
-	}
-	if s.young == nil {
-		s.young = make(map[string]V)
-	}
-	s.young[key] = v
+	m.place(key).Store(&remembrance[V]{key, v})
 }

@@ -107,7 +107,7 @@ func (m *Middleware) Begin(w http.ResponseWriter, r *http.Request, user string) 
 }
 
 func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) *Response {
-	if outer := responseFrom(r.Context()); outer != nil {
+	if outer, ok := r.Context().Value(contextKey{}).(*Response); ok {
 		// Mounted twice, or a framework that runs its chain again: the decision
 		// stands. Whose writer is not below ours gets one of its own.
 		if isBelow(outer, w) {
@@ -115,7 +115,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 		}
 		return newResponse(m, w, r, outer, decision{})
 	}
-	if user = m.visitor(w.Header(), r, user); user == "" {
+	if user = m.visitor(w, r, user); user == "" {
 		return nil
 	}
 	h := m.history(r, user)

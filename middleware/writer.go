@@ -55,10 +55,10 @@ const (
 )
 
 const (
-	bufferSize = 4 << 10 // what is collected before it leaves
-	tailSize   = 1 << 10 // what is looked at in the end, and so held back
-	sniffSize  = 512     // what http.DetectContentType looks at
-	markSize   = 2       // what it takes to know a UTF-16 byte order mark, or gzip
+	tailSize   = 1 << 10          // what is looked at in the end, and so held back
+	bufferSize = 4<<10 + tailSize // what is collected until the rest leaves: enough to fill net/http's own buffer
+	sniffSize  = 512              // what http.DetectContentType looks at
+	markSize   = 2                // what it takes to know a UTF-16 byte order mark, or gzip
 )
 
 type buffer [bufferSize]byte
@@ -181,10 +181,32 @@ func (w *writer) pass(h http.Header) {
 
 // Write implements io.Writer. It returns the length of p: what is held back
 // counts as written.
-func (w *writer) Write(p []byte) (int, error) { return write(w, p) }
+func (w *writer) Write(p []byte) (int, error) {
+	if w.collects(len(p)) {
+		w.buf = append(w.buf, p...)
+		return len(p), nil
+	}
+	return write(w, p)
+}
 
 // WriteString implements io.StringWriter.
-func (w *writer) WriteString(s string) (int, error) { return write(w, s) }
+func (w *writer) WriteString(s string) (int, error) {
+	if w.collects(len(s)) {
+		w.buf = append(w.buf, s...)
+		return len(s), nil
+	}
+	return write(w, s)
+}
+
+// collects counts n more bytes and returns true if there is nothing else to be
+// done than to append them, as for most of what templates write: a few bytes.
+func (w *writer) collects(n int) bool {
+	if w.state != holding || w.declared >= 0 || !w.start.known() || len(w.buf)+n > cap(w.buf) {
+		return false
+	}
+	w.written += int64(n)
+	return true
+}
 
 func write[T string | []byte](w *writer, p T) (int, error) {
 	if w.state == undecided {
