@@ -5,7 +5,10 @@ package middleware
 // space is ASCII white space as the HTML standard defines it.
 const space = " \t\n\r\f"
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }
+func isSpace(c byte) bool {
+	const set = 1<<' ' | 1<<'\t' | 1<<'\n' | 1<<'\r' | 1<<'\f'
+	return c <= ' ' && set>>c&1 != 0 // one comparison for most bytes
+}
 
 func isBlank(b []byte) bool {
 	for _, c := range b {

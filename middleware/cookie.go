@@ -117,9 +117,6 @@ func (c sealedCookie) set(h http.Header, value string) {
 func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
 	tries := 0
 	for _, line := range h["Cookie"] {
-		if !strings.Contains(line, c.name) { // by far quicker than to take it apart
-			continue
-		}
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")

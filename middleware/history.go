@@ -3,6 +3,7 @@ package middleware
 import (
 	"crypto/sha256"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/askonce/askonce/gate"
@@ -14,6 +15,9 @@ type remembered struct {
 	user    string // whose it is; "" until that user has sent it, and if it is nobody's
 	history gate.History
 }
+
+// historyCookie is its name, but for what sealedCookie puts in front.
+const historyCookie = "askonce"
 
 // owner tells whose history a cookie holds: somebody else on the same browser
 // starts afresh. The id itself need not be in there.
@@ -28,8 +32,8 @@ func ownerOf(user string) owner {
 // history is what the visitor has seen, as kept in a cookie: by the first one
 // that is genuine and the user's own. Anything else is no history.
 func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
-	if len(r.Header["Cookie"]) == 0 {
-		return h
+	if !mentions(r.Header["Cookie"], historyCookie) {
+		return h // as of most users: by far quicker than to take the field apart
 	}
 	c := m.histories.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {
@@ -40,6 +44,15 @@ func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
 		return !ok
 	})
 	return h
+}
+
+func mentions(cookies []string, name string) bool {
+	for _, line := range cookies {
+		if strings.Contains(line, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func readHistory(c *knownCookie[remembered], value, user string) (gate.History, bool) {

@@ -48,7 +48,7 @@ func New(d Decider, user func(*http.Request) string, opts *Options) (*Middleware
 	codecs, keysErr := newCodecs(o.CookieKeys)
 	m := &Middleware{
 		decider: d, user: user, opts: o, assets: newAssets(o.Path),
-		histories: newCookies[remembered]("askonce", codecs),
+		histories: newCookies[remembered](historyCookie, codecs),
 		languages: languages{newMemo[[]string]()},
 	}
 	if o.Anonymous {
@@ -123,6 +123,10 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 	if !d.Ask {
 		return nil
 	}
+	return m.ask(w, r, d, user, h)
+}
+
+func (m *Middleware) ask(w http.ResponseWriter, r *http.Request, d gate.Decision, user string, h gate.History) *Response {
 	dec, err := m.newDecision(d.Prompt, user, h)
 	if err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)

@@ -117,6 +117,9 @@ func rawNamed(b []byte) element {
 func (s *scanner) markup() {
 	at, rest := s.i, s.b[s.i+1:]
 	switch {
+	case len(rest) > 0 && isLetter(rest[0]):
+		s.i++
+		s.startTag()
 	case bytes.HasPrefix(rest, []byte("!--")):
 		s.closing = -1 // a comment stands behind the closing tags
 		s.skipComment()
@@ -135,9 +138,6 @@ func (s *scanner) markup() {
 	case len(rest) > 1 && rest[0] == '/':
 		s.closing = -1
 		s.skipPast(">")
-	case len(rest) > 0 && isLetter(rest[0]):
-		s.i++
-		s.startTag()
 	case len(rest) == 0 || len(rest) == 1 && rest[0] == '/':
 		s.broken = true // who knows what was to come
 	default:
@@ -302,15 +302,15 @@ func (s *scanner) isOpen(e element) bool { return slices.Contains(s.open[:s.dept
 // tag reads a name and the attributes up to ">". A quote means something only
 // behind "=" (13.2.5.32 to 13.2.5.40).
 func (s *scanner) tag() (name []byte, selfClosing bool) {
-	begin := s.i
-	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '/' && s.b[s.i] != '>' {
-		s.i++
-	}
-	if s.i-begin <= len(s.name) { // no longer name means anything here
-		name = append(s.name[:0], s.b[begin:s.i]...)
-		for i, c := range name {
-			name[i] = lower(c)
+	n := 0
+	for ; s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '/' && s.b[s.i] != '>'; s.i++ {
+		if n < len(s.name) {
+			s.name[n] = lower(s.b[s.i])
 		}
+		n++
+	}
+	if n <= len(s.name) { // no longer name means anything here
+		name = s.name[:n]
 	}
 	for slash := false; s.i < len(s.b); {
 		c := s.b[s.i]
@@ -330,7 +330,7 @@ func (s *scanner) tag() (name []byte, selfClosing bool) {
 
 // attribute reads the rest of an attribute whose first byte has been read.
 func (s *scanner) attribute() {
-	for s.i < len(s.b) && !isSpace(s.b[s.i]) && !oneOf(s.b[s.i], "/>=") {
+	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '=' && s.b[s.i] != '>' && s.b[s.i] != '/' {
 		s.i++
 	}
 	s.skipSpace()
