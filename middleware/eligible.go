@@ -19,8 +19,17 @@ import (
 // HEAD is eligible because its header is to be that of GET (RFC 9110, section
 // 9.3.2); it is never injected.
 func (m *Middleware) Eligible(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodPost:
+		if !m.opts.PostPages {
+			return false
+		}
+	default:
+		return false
+	}
 	h := r.Header
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || !acceptsHTML(h["Accept"]) && len(h["Hx-Boosted"]) == 0 {
+	if !acceptsHTML(h["Accept"]) && len(h["Hx-Boosted"]) == 0 {
 		return false
 	}
 	dest := h["Sec-Fetch-Dest"]

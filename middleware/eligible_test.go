@@ -1,8 +1,13 @@
 package middleware_test
 
 import (
+	"bytes"
+	"io"
+	"mime/multipart"
 	"net/http"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,12 +58,14 @@ func TestEligible(t *testing.T) {
 		{"prefetched page", "GET", []string{"Sec-Purpose", "prefetch;prerender", dest, "document"}, true},
 	}
 	i := newInjector(t, middleware.Options{})
+	posts := newInjector(t, middleware.Options{PostPages: true})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := pageRequest(tt.header...)
 			r.Method = tt.method
 			require.Equal(t, tt.want, i.Eligible(r))
+			require.Equal(t, tt.want || tt.method == http.MethodPost, posts.Eligible(r), "with PostPages")
 		})
 	}
 }
@@ -82,4 +89,47 @@ func TestNotEligibleIsHandedOn(t *testing.T) {
 	})).ServeHTTP(w, r)
 	require.True(t, called)
 	require.Nil(t, m.Begin(w, r, "ada"))
+}
+
+// A POST gets the prompt if asked for, and what it has uploaded is removed in
+// the end, although net/http does that only for the request that it has made.
+func TestPostPages(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{PostPages: true})
+	var files []string
+	srv := startServer(t, false, i.Handler(i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseMultipartForm(0); err != nil {
+			panic(err)
+		}
+		upload, err := r.MultipartForm.File["file"][0].Open()
+		if err != nil {
+			panic(err)
+		}
+		defer upload.Close()
+		files = append(files, upload.(*os.File).Name())
+		_, _ = io.WriteString(w, page)
+	}))))
+	var form bytes.Buffer
+	m := multipart.NewWriter(&form)
+	part, err := m.CreateFormFile("file", "x.txt")
+	require.NoError(t, err)
+	_, err = part.Write(make([]byte, 1000))
+	require.NoError(t, err)
+	require.NoError(t, m.Close())
+	req, err := http.NewRequest(http.MethodPost, srv.URL, &form)
+	require.NoError(t, err)
+	req.Header.Set("Accept", "text/html")
+	req.Header.Set("Content-Type", m.FormDataContentType())
+	resp, err := srv.Client().Do(req)
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Contains(t, string(body), "<aside")
+	require.Equal(t, middleware.Injected, i.last(t))
+	require.Len(t, files, 1)
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(files[0])
+		return os.IsNotExist(err)
+	}, 10*time.Second, time.Millisecond, "the file of the upload is left behind")
 }

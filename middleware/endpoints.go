@@ -194,9 +194,10 @@ func (m *Middleware) back(r *http.Request) string {
 }
 
 // isPrefetch reports whether a browser only prepares for a click that may never
-// come (Sec-Purpose of the Fetch standard, and its predecessors).
+// come (Sec-Purpose of the Fetch standard, its predecessors, and what Turbo sends,
+// which as a script may not set the real one).
 func isPrefetch(h http.Header) bool {
-	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Sec-Purpose", "X-Moz"} {
 		if v := h[name]; len(v) > 0 && strings.HasPrefix(v[0], "prefetch") {
 			return true
 		}

@@ -41,6 +41,7 @@ func TestShowingIsNotCounted(t *testing.T) {
 		"prefetch":         {"Sec-Purpose", "prefetch"},
 		"prerender":        {"Sec-Purpose", "prefetch;prerender"},
 		"old Safari":       {"Purpose", "prefetch"},
+		"Turbo":            {"X-Sec-Purpose", "prefetch"},
 		"HEAD has no page": nil,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -441,3 +441,34 @@ func TestFlushArrives(t *testing.T) {
 		require.Equal(t, middleware.Injected, i.last(t))
 	}
 }
+
+// A page that is never flushed must begin to arrive no later than net/http would
+// let it, which is when its own 2 KB and 4 KB are full.
+func TestUnflushedPageBeginsToArrive(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	arrived := make(chan struct{})
+	srv := startServer(t, false, i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "<!doctype html><body>")
+		for range 6 << 10 / 64 {
+			_, _ = io.WriteString(w, filler(64))
+		}
+		select {
+		case <-arrived:
+		case <-r.Context().Done():
+		}
+		fmt.Fprint(w, closing)
+	})))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, nil)
+	require.NoError(t, err)
+	req.Header.Set("Accept", "text/html")
+	resp, err := srv.Client().Do(req)
+	require.NoError(t, err, "the first bytes must have arrived by now")
+	close(arrived)
+	_, err = io.Copy(io.Discard, resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, middleware.Injected, i.last(t))
+}

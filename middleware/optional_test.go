@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -229,4 +231,44 @@ func TestReadFromKeepsTheLimit(t *testing.T) {
 	require.Equal(t, len(whole), source.Len(), "the rest is not ours to read")
 	rest, _ := without(t, rec.Body.String(), snippetOf(t, i))
 	require.Equal(t, whole, rest)
+}
+
+// A file leaves by sendfile, all but its tail: the writer below is handed the
+// file itself, as net/http and the system want it.
+func TestFileGoesBelowAsItIs(t *testing.T) {
+	t.Parallel()
+	whole := "<!doctype html><body>" + filler(100_000) + closing
+	name := filepath.Join(t.TempDir(), "page.html")
+	require.NoError(t, os.WriteFile(name, []byte(whole), 0o600))
+	i := newInjector(t, middleware.Options{})
+	below := &readerSpy{ResponseRecorder: httptest.NewRecorder()}
+	i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, name)
+	})).ServeHTTP(below, pageRequest())
+	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, 1, below.files, "one call, and of the file")
+	require.Greater(t, below.n, int64(len(whole)-2000), "all but the beginning and the tail")
+	rest, _ := without(t, below.Body.String(), snippetOf(t, i))
+	require.Equal(t, whole, rest)
+}
+
+// readerSpy looks at what it is to read from, as net/http does: a file, or a
+// part of one.
+type readerSpy struct {
+	*httptest.ResponseRecorder
+	files int
+	n     int64
+}
+
+func (s *readerSpy) ReadFrom(src io.Reader) (int64, error) {
+	direct := src
+	if limited, ok := src.(*io.LimitedReader); ok {
+		direct = limited.R
+	}
+	n, err := io.Copy(s.ResponseRecorder.Body, src)
+	if _, ok := direct.(*os.File); ok {
+		s.files++
+		s.n += n
+	}
+	return n, err
 }

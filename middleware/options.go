@@ -39,6 +39,10 @@ type Options struct {
 	// Defaults to false: only a 200 is injected.
 	ErrorPages bool
 
+	// PostPages also puts the prompt into pages that answer a POST, such as a form
+	// shown again with its faults. Defaults to false: only those that answer a GET.
+	PostPages bool
+
 	// Position is where the prompt stands in a page that has no element with the
 	// attribute data-askonce-here. Defaults to Corner.
 	Position Position

@@ -139,3 +139,30 @@ func dump(n *html.Node) string {
 	walk(n, 0)
 	return b.String()
 }
+
+// implied elements are made by the parser without a tag of theirs.
+var implied = map[string]bool{"html": true, "head": true, "body": true, "p": true, "br": true, "tbody": true, "tr": true, "colgroup": true}
+
+// foreignMarkup finds an element that is neither of the page nor of the
+// snippet, "" if there is none: text of the page that the snippet has turned
+// into markup. A tag of the page's in whose middle the snippet stands is not
+// text.
+func foreignMarkup(t testing.TB, plain, snippet string, at int) string {
+	t.Helper()
+	key := func(n *html.Node) string { return fmt.Sprintf("%s %q", strings.ToLower(n.Data), n.Attr) }
+	known := map[string]bool{}
+	for _, page := range []string{plain, snippet} {
+		for n := range parse(t, page, true).Descendants() {
+			known[key(n)] = true
+		}
+	}
+	for n := range parse(t, plain[:at]+snippet+plain[at:], true).Descendants() {
+		if n.Type != html.ElementNode || known[key(n)] || len(n.Attr) == 0 && implied[n.Data] {
+			continue
+		}
+		if !strings.Contains(fmt.Sprint(n.Attr), snippet[:len("<aside")]) {
+			return key(n)
+		}
+	}
+	return ""
+}

@@ -63,7 +63,8 @@ func responseFrom(ctx context.Context) *Response {
 type Response struct {
 	context.Context // the request's, with the Response in it
 	m               *Middleware
-	request         *http.Request
+	original        *http.Request
+	request         *http.Request // a copy of it, for the handler
 	writer          writer
 	finished        bool
 
@@ -77,7 +78,7 @@ type Response struct {
 }
 
 func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, outer *Response, d decision) *Response {
-	resp := &Response{Context: r.Context(), m: m, decision: d}
+	resp := &Response{Context: r.Context(), m: m, original: r, decision: d}
 	resp.root = resp
 	if outer != nil {
 		resp.root = outer.root
@@ -110,6 +111,9 @@ func (r *Response) Finish(panicked bool) {
 		return
 	}
 	r.finished = true
+	if form := r.request.MultipartForm; form != nil {
+		r.original.MultipartForm = form // net/http removes the files of uploads from the request that it has made
+	}
 	outcome := r.writer.finish(panicked)
 	r.tooLate.Store(true)
 	if r.root != r || r.m.opts.OnPrompt == nil {

@@ -1,0 +1,84 @@
+package middleware_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/middleware"
+)
+
+// FuzzTail holds the place to what the independent parser makes of it: the
+// prompt is live and the rest of the tree is the same. Here the tail holds the
+// page whole.
+func FuzzTail(f *testing.F) {
+	for _, tt := range traps {
+		f.Add(tt.page, true)
+	}
+	i := newInjector(f, middleware.Options{})
+	snippet := snippetOf(f, i)
+	f.Fuzz(func(t *testing.T, page string, navigation bool) {
+		if len(page) > 1000 || beyondTheJudge(page) {
+			return
+		}
+		at, outcome := tailPlace(t, i, snippet, page, navigation)
+		if outcome == middleware.Injected {
+			live, difference := judge(t, page, snippet, at)
+			require.Empty(t, difference)
+			require.Equal(t, 1, live)
+		}
+	})
+}
+
+// FuzzTailOfLongPage does the same where the tail is only a part of the page. If
+// nothing was open before it, the same must hold. If something was, the page's
+// own closing tags lie and the prompt may be lost in it; but then, too, no text
+// of the page may become markup.
+func FuzzTailOfLongPage(f *testing.F) {
+	for _, tt := range traps {
+		for _, before := range []string{"", "<script>", "<!--", "<textarea>", "<style>", "<title>", `<input value="`, "<input value='", "<svg>", "<table>", "<select>", "<template>"} {
+			f.Add(before, tt.page, true)
+		}
+	}
+	i := newInjector(f, middleware.Options{})
+	snippet := snippetOf(f, i)
+	f.Fuzz(func(t *testing.T, before, end string, navigation bool) {
+		if len(before)+len(end) > 1000 || beyondTheJudge(before+end) {
+			return
+		}
+		page := "<!doctype html><html><body>" + before + filler(1500) + end
+		at, outcome := tailPlace(t, i, snippet, page, navigation)
+		if outcome != middleware.Injected {
+			return
+		}
+		live, difference := judge(t, page, snippet, at)
+		if before == "" {
+			require.Empty(t, difference)
+			require.Equal(t, 1, live)
+		}
+		if live != 1 || difference != "" {
+			require.Empty(t, foreignMarkup(t, page, snippet, at))
+		}
+	})
+}
+
+// beyondTheJudge tells pages that the judge cannot judge: see
+// TestGeneratedPages for links, and x/net/html drops two line feeds at the
+// beginning of pre.
+func beyondTheJudge(page string) bool {
+	lower := strings.ToLower(page)
+	return strings.Contains(lower, "<a") || strings.Contains(lower, "<pre") || strings.Contains(lower, "<listing") || strings.Contains(page, "askonce")
+}
+
+func tailPlace(t *testing.T, i *injector, snippet, page string, navigation bool) (at int, outcome middleware.Outcome) {
+	t.Helper()
+	r := pageRequest()
+	if navigation {
+		r.Header.Set("Sec-Fetch-Dest", "document")
+	}
+	rec, outcome := i.serve(t, r, respond(page))
+	rest, at := without(t, rec.Body.String(), snippet)
+	require.Equal(t, page, rest)
+	return at, outcome
+}
