@@ -13,3 +13,17 @@
 // whatever caches pages within the app: the prompt is one user's, and a page
 // that carries it leaves as Cache-Control: private.
 package middleware
+
+// Where things are:
+//
+//	middleware.go options.go      New, Handler, Begin
+//	eligible.go                   may this request get a prompt?
+//	response.go                   one that gets it: its context, request and Finish
+//	writer.go writer_optional.go  its http.ResponseWriter
+//	refusal.go outcome.go         why a response does not carry the prompt
+//	header.go csp.go              the header of one that does
+//	tail.go scanner.go element.go the place in the page; opening.go its beginning
+//	snippet.go template.go        what is placed; words.go, position.go, assets.go, ui
+//	history.go anonymous.go       who has seen what; cookie.go how it is kept
+//	endpoints.go decision.go      what the prompt's links and scripts ask for; page.go
+//	languages.go memo.go ascii.go tools of these

@@ -16,7 +16,8 @@ import (
 // those that want a fragment by their own fields. A page that a browser prefetches is a page: it
 // will be looked at without another request.
 //
-// HEAD is eligible because its header is to be that of GET (RFC 9110, section
+// The page that answers a POST is one too, if Options.PostPages says so. HEAD is
+// eligible because its header is to be that of GET (RFC 9110, section
 // 9.3.2); it is never injected.
 func (m *Middleware) Eligible(r *http.Request) bool {
 	switch r.Method {

@@ -70,25 +70,39 @@ func TestEligible(t *testing.T) {
 	}
 }
 
-// A request that is not asked about is handed on as it came, and nobody is asked
-// who sent it.
-func TestNotEligibleIsHandedOn(t *testing.T) {
+// A request that gets no prompt is handed on as it came, and nobody is asked who
+// sent one that could not get any.
+func TestNoPromptIsHandedOn(t *testing.T) {
 	t.Parallel()
-	m, err := middleware.New(askEveryone{}, func(*http.Request) string {
+	noUser := func(*http.Request) string {
 		t.Error("the user was looked up")
 		return ""
-	}, nil)
-	require.NoError(t, err)
-	r := pageRequest("Accept", "*/*")
-	w := &struct{ http.ResponseWriter }{}
-	called := false
-	m.Handler(http.HandlerFunc(func(gotW http.ResponseWriter, gotR *http.Request) {
-		called = true
-		require.Same(t, w, gotW)
-		require.Same(t, r, gotR)
-	})).ServeHTTP(w, r)
-	require.True(t, called)
-	require.Nil(t, m.Begin(w, r, "ada"))
+	}
+	user := func(id string) func(*http.Request) string { return func(*http.Request) string { return id } }
+	for name, tt := range map[string]struct {
+		d    middleware.Decider
+		user func(*http.Request) string
+		r    *http.Request
+	}{
+		"not a page": {askEveryone{}, noUser, pageRequest("Accept", "*/*")},
+		"anonymous":  {askEveryone{}, user(""), pageRequest()},
+		"not asked":  {askNobody{}, user("ada"), pageRequest("If-None-Match", `"v1"`, "Accept-Encoding", "gzip")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, err := middleware.New(tt.d, tt.user, nil)
+			require.NoError(t, err)
+			w := &struct{ http.ResponseWriter }{} // whose methods must not be called
+			called := false
+			m.Handler(http.HandlerFunc(func(gotW http.ResponseWriter, gotR *http.Request) {
+				called = true
+				require.Same(t, w, gotW)
+				require.Same(t, tt.r, gotR)
+			})).ServeHTTP(w, tt.r)
+			require.True(t, called)
+			require.Nil(t, m.Begin(w, tt.r, map[string]string{"not a page": "ada", "not asked": "ada"}[name]))
+		})
+	}
 }
 
 // A POST gets the prompt if asked for, and what it has uploaded is removed in

@@ -192,6 +192,10 @@ var rows = []row{
 				inner.ServeHTTP(w, r)
 			})
 		}},
+	{name: "rendered by the handler itself", want: middleware.Rendered, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = middleware.PromptFrom(r.Context()) // and would put it in
+		respond(page)(w, r)
+	})},
 	{name: "mounted twice", want: injected,
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return wrap(wrap(respond(page)))
@@ -381,7 +385,7 @@ func (row row) check(t *testing.T, h2 bool) {
 		got.header["Set-Cookie"] = lines
 	}
 	switch row.want {
-	case middleware.Injected, middleware.HeadOnly, middleware.Fragment:
+	case middleware.Injected, middleware.HeadOnly, middleware.Fragment, middleware.Rendered:
 		for _, e := range []*exchange{&want, &got} {
 			e.header.Del("Content-Length") // the client has checked it against the body
 			for _, name := range []string{"Last-Modified", "Accept-Ranges"} {
