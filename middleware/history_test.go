@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -254,4 +255,64 @@ func BenchmarkDeclined(b *testing.B) {
 	for b.Loop() {
 		h.ServeHTTP(w, r)
 	}
+}
+
+// The cookie is found wherever it stands in the field, and only if it is one.
+func TestWhereTheCookieStands(t *testing.T) {
+	t.Parallel()
+	m := newMiddleware(t, askOnce{}, "ada")
+	cookie := historyCookie(t, m)
+	for field, want := range map[string]bool{
+		cookie:                             true,
+		"a=b; " + cookie:                   true,
+		"a=b;" + cookie + "; c=d":          true,
+		cookie + " ; c=d":                  true,
+		"askonce=; askonce; " + cookie:     true,
+		"my" + cookie + "; " + cookie:      true,
+		"a=askonce=x; b=askonce;" + cookie: true,
+		"my" + cookie:                      false,
+		"a=" + cookie:                      false,
+		"a=b " + cookie:                    false,
+		"askonce":                          false,
+		"askonce=":                         false,
+		"a=b; askonce2=" + cookie[8:]:      false,
+	} {
+		rec := httptest.NewRecorder()
+		m.Handler(respond(page)).ServeHTTP(rec, pageRequest("Cookie", field))
+		require.Equal(t, !want, strings.Contains(rec.Body.String(), "<aside"), field)
+	}
+}
+
+// askOnce asks whoever has not been shown anything.
+type askOnce struct{ askEveryone }
+
+func (a askOnce) Decide(ctx context.Context, v gate.Visitor) gate.Decision {
+	if b, err := v.History.AppendBinary(nil); err != nil || !bytes.Equal(b, emptyHistory) {
+		return gate.Decision{Reason: gate.CoolingDown}
+	}
+	return a.askEveryone.Decide(ctx, v)
+}
+
+var emptyHistory, _ = gate.History{}.AppendBinary(nil)
+
+// A field that no browser sends is not kept in memory.
+func TestLongAcceptLanguageIsNotRead(t *testing.T) {
+	t.Parallel()
+	var got []string
+	m, err := middleware.New(languageSpy{got: &got}, func(*http.Request) string { return "ada" }, nil)
+	require.NoError(t, err)
+	for field, want := range map[string][]string{"de": {"de"}, "de, " + strings.Repeat("fr, ", 300) + "en": nil} {
+		m.Handler(respond(page)).ServeHTTP(httptest.NewRecorder(), pageRequest("Accept-Language", field))
+		require.Equal(t, want, got)
+	}
+}
+
+type languageSpy struct {
+	askNobody
+	got *[]string
+}
+
+func (l languageSpy) Decide(ctx context.Context, v gate.Visitor) gate.Decision {
+	*l.got = v.Languages
+	return l.askNobody.Decide(ctx, v)
 }
