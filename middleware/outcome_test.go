@@ -121,16 +121,21 @@ func TestOutcomes(t *testing.T) {
 func TestOutcomePanicked(t *testing.T) {
 	t.Parallel()
 	for _, value := range []any{"boom", http.ErrAbortHandler} {
-		for _, written := range []string{"", "<!doc", page} {
-			i := newInjector(t, middleware.Options{})
-			rec := httptest.NewRecorder()
-			h := i.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, written)
-				panic(value)
-			}))
-			require.PanicsWithValue(t, value, func() { h.ServeHTTP(rec, pageRequest()) })
-			require.Equal(t, middleware.Panicked, i.last(t))
-			require.Equal(t, written, rec.Body.String(), "what was held back leaves as it is")
+		for _, written := range []string{"", "<!doc", page, "<!doctype html>" + filler(10_000) + page} {
+			for _, typed := range []bool{false, true} { // still sniffing, and holding back already
+				i := newInjector(t, middleware.Options{})
+				rec := httptest.NewRecorder()
+				h := i.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if typed {
+						w.Header().Set("Content-Type", "text/html")
+					}
+					_, _ = io.WriteString(w, written)
+					panic(value)
+				}))
+				require.PanicsWithValue(t, value, func() { h.ServeHTTP(rec, pageRequest()) })
+				require.Equal(t, middleware.Panicked, i.last(t))
+				require.Equal(t, written, rec.Body.String(), "what was held back leaves as it is")
+			}
 		}
 	}
 }
