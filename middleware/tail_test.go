@@ -36,10 +36,11 @@ func FuzzTail(f *testing.F) {
 // own closing tags lie and the prompt may be lost in it; but then, too, no text
 // of the page may become markup.
 func FuzzTailOfLongPage(f *testing.F) {
-	for _, tt := range traps {
-		for _, before := range []string{"", "<script>", "<!--", "<textarea>", "<style>", "<title>", `<input value="`, "<input value='", "<svg>", "<table>", "<select>", "<template>"} {
-			f.Add(before, tt.page, true)
-		}
+	open := []string{"<script>", "<!--", "<textarea>", "<style>", "<title>", `<input value="`, "<input value='", "<svg>", "<table>", "<select>", "<template>"}
+	for n, tt := range traps {
+		f.Add("", tt.page, true)
+		f.Add(open[n%len(open)], tt.page, true)
+		f.Add(open[n%len(open)], closing, n%2 == 0)
 	}
 	i := newInjector(f, middleware.Options{})
 	snippet := snippetOf(f, i)
