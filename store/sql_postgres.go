@@ -18,10 +18,10 @@ var postgres = dialect{
 	// argument is a literal of unknown type.
 	record: `
 with person as (
-	select exists (select 1 from {prefix}erased where user_hash = $1::bytea) as gone
+	select $4::text <> '' and exists (select 1 from {prefix}erased where user_hash = $1::bytea) as gone
 ), fresh as (
-	insert into {prefix}interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language)
-	select $2::text, $3::text, case when gone then '' else $4::text end, $5::bigint, $6::bigint, $7::bigint, $8::text, $9::text from person
+	insert into {prefix}interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language, erased)
+	select $2::text, $3::text, case when gone then '' else $4::text end, $5::bigint, $6::bigint, $7::bigint, $8::text, $9::text, gone::int from person
 	on conflict (interview_id) do nothing
 	returning 1
 ), marked as (
@@ -30,7 +30,7 @@ with person as (
 	on conflict (key_hash) do update set until_at = greatest({prefix}mark.until_at, excluded.until_at)
 ), queued as (
 	insert into {prefix}job (interview_id, dead, queued_at, due_at, attempts, reason, claim)
-	select $2::text, 0, $11::bigint, $11::bigint, 0, '', '' from fresh, person where $4::text = '' or not gone
+	select $2::text, 0, $11::bigint, $11::bigint, 0, '', '' from fresh, person where not gone
 )
 select count(*) from fresh`,
 

@@ -108,11 +108,12 @@ func (s *SQL) recordAgain(ctx context.Context, hashes *hasher, c Completion) err
 	}
 	var study, user, quality string
 	var until int64
-	err := s.outside().row(ctx, s.text.interview, c.InterviewID).Scan(&study, &user, &quality, &until)
+	var erased bool
+	err := s.outside().row(ctx, s.text.interview, c.InterviewID).Scan(&study, &user, &erased, &quality, &until)
 	if err != nil {
 		return err
 	}
-	fillQuality, fillUser := quality == "" && c.Quality != "", user == "" && c.UserID != ""
+	fillQuality, fillUser := quality == "" && c.Quality != "", user == "" && c.UserID != "" && !erased
 	if !fillQuality && !fillUser {
 		return nil
 	}

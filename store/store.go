@@ -227,7 +227,9 @@ type Eraser interface {
 	// keeps the interview as an anonymous one without a job, and the mark that
 	// this user has completed this study. A late Record that names the erased
 	// user for an interview that was anonymous deletes its transcript and its
-	// job too. Erase is idempotent, and an unknown user is no error.
+	// job too. Once an interview is known as an erased user's it stays nobody's:
+	// no later Record gives it a user or lets it complete a study. Erase is
+	// idempotent, and an unknown user is no error.
 	//
 	// Dead letters are not searched; delete them once they are dealt with.
 	Erase(ctx context.Context, userID string) error

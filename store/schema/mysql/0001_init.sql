@@ -12,7 +12,8 @@ create table if not exists {prefix}secret (
 	secret varbinary(64) not null
 ) engine=innodb;
 
--- Every interview that was recorded; user_id is '' for an anonymous one. repeats counts the later calls: an insert that
+-- Every interview that was recorded; user_id is '' for an anonymous one, and for one that belonged to somebody who was
+-- erased, where erased is 1: such an interview never gets a user again. repeats counts the later calls: an insert that
 -- changes the row of an earlier one is told from a first one whatever the connection's clientFoundRows says.
 create table if not exists {prefix}interview (
 	interview_id varbinary(256) not null primary key,
@@ -23,6 +24,7 @@ create table if not exists {prefix}interview (
 	duration bigint not null,
 	quality varbinary(256) not null,
 	language varbinary(256) not null,
+	erased smallint not null default 0,
 	repeats bigint not null default 0,
 	key user_id (user_id),
 	key completed_at (completed_at, interview_id)

@@ -11,7 +11,8 @@ create table if not exists {prefix}secret (
 	secret blob not null
 ) without rowid;
 
--- Every interview that was recorded; user_id is '' for an anonymous one.
+-- Every interview that was recorded; user_id is '' for an anonymous one, and for one that
+-- belonged to somebody who was erased, where erased is 1: such an interview never gets a user again.
 create table if not exists {prefix}interview (
 	interview_id text not null primary key,
 	study_id text not null,
@@ -20,7 +21,8 @@ create table if not exists {prefix}interview (
 	until_at integer not null,
 	duration integer not null,
 	quality text not null,
-	language text not null
+	language text not null,
+	erased integer not null default 0
 ) without rowid;
 create index if not exists {prefix}interview_user on {prefix}interview (user_id);
 create index if not exists {prefix}interview_completed on {prefix}interview (completed_at, interview_id);
