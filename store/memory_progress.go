@@ -12,6 +12,11 @@ import (
 	"time"
 )
 
+type memoryCheckpoint struct {
+	holder, state string
+	until         time.Time
+}
+
 // AddDeadLetter implements DeadLetters.
 func (m *Memory) AddDeadLetter(ctx context.Context, d DeadLetter) error {
 	sum := sha256.Sum256(d.Body)

@@ -211,6 +211,55 @@ var eraseCases = []contractCase{{
 		require.NoError(t, s.Erase(t.Context(), c.UserID))
 		require.NoError(t, s.Reset(t.Context(), c.Key))
 		require.False(t, s.completed(t, c.Key))
+		require.False(t, s.record(t, c), "first, on a replay")
+		require.False(t, s.completed(t, c.Key), "a replay undid the Reset of an erased user")
+		s.mustRecord(t, completionOf(c.Key))
+		require.True(t, s.completed(t, c.Key), "Completed after another interview")
+	},
+}, {
+	name:  "reset of the erased, who came late",
+	rule:  "the same holds for an interview that was recorded, or got its user, after Erase",
+	needs: eraser | resetter,
+	run: func(t *testing.T, s *subject) {
+		late, named := newCompletion(), newCompletion()
+		anonymous := named
+		anonymous.UserID = ""
+		s.mustRecord(t, anonymous)
+		for _, c := range []store.Completion{late, named} {
+			require.NoError(t, s.Erase(t.Context(), c.UserID))
+		}
+		s.mustRecord(t, late)
+		require.False(t, s.record(t, named), "first")
+		for _, c := range []store.Completion{late, named} {
+			require.True(t, s.completed(t, c.Key))
+			require.NoError(t, s.Reset(t.Context(), c.Key))
+			require.False(t, s.record(t, c), "first, on a replay")
+			require.False(t, s.completed(t, c.Key), "a replay undid the Reset of an erased user")
+		}
+	},
+}, {
+	name:  "an interview of the erased stays nobody's",
+	rule:  "an interview of an erased user never gets another user, nor completes a study for one; its quality may still come",
+	needs: eraser,
+	run: func(t *testing.T, s *subject) {
+		before, late, named := newCompletion(), newCompletion(), newCompletion()
+		anonymous := named
+		anonymous.UserID = ""
+		before.Quality = ""
+		s.mustRecord(t, before, anonymous)
+		for _, c := range []store.Completion{before, late, named} {
+			require.NoError(t, s.Erase(t.Context(), c.UserID))
+		}
+		s.mustRecord(t, late)
+		require.False(t, s.record(t, named), "first")
+		for _, c := range []store.Completion{before, late, named} {
+			other := c
+			other.UserID, other.Quality = newID(), "insightful"
+			require.False(t, s.record(t, other), "first")
+			require.False(t, s.completed(t, other.Key), "the interview of an erased user went to another")
+			c.Quality = "insightful"
+			s.nothingPersonal(t, c)
+		}
 	},
 }, {
 	name:  "erase deletes transcripts and cancels jobs",

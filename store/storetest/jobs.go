@@ -93,6 +93,17 @@ var jobCases = []contractCase{{
 		equalCompletion(t, c, s.claimOne(t, later()).Completion)
 	},
 }, {
+	name:  "each interview has its job",
+	rule:  "another interview of the same user in the same study queues a job of its own",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		c, j := s.queued(t, later())
+		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		again := completionOf(c.Key)
+		s.mustRecord(t, again)
+		equalCompletion(t, again, s.claimOne(t, later()).Completion)
+	},
+}, {
 	name:  "repeated record queues once",
 	rule:  "only the first Record queues a job, also when 50 come at once and after the job is done",
 	needs: transcripts,
@@ -345,6 +356,19 @@ var jobCases = []contractCase{{
 }}
 
 var transcriptCases = []contractCase{{
+	name:  "a late reference leaves the transcript",
+	rule:  "a user that comes late changes nothing about the transcript that is there already",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		c, j := s.queuedAnonymous(t, later())
+		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		require.False(t, s.record(t, c), "first")
+		got, err := s.Transcript(t.Context(), c.InterviewID)
+		require.NoError(t, err)
+		require.Equal(t, "{}", string(got.Body))
+		require.Empty(t, s.pending(t))
+	},
+}, {
 	name:  "unknown transcript",
 	rule:  "a transcript that was never stored is ErrNotFound, also while its job is pending",
 	needs: transcripts,

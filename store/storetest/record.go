@@ -178,6 +178,32 @@ var recordCases = []contractCase{{
 		s.kept(t, c)
 	},
 }, {
+	name: "two late references at once",
+	rule: "of late users that come at once exactly one is filled in, and no other has completed the study",
+	run: func(t *testing.T, s *subject) {
+		c := newCompletion()
+		c.UserID = ""
+		s.mustRecord(t, c)
+		late := make([]store.Completion, 8)
+		for i := range late {
+			late[i] = c
+			late[i].UserID = newID()
+		}
+		atOnce(len(late), func(i int) {
+			if first, err := s.Record(t.Context(), late[i]); err != nil || first {
+				t.Errorf("Record = %v, %v; want false, nil", first, err)
+			}
+		})
+		var done []store.Completion
+		for _, l := range late {
+			if s.completed(t, l.Key) {
+				done = append(done, l)
+			}
+		}
+		require.Len(t, done, 1, "users who have completed the study by one interview")
+		s.kept(t, done[0])
+	},
+}, {
 	name: "second reference",
 	rule: "an interview keeps the user that it has",
 	run: func(t *testing.T, s *subject) {

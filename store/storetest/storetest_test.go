@@ -20,6 +20,10 @@ func TestStoreWithoutCapabilities(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store { return plain{store.NewMemory()} })
 }
 
+func BenchmarkMemory(b *testing.B) {
+	storetest.Bench(b, func(*testing.B) store.Store { return store.NewMemory() })
+}
+
 func TestSharedMemory(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(*testing.T) func(*testing.T) store.Store {
@@ -117,6 +121,9 @@ var brokenStores = []broken{
 	{name: "answers after the context", caught: "trouble/cancelled_context_reads", open: func(m *store.Memory) store.Store { return heedless{m} }},
 	{name: "serves after close", caught: "trouble/closed", open: func(m *store.Memory) store.Store { return unclosed{m} }},
 	{name: "a replay undoes a reset", caught: "reset/a_replay", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
+	{name: "a replay undoes a reset of the erased", caught: "erase/reset_of_the_erased$", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
+	{name: "the interview of the erased goes to another", caught: "erase/an_interview_of", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
+	{name: "late users all count", caught: "record/two_late", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
 	{name: "reset sticks", caught: "reset/(a_new|reset_of)", open: func(m *store.Memory) store.Store { return &stickyReset{Memory: m, reset: map[store.Key]bool{}} }},
 	{name: "reset resets the study", caught: "reset/reset_asks", open: func(m *store.Memory) store.Store { return wideReset{m} }},
 	{name: "erase asks again", caught: "erase/erase_keeps", open: func(m *store.Memory) store.Store { return &eraseAsks{Memory: m, gone: map[string]bool{}} }},
