@@ -1,0 +1,51 @@
+//go:build unix
+
+package integration
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/askonce/askonce/internal/crash"
+	"github.com/askonce/askonce/store"
+)
+
+// TestCrashOfTheWebhook kills, and politely ends, a process that receives
+// deliveries and keeps them in a SQLite file.
+func TestCrashOfTheWebhook(t *testing.T) {
+	t.Parallel()
+	names := []string{"sqlite-modernc"}
+	if os.Getenv(longVariable) != "" {
+		names = append(names, "sqlite-mattn")
+	}
+	eachDatabase(t, names, func(t *testing.T, d database) {
+		settings := modernc
+		if d.driver == "sqlite3" {
+			settings = mattn
+		}
+		crash.Test(t, rounds(), func(dir string) (store.Store, error) {
+			file := filepath.Join(dir, "askonce.db")
+			createPrivate(t, file)
+			db, err := sql.Open(d.driver, "file:"+file+settings)
+			if err != nil {
+				return nil, err
+			}
+			s, err := store.NewSQL(db, store.SQLite, nil)
+			if err != nil {
+				return nil, err
+			}
+			return ownDB{s, db}, s.Migrate(t.Context())
+		})
+	})
+}
+
+// ownDB closes the database with its store.
+type ownDB struct {
+	*store.SQL
+	db *sql.DB
+}
+
+func (o ownDB) Close() error { return errors.Join(o.SQL.Close(), o.db.Close()) }
