@@ -33,9 +33,11 @@ func TestContractShared(t *testing.T) {
 	})
 }
 
+// TestContractCached takes the driver that costs the least: the suite goes
+// through Cached in front of Memory as well, in its own package.
 func TestContractCached(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, []string{"sqlite-modernc"}, func(t *testing.T, d database) {
+	eachDatabase(t, []string{"sqlite-mattn"}, func(t *testing.T, d database) {
 		storetest.Run(t, func(t *testing.T) store.Store {
 			return store.Cached(d.store(t, d.fresh(t)), &store.CacheOptions{Open: time.Hour})
 		})
