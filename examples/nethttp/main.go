@@ -1,25 +1,15 @@
-// Command nethttp is the quickstart: an app with one page that asks its users
-// for an interview once.
+// Command nethttp is the quickstart: an app that asks its users for an
+// interview once.
 //
-//	USERJOURNEYS_API_KEY=uj_live_… USERJOURNEYS_WEBHOOK_SECRET=whsec_… USERJOURNEYS_STUDY="Onboarding Feedback" \
-//	go run ./examples/nethttp
+//	go run ./examples/nethttp -fake   # with a fake provider: no account needed
+//	go run ./examples/nethttp -h      # what to set to run it for real
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"html"
-	"log"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
@@ -27,87 +17,61 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Getenv); err != nil {
-		log.Fatalln("nethttp:", err)
-	}
-}
+func main() { site.Main(run) }
 
-func run(ctx context.Context, getenv func(string) string) error {
-	var missing error
-	env := func(name string) string {
-		if getenv(name) == "" {
-			missing = errors.Join(missing, fmt.Errorf("the environment variable %s is not set", name))
+// run wires askonce into the app. What the site brings stands for what yours
+// has already: configuration, a database, sessions, metrics, pages.
+func run(ctx context.Context, s *site.Site) error {
+	// The client of the provider's API. An empty BaseURL is the real one.
+	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
+	if err != nil {
+		return err
+	}
+	// Who has completed what. s.Store is a store.NewSQL on SQLite or PostgreSQL.
+	done := store.Cached(s.Store, nil)
+	// Shall this user be asked?
+	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
+	if err != nil {
+		return err
+	}
+	// Puts the prompt into pages. s.User returns the id of who is logged in.
+	prompt, err := middleware.New(ask, s.User, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
+	if err != nil {
+		return err
+	}
+	// Takes completed interviews in, and fetches their transcripts.
+	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
+		Interviews: uj, OnRecorded: ask.Recorded, OnDelivery: s.Metrics.Delivery,
+	})
+	if err != nil {
+		return err
+	}
+
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		site.Render(w, "home.html", site.Page{User: s.User(r)})
+	})
+	pages.HandleFunc("GET /interviews", func(w http.ResponseWriter, r *http.Request) {
+		page := site.Page{User: s.User(r)}
+		if !page.Admin() {
+			http.NotFound(w, r)
+			return
 		}
-		return getenv(name)
-	}
-	key, secret, study := env("USERJOURNEYS_API_KEY"), env("USERJOURNEYS_WEBHOOK_SECRET"), env("USERJOURNEYS_STUDY")
-	if missing != nil {
-		return missing
-	}
-
-	uj, err := userjourneys.NewClient(key, &userjourneys.Options{BaseURL: getenv("USERJOURNEYS_BASE_URL")})
-	if err != nil {
-		return err
-	}
-	done := store.NewMemory() // forgets on restart: see store.NewSQL
-	ask, err := gate.New(uj, study, done, nil)
-	if err != nil {
-		return err
-	}
-	prompt, err := middleware.New(ask, currentUser, nil)
-	if err != nil {
-		return err
-	}
-	hook, err := webhook.NewHandler(secret, done, &webhook.Options{Interviews: uj, OnRecorded: ask.Recorded})
-	if err != nil {
-		return err
-	}
+		var err error
+		if page.Interviews, err = s.Interviews(r.Context()); err != nil {
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+			return
+		}
+		site.Render(w, "interviews.html", page)
+	})
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", home)
-	mux.Handle("/webhooks/userjourneys", hook)
-	return serve(ctx, cmp.Or(getenv("ADDR"), "localhost:8080"), prompt.Handler(mux), hook)
-}
-
-// serve runs the app and the webhook's background work until ctx ends, then
-// lets the requests in flight finish.
-func serve(ctx context.Context, addr string, app http.Handler, hook *webhook.Handler) error {
-	server := &http.Server{Addr: addr, Handler: app, ReadHeaderTimeout: 10 * time.Second}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return hook.Run(ctx) })
-	group.Go(func() error {
-		log.Printf("serving http://%s", addr)
-		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return server.Shutdown(grace)
-	})
-	return group.Wait()
-}
-
-// currentUser stands in for your app's session look-up. "" is an anonymous
-// visitor, who is never asked.
-func currentUser(r *http.Request) string {
-	user, _, _ := r.BasicAuth()
-	return user
-}
-
-func home(w http.ResponseWriter, r *http.Request) {
-	user := currentUser(r)
-	if user == "" {
-		w.Header().Set("WWW-Authenticate", `Basic realm="any name, no password"`)
-		http.Error(w, "Log in with any name.", http.StatusUnauthorized)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprintf(w, "<!doctype html>\n<html lang=\"en\"><title>Example</title><body><h1>Hello, %s</h1></body></html>\n", html.EscapeString(user))
+	mux.Handle("/", prompt.Handler(pages))
+	mux.Handle(site.WebhookPath, hook)
+	mux.HandleFunc("POST /login", s.Login)
+	mux.HandleFunc("POST /logout", s.Logout)
+	mux.HandleFunc("GET /style.css", site.Style)
+	mux.Handle("GET /metrics", s.Metrics.Handler(hook, ask))
+	mux.Handle("GET /healthz", site.Healthz(hook))
+	return s.Serve(ctx, mux, hook)
 }

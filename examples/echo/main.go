@@ -1,0 +1,94 @@
+// Command echo is an example server with Echo v5: askonce as an Echo
+// middleware, and its user from Echo's own context.
+//
+//	go run ./examples/echo -fake   # with a fake provider: no account needed
+//	go run ./examples/echo -h      # what to set to run it for real
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+	echomiddleware "github.com/labstack/echo/v5/middleware"
+
+	"github.com/askonce/askonce/examples/internal/site"
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+)
+
+func main() { site.Main(run) }
+
+func run(ctx context.Context, s *site.Site) error {
+	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
+	if err != nil {
+		return err
+	}
+	done := store.Cached(s.Store, nil)
+	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
+	if err != nil {
+		return err
+	}
+	prompt, err := askecho.New(ask, currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
+	if err != nil {
+		return err
+	}
+	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
+		Interviews: uj, OnRecorded: ask.Recorded, OnDelivery: s.Metrics.Delivery,
+	})
+	if err != nil {
+		return err
+	}
+
+	e := echo.New()
+	e.Logger = slog.Default()
+	e.Renderer = &echo.TemplateRenderer{Template: site.Templates}
+	e.Use(
+		echomiddleware.Recover(),
+		session(s),
+		prompt, // behind the session, whose user it asks for
+	)
+	e.GET("/", func(c *echo.Context) error {
+		return c.Render(http.StatusOK, "home.html", site.Page{User: currentUser(c)})
+	})
+	e.GET("/interviews", func(c *echo.Context) error {
+		page := site.Page{User: currentUser(c)}
+		if !page.Admin() {
+			return echo.ErrNotFound
+		}
+		var err error
+		if page.Interviews, err = s.Interviews(c.Request().Context()); err != nil {
+			return echo.ErrServiceUnavailable
+		}
+		return c.Render(http.StatusOK, "interviews.html", page)
+	})
+	e.POST("/login", echo.WrapHandler(http.HandlerFunc(s.Login)))
+	e.POST("/logout", echo.WrapHandler(http.HandlerFunc(s.Logout)))
+	e.GET("/style.css", echo.WrapHandler(http.HandlerFunc(site.Style)))
+	e.POST(site.WebhookPath, echo.WrapHandler(hook))
+	e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler(hook, ask)))
+	e.GET("/healthz", echo.WrapHandler(site.Healthz(hook)))
+	return s.Serve(ctx, e, hook)
+}
+
+const userKey = "user"
+
+func currentUser(c *echo.Context) string {
+	user, _ := c.Get(userKey).(string)
+	return user
+}
+
+// session stands for your app's own.
+func session(s *site.Site) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			c.Set(userKey, s.User(c.Request()))
+			return next(c)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+// Command gin is an example server with Gin: askonce as a Gin middleware, its
+// user from Gin's own context, and traces with OpenTelemetry.
+//
+//	go run ./examples/gin -fake   # with a fake provider: no account needed
+//	go run ./examples/gin -h      # what to set to run it for real
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/askonce/askonce/examples/internal/site"
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/askgin"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+)
+
+func main() { site.Main(run) }
+
+func run(ctx context.Context, s *site.Site) error {
+	tracing, err := newTracing(os.Getenv("OTEL_TRACES_EXPORTER"))
+	if err != nil {
+		return err
+	}
+	defer tracing.close()
+
+	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
+	if err != nil {
+		return err
+	}
+	done := store.Cached(s.Store, nil)
+	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: func(ctx context.Context, v gate.Visitor, d gate.Decision) {
+		s.Metrics.Decision(ctx, v, d)
+		tracing.decision(ctx, d)
+	}})
+	if err != nil {
+		return err
+	}
+	prompt, err := askgin.New(ask, currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: func(r *http.Request, o middleware.Outcome) {
+		s.Metrics.Prompt(r, o)
+		tracing.prompt(r.Context(), o)
+	}})
+	if err != nil {
+		return err
+	}
+	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
+		Interviews: uj, OnRecorded: ask.Recorded,
+		OnDelivery: func(ctx context.Context, d webhook.Delivery) {
+			s.Metrics.Delivery(ctx, d)
+			tracing.delivery(ctx, d)
+		},
+	})
+	if err != nil {
+		return err
+	}
+
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.SetHTMLTemplate(site.Templates)
+	engine.Use(tracing.request, gin.CustomRecoveryWithWriter(nil, recovered))
+	// Use does nothing for the routes before it: these have no user and no prompt.
+	engine.POST(site.WebhookPath, gin.WrapH(hook))
+	engine.GET("/metrics", gin.WrapH(s.Metrics.Handler(hook, ask)))
+	engine.GET("/healthz", gin.WrapH(site.Healthz(hook)))
+	engine.GET("/style.css", gin.WrapF(site.Style))
+
+	engine.Use(
+		func(c *gin.Context) { c.Set(userKey, s.User(c.Request)) }, // your session
+		prompt, // behind it, and before the pages
+	)
+	engine.POST("/login", gin.WrapF(s.Login))
+	engine.POST("/logout", gin.WrapF(s.Logout))
+	engine.GET("/", func(c *gin.Context) {
+		c.HTML(http.StatusOK, "home.html", site.Page{User: currentUser(c)})
+	})
+	engine.GET("/interviews", func(c *gin.Context) {
+		page := site.Page{User: currentUser(c)}
+		if !page.Admin() {
+			c.String(http.StatusNotFound, "404 page not found\n")
+			return
+		}
+		var err error
+		if page.Interviews, err = s.Interviews(c.Request.Context()); err != nil {
+			c.AbortWithStatus(http.StatusServiceUnavailable)
+			return
+		}
+		c.HTML(http.StatusOK, "interviews.html", page)
+	})
+	return s.Serve(ctx, engine, hook)
+}
+
+const userKey = "user"
+
+func currentUser(c *gin.Context) string { return c.GetString(userKey) }
+
+func recovered(c *gin.Context, p any) {
+	slog.ErrorContext(c.Request.Context(), "panic", "panic", fmt.Sprint(p), "route", c.FullPath())
+	c.AbortWithStatus(http.StatusInternalServerError)
+}

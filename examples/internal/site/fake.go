@@ -1,0 +1,28 @@
+package site
+
+import (
+	"context"
+
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
+)
+
+// startFake starts the fake provider and registers the webhook with it, which
+// for a real app its operator does once, with examples/setup. The study's id is
+// always the same, so that the store knows the study again after a restart.
+func (s *Site) startFake(ctx context.Context) (*userjourneystest.Server, error) {
+	fake := userjourneystest.Start(nil)
+	study := fake.AddStudy(userjourneystest.Study{ID: "e5f6a7b8-1234-56cd-ef78-222222222222", Name: "Onboarding Feedback"})
+	s.APIKey, s.BaseURL, s.Study = fake.APIKey(), fake.BaseURL(), study.Name
+	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
+	if err == nil {
+		var hook userjourneys.Webhook
+		hook, err = uj.PutWebhook(ctx, userjourneys.Webhook{URL: s.url() + WebhookPath})
+		s.WebhookSecret = hook.SigningSecret
+	}
+	if err != nil {
+		fake.Close()
+		return nil, err
+	}
+	return fake, nil
+}

@@ -1,0 +1,136 @@
+package site
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/webhook"
+)
+
+// Metrics counts what the hooks of askonce are told, for Prometheus.
+type Metrics struct {
+	registry  *prometheus.Registry
+	decided   func(gate.Reason)
+	prompted  func(middleware.Outcome)
+	delivered func(webhook.Reason)
+	took      prometheus.Histogram
+}
+
+func newMetrics() *Metrics {
+	r := prometheus.NewRegistry()
+	return &Metrics{
+		registry:  r,
+		decided:   counter[gate.Reason](r, "askonce_decisions_total", "Decisions of the gate, for page views and for clicks.", "reason"),
+		prompted:  counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
+		delivered: counter[webhook.Reason](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
+		took: promauto.With(r).NewHistogram(prometheus.HistogramOpts{
+			Name: "askonce_delivery_duration_seconds", Help: "Time to answer a request to the webhook.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}),
+	}
+}
+
+// Decision is for gate.Options.OnDecision. A visitor makes no label: there are
+// too many, and it is nobody's business.
+func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) { m.decided(d.Reason) }
+
+// Prompt is for middleware.Options.OnPrompt.
+func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) }
+
+// Delivery is for webhook.Options.OnDelivery.
+func (m *Metrics) Delivery(_ context.Context, d webhook.Delivery) {
+	m.delivered(d.Reason)
+	m.took.Observe(d.Duration.Seconds())
+}
+
+// Handler serves all series, with how the work of hook and ask stands at that
+// moment. It is for your monitoring, not for the public.
+func (m *Metrics) Handler(hook *webhook.Handler, ask *gate.Gate) http.Handler {
+	m.registry.MustRegister(health{hook, ask})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// enum is what askonce makes of a label: few values, from 0 up, the first one
+// that has no name being "unknown".
+type enum interface {
+	~uint8
+	String() string
+}
+
+// counter makes a series for each value of the label, so that those that have
+// not come up yet are 0 and not missing.
+func counter[L enum](r prometheus.Registerer, name, help, label string) func(L) {
+	series := promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	var of []prometheus.Counter
+	for v := L(0); v.String() != "unknown"; v++ {
+		of = append(of, series.WithLabelValues(v.String()))
+	}
+	return func(v L) { of[v].Inc() }
+}
+
+// health asks how things stand when Prometheus does.
+type health struct {
+	hook *webhook.Handler
+	ask  *gate.Gate
+}
+
+const healthTimeout = 2 * time.Second
+
+func gauge(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("askonce_"+name, help, nil, nil)
+}
+
+var (
+	storeUp       = gauge("store_up", "1 when the store answers, else 0; the two counts of transcripts are missing then.")
+	pending       = gauge("transcripts_pending", "Transcripts that are still to be fetched, 1000 at most.")
+	dead          = gauge("transcripts_dead", "Transcripts that were given up, 1000 at most.")
+	oldestPending = gauge("transcripts_oldest_pending_seconds", "How long the oldest pending transcript has waited, 0 when none does.")
+	lastReconcile = gauge("last_reconcile_timestamp_seconds", "When the provider's list was last walked without an error; missing before the first time.")
+	keyRefused    = gauge("api_key_refused", "1 while the provider refuses the API key, else 0.")
+	capacityAge   = gauge("capacity_age_seconds", "Age of the provider's answer that decisions rest on; missing while there is none.")
+)
+
+func (health) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{storeUp, pending, dead, oldestPending, lastReconcile, keyRefused, capacityAge} {
+		descs <- d
+	}
+}
+
+func (h health) Collect(metrics chan<- prometheus.Metric) {
+	set := func(d *prometheus.Desc, v float64) {
+		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	is := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
+	defer cancel()
+	now, err := h.hook.Health(ctx)
+	set(storeUp, is(err == nil))
+	set(keyRefused, is(now.KeyRefused))
+	if err == nil {
+		set(pending, float64(now.Pending))
+		set(dead, float64(now.Dead))
+		waited := 0.0
+		if !now.OldestPending.IsZero() {
+			waited = time.Since(now.OldestPending).Seconds()
+		}
+		set(oldestPending, waited)
+	}
+	if !now.LastReconcile.IsZero() {
+		set(lastReconcile, float64(now.LastReconcile.UnixMilli())/1000)
+	}
+	if age, ok := h.ask.Age(); ok {
+		set(capacityAge, age.Seconds())
+	}
+}

@@ -1,0 +1,32 @@
+package site
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+)
+
+//go:embed ui
+var ui embed.FS
+
+// Templates are the pages: home.html and interviews.html, each executed with a
+// Page.
+var Templates = template.Must(template.ParseFS(ui, "ui/*.html"))
+
+// Page is what a page shows.
+type Page struct {
+	User       string
+	Interviews []Interview
+}
+
+// Admin reports whether the page's user may read interviews.
+func (p Page) Admin() bool { return p.User == Admin }
+
+// Render writes a page.
+func Render(w http.ResponseWriter, name string, p Page) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = Templates.ExecuteTemplate(w, name, p) // the browser is gone
+}
+
+// Style serves the style sheet.
+func Style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, ui, "ui/style.css") }

@@ -1,0 +1,51 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/askonce/askonce/webhook"
+)
+
+// Serve runs the app and the webhook's background work until ctx ends, then
+// lets the requests in flight finish. Other sites cannot post to the app.
+func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handler) error {
+	server := &http.Server{
+		Handler:           http.NewCrossOriginProtection().Handler(app),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+	slog.InfoContext(ctx, "serving", "url", s.url())
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return hook.Run(ctx) })
+	group.Go(func() error {
+		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		slog.InfoContext(ctx, "stopping")
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return server.Shutdown(grace)
+	})
+	return group.Wait()
+}
+
+// url is where this machine finds the app.
+func (s *Site) url() string {
+	addr := s.listener.Addr().(*net.TCPAddr)
+	if addr.IP.IsUnspecified() {
+		addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: addr.Port}
+	}
+	return "http://" + addr.String()
+}

@@ -1,0 +1,162 @@
+// Package site is what the example servers share because it is no part of
+// wiring askonce: the command line and the environment, sessions, pages, the
+// database, metrics, and serving until a signal comes.
+package site
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/gorilla/securecookie"
+
+	"github.com/askonce/askonce/store"
+)
+
+// WebhookPath is where the examples mount their webhook.
+const WebhookPath = "/webhooks/userjourneys"
+
+// Site is what an example is given to wire.
+type Site struct {
+	APIKey, BaseURL string // of the provider; an empty BaseURL is the real one's
+	Study           string // id or name
+	WebhookSecret   string
+	Store           store.Store
+	CookieKeys      [][]byte // for middleware.Options
+	Metrics         *Metrics
+
+	session  *securecookie.SecureCookie
+	listener net.Listener
+}
+
+// Main runs an example until SIGINT or SIGTERM, and exits.
+func Main(run func(ctx context.Context, s *Site) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := start(ctx, os.Args, os.Getenv, os.Stdout, os.Stderr, run)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
+		os.Exit(1)
+	}
+}
+
+const environment = `Environment:
+  USERJOURNEYS_API_KEY, USERJOURNEYS_WEBHOOK_SECRET, USERJOURNEYS_STUDY
+        the provider's account; needed without -fake
+  DATABASE_URL
+        postgres://…, mysql://… or redis://…; without it the SQLite file is used
+  COOKIE_KEY
+        at least 32 random characters that sign and seal cookies, the same in all replicas; without
+        DATABASE_URL it is made and kept beside the SQLite file
+  LOG_LEVEL
+        debug, info (default), warn or error
+`
+
+type config struct {
+	addr, db string
+	fake     bool
+}
+
+func parse(args []string, out io.Writer) (c config, err error) {
+	name := filepath.Base(args[0])
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&c.addr, "addr", "localhost:8080", "`address` to serve; port 0 takes a free one")
+	flags.StringVar(&c.db, "db", "", "SQLite `file`; defaults to askonce.db, and with -fake to a temporary one")
+	flags.BoolVar(&c.fake, "fake", false, "start a fake provider too: no account is needed")
+	flags.Usage = func() {
+		fmt.Fprintf(out, "Usage of %s:\n", name)
+		flags.PrintDefaults()
+		fmt.Fprint(out, environment)
+	}
+	return c, flags.Parse(args[1:])
+}
+
+// start makes a Site of the command line and the environment, and gives it to
+// run.
+func start(ctx context.Context, args []string, getenv func(string) string, out, logs io.Writer, run func(context.Context, *Site) error) (err error) {
+	c, err := parse(args, logs)
+	if err != nil {
+		return err
+	}
+	if err := logTo(logs, getenv("LOG_LEVEL")); err != nil {
+		return err
+	}
+	s := &Site{BaseURL: getenv("USERJOURNEYS_BASE_URL"), Metrics: newMetrics()}
+	if !c.fake {
+		if err := s.fromEnvironment(getenv); err != nil {
+			return err
+		}
+	}
+	if s.listener, err = net.Listen("tcp", c.addr); err != nil {
+		return fmt.Errorf("%w (-addr chooses another address)", err)
+	}
+	defer s.listener.Close()
+	if c.fake {
+		fake, err := s.startFake(ctx)
+		if err != nil {
+			return err
+		}
+		defer fake.Close()
+		if c.db == "" {
+			dir, err := os.MkdirTemp("", "askonce-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
+			c.db = filepath.Join(dir, "askonce.db")
+		}
+		fmt.Fprintf(out, "open %s and log in with any name; %q may read the interviews\n", s.url(), Admin)
+	}
+	if c.db == "" {
+		c.db = "askonce.db"
+	}
+	var closeStore func() error
+	if s.Store, closeStore, err = openStore(ctx, getenv("DATABASE_URL"), c.db); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+	if err := s.makeKeys(getenv("COOKIE_KEY"), c.db+".key"); err != nil {
+		return err
+	}
+	return run(ctx, s)
+}
+
+// fromEnvironment names every variable that is missing.
+func (s *Site) fromEnvironment(getenv func(string) string) error {
+	var missing []error
+	env := func(name string) string {
+		if getenv(name) == "" {
+			missing = append(missing, fmt.Errorf("the environment variable %s is not set", name))
+		}
+		return getenv(name)
+	}
+	s.APIKey, s.WebhookSecret, s.Study = env("USERJOURNEYS_API_KEY"), env("USERJOURNEYS_WEBHOOK_SECRET"), env("USERJOURNEYS_STUDY")
+	if getenv("DATABASE_URL") != "" {
+		env("COOKIE_KEY") // replicas share a database, but no file
+	}
+	return errors.Join(missing...)
+}
+
+// logTo makes JSON on w what slog.Default writes, and so all of askonce, for
+// that is its default too.
+func logTo(w io.Writer, level string) error {
+	var l slog.Level
+	if level != "" {
+		if err := l.UnmarshalText([]byte(level)); err != nil {
+			return fmt.Errorf("LOG_LEVEL is none of debug, info, warn and error: %w", err)
+		}
+	}
+	slog.SetDefault(slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})))
+	return nil
+}

@@ -1,0 +1,112 @@
+package site
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/redis/go-redis/v9"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/redisstore"
+)
+
+// openStore opens the database that the URL names, or the SQLite file when it
+// is empty, and brings its tables up to date.
+func openStore(ctx context.Context, databaseURL, file string) (store.Store, func() error, error) {
+	if databaseURL == "" {
+		return wrap(OpenSQLite(ctx, file))
+	}
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return nil, nil, errors.New("DATABASE_URL is no URL") // err has it in full, with its password
+	}
+	switch u.Scheme {
+	case "postgres", "postgresql":
+		return wrap(openSQL(ctx, store.Postgres, "pgx", databaseURL))
+	case "mysql":
+		return wrap(openSQL(ctx, store.MySQL, "mysql", mysqlDSN(u)))
+	case "redis", "rediss":
+		return openRedis(ctx, databaseURL)
+	}
+	return nil, nil, fmt.Errorf("DATABASE_URL begins with %q: want postgres://, mysql:// or redis://", u.Scheme+"://")
+}
+
+func wrap(s *store.SQL, closeDB func() error, err error) (store.Store, func() error, error) {
+	if err != nil {
+		return nil, nil, err // not a *store.SQL that is nil
+	}
+	return s, closeDB, nil
+}
+
+// OpenSQLite opens a SQLite file, with the settings that store.NewSQL asks for,
+// and makes it first if it is not there: for its owner alone.
+func OpenSQLite(ctx context.Context, file string) (*store.SQL, func() error, error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, nil, err
+	}
+	const settings = "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=secure_delete(1)"
+	return openSQL(ctx, store.SQLite, "sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+settings)
+}
+
+func openSQL(ctx context.Context, d store.Dialect, driver, dsn string) (*store.SQL, func() error, error) {
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := store.NewSQL(db, d, nil)
+	if err == nil {
+		err = s.Migrate(ctx)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return s, func() error { return errors.Join(s.Close(), db.Close()) }, nil
+}
+
+// mysqlDSN writes a URL as the driver wants it.
+func mysqlDSN(u *url.URL) string {
+	c := mysql.NewConfig()
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.Net, c.Addr, c.DBName = "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
+	dsn := c.FormatDSN()
+	if u.RawQuery == "" {
+		return dsn
+	}
+	if strings.Contains(dsn, "?") {
+		return dsn + "&" + u.RawQuery
+	}
+	return dsn + "?" + u.RawQuery
+}
+
+func openRedis(ctx context.Context, databaseURL string) (store.Store, func() error, error) {
+	o, err := redis.ParseURL(databaseURL)
+	if err != nil {
+		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	client := redis.NewClient(o)
+	s, err := redisstore.New(client, nil)
+	if err == nil {
+		err = client.Ping(ctx).Err()
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, client.Close())
+	}
+	if err := s.Check(ctx); err != nil {
+		slog.WarnContext(ctx, "Redis is not configured to keep what is acknowledged", "err", err)
+	}
+	return s, client.Close, nil
+}

@@ -1,0 +1,94 @@
+// Command spa is an example of a single-page app: there is no page to put a
+// prompt into, so its script asks the middleware's endpoint for the decision
+// and shows the prompt itself, see ui/app.js.
+//
+//	go run ./examples/spa -fake   # with a fake provider: no account needed
+//	go run ./examples/spa -h      # what to set to run it for real
+package main
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+
+	"github.com/askonce/askonce/examples/internal/site"
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+)
+
+//go:embed ui
+var ui embed.FS
+
+func main() { site.Main(run) }
+
+func run(ctx context.Context, s *site.Site) error {
+	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
+	if err != nil {
+		return err
+	}
+	done := store.Cached(s.Store, nil)
+	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
+	if err != nil {
+		return err
+	}
+	prompt, err := middleware.New(ask, s.User, &middleware.Options{CookieKeys: s.CookieKeys})
+	if err != nil {
+		return err
+	}
+	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
+		Interviews: uj, OnRecorded: ask.Recorded, OnDelivery: s.Metrics.Delivery,
+	})
+	if err != nil {
+		return err
+	}
+
+	files, err := fs.Sub(ui, "ui")
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/askonce/", prompt.Endpoints()) // the script fetches /askonce/decision
+	mux.Handle("GET /", strict(http.FileServerFS(files)))
+	mux.HandleFunc("GET /style.css", site.Style)
+	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) {
+		page := site.Page{User: s.User(r)}
+		writeJSON(w, map[string]any{"user": page.User, "admin": page.Admin()})
+	})
+	mux.HandleFunc("GET /api/interviews", func(w http.ResponseWriter, r *http.Request) {
+		if page := (site.Page{User: s.User(r)}); !page.Admin() {
+			http.NotFound(w, r)
+			return
+		}
+		interviews, err := s.Interviews(r.Context())
+		if err != nil {
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+			return
+		}
+		writeJSON(w, interviews)
+	})
+	mux.HandleFunc("POST /login", s.Login)
+	mux.HandleFunc("POST /logout", s.Logout)
+	mux.Handle(site.WebhookPath, hook)
+	mux.Handle("GET /metrics", s.Metrics.Handler(hook, ask))
+	mux.Handle("GET /healthz", site.Healthz(hook))
+	return s.Serve(ctx, mux, hook)
+}
+
+// strict lets the page run its own script and nothing else.
+func strict(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = json.NewEncoder(w).Encode(v) // the client is gone
+}
