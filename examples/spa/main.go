@@ -53,7 +53,7 @@ func run(ctx context.Context, s *site.Site) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/askonce/", prompt.Endpoints()) // the script fetches /askonce/decision
-	mux.Handle("GET /", strict(http.FileServerFS(files)))
+	mux.Handle("/", strict(http.FileServerFS(files)))
 	mux.HandleFunc("GET /style.css", site.Style)
 	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) {
 		page := site.Page{User: s.User(r)}

@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,6 +24,9 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handle
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
 	slog.InfoContext(ctx, "serving", "url", s.url())
+	if s.greeting != nil {
+		fmt.Fprintf(s.greeting, "open %s and log in with any name; %q may read the interviews\n", s.url(), Admin)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return hook.Run(ctx) })
 	group.Go(func() error {

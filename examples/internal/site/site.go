@@ -35,6 +35,7 @@ type Site struct {
 
 	session  *securecookie.SecureCookie
 	listener net.Listener
+	greeting io.Writer // told where to look, once it is there; nil: nobody is
 }
 
 // Main runs an example until SIGINT or SIGTERM, and exits.
@@ -116,7 +117,7 @@ func start(ctx context.Context, args []string, getenv func(string) string, out, 
 			defer os.RemoveAll(dir)
 			c.db = filepath.Join(dir, "askonce.db")
 		}
-		fmt.Fprintf(out, "open %s and log in with any name; %q may read the interviews\n", s.url(), Admin)
+		s.greeting = out
 	}
 	if c.db == "" {
 		c.db = "askonce.db"

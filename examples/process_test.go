@@ -1,0 +1,114 @@
+package examples_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var programs = []string{"nethttp", "gin", "echo", "spa"}
+
+var binaries string // a folder
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "askonce-examples-")
+	if err != nil {
+		panic(err)
+	}
+	binaries = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// build makes all programs, once.
+var build = sync.OnceValues(func() (output []byte, err error) {
+	args := []string{"build", "-o", binaries + string(os.PathSeparator)}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	for _, name := range programs {
+		args = append(args, "./"+name)
+	}
+	return exec.Command("go", args...).CombinedOutput()
+})
+
+// process is a running example.
+type process struct {
+	t       *testing.T
+	command *exec.Cmd
+	url     string
+	out     bytes.Buffer // after the first line, which has the url
+	logs    bytes.Buffer
+	read    sync.WaitGroup
+}
+
+// startProcess starts an example with nothing but env in its environment, and
+// waits until it says where it is.
+func startProcess(t *testing.T, program string, env []string, args ...string) *process {
+	t.Helper()
+	output, err := build()
+	require.NoError(t, err, "%s", output)
+	p := &process{t: t, command: exec.Command(filepath.Join(binaries, program), args...)}
+	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
+	p.command.Dir = t.TempDir()
+	p.command.Stderr = &p.logs
+	out, err := p.command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.command.Start())
+	t.Cleanup(func() { _ = p.command.Process.Kill() }) // no matter if it has ended
+	lines := bufio.NewReader(out)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		_ = p.command.Wait()
+		require.NoError(t, err, "%s", p.logs.String())
+	}
+	p.read.Go(func() { _, _ = p.out.ReadFrom(lines) })
+	require.Regexp(t, `^open http://127\.0\.0\.1:\d+ `, first)
+	p.url = strings.Fields(first)[1]
+	require.Equal(t, http.StatusOK, newBrowser(t).get(p.url+"/healthz").status)
+	return p
+}
+
+// stop ends the process as an operator would, and looks at what it has logged.
+func (p *process) stop() {
+	p.t.Helper()
+	require.NoError(p.t, p.command.Process.Signal(os.Interrupt))
+	stuck := time.AfterFunc(30*time.Second, func() { _ = p.command.Process.Kill() })
+	p.read.Wait()
+	err := p.command.Wait()
+	stuck.Stop()
+	require.NoError(p.t, err, "%s", p.logs.String())
+	requireDiscreet(p.t, p.logs.String())
+	require.NotRegexp(p.t, `(ada|bob)-`, p.out.String(), "traces name no users")
+}
+
+// notDurable is up to the Redis that the tests are given.
+const notDurable = "Redis is not configured to keep what is acknowledged"
+
+// requireDiscreet holds the logs of an undisturbed run to what an operator
+// wants of them: JSON, two lines that are worth reading, nothing at Info per
+// request, and at no level who the users are or what they have said.
+func requireDiscreet(t *testing.T, logs string) {
+	t.Helper()
+	var told []string
+	for line := range strings.Lines(logs) {
+		var entry struct{ Level, Msg string }
+		require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
+		if entry.Level != "DEBUG" && entry.Msg != notDurable {
+			told = append(told, entry.Level+" "+entry.Msg)
+		}
+	}
+	require.Equal(t, []string{"INFO serving", "INFO stopping"}, told)
+	require.NotRegexp(t, `(ada|bob)-|whsec_|uj_live_|sha256=|A friend told me`, logs)
+}

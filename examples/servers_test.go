@@ -1,0 +1,208 @@
+package examples_test
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/examples/internal/site"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+const cookieKey = "COOKIE_KEY=a-cookie-key-of-the-tests-0123456789"
+
+// TestServers takes users of every example through the whole flow, over real
+// HTTP, with the program as "go run" builds it.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	sqlite := func(*testing.T) []string { return nil }
+	for _, tc := range []struct {
+		program, database string
+		env               func(t *testing.T) []string
+	}{
+		{"nethttp", "sqlite", sqlite},
+		{"gin", "sqlite", sqlite},
+		{"echo", "sqlite", sqlite},
+		{"spa", "sqlite", sqlite},
+		{"nethttp", "postgres", postgres},
+		{"echo", "mysql", mariaDB},
+		{"gin", "redis", redisServer},
+	} {
+		t.Run(tc.program+"/"+tc.database, func(t *testing.T) {
+			t.Parallel()
+			f := &flow{
+				T: t, program: tc.program, db: filepath.Join(t.TempDir(), "a b#%?.db"), env: append(tc.env(t), "OTEL_TRACES_EXPORTER=console"),
+				// Databases are shared with other runs, so users are new ones.
+				ada: "ada-" + strings.ToLower(rand.Text()[:12]), bob: "bob-" + strings.ToLower(rand.Text()[:12]),
+			}
+			f.app = f.start()
+			ada := f.login(f.ada)
+			f.interview(ada)
+			f.kept()
+			f.counted()
+			f.app.stop()
+
+			f.app = f.start()
+			f.kept()
+			require.Contains(t, ada.get(f.home()).body, f.ada, "the session has outlived the restart")
+			f.app.stop()
+		})
+	}
+}
+
+// flow is one program on its way through the test.
+type flow struct {
+	*testing.T
+	program, db string
+	env         []string
+	ada, bob    string
+	app         *process
+}
+
+func (f *flow) start() *process {
+	return startProcess(f.T, f.program, append(f.env, "LOG_LEVEL=debug"), "-fake", "-addr", "127.0.0.1:0", "-db", f.db)
+}
+
+// home is where a page greets its user; in the single-page app the script does.
+func (f *flow) home() string {
+	if f.program == "spa" {
+		return f.app.url + "/api/me"
+	}
+	return f.app.url + "/"
+}
+
+// login logs a user in with a browser that has seen nothing yet.
+func (f *flow) login(user string) *browser {
+	b := newBrowser(f.T)
+	require.NotContains(f, b.get(f.app.url+"/").body, "/askonce/start", "nobody is logged in")
+	require.Equal(f, http.StatusSeeOther, b.post(f.app.url+"/login", url.Values{"user": {user}}).status)
+	require.Contains(f, b.get(f.app.url+"/style.css").body, "color-scheme")
+	return b
+}
+
+// prompt is the link of the prompt that the user is shown, "" for none.
+func (f *flow) prompt(b *browser) string {
+	if f.program == "spa" {
+		return b.decision(f.app.url + "/askonce/decision")
+	}
+	page := b.get(f.app.url + "/")
+	require.Equal(f, http.StatusOK, page.status)
+	return startLink(page.body)
+}
+
+// interview takes ada from the prompt through the interview.
+func (f *flow) interview(ada *browser) {
+	var link string
+	eventually(f.T, "a prompt for ada", func() bool {
+		link = f.prompt(ada)
+		return link != ""
+	})
+	require.Empty(f, f.prompt(ada), "shown a moment ago")
+
+	click := ada.get(f.app.url + link)
+	require.Equal(f, http.StatusSeeOther, click.status)
+	interview, err := url.Parse(click.location)
+	require.NoError(f, err)
+	require.Equal(f, f.ada, interview.Query().Get("reference_id"))
+	require.Contains(f, ada.get(interview.String()).body, "Finish the interview")
+	interview.RawQuery = ""
+	require.Equal(f, http.StatusOK, ada.post(interview.String(), url.Values{"reference_id": {f.ada}}).status)
+	eventually(f.T, "an accepted webhook", func() bool { return f.series(`askonce_deliveries_total{reason="accepted"}`) == 1 })
+
+	forged := webhooktest.Completed(f.bob)
+	status, err := webhooktest.Deliver(f.Context(), f.app.url+site.WebhookPath, "whsec_ffffffffffffffffffffffffffffffff", forged)
+	require.NoError(f, err)
+	require.Equal(f, http.StatusUnauthorized, status)
+}
+
+// kept sees to it that ada's interview is known.
+func (f *flow) kept() {
+	interviews := f.app.url + "/interviews"
+	if f.program == "spa" {
+		interviews = f.app.url + "/api/interviews"
+	}
+	admin := f.login(site.Admin)
+	var page string
+	eventually(f.T, "the transcript", func() bool {
+		answer := admin.get(interviews)
+		require.Equal(f, http.StatusOK, answer.status)
+		page = answer.body
+		return strings.Contains(page, "A friend told me.")
+	})
+	require.Contains(f, page, f.ada)
+	require.NotContains(f, page, f.bob)
+	require.Equal(f, http.StatusNotFound, f.login(f.bob).get(interviews).status, "not everybody may read it")
+
+	ada := f.login(f.ada)
+	eventually(f.T, "a decision that ada has completed", func() bool {
+		require.Empty(f, f.prompt(ada))
+		return f.series(`askonce_decisions_total{reason="completed"}`) > 0
+	})
+	bob := f.login(f.bob)
+	eventually(f.T, "a prompt for bob", func() bool { return f.prompt(bob) != "" })
+}
+
+// counted looks at what the hooks have told, and at what stands in the logs.
+func (f *flow) counted() {
+	require.GreaterOrEqual(f, f.series(`askonce_decisions_total{reason="eligible"}`), 2.0)
+	require.Equal(f, 1.0, f.series(`askonce_deliveries_total{reason="accepted"}`))
+	require.Equal(f, 1.0, f.series(`askonce_deliveries_total{reason="bad_signature"}`))
+	require.Equal(f, 0.0, f.series(`askonce_deliveries_total{reason="store"}`))
+	require.Equal(f, 2.0, f.series(`askonce_delivery_duration_seconds_count`))
+	if f.program != "spa" { // which shows the prompt itself
+		require.GreaterOrEqual(f, f.series(`askonce_prompts_total{outcome="injected"}`), 2.0)
+	}
+	require.Equal(f, 1.0, f.series("askonce_store_up"))
+	require.Equal(f, 0.0, f.series("askonce_transcripts_pending"))
+	require.Equal(f, 0.0, f.series("askonce_transcripts_dead"))
+	require.Equal(f, 0.0, f.series("askonce_transcripts_oldest_pending_seconds"))
+	require.Equal(f, 0.0, f.series("askonce_api_key_refused"))
+	require.Positive(f, f.series("askonce_last_reconcile_timestamp_seconds"))
+	require.Positive(f, f.series("askonce_capacity_age_seconds"))
+
+	health := newBrowser(f.T).get(f.app.url + "/healthz")
+	require.Equal(f, http.StatusOK, health.status)
+	require.JSONEq(f, `0`, jsonField(f.T, health.body, "pending"))
+	require.JSONEq(f, `false`, jsonField(f.T, health.body, "key_refused"))
+}
+
+// series is the value of a series of /metrics; one that is missing fails the test.
+func (f *flow) series(name string) float64 {
+	page := newBrowser(f.T).get(f.app.url + "/metrics").body
+	for line := range strings.Lines(page) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			var v float64
+			_, err := fmt.Sscan(rest, &v)
+			require.NoError(f, err)
+			return v
+		}
+	}
+	require.Fail(f, "no such series", "%s in %s", name, page)
+	return 0
+}
+
+// TestFakeLeavesNothingBehind runs a server as somebody who tries it does.
+func TestFakeLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	tmp := t.TempDir()
+	app := startProcess(t, "nethttp", []string{"TMPDIR=" + tmp}, "-fake", "-addr", "127.0.0.1:0")
+	files, err := filepath.Glob(filepath.Join(tmp, "askonce-*", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		info, err := os.Stat(file)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), file)
+	}
+	app.stop()
+	left, err := os.ReadDir(tmp)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
