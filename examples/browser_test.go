@@ -82,13 +82,6 @@ func (b *browser) decision(target string) string {
 	return d.Links.Start
 }
 
-func jsonField(t *testing.T, object, name string) string {
-	t.Helper()
-	var fields map[string]json.RawMessage
-	require.NoError(t, json.Unmarshal([]byte(object), &fields))
-	return string(fields[name])
-}
-
 // eventually is polled on the test's own goroutine: what it asks may fail the
 // test.
 func eventually(t *testing.T, what string, is func() bool) {

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 // build makes all programs, once.
 var build = sync.OnceValues(func() (output []byte, err error) {
-	args := []string{"build", "-o", binaries + string(os.PathSeparator)}
+	args := []string{"build", "-ldflags=-s -w", "-o", binaries + string(os.PathSeparator)}
 	if raceEnabled {
 		args = append(args, "-race")
 	}

@@ -52,10 +52,14 @@ func run(ctx context.Context, s *site.Site) error {
 		return err
 	}
 	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
-		Interviews: uj, OnRecorded: ask.Recorded,
+		Interviews: uj,
 		OnDelivery: func(ctx context.Context, d webhook.Delivery) {
 			s.Metrics.Delivery(ctx, d)
 			tracing.delivery(ctx, d)
+		},
+		OnRecorded: func(ctx context.Context, c store.Completion) {
+			ask.Recorded(ctx, c)
+			s.Metrics.Recorded(ctx, c)
 		},
 	})
 	if err != nil {

@@ -41,7 +41,12 @@ func run(ctx context.Context, s *site.Site) error {
 		return err
 	}
 	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
-		Interviews: uj, OnRecorded: ask.Recorded, OnDelivery: s.Metrics.Delivery,
+		Interviews: uj,
+		OnDelivery: s.Metrics.Delivery,
+		OnRecorded: func(ctx context.Context, c store.Completion) {
+			ask.Recorded(ctx, c)
+			s.Metrics.Recorded(ctx, c)
+		},
 	})
 	if err != nil {
 		return err

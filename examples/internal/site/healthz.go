@@ -8,10 +8,10 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Healthz answers 200 while this instance can do its work, which is to keep
-// what is delivered: 503 when the store does not answer, for then webhooks are
-// turned away. A provider that is down or refuses the API key is no reason to
-// take pages away from users; it is in the body, and in the metrics.
+// Healthz answers 200 until the app is stopped, with how things stand in the
+// body. Neither the provider nor the store is needed to serve pages, so their
+// trouble is for alarms, see Metrics, and no reason to take the app away from
+// its users.
 func Healthz(hook *webhook.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
@@ -19,9 +19,12 @@ func Healthz(hook *webhook.Handler) http.Handler {
 		health, err := hook.Health(ctx)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		if err != nil || health.Closed {
+		if health.Closed {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_ = json.NewEncoder(w).Encode(health) // the client is gone
+		_ = json.NewEncoder(w).Encode(struct { // an error: the client is gone
+			Store bool `json:"store"` // whether it answers
+			webhook.Health
+		}{err == nil, health})
 	})
 }

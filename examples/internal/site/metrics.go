@@ -11,6 +11,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/webhook"
 )
 
@@ -20,6 +21,7 @@ type Metrics struct {
 	decided   func(gate.Reason)
 	prompted  func(middleware.Outcome)
 	delivered func(webhook.Reason)
+	recorded  prometheus.Counter
 	took      prometheus.Histogram
 }
 
@@ -30,8 +32,11 @@ func newMetrics() *Metrics {
 		decided:   counter[gate.Reason](r, "askonce_decisions_total", "Decisions of the gate, for page views and for clicks.", "reason"),
 		prompted:  counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
 		delivered: counter[webhook.Reason](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
+		recorded: promauto.With(r).NewCounter(prometheus.CounterOpts{
+			Name: "askonce_completions_total", Help: "Interviews recorded for the first time, delivered or found by reconciliation.",
+		}),
 		took: promauto.With(r).NewHistogram(prometheus.HistogramOpts{
-			Name: "askonce_delivery_duration_seconds", Help: "Time to answer a request to the webhook.",
+			Name: "askonce_delivery_seconds", Help: "Time to answer a request to the webhook.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
 	}
@@ -49,6 +54,9 @@ func (m *Metrics) Delivery(_ context.Context, d webhook.Delivery) {
 	m.delivered(d.Reason)
 	m.took.Observe(d.Duration.Seconds())
 }
+
+// Recorded is for webhook.Options.OnRecorded, beside Gate.Recorded.
+func (m *Metrics) Recorded(context.Context, store.Completion) { m.recorded.Inc() }
 
 // Handler serves all series, with how the work of hook and ask stands at that
 // moment. It is for your monitoring, not for the public.
@@ -91,14 +99,14 @@ var (
 	storeUp       = gauge("store_up", "1 when the store answers, else 0; the two counts of transcripts are missing then.")
 	pending       = gauge("transcripts_pending", "Transcripts that are still to be fetched, 1000 at most.")
 	dead          = gauge("transcripts_dead", "Transcripts that were given up, 1000 at most.")
-	oldestPending = gauge("transcripts_oldest_pending_seconds", "How long the oldest pending transcript has waited, 0 when none does.")
-	lastReconcile = gauge("last_reconcile_timestamp_seconds", "When the provider's list was last walked without an error; missing before the first time.")
+	oldestPending = gauge("transcripts_oldest_seconds", "How long the oldest pending transcript has waited, 0 when none does.")
+	reconciled    = gauge("reconciled_seconds", "How long ago the provider's list was walked without an error; missing before the first time.")
 	keyRefused    = gauge("api_key_refused", "1 while the provider refuses the API key, else 0.")
 	capacityAge   = gauge("capacity_age_seconds", "Age of the provider's answer that decisions rest on; missing while there is none.")
 )
 
 func (health) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{storeUp, pending, dead, oldestPending, lastReconcile, keyRefused, capacityAge} {
+	for _, d := range []*prometheus.Desc{storeUp, pending, dead, oldestPending, reconciled, keyRefused, capacityAge} {
 		descs <- d
 	}
 }
@@ -128,7 +136,7 @@ func (h health) Collect(metrics chan<- prometheus.Metric) {
 		set(oldestPending, waited)
 	}
 	if !now.LastReconcile.IsZero() {
-		set(lastReconcile, float64(now.LastReconcile.UnixMilli())/1000)
+		set(reconciled, time.Since(now.LastReconcile).Seconds())
 	}
 	if age, ok := h.ask.Age(); ok {
 		set(capacityAge, age.Seconds())

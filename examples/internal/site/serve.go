@@ -14,8 +14,9 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Serve runs the app and the webhook's background work until ctx ends, then
-// lets the requests in flight finish. Other sites cannot post to the app.
+// Serve runs the app and the webhook's background work until ctx ends. Then it
+// takes no more deliveries, lets the requests in flight finish, and last of all
+// ends the work. Other sites cannot post to the app.
 func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handler) error {
 	server := &http.Server{
 		Handler:           http.NewCrossOriginProtection().Handler(app),
@@ -28,7 +29,8 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handle
 		fmt.Fprintf(s.greeting, "open %s and log in with any name; %q may read the interviews\n", s.url(), Admin)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return hook.Run(ctx) })
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { return hook.Run(work) })
 	group.Go(func() error {
 		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -36,11 +38,12 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handle
 		return nil
 	})
 	group.Go(func() error {
+		defer end()
 		<-ctx.Done()
 		slog.InfoContext(ctx, "stopping")
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return server.Shutdown(grace)
+		return errors.Join(hook.Close(), server.Shutdown(grace))
 	})
 	return group.Wait()
 }
