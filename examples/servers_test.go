@@ -49,6 +49,10 @@ func TestServers(t *testing.T) {
 			f.kept()
 			f.counted()
 			f.app.stop()
+			if tc.program == "gin" {
+				require.Regexp(t, `"GET /",.*"askonce.decision",[^}]*"eligible".*"askonce.prompt",[^}]*"injected"`, f.app.out.String())
+				require.Regexp(t, `"askonce.delivery",[^}]*"accepted"`, f.app.out.String())
+			}
 
 			f.app = f.start()
 			f.kept()

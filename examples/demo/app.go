@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
@@ -44,27 +45,38 @@ func startProvider() *provider {
 type app struct {
 	url      string
 	provider *provider
-	done     *store.Memory
+	done     store.Store
 	ask      *gate.Gate
 	log      *journal
+	db       func() error // closes it
 	server   *http.Server
 	stop     context.CancelFunc
 	run      sync.WaitGroup
 }
 
-// startApp serves the app on addr. It registers its webhook with the provider,
-// which a real app has an operator do once, with examples/setup.
-func startApp(ctx context.Context, addr string, p *provider, logger *slog.Logger) (_ *app, err error) {
+// startApp serves the app on addr, with its state in the SQLite file. It
+// registers its webhook with the provider, which a real app has an operator do
+// once, with examples/setup.
+func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (_ *app, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
+	a := &app{url: "http://" + listener.Addr().String(), provider: p, log: &journal{}}
 	defer func() {
-		if err != nil {
-			listener.Close()
+		if err == nil {
+			return
+		}
+		listener.Close()
+		if a.db != nil {
+			err = errors.Join(err, a.db())
 		}
 	}()
-	a := &app{url: "http://" + listener.Addr().String(), provider: p, done: store.NewMemory(), log: &journal{}}
+	kept, closeDB, err := site.OpenSQLite(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	a.db, a.done = closeDB, store.Cached(kept, nil)
 
 	uj, err := userjourneys.NewClient(p.APIKey(), &userjourneys.Options{BaseURL: p.BaseURL(), Logger: logger})
 	if err != nil {
@@ -120,14 +132,15 @@ func startApp(ctx context.Context, addr string, p *provider, logger *slog.Logger
 	return a, nil
 }
 
-// Close lets requests in flight finish and stops the background work.
+// Close lets requests in flight finish, stops the background work and closes
+// the database.
 func (a *app) Close() error {
 	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := a.server.Shutdown(grace)
 	a.stop()
 	a.run.Wait()
-	return err
+	return errors.Join(err, a.db())
 }
 
 // journal remembers what the hooks were told, for the page that shows it.

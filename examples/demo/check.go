@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
@@ -30,22 +31,22 @@ type checker struct {
 	out io.Writer
 	p   *provider
 	app *app
+	db  string // the app's file
 	// what one step finds and a later one needs
 	link, interview, lastPage string
 }
 
 // runCheck prints a line for each step with what it observed, and fails at the
 // first that is not as it should be.
-func runCheck(ctx context.Context, out io.Writer) (err error) {
+func runCheck(ctx context.Context, db string, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	logger := slog.New(slog.DiscardHandler)
-	c := &checker{ctx: ctx, out: out, p: startProvider()}
+	c := &checker{ctx: ctx, out: out, p: startProvider(), db: db}
 	defer c.p.Close()
-	if c.app, err = startApp(ctx, "127.0.0.1:0", c.p, logger); err != nil {
+	if err := c.start(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.app.Close()) }()
+	defer func() { err = errors.Join(err, c.stop()) }()
 
 	steps := []struct {
 		name string
@@ -61,6 +62,7 @@ func runCheck(ctx context.Context, out io.Writer) (err error) {
 		{"transcript stored", c.transcriptStored},
 		{"no prompt in ada's next page", func() (string, error) { return c.expectPrompt("ada", gate.Completed) }},
 		{"still one in bob's", func() (string, error) { return c.expectPrompt("bob", gate.Eligible) }},
+		{"app restarted: nothing forgotten", c.restarted},
 		{"study full: none for anybody", c.studyFull},
 		{"forged webhook: 401 and nothing changed", c.forged},
 		{"provider down: pages still served", c.providerDown},
@@ -74,6 +76,21 @@ func runCheck(ctx context.Context, out io.Writer) (err error) {
 		fmt.Fprintf(out, "ok   %2d %s: %s\n", i+1, s.name, observed)
 	}
 	return nil
+}
+
+func (c *checker) start() (err error) {
+	c.app, err = startApp(c.ctx, "127.0.0.1:0", c.db, c.p, slog.New(slog.DiscardHandler))
+	return err
+}
+
+// stop may be called again.
+func (c *checker) stop() error {
+	if c.app == nil {
+		return nil
+	}
+	a := c.app
+	c.app = nil
+	return a.Close()
 }
 
 func (c *checker) webhookRegistered() (string, error) {
@@ -203,7 +220,7 @@ func (c *checker) completionRecorded() (string, error) {
 
 func (c *checker) transcriptStored() (observed string, err error) {
 	err = c.eventually(func() error {
-		all, err := c.app.interviews(c.ctx)
+		all, err := site.Interviews(c.ctx, c.app.done, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -214,6 +231,24 @@ func (c *checker) transcriptStored() (observed string, err error) {
 		return nil
 	})
 	return observed, err
+}
+
+// restarted ends the app and starts another on the same file.
+func (c *checker) restarted() (string, error) {
+	if err := errors.Join(c.stop(), c.start()); err != nil {
+		return "", err
+	}
+	if _, err := c.expectPrompt("ada", gate.Completed); err != nil {
+		return "", err
+	}
+	if _, err := c.expectPrompt("bob", gate.Eligible); err != nil {
+		return "", err
+	}
+	transcript, err := c.transcriptStored()
+	if err != nil {
+		return "", err
+	}
+	return "ada has completed, bob has not; transcript of " + transcript, nil
 }
 
 func (c *checker) studyFull() (string, error) {
@@ -256,14 +291,9 @@ func (c *checker) forged() (string, error) {
 // is what shows that they did not wait for it; how long they took depends on the
 // machine.
 func (c *checker) providerDown() (observed string, err error) {
-	if err := c.app.Close(); err != nil {
+	if err := errors.Join(c.stop(), c.start()); err != nil {
 		return "", err
 	}
-	restarted, err := startApp(c.ctx, "127.0.0.1:0", c.p, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return "", err
-	}
-	c.app = restarted
 	before := c.studyRequests()
 	c.p.Hang()
 	defer c.p.Release()

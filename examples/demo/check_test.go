@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 	t.Log(out.String())
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	require.Len(t, lines, 13)
+	require.Len(t, lines, 14)
 	for _, line := range lines {
 		require.Regexp(t, regexp.MustCompile(`^ok +\d+ .+: .+$`), line)
 	}

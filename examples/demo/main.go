@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
@@ -31,16 +32,25 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	addr := flags.String("addr", "localhost:8080", "`address` of the app; port 0 takes a free one")
 	check := flags.Bool("check", false, "drive the flow and print each step instead of waiting for a browser")
+	db := flags.String("db", "", "SQLite `file` that keeps the app's state; defaults to a temporary one")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	if *db == "" {
+		dir, err := os.MkdirTemp("", "askonce-demo-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		*db = filepath.Join(dir, "demo.db")
+	}
 	if *check {
-		return runCheck(ctx, out)
+		return runCheck(ctx, *db, out)
 	}
 
 	p := startProvider()
 	defer p.Close()
-	a, err := startApp(ctx, *addr, p, slog.New(slog.NewTextHandler(out, nil)))
+	a, err := startApp(ctx, *addr, *db, p, slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
 		return fmt.Errorf("%w (-addr chooses another address)", err)
 	}

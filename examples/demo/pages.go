@@ -7,9 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
@@ -76,7 +77,7 @@ type requestRow struct {
 }
 
 func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
-	interviews, err := a.interviews(r.Context())
+	interviews, err := site.Interviews(r.Context(), a.done, time.Time{})
 	if err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
@@ -138,13 +139,4 @@ func (a *app) forge(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.Redirect(w, r, "/underneath", http.StatusSeeOther)
-}
-
-// turnsOf reads a stored transcript.
-func turnsOf(body []byte) []userjourneys.Turn {
-	var i userjourneys.Interview
-	if i.UnmarshalJSON(body) != nil {
-		return nil
-	}
-	return i.Turns()
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +17,7 @@ func TestUnderneath(t *testing.T) {
 	t.Parallel()
 	p := startProvider()
 	t.Cleanup(p.Close)
-	a, err := startApp(t.Context(), "127.0.0.1:0", p, slog.New(slog.DiscardHandler))
+	a, err := startApp(t.Context(), "127.0.0.1:0", filepath.Join(t.TempDir(), "demo.db"), p, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
 	jar, err := cookiejar.New(nil)

@@ -97,6 +97,7 @@ func openRedis(ctx context.Context, databaseURL string) (store.Store, func() err
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
+	redis.SetLogger(redisLog{})
 	client := redis.NewClient(o)
 	s, err := redisstore.New(client, nil)
 	if err == nil {
@@ -109,4 +110,12 @@ func openRedis(ctx context.Context, databaseURL string) (store.Store, func() err
 		slog.WarnContext(ctx, "Redis is not configured to keep what is acknowledged", "err", err)
 	}
 	return s, client.Close, nil
+}
+
+// redisLog takes what the client logs on its own; what matters of it is in the
+// errors too.
+type redisLog struct{}
+
+func (redisLog) Printf(ctx context.Context, format string, v ...any) {
+	slog.DebugContext(ctx, fmt.Sprintf(format, v...))
 }
