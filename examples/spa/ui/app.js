@@ -28,14 +28,10 @@ async function ask() {
   const aside = el(
     "aside",
     { className: "prompt", ariaLabel: d.texts.title, lang: d.language, dir: d.direction },
-    el(
-      "section",
-      {},
-      el("h2", {}, d.texts.title),
-      el("p", {}, d.texts.text),
-      el("ul", {}, ...d.texts.facts.map((f) => el("li", {}, f))),
-      el("div", { className: "actions" }, start, button(d.texts.later, dismiss(d.links.later)), button(d.texts.decline, dismiss(d.links.decline))),
-    ),
+    el("h2", {}, d.texts.title),
+    el("p", {}, d.texts.text),
+    el("ul", {}, ...d.texts.facts.map((f) => el("li", {}, f))),
+    el("div", { className: "actions" }, start, button(d.texts.later, dismiss(d.links.later)), button(d.texts.decline, dismiss(d.links.decline))),
   );
   document.body.append(aside);
 }
