@@ -41,7 +41,7 @@ func TestEveryCommandExists(t *testing.T) {
 	for _, command := range []string{"go run ./examples/demo\n", "go run ./examples/demo -check\n", "go test work\n"} {
 		require.Regexp(t, `(?m)^`+strings.TrimSpace(command)+`( +#.*)?$`, text)
 	}
-	for _, run := range regexp.MustCompile(`go run \./(\S+)((?: -\w+)*)`).FindAllStringSubmatch(text, -1) {
+	for _, run := range regexp.MustCompile(`go run \./([\w/]+)((?: -\w+)*)`).FindAllStringSubmatch(text, -1) {
 		sources, err := filepath.Glob(filepath.Join("..", run[1], "*.go"))
 		require.NoError(t, err)
 		require.NotEmpty(t, sources, "%s is no command", run[0])
