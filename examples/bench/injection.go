@@ -20,9 +20,10 @@ import (
 func injection(_ context.Context, e effort) (report.Part, error) {
 	p := report.Part{
 		Title: "Injection",
-		Text: "A handler that writes a page, alone and with the prompt put into it, into a response that goes nowhere. Of the others, `LastIndex` is what\n" +
-			"most hand-written injectors do: collect the page and search it. It takes text of a user's for the end of the page, and so does the search of\n" +
-			"hugo's live reload, which looks for the head and is meant for development. x/net/html is right, as askonce is.",
+		Text: "A handler that writes a page, alone and with the prompt put into it, into a response that goes nowhere but through one copy. \"User is asked\" is the\n" +
+			"dear case: every request counts a showing, for which a cookie is sealed; that is most of its fixed cost, and happens once per user and day. So at 4 KB\n" +
+			"`LastIndex` is quicker: it is what most hand-written injectors do, which collect the page and search it. From 64 KB on it is not, and it takes text of\n" +
+			"a user's for the end of the page. hugo's live reload searches for the head, and is meant for development. x/net/html is right, as askonce is.",
 	}
 	for _, s := range []struct {
 		name string
