@@ -50,7 +50,7 @@ func decisions(ctx context.Context, e effort) (report.Part, error) {
 		}
 	}
 	found := 0
-	p.Groups = append(p.Groups, compare(e, "one decision",
+	group := compare(e, "one decision",
 		contender{name: "go-cache Get and a map", run: func(n int) {
 			for range n {
 				if _, ok := cache.Get(openStudy.ID); ok && completed[key] {
@@ -68,6 +68,8 @@ func decisions(ctx context.Context, e effort) (report.Part, error) {
 				}
 			}
 		}},
-	))
+	)
+	group.Chart = true
+	p.Groups = append(p.Groups, group)
 	return p, nil
 }

@@ -42,14 +42,16 @@ func injection(_ context.Context, e effort) (report.Part, error) {
 			if err != nil {
 				return p, err
 			}
-			p.Groups = append(p.Groups, compare(e, s.name+", "+w.name,
+			g := compare(e, s.name+", "+w.name,
 				contender{name: "the handler alone", run: serve(w.handler)},
 				contender{name: "askonce, user has completed", run: serve(done), ours: true},
 				contender{name: "askonce, user is asked", run: serve(asked), ours: true},
 				contender{name: "buffer and LastIndex", run: serve(buffered(w.handler, lastIndex))},
 				contender{name: "hugo livereloadinject", run: serve(buffered(w.handler, hugo()))},
 				contender{name: "x/net/html Parse and Render", run: serve(buffered(w.handler, parse))},
-			))
+			)
+			g.Chart = s.size == 64<<10
+			p.Groups = append(p.Groups, g)
 		}
 	}
 	return p, nil

@@ -69,10 +69,12 @@ func server(ctx context.Context, e effort) (report.Part, error) {
 		if err != nil {
 			return p, err
 		}
+		g.Chart = true
 		p.Groups = append(p.Groups, g)
 		if g, ok, err := nginx(ctx, e, size); err != nil {
 			return p, err
 		} else if ok {
+			g.Chart = true
 			p.Groups = append(p.Groups, g)
 		}
 	}

@@ -37,7 +37,9 @@ func verification(_ context.Context, e effort) (report.Part, error) {
 		if err != nil {
 			return p, err
 		}
-		p.Groups = append(p.Groups, compare(e, s.name, contenders...))
+		g := compare(e, s.name, contenders...)
+		g.Chart = true
+		p.Groups = append(p.Groups, g)
 	}
 	return p, nil
 }

@@ -14,14 +14,17 @@ const (
 	width     = labelSide + barSide + 70
 )
 
-// Chart draws every comparison as bars on a logarithmic scale, as SVG. It
-// follows the reader's light or dark theme.
+// Chart draws the comparisons that are for it as bars on a logarithmic scale,
+// as SVG. It follows the reader's light or dark theme.
 func Chart(parts []Part) string {
 	var b strings.Builder
-	y := 10
+	y := 24
+	fmt.Fprintf(&b, `<text x="4" y="14">Time or processor time, 1 = the bare operation; logarithmic, shorter is better</text>`+"\n")
 	for _, p := range parts {
 		for _, g := range p.Groups {
-			y = g.draw(&b, p.Title, y)
+			if g.Chart {
+				y = g.draw(&b, p.Title, y)
+			}
 		}
 	}
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui,sans-serif" font-size="11" role="img" aria-label="ratios to the bare operation">

@@ -17,8 +17,9 @@ type Part struct {
 
 // Group is one comparison.
 type Group struct {
-	What string
-	Rows []Row // the first is what the others are compared with
+	What  string
+	Rows  []Row // the first is what the others are compared with
+	Chart bool  // it is drawn, too
 }
 
 // Row is one contender's result.

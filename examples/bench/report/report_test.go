@@ -14,7 +14,7 @@ import (
 
 var parts = []report.Part{{
 	Title: "Verification", Text: "Who is <fast>?",
-	Groups: []report.Group{{What: "700 B & more", Rows: []report.Row{
+	Groups: []report.Group{{What: "not drawn"}, {What: "700 B & more", Chart: true, Rows: []report.Row{
 		{Name: "crypto/hmac", Time: 1234567 * time.Nanosecond, Ratio: 1, Allocs: 6},
 		{Name: "askonce", Time: 617 * time.Nanosecond, Ratio: 0.5, Allocs: 0, Ours: true},
 		{Name: "nobody", Time: 3 * time.Second, Ratio: 1234, Allocs: -1},
@@ -39,6 +39,7 @@ func TestChartIsXML(t *testing.T) {
 	chart := report.Chart(parts)
 	require.Equal(t, 1, strings.Count(chart, `class="bar ours"`))
 	require.Contains(t, chart, "700 B &amp; more")
+	require.NotContains(t, chart, "not drawn")
 	d := xml.NewDecoder(strings.NewReader(chart))
 	for {
 		_, err := d.Token()
