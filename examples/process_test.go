@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// programs are those that share a site.
 var programs = []string{"nethttp", "gin", "echo", "spa"}
 
 var binaries string // a folder
@@ -37,7 +38,7 @@ var build = sync.OnceValues(func() (output []byte, err error) {
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	for _, name := range programs {
+	for _, name := range append([]string{"quickstart"}, programs...) {
 		args = append(args, "./"+name)
 	}
 	return exec.Command("go", args...).CombinedOutput()

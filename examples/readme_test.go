@@ -32,7 +32,7 @@ func TestEveryGoBlockIsAFile(t *testing.T) {
 		require.Equal(t, string(file), block[2], "README differs from %s", block[1])
 		files[block[1]] = true
 	}
-	require.True(t, files["examples/nethttp/main.go"], "README does not show the quickstart")
+	require.True(t, files["examples/quickstart/main.go"], "README does not show the quickstart")
 }
 
 func TestEveryCommandExists(t *testing.T) {
