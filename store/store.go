@@ -1,4 +1,15 @@
 // Package store keeps who has completed which study, and what came of it.
+//
+// A Store records interviews and says whether a user has completed a study:
+// NewSQL keeps them in PostgreSQL, MySQL, MariaDB or SQLite, package redisstore
+// in Redis, and NewMemory until the process ends. Cached puts a cache in front
+// of any of them. All have the optional capabilities too: transcripts and the
+// queue of those that are still to be fetched (Transcripts), lists (Lister),
+// forgetting a person (Eraser), asking somebody again (Resetter), dead letters
+// (DeadLetters) and shared progress (Checkpoints). As finds them.
+//
+// A store of your own needs the two methods of Store; package storetest proves
+// that it keeps their promises.
 package store
 
 import (

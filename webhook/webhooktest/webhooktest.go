@@ -53,7 +53,8 @@ type Data struct {
 	RespondentID    *string `json:"respondent_id"`
 }
 
-// StudyID is the study of Completed's events.
+// StudyID is the study of Completed's events. A gate of another study does not
+// count them: give your fake study this id, or set Data.StudyID to yours.
 const StudyID = "e5f6a7b8-1234-56cd-ef78-222222222222"
 
 // Completed returns the event of a new interview that was completed just now
