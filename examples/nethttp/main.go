@@ -1,5 +1,5 @@
-// Command nethttp is the quickstart: an app that asks its users for an
-// interview once.
+// Command nethttp is the quickstart grown up: an app on net/http alone, with
+// sessions, a database and metrics, that asks its users for an interview once.
 //
 //	go run ./examples/nethttp -fake   # with a fake provider: no account needed
 //	go run ./examples/nethttp -h      # what to set to run it for real
