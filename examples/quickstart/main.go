@@ -67,17 +67,16 @@ func run(ctx context.Context) error {
 		return err
 	}
 
-	pages := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<!doctype html><title>My app</title><h1>Hello</h1></html>")
 	})
-	mux := http.NewServeMux()
-	mux.Handle("/", prompt.Handler(pages))
 	mux.Handle("/webhooks/userjourneys", hook)
 
 	var work sync.WaitGroup
 	work.Go(func() { _ = ask.Warm(ctx) }) // or the first page would come before the provider's answer
 	work.Go(func() { _ = hook.Run(ctx) }) // until ctx ends, which is no error
-	server := &http.Server{Addr: cmp.Or(os.Getenv("ADDR"), "localhost:8080"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: cmp.Or(os.Getenv("ADDR"), "localhost:8080"), Handler: prompt.Handler(mux), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
 	select {
