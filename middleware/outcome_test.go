@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -136,6 +137,46 @@ func TestOutcomePanicked(t *testing.T) {
 				require.Equal(t, middleware.Panicked, i.last(t))
 				require.Equal(t, written, rec.Body.String(), "what was held back leaves as it is")
 			}
+		}
+	}
+}
+
+// A page that was whole when its handler panicked is whole for the client too,
+// once the panic has been recovered: the length that was announced is kept.
+func TestPanickedBehindAnnouncedLength(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{"small": page, "large": "<!doctype html>" + filler(20_000) + page} {
+		for _, missing := range []int{0, 1} {
+			t.Run(fmt.Sprintf("%s, %d bytes missing", name, missing), func(t *testing.T) {
+				t.Parallel()
+				i := newInjector(t, middleware.Options{})
+				h := i.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", "text/html")
+					w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+					_, _ = io.WriteString(w, body[:len(body)-missing])
+					panic("boom")
+				}))
+				srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					defer func() { _ = recover() }()
+					h.ServeHTTP(w, r)
+				}))
+				defer srv.Close()
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL, nil)
+				require.NoError(t, err)
+				r.Header = pageRequest().Header
+				resp, err := srv.Client().Do(r)
+				require.NoError(t, err)
+				defer resp.Body.Close()
+				got, err := io.ReadAll(resp.Body)
+				if missing > 0 {
+					require.ErrorIs(t, err, io.ErrUnexpectedEOF, "as without the middleware")
+					require.Equal(t, body[:len(body)-missing], string(got))
+				} else {
+					require.NoError(t, err)
+					require.Equal(t, body, strings.TrimRight(string(got), " "))
+				}
+				require.Equal(t, middleware.Panicked, i.last(t))
+			})
 		}
 	}
 }

@@ -312,6 +312,7 @@ func (w *writer) finish(panicked bool) Outcome {
 	switch {
 	case panicked:
 		if was == holding {
+			w.pad()
 			_ = w.send(len(w.buf)) // the panic says more than this error
 		}
 		return Panicked
@@ -319,6 +320,14 @@ func (w *writer) finish(panicked bool) Outcome {
 		return w.place()
 	}
 	return w.outcome
+}
+
+// pad puts spaces in the place of a prompt that does not come after all, behind
+// a page whose length was announced with it.
+func (w *writer) pad() {
+	if w.declared == w.written {
+		w.buf = append(w.buf, bytes.Repeat([]byte{' '}, len(w.snippet))...)
+	}
 }
 
 // place puts the prompt where the tail says.
@@ -333,10 +342,8 @@ func (w *writer) place() Outcome {
 	}
 	snippet := w.snippet
 	if at += begin; outcome != Injected {
+		w.pad()
 		at, snippet = len(w.buf), nil
-		if w.declared == w.written { // the length has been announced
-			snippet = bytes.Repeat([]byte{' '}, len(w.snippet))
-		}
 	}
 	if at < w.sent {
 		at = len(w.buf) // a Flush has let the closing tags go: behind them is as good
