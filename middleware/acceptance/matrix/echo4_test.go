@@ -154,6 +154,13 @@ func echo4Routes(e *echo.Echo, s *site) map[string]echo.HandlerFunc {
 		"/empty":      func(c echo.Context) error { return c.HTML(http.StatusOK, "") },
 		"/panic":      func(c echo.Context) error { panic("early") },
 		"/panic-late": func(c echo.Context) error { _ = c.HTML(http.StatusOK, pieces[0]); panic("late") },
+		"/abort": func(c echo.Context) error {
+			html(c)
+			_ = write(c, pieces[0])
+			flush(c)
+			await(c.Request(), markers[0])
+			panic(http.ErrAbortHandler)
+		},
 		"/denied":     func(c echo.Context) error { return c.HTML(http.StatusUnauthorized, smallPage) },
 		"/error":      func(c echo.Context) error { return errEcho4Teapot },
 		"/error-late": func(c echo.Context) error { _ = page(c); return errors.New("late") },

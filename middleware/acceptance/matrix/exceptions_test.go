@@ -11,16 +11,10 @@ type exception struct {
 var exceptions = []exception{
 	{
 		name:   "panic recovered inside",
-		reason: "around the engine, its own recovery has swallowed the panic: what is left looks like a page that was meant so",
+		reason: "around the engine, its own recovery has swallowed the panic (Gin's even http.ErrAbortHandler): what is left looks like a page that was meant so",
 		covers: func(c cell, d difference) bool {
-			return c.asked && c.mount == around && c.row.name == "panic in the body" && d.field == "body"
-		},
-	},
-	{
-		name:   "panic behind an announced length",
-		reason: "Gin announces the length of the page; with the prompt's it has left when the handler panics",
-		covers: func(c cell, d difference) bool {
-			return c.framework == "gin" && c.asked && c.row.name == "panic in the body" && d.field == "cut"
+			return c.asked && c.mount == around && d.field == "body" &&
+				(c.row.name == "panic in the body" || c.framework == "gin" && c.row.name == "aborted")
 		},
 	},
 	{

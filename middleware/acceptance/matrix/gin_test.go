@@ -153,6 +153,13 @@ func ginRoutes(e *gin.Engine, s *site) map[string]gin.HandlerFunc {
 			c.Data(http.StatusOK, htmlType, []byte(pieces[0]))
 			panic("late")
 		},
+		"/abort": func(c *gin.Context) {
+			c.Header("Content-Type", htmlType)
+			_, _ = c.Writer.WriteString(pieces[0])
+			c.Writer.Flush()
+			await(c.Request, markers[0])
+			panic(http.ErrAbortHandler)
+		},
 		"/denied": func(c *gin.Context) {
 			c.Abort()
 			c.Data(http.StatusUnauthorized, htmlType, []byte(smallPage))

@@ -44,7 +44,11 @@ func stdLogger(name string) stdMiddleware {
 func stdRecover(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if v := recover(); v != nil {
+			switch v := recover(); v {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(v) // which is for the server
+			default:
 				http.Error(w, "recovered", http.StatusInternalServerError)
 			}
 		}()
@@ -177,6 +181,13 @@ func stdRoutes(s *site, again http.HandlerFunc) map[string]http.HandlerFunc {
 			html(w)
 			_, _ = io.WriteString(w, pieces[0])
 			panic("late")
+		},
+		"/abort": func(w http.ResponseWriter, r *http.Request) {
+			html(w)
+			_, _ = io.WriteString(w, pieces[0])
+			_ = http.NewResponseController(w).Flush()
+			await(r, markers[0])
+			panic(http.ErrAbortHandler)
 		},
 		"/denied": func(w http.ResponseWriter, r *http.Request) {
 			html(w)

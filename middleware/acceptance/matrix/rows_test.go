@@ -42,6 +42,7 @@ var rows = []row{
 	{name: "fallback", path: "/spa/some/view", page: true},
 	{name: "panic", path: "/panic"},
 	{name: "panic in the body", path: "/panic-late", cut: true},
+	{name: "aborted", path: "/abort", cut: true},
 	{name: "401 page", path: "/denied"},
 	{name: "error page", path: "/error"},
 	{name: "error after the body", path: "/error-late", page: true},
