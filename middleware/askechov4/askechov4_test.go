@@ -72,7 +72,11 @@ func around(before, after func(c echo.Context)) echo.MiddlewareFunc {
 
 // get requests a page as a browser does when its user, Ada, opens it.
 func get(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodGet, path, nil)
+	return send(h, http.MethodGet, path, header...)
+}
+
+func send(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
 	r.Header.Set("Accept", "text/html,*/*;q=0.8")
 	r.Header.Set("X-User", "ada")
 	for i := 0; i < len(header); i += 2 {
@@ -117,6 +121,25 @@ func TestEndpoints(t *testing.T) {
 			w = get(e, "/askonce/none")
 			require.Equal(t, http.StatusNotFound, w.Code)
 			require.NotContains(t, w.Body.String(), "the app's")
+
+			w = send(e, http.MethodHead, "/askonce/start?study=s1")
+			require.Equal(t, http.StatusOK, w.Code)
+			require.Empty(t, w.Header().Get("Location"), "only a click is confirmed")
+			for _, path := range []string{"/askonce/later?study=s1", "/askonce/decline?study=s1"} {
+				w = send(e, http.MethodPost, path, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors")
+				require.Equal(t, http.StatusNoContent, w.Code)
+				require.Empty(t, w.Body.String())
+				require.Contains(t, w.Header().Get("Set-Cookie"), "askonce=")
+				w = send(e, http.MethodPost, path, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate")
+				require.Equal(t, http.StatusSeeOther, w.Code, "a form without JavaScript goes back")
+				w = send(e, http.MethodPost, path, "Sec-Fetch-Site", "cross-site")
+				require.Equal(t, http.StatusForbidden, w.Code)
+				require.Empty(t, w.Header().Get("Set-Cookie"))
+				w = get(e, path)
+				require.Equal(t, http.StatusMethodNotAllowed, w.Code)
+				require.Equal(t, http.MethodPost, w.Header().Get("Allow"))
+				require.Empty(t, w.Header().Get("Set-Cookie"))
+			}
 		})
 	}
 }
