@@ -11,7 +11,10 @@
 //
 // Mount it inside logging, recovery, sessions and compression, and outside
 // whatever caches pages within the app: the prompt is one user's, and a page
-// that carries it leaves as Cache-Control: private.
+// that carries it leaves as Cache-Control: private. A check for tokens against
+// forged requests belongs inside too, or must spare Options.Path: the prompt's
+// forms carry none, and the endpoints see for themselves that no other site
+// posts to them.
 package middleware
 
 // Where things are:

@@ -5,6 +5,7 @@
 //	e.Use(middleware.Gzip())                                // compresses what the prompt is in
 //	e.Use(sessions, auth)                                   // know who the user is
 //	e.Use(ask)                                              // askecho.New
+//	e.Use(middleware.CSRF())                                // would ask the prompt's forms for a token
 //	e.Use(pageCache)                                        // must not see the prompt
 //
 // Before it belongs what must see the finished response (loggers count the
@@ -13,7 +14,10 @@
 // who the user is: the func that New is given reads it from the *echo.Context.
 // A logger that calls the error handler itself (HandleError) belongs there too:
 // within, the Response does not know yet of bytes that are held back. Behind it
-// belongs whatever caches pages within the app: the prompt is one user's.
+// belongs whatever caches pages within the app: the prompt is one user's. So
+// does CSRF, which asks browsers without Sec-Fetch-Site for a token: the prompt's
+// forms carry none, and the endpoints see for themselves that no other site
+// posts to them.
 //
 // Use, and not Pre, because in Pre nobody has looked for the user. Middlewares
 // of Use run for requests without a route too, so the endpoints below

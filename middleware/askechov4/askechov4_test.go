@@ -144,6 +144,16 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
+// A check for tokens that stands before the middleware lets nobody decline.
+func TestTokensAreAskedForBehind(t *testing.T) {
+	t.Parallel()
+	post := func(order ...echo.MiddlewareFunc) int {
+		return send(newEcho(order...), http.MethodPost, "/askonce/decline?study=s1", "Accept", "*/*", "Origin", "http://example.com").Code
+	}
+	require.Equal(t, http.StatusNoContent, post(login, newAsk(t), middleware.CSRF()))
+	require.Equal(t, http.StatusBadRequest, post(login, middleware.CSRF(), newAsk(t)))
+}
+
 func TestPromptFrom(t *testing.T) {
 	t.Parallel()
 	e := newEcho(login, newAsk(t))

@@ -6,6 +6,7 @@
 //	e.Use(middleware.Gzip())                                // compresses what the prompt is in
 //	e.Use(sessions, auth)                                   // know who the user is
 //	e.Use(ask)                                              // askechov4.New
+//	e.Use(middleware.CSRF())                                // would ask the prompt's forms for a token
 //	e.Use(pageCache)                                        // must not see the prompt
 //
 // Before it belongs what must see the finished response, what recovers from
@@ -13,8 +14,10 @@
 // compressed pages), and whatever finds out who the user is: the func that New
 // is given reads it from the echo.Context. The Response counts above the
 // prompt, so that the size in a log is without it. Behind it belongs whatever
-// caches pages within the app: the prompt is one user's. Timeout is deprecated,
-// and races with whatever stands outside of it and looks at the Response.
+// caches pages within the app: the prompt is one user's. So does CSRF: the
+// prompt's forms carry no token, and the endpoints see for themselves that no
+// other site posts to them. Timeout is deprecated, and races with whatever
+// stands outside of it and looks at the Response.
 //
 // Use, and not Pre, because in Pre nobody has looked for the user. Middlewares
 // of Use run for requests without a route too, so the endpoints below

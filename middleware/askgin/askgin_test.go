@@ -126,6 +126,23 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
+// A check for tokens that stands before the middleware lets nobody decline.
+func TestTokensAreAskedForBehind(t *testing.T) {
+	t.Parallel()
+	csrf := func(c *gin.Context) {
+		if c.Request.Method == http.MethodPost && c.GetHeader("X-CSRF-Token") == "" {
+			c.AbortWithStatus(http.StatusForbidden)
+		}
+	}
+	post := func(order ...gin.HandlerFunc) int {
+		e := gin.New()
+		e.Use(order...)
+		return send(e, http.MethodPost, "/askonce/decline?study=s1", "Accept", "*/*", "Origin", "http://example.com").Code
+	}
+	require.Equal(t, http.StatusNoContent, post(login, newAsk(t), csrf))
+	require.Equal(t, http.StatusForbidden, post(login, csrf, newAsk(t)))
+}
+
 func TestPromptFrom(t *testing.T) {
 	t.Parallel()
 	for name, from := range map[string]func(c *gin.Context) (gate.Prompt, bool){

@@ -7,6 +7,7 @@
 //	e.Use(gzip.Gzip(gzip.BestSpeed))      // compresses what the prompt is in
 //	e.Use(sessions, auth)                 // know who the user is
 //	e.Use(ask)                            // askgin.New
+//	e.Use(csrf)                           // would ask the prompt's forms for a token
 //	e.Use(timeout, pageCache)             // must not see the prompt
 //	e.GET("/", home)                      // then the routes
 //
@@ -16,7 +17,9 @@
 // itself), and whatever finds out who the user is: the func that New is given
 // reads it from the *gin.Context. Behind it belongs gin-contrib/timeout, which
 // copies the context while its handler still runs, and whatever caches pages
-// within the app: the prompt is one user's.
+// within the app: the prompt is one user's. So does a check for tokens against
+// forged requests: the prompt's forms carry none, and the endpoints see for
+// themselves that no other site posts to them.
 //
 // The engine's middlewares run for requests without a route too, so the
 // endpoints below Options.Path need none. A group's do not: with the middleware
