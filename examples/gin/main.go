@@ -53,6 +53,7 @@ func run(ctx context.Context, s *site.Site) error {
 	}
 	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
 		Interviews: uj,
+		URL:        s.WebhookURL,
 		OnDelivery: func(ctx context.Context, d webhook.Delivery) {
 			s.Metrics.Delivery(ctx, d)
 			tracing.delivery(ctx, d)

@@ -39,9 +39,11 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	// Takes completed interviews in, and fetches their transcripts.
+	// Takes completed interviews in, and fetches their transcripts. URL is where
+	// they should come: a warning says when the provider sends them elsewhere.
 	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
 		Interviews: uj,
+		URL:        s.WebhookURL,
 		OnDelivery: s.Metrics.Delivery,
 		OnRecorded: func(ctx context.Context, c store.Completion) {
 			ask.Recorded(ctx, c)

@@ -42,6 +42,7 @@ func run(ctx context.Context, s *site.Site) error {
 	}
 	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
 		Interviews: uj,
+		URL:        s.WebhookURL,
 		OnDelivery: s.Metrics.Delivery,
 		OnRecorded: func(ctx context.Context, c store.Completion) {
 			ask.Recorded(ctx, c)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -29,6 +30,7 @@ type Site struct {
 	APIKey, BaseURL string // of the provider; an empty BaseURL is the real one's
 	Study           string // id or name
 	WebhookSecret   string
+	WebhookURL      string // where the provider finds WebhookPath, "" when nobody has said
 	Store           store.Store
 	CookieKeys      [][]byte // for middleware.Options
 	Metrics         *Metrics
@@ -56,6 +58,9 @@ const environment = `Environment:
         the provider's account; needed without -fake
   DATABASE_URL
         postgres://…, mysql://… or redis://…; without it the SQLite file is used
+  PUBLIC_URL
+        where the app is on the internet, https://your.app: then a warning is logged when the provider
+        delivers elsewhere
   COOKIE_KEY
         at least 32 random characters that sign and seal cookies, the same in all replicas; without
         DATABASE_URL it is made and kept beside the SQLite file
@@ -133,20 +138,28 @@ func start(ctx context.Context, args []string, getenv func(string) string, out, 
 	return run(ctx, s)
 }
 
-// fromEnvironment names every variable that is missing.
+// fromEnvironment names every variable that is missing or wrong.
 func (s *Site) fromEnvironment(getenv func(string) string) error {
-	var missing []error
+	var faults []error
 	env := func(name string) string {
 		if getenv(name) == "" {
-			missing = append(missing, fmt.Errorf("the environment variable %s is not set", name))
+			faults = append(faults, fmt.Errorf("the environment variable %s is not set", name))
 		}
 		return getenv(name)
 	}
 	s.APIKey, s.WebhookSecret, s.Study = env("USERJOURNEYS_API_KEY"), env("USERJOURNEYS_WEBHOOK_SECRET"), env("USERJOURNEYS_STUDY")
+	if public := getenv("PUBLIC_URL"); public != "" {
+		u, err := url.Parse(public)
+		if err != nil || u.Scheme != "https" || u.Host == "" {
+			faults = append(faults, errors.New("PUBLIC_URL is no https:// URL"))
+		} else {
+			s.WebhookURL = u.JoinPath(WebhookPath).String()
+		}
+	}
 	if getenv("DATABASE_URL") != "" {
 		env("COOKIE_KEY") // replicas share a database, but no file
 	}
-	return errors.Join(missing...)
+	return errors.Join(faults...)
 }
 
 // logTo makes JSON on w what slog.Default writes, and so all of askonce, for

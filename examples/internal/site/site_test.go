@@ -62,6 +62,8 @@ func TestStartRefuses(t *testing.T) {
 		{"no URL", map[string]string{"DATABASE_URL": "postgres://u:hunter2@h:port/d", "COOKIE_KEY": key}, "DATABASE_URL is no URL"},
 		{"a server that is not there", map[string]string{"DATABASE_URL": "redis://u:hunter2@127.0.0.1:1/0", "COOKIE_KEY": key}, "refused"},
 		{"a short key", map[string]string{"COOKIE_KEY": "short"}, "COOKIE_KEY is shorter"},
+		{"no public URL", map[string]string{"PUBLIC_URL": "your.app"}, "PUBLIC_URL"},
+		{"a public URL that is not encrypted", map[string]string{"PUBLIC_URL": "http://your.app"}, "PUBLIC_URL"},
 		{"an unknown level", map[string]string{"LOG_LEVEL": "loud"}, "LOG_LEVEL"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -75,12 +77,25 @@ func TestStartRefuses(t *testing.T) {
 	require.Error(t, startWith(t, account(nil), "-db", filepath.Join(t.TempDir(), "none", "x.db")))
 }
 
+func TestWebhookURL(t *testing.T) {
+	t.Parallel()
+	for public, want := range map[string]string{
+		"":                       "",
+		"https://your.app":       "https://your.app/webhooks/userjourneys",
+		"https://your.app/shop/": "https://your.app/shop/webhooks/userjourneys",
+	} {
+		s := &Site{}
+		require.NoError(t, s.fromEnvironment(account(map[string]string{"PUBLIC_URL": public})))
+		require.Equal(t, want, s.WebhookURL)
+	}
+}
+
 func TestHelpNamesTheEnvironment(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	_, err := parse([]string{"/bin/example", "-h"}, &out)
 	require.ErrorIs(t, err, flag.ErrHelp)
-	for _, name := range []string{"Usage of example", "-fake", "-db", "USERJOURNEYS_API_KEY", "DATABASE_URL", "COOKIE_KEY", "LOG_LEVEL"} {
+	for _, name := range []string{"Usage of example", "-fake", "-db", "USERJOURNEYS_API_KEY", "DATABASE_URL", "PUBLIC_URL", "COOKIE_KEY", "LOG_LEVEL"} {
 		require.Contains(t, out.String(), name)
 	}
 }
