@@ -147,7 +147,16 @@ func TestKilledServer(t *testing.T) {
 	srv := startServer(t, "--appendonly", "yes", "--appendfsync", "always")
 	s := open(t, srv.connect(), "p")
 	acknowledged, next := []store.Completion{}, 0
+	// After a server has been away, the client's pool answers for a moment with
+	// the error that it had.
+	reconnected := func() {
+		require.Eventually(t, func() bool {
+			_, err := s.Completed(t.Context(), completion(0).Key)
+			return err == nil
+		}, 20*time.Second, 10*time.Millisecond, "the client does not come back to the server")
+	}
 	for range rounds {
+		reconnected()
 		const each = 300
 		done := make(chan []store.Completion)
 		for w := range 4 {
@@ -175,6 +184,7 @@ func TestKilledServer(t *testing.T) {
 		next += 4 * each
 		srv.start()
 	}
+	reconnected()
 	require.NotEmpty(t, acknowledged)
 	jobs := map[string]bool{}
 	for j, err := range s.Jobs(t.Context(), false) {
