@@ -77,7 +77,7 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 func TestBrokenStore(t *testing.T) {
 	i := slices.IndexFunc(brokenStores, func(b broken) bool { return b.name == os.Getenv("STORETEST_BROKEN") })
 	if i < 0 {
-		t.Skip("only for TestBrokenStoresAreCaught")
+		t.Skip("the child of TestBrokenStoresAreCaught, which sets STORETEST_BROKEN")
 	}
 	storetest.Run(t, func(*testing.T) store.Store { return brokenStores[i].open(store.NewMemory()) })
 }

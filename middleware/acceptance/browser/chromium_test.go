@@ -35,7 +35,7 @@ func skip(t testing.TB, format string, args ...any) {
 func long(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("a short run does without")
+		t.Skip("left out by -short: it takes long; go test ./browser without -short runs it")
 	}
 }
 
