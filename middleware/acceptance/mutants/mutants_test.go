@@ -1,3 +1,7 @@
+//go:build !race
+
+// The mutants run in another process, which the race detector does not see.
+
 package mutants
 
 import (

@@ -1,3 +1,7 @@
+//go:build !race
+
+// The mutants run in another process, which the race detector does not see.
+
 package mutants
 
 // mutation is one way to break an adapter: texts of its source, each of which
