@@ -1,0 +1,37 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store"
+)
+
+// Every byte at every place of ids around the length of two machine words.
+func TestCheckID(t *testing.T) {
+	t.Parallel()
+	valid := func(id string) bool {
+		return id != "" && len(id) <= store.MaxIDLen && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	}
+	for _, id := range []string{"", " ", "~", "Ω", "a\u0085", "\xc2", strings.Repeat("x", store.MaxIDLen), strings.Repeat("x", store.MaxIDLen+1)} {
+		require.Equal(t, valid(id), store.CheckID(id) == nil, "%q", id)
+	}
+	for n := 1; n <= 17; n++ {
+		for at := range n {
+			for c := range 256 {
+				for _, rest := range []string{" ", "~", "\x00", "\x7f", "\x80", "\xff"} {
+					id := strings.Repeat(rest, at) + string([]byte{byte(c)}) + strings.Repeat(rest, n-at-1)
+					if err := store.CheckID(id); valid(id) != (err == nil) {
+						require.Equal(t, valid(id), err == nil, "%q", id)
+					} else if err != nil {
+						require.ErrorIs(t, err, store.ErrInvalid)
+					}
+				}
+			}
+		}
+	}
+}
