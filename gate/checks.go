@@ -14,56 +14,57 @@ import (
 // What a rule needs to know of the study is had just before it is asked: a
 // visitor whom the app's own rules turn away costs the provider nothing.
 var checks = [...]check{
-	{"known user", Anonymous, nothing, always, func(_ context.Context, q *question) (bool, error) {
+	{"known user", Anonymous, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.visitor.UserID != "", nil
 	}},
-	{"user id", Unavailable, nothing, always, func(_ context.Context, q *question) (bool, error) {
+	{"user id", Unavailable, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
 		err := store.CheckID(q.visitor.UserID)
 		return err == nil, err
 	}},
-	{"target", Excluded, nothing, always, func(ctx context.Context, q *question) (bool, error) {
-		return q.opts().Target == nil || q.opts().Target(ctx, q.visitor), nil
+	{"target", Excluded, nothing, always, noTarget, func(ctx context.Context, q *question) (bool, error) {
+		q.now() // what the app's rules take counts
+		return q.opts().Target(ctx, q.visitor), nil
 	}},
-	{"this study", Excluded, whichStudy, always, func(_ context.Context, q *question) (bool, error) {
+	{"this study", Excluded, whichStudy, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.visitor.StudyID == "" || q.visitor.StudyID == q.study.study.ID, nil
 	}},
-	{"language", Excluded, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
-		return !q.opts().RequireLanguage || q.study.language(q.visitor.Languages) != "", nil
+	{"language", Excluded, whichStudy, onPage, anyLanguage, func(_ context.Context, q *question) (bool, error) {
+		return q.study.language(q.visitor.Languages) != "", nil
 	}},
-	{"sample", NotSampled, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+	{"sample", NotSampled, whichStudy, onPage, everybody, func(_ context.Context, q *question) (bool, error) {
 		return sampled(q.opts().Sample, q.study.study.ID, q.visitor.UserID), nil
 	}},
-	{"opted out", Declined, nothing, onPage, func(_ context.Context, q *question) (bool, error) {
+	{"opted out", Declined, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !q.visitor.History.optedOut, nil
 	}},
-	{"declined", Declined, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+	{"declined", Declined, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !q.seen().declined, nil
 	}},
-	{"snoozed", Snoozed, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
-		return !q.seen().snoozed(q.now), nil
+	{"snoozed", Snoozed, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+		return !q.seen().snoozed(q.now()), nil
 	}},
-	{"opened", Opened, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
-		return !within(q.now, q.seen().openedAt, q.opts().OpenedPause), nil
+	{"opened", Opened, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+		return !within(q.now(), q.seen().openedAt, q.opts().OpenedPause), nil
 	}},
-	{"showings", ShownEnough, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
+	{"showings", ShownEnough, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.opts().MaxShowings < 0 || q.seen().shown < q.opts().MaxShowings, nil
 	}},
-	{"showing pause", CoolingDown, whichStudy, onPage, func(_ context.Context, q *question) (bool, error) {
-		return !within(q.now, q.seen().lastShown, q.opts().ShowingPause), nil
+	{"showing pause", CoolingDown, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+		return !within(q.now(), q.seen().lastShown, q.opts().ShowingPause), nil
 	}},
-	{"cool-down", CoolingDown, nothing, onPage, func(_ context.Context, q *question) (bool, error) {
-		return !within(q.now, q.visitor.History.lastShown, q.opts().CoolDown), nil
+	{"cool-down", CoolingDown, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+		return !within(q.now(), q.visitor.History.lastShown, q.opts().CoolDown), nil
 	}},
-	{"study", Closed, itsCapacity, always, func(_ context.Context, q *question) (bool, error) {
+	{"study", Closed, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.study.exists, nil
 	}},
-	{"places", Full, itsCapacity, always, func(_ context.Context, q *question) (bool, error) {
+	{"places", Full, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.study.places != 0, nil
 	}},
-	{"pacing", NotSampled, itsCapacity, onPage, func(_ context.Context, q *question) (bool, error) {
+	{"pacing", NotSampled, itsCapacity, onPage, unpaced, func(_ context.Context, q *question) (bool, error) {
 		return q.gate.pace.pass(q.study, q.visitor.UserID), nil
 	}},
-	{"completed", Completed, itsCapacity, always, func(ctx context.Context, q *question) (bool, error) {
+	{"completed", Completed, itsCapacity, always, nil, func(ctx context.Context, q *question) (bool, error) {
 		done, err := q.gate.completed(ctx, q)
 		return !done, err
 	}},
@@ -78,8 +79,16 @@ type check struct {
 	no    Reason
 	needs need
 	when  when
+	idle  func(o *Options) bool // with these options the rule excludes nobody and is not asked
 	pass  func(ctx context.Context, q *question) (bool, error)
 }
+
+func noTarget(o *Options) bool    { return o.Target == nil }
+func anyLanguage(o *Options) bool { return !o.RequireLanguage }
+func everybody(o *Options) bool   { return o.Sample >= 1 }
+func unpaced(o *Options) bool     { return o.ExpectedUptake == 0 }
+
+func (c *check) isIdle(o *Options) bool { return c.idle != nil && c.idle(o) }
 
 // need is what a check must know of the study.
 type need uint8
@@ -90,14 +99,40 @@ const (
 	itsCapacity      // one that is not too old
 )
 
-// when tells the checks that still matter at a click from those that do not:
-// whoever has been shown the prompt may follow it.
-type when bool
+// when is the situation in which a check can first say no. It can in those
+// below it, too.
+type when uint8
 
 const (
-	onPage when = false
-	always when = true
+	always   when = iota // even at a click
+	onPage               // not at a click: whoever has been shown the prompt may follow it
+	onReturn             // only to visitors who have seen something
+	whens
 )
+
+func situation(v *Visitor, clicked bool) when {
+	switch {
+	case clicked:
+		return always
+	case v.History.IsZero():
+		return onPage
+	}
+	return onReturn
+}
+
+// checklists are, for each situation, the checks that can say no with a gate's
+// options: with the defaults 6 of 17 for a visitor who is new.
+type checklists [whens][]*check
+
+func newChecklists(o *Options) (lists checklists) {
+	for i := range checks {
+		c := &checks[i]
+		for w := c.when; w < whens && !c.isIdle(o); w++ {
+			lists[w] = append(lists[w], c)
+		}
+	}
+	return lists
+}
 
 // question is all that the checks of one decision know.
 type question struct {
@@ -105,8 +140,8 @@ type question struct {
 	visitor Visitor
 	study   *entry        // nil until a check needs it
 	has     need          // what study is good for
-	now     time.Time     // when it was asked
-	timeout time.Duration // for all checks together, from now on
+	began   time.Time     // zero until a check needs it: see now
+	timeout time.Duration // for all checks together, since began
 	clicked bool          // Confirm's: the capacity is to be recent
 	quiet   bool          // Explain's: nothing is set going that can be spared
 }
@@ -117,7 +152,7 @@ var questions = sync.Pool{New: func() any { return new(question) }}
 
 func (g *Gate) question(v *Visitor, clicked bool, began time.Time) *question {
 	q := questions.Get().(*question)
-	q.gate, q.visitor, q.clicked, q.now, q.timeout = g, *v, clicked, began, g.opts.Timeout
+	q.gate, q.visitor, q.clicked, q.began, q.timeout = g, *v, clicked, began, g.opts.Timeout
 	if clicked {
 		q.timeout = g.opts.ConfirmTimeout
 	}
@@ -132,7 +167,17 @@ func (q *question) free() {
 
 func (q *question) opts() *Options { return &q.gate.opts }
 
-func (q *question) deadline() time.Time { return q.now.Add(q.timeout) }
+// now is when the decision began. The clock is first read when a check needs it:
+// what is asked before takes no time that counts, and most visitors of a small
+// sample get no further.
+func (q *question) now() time.Time {
+	if q.began.IsZero() {
+		q.began = time.Now()
+	}
+	return q.began
+}
+
+func (q *question) deadline() time.Time { return q.now().Add(q.timeout) }
 
 // seen is what the visitor has seen of the study.
 func (q *question) seen() *seen { return find(q.visitor.History.studies, q.study.key) }
@@ -190,13 +235,13 @@ func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
 	if q.quiet {
 		use = c.peek
 	}
-	if e := use(q.now, maxAge); e != nil {
+	if e := use(q.now(), maxAge); e != nil {
 		return e, nil
 	}
 	if !q.clicked {
 		// A page waits for the first answer alone, not for one that is known to
 		// be failing.
-		if err := c.down(q.now); err != nil {
+		if err := c.down(q.now()); err != nil {
 			return nil, err
 		}
 	}

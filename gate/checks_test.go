@@ -164,9 +164,12 @@ func TestTroubleIsUnavailable(t *testing.T) {
 			target func(context.Context, gate.Visitor) bool
 			is     error
 		}{
-			"store fails":   {done: func(context.Context, store.Key) (bool, error) { return false, boom }, is: boom},
-			"store panics":  {done: func(context.Context, store.Key) (bool, error) { panic("lost") }},
-			"store hangs":   {done: hang, is: context.DeadlineExceeded},
+			"store fails":  {done: func(context.Context, store.Key) (bool, error) { return false, boom }, is: boom},
+			"store panics": {done: func(context.Context, store.Key) (bool, error) { panic("lost") }},
+			"store hangs":  {done: hang, is: context.DeadlineExceeded},
+			"store hangs after a slow target": {
+				done: hang, target: func(context.Context, gate.Visitor) bool { time.Sleep(100 * time.Millisecond); return true }, is: context.DeadlineExceeded,
+			},
 			"target panics": {done: nobodyCompleted, target: func(context.Context, gate.Visitor) bool { panic("lost") }},
 		} {
 			g := warmGate(t, newProvider(), tc.done, &gate.Options{Target: tc.target})
@@ -275,7 +278,7 @@ func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
 	completed := false
 	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) { return completed, nil }),
 		&gate.Options{Sample: -1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond})
-	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.Shown(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Opened(studyID, now)}
+	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.Shown(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Opened(studyID, now).Declined(studyID).OptedOut()}
 	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), v).Reason)
 	d := g.Confirm(t.Context(), v)
 	require.True(t, d.Ask, "%v", d)

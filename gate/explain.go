@@ -25,7 +25,7 @@ type Verdicts []Verdict
 // there is no answer yet. Where a check cannot be made, because the study or
 // the user is not known, its verdict is Unavailable with the error.
 func (g *Gate) Explain(ctx context.Context, v Visitor) Verdicts {
-	q := g.question(&v, false, time.Now())
+	q := g.question(&v, false, time.Time{})
 	defer q.free()
 	q.quiet, q.timeout = true, g.opts.ConfirmTimeout
 	all := make(Verdicts, 0, len(checks))
@@ -52,6 +52,9 @@ func (q *question) explain(ctx context.Context, c *check) (no Reason, err error)
 			no, err = Unavailable, fmt.Errorf("gate: panic: %v", p)
 		}
 	}()
+	if c.isIdle(q.opts()) {
+		return Eligible, nil
+	}
 	return q.ask(ctx, c)
 }
 

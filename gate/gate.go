@@ -129,6 +129,7 @@ type Options struct {
 // be waited for, at most 256.
 type Gate struct {
 	opts     Options
+	lists    checklists
 	capacity *capacity
 	pace     *pace
 	done     Completions
@@ -158,6 +159,7 @@ func New(s Studies, study string, done Completions, opts *Options) (*Gate, error
 		capacity: newCapacity(s, study, o.Fresh, o.Stale, o.Logger),
 		pace:     newPace(o.ExpectedUptake, o.Audience),
 	}
+	g.lists = newChecklists(&g.opts)
 	g.peek, _ = done.(peeker)
 	return g, nil
 }
@@ -218,7 +220,7 @@ func (o Options) withDefaults() Options {
 // Decide says whether v shall be asked now. It writes nothing and takes no
 // longer than Options.Timeout, whatever the provider and the store do.
 func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
-	return g.decide(ctx, &v, false, time.Now())
+	return g.decide(ctx, &v, false, time.Time{})
 }
 
 // Confirm says whether v, who has just clicked the prompt, may go on to the
@@ -228,7 +230,7 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
 // after each failure, it is Unavailable: better a friendly page than an
 // interview that turns the user away.
 func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
-	return g.decide(ctx, &v, true, time.Now())
+	return g.decide(ctx, &v, true, time.Time{})
 }
 
 // Warm fetches the study, so that the first request need not wait for it. It
@@ -260,7 +262,8 @@ func (g *Gate) Age() (time.Duration, bool) {
 	return 0, false
 }
 
-// decide is Decide or Confirm with a time limit that counts from began.
+// decide is Decide or Confirm with a time limit that counts from began; zero is
+// from now on.
 func (g *Gate) decide(ctx context.Context, v *Visitor, clicked bool, began time.Time) (d Decision) {
 	g.walk(ctx, v, clicked, began, &d)
 	if g.opts.OnDecision != nil {
@@ -278,11 +281,7 @@ func (g *Gate) walk(ctx context.Context, v *Visitor, clicked bool, began time.Ti
 		}
 		q.free()
 	}()
-	for i := range checks {
-		c := &checks[i]
-		if clicked && c.when == onPage {
-			continue
-		}
+	for _, c := range g.lists[situation(v, clicked)] {
 		if no, err := q.ask(ctx, c); no != Eligible {
 			d.Reason, d.Err = no, err
 			return
