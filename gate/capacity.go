@@ -119,11 +119,12 @@ type capacity struct {
 	fresh, stale time.Duration
 	log          *slog.Logger
 	cache        *gocache.Cache
+	answered     atomic.Bool // false: there is nothing in cache yet
 	flight       singleflight.Group
 	refreshing   atomic.Bool // a refresh in the background is under way
 
-	// known is the last answer that had a study in it. What a study is called
-	// does not age as its capacity does.
+	// known is the last answer that says which study it is, even if that is
+	// missing by now. What a study is called does not age as its capacity does.
 	known    atomic.Pointer[entry]
 	trouble  atomic.Pointer[trouble]   // nil while the provider answers
 	recorded atomic.Pointer[time.Time] // when a completion was last reported
@@ -148,6 +149,9 @@ func newCapacity(s Studies, name string, fresh, stale time.Duration, log *slog.L
 }
 
 func (c *capacity) cached() *entry {
+	if !c.answered.Load() {
+		return nil
+	}
 	if v, ok := c.cache.Get(c.name); ok {
 		return v.(*entry)
 	}
@@ -156,7 +160,13 @@ func (c *capacity) cached() *entry {
 
 // usable returns the cached answer if it is no older than maxAge, and sees to
 // it that a newer one is fetched once it is no longer fresh. It never waits.
+//
+// What is known is what is cached, and while it is fresh it is read from there:
+// go-cache's lock, passed between two processors, takes longer than all checks.
 func (c *capacity) usable(now time.Time, maxAge time.Duration) *entry {
+	if e := c.known.Load(); e != nil && !c.due(e, now) && e.age(now) <= maxAge {
+		return e
+	}
 	e := c.peek(now, maxAge)
 	if e != nil && c.due(e, now) {
 		c.refresh(now)
@@ -301,8 +311,9 @@ func (c *capacity) fetch(at time.Time) (_ *entry, err error) {
 	case errors.Is(err, userjourneys.ErrNotFound):
 		study = userjourneys.Study{}
 		if known != nil {
-			study.ID = known.study.ID
+			study = known.study
 		}
+		study.AcceptingResponses = false
 		return newEntry(study, false, at, freshFor), nil
 	case err != nil:
 		return nil, err
@@ -315,12 +326,14 @@ func (c *capacity) fetch(at time.Time) (_ *entry, err error) {
 func (c *capacity) succeeded(e *entry) {
 	c.byName = !e.exists // another study may bear the name by now
 	before := c.cached()
-	if e.exists {
+	if e.study.ID != "" {
 		c.known.Store(e)
-	} else if before == nil || before.exists {
+	}
+	if !e.exists && (before == nil || before.exists) {
 		c.log.Warn("askonce: no active study has this id or name: nobody is asked while that is so", "study", c.name)
 	}
 	c.cache.SetDefault(c.name, e)
+	c.answered.Store(true)
 	if c.trouble.Swap(nil) != nil {
 		c.log.Info("askonce: the provider answers again", "study", c.name)
 	}
