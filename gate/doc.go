@@ -4,9 +4,9 @@
 // cheapest first, and stops at the first that says no: who the user is, the
 // app's own rules, the study, its languages, the sample, what the visitor has
 // seen, whether the study has a place, pacing, and last the store. Explain walks
-// all of them and says what each found. Any doubt (the provider is down, the store
-// does not answer, time is up) is Unavailable: nobody is asked, and nothing but
-// a prompt is lost. Confirm decides again when the prompt is clicked, on an
+// all of them and says what each found. Any doubt (the provider is down, the
+// store does not answer, time is up) is Unavailable: nobody is asked, and nothing
+// but a prompt is lost. Confirm decides again when the prompt is clicked, on an
 // answer of the provider no older than 10 seconds.
 //
 // # Capacity

@@ -104,6 +104,50 @@ func ExampleFirst() {
 	// Pricing Feedback
 }
 
+// What a visitor has seen travels as a few bytes, for instance in a cookie.
+func ExampleHistory() {
+	noon := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+	seen := gate.History{}.Shown("onboarding", noon).Snoozed("onboarding", noon.Add(24*time.Hour))
+	b, err := seen.MarshalBinary()
+	fmt.Println(len(b), "bytes", err)
+
+	var back gate.History
+	err = back.UnmarshalBinary(b)
+	fmt.Println(back.Showings("onboarding"), back.Showings("pricing"), err)
+
+	// A transition returns a new History and leaves the old one as it was.
+	again := back.Shown("onboarding", noon.Add(48*time.Hour))
+	fmt.Println(back.Showings("onboarding"), again.Showings("onboarding"))
+	// Output:
+	// 32 bytes <nil>
+	// 1 0 <nil>
+	// 1 2
+}
+
+// The gate writes references and the webhook reads them, so both are given the
+// same.
+func ExampleSealedReferences() {
+	refs, err := gate.SealedReferences([]byte("hash key: use 32 random bytes!!!"), []byte("block key: again 32 random ones!"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ada := store.Key{StudyID: "study-1", UserID: "ada"}
+	one, err := refs.Reference(ada)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	other, err := refs.Reference(ada)
+	fmt.Println(one == other, err) // the provider cannot tell that both are one user's
+	fmt.Println(refs.UserID("study-1", one))
+	fmt.Println(refs.UserID("study-2", one))
+	// Output:
+	// false <nil>
+	// ada <nil>
+	//  gate: bad reference
+}
+
 // The wrong way: Sample is a fraction, so one user in ten is 0.1.
 func ExampleOptions_percentage() {
 	uj, study, stop := fakeClient()
