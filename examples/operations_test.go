@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -19,10 +18,8 @@ import (
 // log message what it means and what to do, and of none that does not exist.
 func TestEveryLogMessageIsExplained(t *testing.T) {
 	t.Parallel()
-	b, err := os.ReadFile("../OPERATIONS.md")
-	require.NoError(t, err)
 	explained := map[string]bool{} // whether it has been seen in the code
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+: [^`]+)` \\| [^|]+ \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(string(b), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+: [^`]+)` \\| [^|]+ \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(document(t, "OPERATIONS.md"), -1) {
 		explained[row[1]] = false
 	}
 	messages := logMessages(t, "..")
@@ -95,4 +92,23 @@ func text(e ast.Expr) string {
 		return ""
 	}
 	return s
+}
+
+// requireEveryQueryFindsSeries looks for each series and label that the queries
+// and alarms of OPERATIONS.md name in what an app serves: an alarm on one that
+// does not exist is silent for ever.
+func requireEveryQueryFindsSeries(t *testing.T, served string) {
+	t.Helper()
+	_, metrics, _ := strings.Cut(document(t, "OPERATIONS.md"), "\n## Metrics\n")
+	metrics, _, _ = strings.Cut(metrics, "\n## ")
+	for _, name := range regexp.MustCompile(`askonce_\w+`).FindAllString(metrics, -1) {
+		require.Contains(t, served, "# HELP "+name+" ")
+	}
+	selectors := regexp.MustCompile(`(askonce_\w+)\{(\w+)[=!~]+"([^"]+)"\}`).FindAllStringSubmatch(metrics, -1)
+	require.NotEmpty(t, selectors)
+	for _, s := range selectors {
+		for value := range strings.SplitSeq(s[3], `\|`) { // as a Markdown table writes |
+			require.Regexp(t, `(?m)^`+s[1]+`\{`+s[2]+`="`+value+`"\} `, served)
+		}
+	}
 }

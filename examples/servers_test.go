@@ -176,6 +176,7 @@ func (f *flow) counted() {
 	require.Equal(f, 0.0, f.series("askonce_api_key_refused"))
 	require.Positive(f, f.series("askonce_reconciled_seconds"))
 	require.Positive(f, f.series("askonce_capacity_age_seconds"))
+	requireEveryQueryFindsSeries(f.T, newBrowser(f.T).get(f.app.url+"/metrics").body)
 
 	health := newBrowser(f.T).get(f.app.url + "/healthz")
 	require.Equal(f, http.StatusOK, health.status)

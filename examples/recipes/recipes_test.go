@@ -122,6 +122,22 @@ func TestImport(t *testing.T) {
 	require.Error(t, recipes.Import(t.Context(), done, "s", slices.Values([]string{""}), key))
 }
 
+func TestErase(t *testing.T) {
+	t.Parallel()
+	done := store.Cached(store.NewMemory(), nil)
+	k := store.Key{StudyID: "s", UserID: "ada"}
+	_, err := done.Record(t.Context(), store.Completion{Key: k, InterviewID: "i1", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	require.NoError(t, recipes.Erase(t.Context(), done, "ada"))
+	completed, err := done.Completed(t.Context(), k)
+	require.NoError(t, err)
+	require.True(t, completed)
+	lister, ok := store.As[store.Lister](done)
+	require.True(t, ok)
+	require.Zero(t, count(t, lister.Completions(t.Context(), store.Filter{UserID: "ada"})))
+	require.Error(t, recipes.Erase(t.Context(), new(recipes.OwnStore), "ada"))
+}
+
 func count[V any](t *testing.T, all func(yield func(V, error) bool)) (n int) {
 	for _, err := range all {
 		require.NoError(t, err)

@@ -1,0 +1,255 @@
+// Package examples_test holds what the repository's documents promise.
+package examples_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// documents are those that show code, commands, names and links.
+var documents = []string{"README.md", "OPERATIONS.md", "MIGRATING.md", "CONTRIBUTING.md", "SECURITY.md"}
+
+func document(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", name))
+	require.NoError(t, err)
+	return string(b)
+}
+
+// forEachDocument runs check for each document, in a test of its own.
+func forEachDocument(t *testing.T, check func(t *testing.T, text string)) {
+	t.Helper()
+	for _, name := range documents {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t, document(t, name))
+		})
+	}
+}
+
+// TestEveryGoBlockIsPartOfAFile sees to it that the Go of the documents
+// compiles: each block is, but for its indentation, a run of lines of the file
+// that the comment above it names.
+func TestEveryGoBlockIsPartOfAFile(t *testing.T) {
+	t.Parallel()
+	forEachDocument(t, func(t *testing.T, text string) {
+		require.NotRegexp(t, `(?m)^ {4,}\w`, text, "code that is indented, and not fenced, is not looked at")
+		named := regexp.MustCompile("(?s)<!-- (\\S+\\.go) -->\n```go\n(.*?)```\n").FindAllStringSubmatch(text, -1)
+		require.Len(t, named, strings.Count(text, "```go\n"), "a block of Go has no comment that names its file")
+		for _, block := range named {
+			require.Contains(t, "\n"+flat(document(t, block[1])), "\n"+flat(block[2]), "it is no part of %s", block[1])
+		}
+	})
+	require.Contains(t, document(t, "README.md"), "```go\n"+document(t, "examples/quickstart/main.go")+"```\n",
+		"README does not show the whole quickstart")
+}
+
+// flat is text without the indentation of its lines.
+func flat(text string) string {
+	return regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(text, "")
+}
+
+// commands are those that a reader is told to run, each with the file that runs
+// it in CI and what stands there.
+var commands = []struct{ command, file, as string }{
+	{`go run ./examples/demo`, "middleware/acceptance/browser/demo_test.go", `"-addr", "127.0.0.1:0"`},
+	{`go run ./examples/demo -check`, ".ci/run", "go run ./examples/demo -check"},
+	{`go mod edit -require=github.com/askonce/askonce@v0.0.0 -replace=github.com/askonce/askonce=../askonce`,
+		".ci/consumer", `go mod edit -require=github.com/askonce/askonce@v0.0.0 -replace=github.com/askonce/askonce="$root"`},
+	{`go mod tidy`, ".ci/consumer", "go mod tidy"},
+	{`USERJOURNEYS_API_KEY=uj_live_… go run ./examples/setup -url https://your.app/webhooks/userjourneys`,
+		"examples/setup/main_test.go", `{args: []string{"-url", ours}, requests: []string{"GET", "PUT"}`},
+	{`USERJOURNEYS_API_KEY=uj_live_… go run ./examples/setup -url https://your.app/webhooks/userjourneys -replace`,
+		"examples/setup/main_test.go", `{args: []string{"-url", ours, "-replace"}, before: theirs`},
+	{`go test work`, ".ci/run", "test_command='go test work'"},
+	{`go test -race -shuffle=on work`, ".ci/run", "-race -shuffle=on work"},
+	{`bash .ci/run`, ".github/workflows/ci.yml", "run: bash .ci/run"},
+	{`go run ./middleware/acceptance/transparency/cpu`, ".ci/run", "go run ./middleware/acceptance/transparency/cpu"},
+	{`go run ./examples/bench`, ".ci/run", "go run ./examples/bench"},
+}
+
+// byHand are the commands of CONTRIBUTING that take too long for CI, and those
+// that only set a variable.
+var byHand = regexp.MustCompile(`^(export ASKONCE_TEST_|ASKONCE_TEST_LONG=1 |ASKONCE_MUTANTS=all |go test \./\.\.\. -run '\^\$' -bench )`)
+
+func TestEveryCommandIsRunInCI(t *testing.T) {
+	t.Parallel()
+	forEachDocument(t, func(t *testing.T, text string) {
+		for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```\n").FindAllStringSubmatch(text, -1) {
+			for line := range strings.Lines(block[1]) {
+				line, _, _ = strings.Cut(strings.TrimSpace(line), "  ") // the comment
+				if line == "" {
+					continue
+				}
+				ours := slices.ContainsFunc(commands, func(c struct{ command, file, as string }) bool { return c.command == line })
+				require.True(t, ours || byHand.MatchString(line), "nothing runs: %s", line)
+			}
+		}
+	})
+	for _, c := range commands {
+		require.Contains(t, document(t, c.file), c.as, c.command)
+	}
+}
+
+// TestEveryProgramHasItsFlags looks at what the documents say of commands in
+// passing, too.
+func TestEveryProgramHasItsFlags(t *testing.T) {
+	t.Parallel()
+	forEachDocument(t, func(t *testing.T, text string) {
+		for _, run := range regexp.MustCompile("go run \\./([\\w/]+)([^`\n#]*)").FindAllStringSubmatch(text, -1) {
+			sources, err := filepath.Glob(filepath.Join("..", run[1], "*.go"))
+			require.NoError(t, err)
+			require.NotEmpty(t, sources, "%s is no command", run[0])
+			if slices.Contains(programs, filepath.Base(run[1])) { // which share their flags
+				sources = append(sources, filepath.Join("internal", "site", "site.go"))
+			}
+			var source strings.Builder
+			for _, name := range sources {
+				b, err := os.ReadFile(name)
+				require.NoError(t, err)
+				source.Write(b)
+			}
+			require.Contains(t, source.String(), "package main")
+			for _, name := range regexp.MustCompile(` -([\w-]+)`).FindAllStringSubmatch(run[2], -1) {
+				require.Regexp(t, `flag(s)?\.\w+\((&[\w.]+, )?"`+name[1]+`"`, source.String(), "%s has no -%s", run[1], name[1])
+			}
+		}
+	})
+}
+
+// prose is text without its blocks of code.
+func prose(text string) string {
+	return regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
+}
+
+// TestEveryNameExists looks up what stands between backticks and looks like an
+// exported name: gate.Options.Sample, Handler.Run or CookieKeys.
+func TestEveryNameExists(t *testing.T) {
+	t.Parallel()
+	names := exportedNames(t)
+	name := regexp.MustCompile(`^(?:(?:` + strings.Join(packages, "|") + `)\.)?[A-Z][a-z]\w*(?:\.[A-Z]\w*)*`)
+	forEachDocument(t, func(t *testing.T, text string) {
+		var unknown []string
+		for _, code := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(prose(text), -1) {
+			if found := name.FindString(code[1]); found != "" && !names[found] && !slices.Contains(elsewhere, found) {
+				unknown = append(unknown, code[1])
+			}
+		}
+		require.Empty(t, unknown)
+	})
+}
+
+// packages are those whose names the documents use.
+var packages = []string{"gate", "middleware", "askgin", "askecho", "askechov4", "store", "redisstore", "storetest",
+	"userjourneys", "userjourneystest", "webhook", "webhooktest", "recipes"}
+
+// elsewhere are names of HTTP's and of Go's.
+var elsewhere = []string{"Cache", "Deprecated", "Host", "Last", "Retry", "Secure"}
+
+// exportedNames are pkg.Name and pkg.Name.Member, and all that these end in.
+func exportedNames(t *testing.T) map[string]bool {
+	names := map[string]bool{}
+	add := func(parts ...string) {
+		for i := range parts {
+			names[strings.Join(parts[i:], ".")] = true
+		}
+	}
+	for _, root := range []string{"..", "../middleware", "../store", "../userjourneys", "../webhook", "../examples"} {
+		for _, pkg := range packages {
+			sources, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+			require.NoError(t, err)
+			for _, source := range sources {
+				file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.SkipObjectResolution)
+				require.NoError(t, err)
+				ast.Inspect(file, func(n ast.Node) bool {
+					return addNames(n, func(parts ...string) { add(append([]string{pkg}, parts...)...) })
+				})
+			}
+		}
+	}
+	return names
+}
+
+// addNames adds what n declares, and says whether to look inside of it.
+func addNames(n ast.Node, add func(parts ...string)) bool {
+	switch n := n.(type) {
+	case *ast.FuncDecl:
+		if n.Recv == nil {
+			add(n.Name.Name)
+			return false
+		}
+		of := n.Recv.List[0].Type
+		if pointer, ok := of.(*ast.StarExpr); ok {
+			of = pointer.X
+		}
+		if of, ok := of.(*ast.Ident); ok {
+			add(of.Name, n.Name.Name)
+		}
+		return false
+	case *ast.ValueSpec:
+		for _, name := range n.Names {
+			add(name.Name)
+		}
+	case *ast.TypeSpec:
+		add(n.Name.Name)
+		var fields *ast.FieldList
+		switch of := n.Type.(type) {
+		case *ast.StructType:
+			fields = of.Fields
+		case *ast.InterfaceType:
+			fields = of.Methods
+		default:
+			return false
+		}
+		for _, field := range fields.List {
+			for _, name := range field.Names {
+				add(n.Name.Name, name.Name)
+			}
+		}
+	}
+	return true
+}
+
+func TestEveryLinkLeadsSomewhere(t *testing.T) {
+	t.Parallel()
+	forEachDocument(t, func(t *testing.T, text string) {
+		for _, link := range regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(prose(text), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			target := text
+			if link[1] != "" {
+				file := indexOf(filepath.Join("..", link[1]))
+				require.FileExists(t, file)
+				b, err := os.ReadFile(file)
+				require.NoError(t, err)
+				target = string(b)
+			}
+			if link[2] != "" {
+				require.Regexp(t, `(?mi)^#+ `+strings.ReplaceAll(link[2], "-", "[ -]")+`$`, target)
+			}
+		}
+	})
+}
+
+// indexOf is a file to look for: a folder counts when it holds a package.
+func indexOf(path string) string {
+	if sources, _ := filepath.Glob(filepath.Join(path, "*.go")); len(sources) > 0 {
+		return sources[0]
+	}
+	return path
+}
+
+func TestReadmeStaysShort(t *testing.T) {
+	t.Parallel()
+	require.LessOrEqual(t, strings.Count(document(t, "README.md"), "\n"), 250)
+}
