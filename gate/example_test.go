@@ -70,6 +70,47 @@ func ExampleGate_Explain() {
 	// declined declined
 }
 
+// A click in a tab that was opened before the interview. Confirm asks anew, so
+// that nobody is sent into a study that they have completed or that is full.
+func ExampleGate_Confirm() {
+	ctx := context.Background()
+	uj, study, stop := fakeClient()
+	defer stop()
+	done := store.NewMemory()
+	ask, err := gate.New(uj, study, done, &gate.Options{Timeout: 5 * time.Second})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ada := gate.Visitor{UserID: "ada"}
+	d := ask.Decide(ctx, ada)
+	fmt.Println(d.Reason, ask.Confirm(ctx, ada).Reason)
+
+	_, err = done.Record(ctx, store.Completion{Key: d.Prompt.Key(), InterviewID: "i1", CompletedAt: time.Now()})
+	fmt.Println(err, ask.Confirm(ctx, ada).Reason)
+	// Output:
+	// eligible eligible
+	// <nil> completed
+}
+
+// The link that a click leads to. It says who the visitor is, in the way of the
+// gate's References.
+func ExamplePrompt_Link() {
+	references, err := gate.SignedReferences([]byte("32 random bytes, from your vault"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p := gate.Prompt{StudyID: "s1", UserID: "ada", InterviewLink: "https://interviews.example/i/abc"}
+	fmt.Println(p.Link())
+	p.References = references
+	link, err := p.Link()
+	fmt.Println(len(link) > len("https://interviews.example/i/abc?reference_id=ada"), err)
+	// Output:
+	// https://interviews.example/i/abc?reference_id=ada <nil>
+	// true <nil>
+}
+
 // Two studies, the more important one first. A user who does not want the one
 // may still be asked for the other.
 func ExampleFirst() {

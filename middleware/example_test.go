@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -141,4 +142,110 @@ func ExampleOptions_onPrompt() {
 	// injected
 	// unfinished
 	// not_html
+}
+
+// The wrong way: a compressor inside of the middleware. The page is compressed
+// when it arrives, and has no end to put a prompt before. The middleware belongs
+// inside the compressor; it keeps its hands off what it cannot read.
+func ExampleMiddleware_Handler_insideOut() {
+	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
+		OnPrompt: func(_ *http.Request, o middleware.Outcome) { fmt.Println(o) },
+	})
+	if err != nil {
+		panic(err)
+	}
+	home := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprint(w, "<!doctype html><p>Hello</p></body></html>")
+	})
+	visit(prompt.Handler(compress(home)), "ada")
+	visit(compress(prompt.Handler(home)), "ada")
+	// Output:
+	// encoded
+	// injected
+}
+
+// compress stands for any compressor.
+func compress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		zip := gzip.NewWriter(w)
+		defer zip.Close()
+		w.Header().Set("Content-Encoding", "gzip")
+		r = r.Clone(r.Context())
+		r.Header.Del("Accept-Encoding")
+		next.ServeHTTP(compressed{w, zip}, r)
+	})
+}
+
+type compressed struct {
+	http.ResponseWriter
+	zip *gzip.Writer
+}
+
+func (c compressed) Write(b []byte) (int, error) { return c.zip.Write(b) }
+
+// Texts begin as the built-in words, so that those which are not replaced stand
+// in the visitor's language.
+func ExampleTexts() {
+	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
+		Texts: func(_, language string, words middleware.Texts) middleware.Texts {
+			if strings.HasPrefix(language, "en") {
+				words.Title = "Two minutes? Make it ten."
+			}
+			return words
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	page := visit(prompt.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<!doctype html><p>Hello</p></body></html>")
+	})), "ada")
+	fmt.Println(strings.Contains(page, "Two minutes? Make it ten."), strings.Contains(page, "No thanks"))
+	// Output: true true
+}
+
+// A template has the inside of the prompt to itself.
+func ExampleContent() {
+	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
+		Template: template.Must(template.New("prompt").Parse(
+			`<a href="{{.StartURL}}" target="_blank" rel="noopener">{{.StudyName}}: {{.Texts.Start}}</a>`)),
+	})
+	if err != nil {
+		panic(err)
+	}
+	page := visit(prompt.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<!doctype html><p>Hello</p></body></html>")
+	})), "ada")
+	_, link, _ := strings.Cut(page, "<a ")
+	link, _, _ = strings.Cut(link, "</a>")
+	fmt.Println(link)
+	// Output: href="/askonce/start?study=study-1" target="_blank" rel="noopener">Onboarding: Start the interview
+}
+
+// An adapter for a framework gives the Response's writer and request to what
+// comes next, and finishes also when that panics.
+func ExampleMiddleware_Begin() {
+	prompt, err := middleware.New(askEveryone{}, currentUser, nil)
+	if err != nil {
+		panic(err)
+	}
+	adapted := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			response := prompt.Begin(w, r, currentUser(r))
+			if response == nil { // no prompt: nothing is wrapped
+				next.ServeHTTP(w, r)
+				return
+			}
+			panicked := true
+			defer func() { response.Finish(panicked) }()
+			next.ServeHTTP(response.Writer(), response.Request())
+			panicked = false
+		})
+	}
+	h := adapted(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "<!doctype html><p>Hello</p></body></html>")
+	}))
+	fmt.Println(strings.Contains(visit(h, "ada"), `class="askonce"`), strings.Contains(visit(h, ""), `class="askonce"`))
+	// Output: true false
 }

@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -81,4 +83,122 @@ func ExampleAs_wrong() {
 	// Output:
 	// true unsupported operation
 	// false
+}
+
+// A worker's round: claim a job, fetch its transcript, store it. Whoever takes
+// longer than the lease has lost the job to another worker.
+func ExampleTranscripts() {
+	ctx := context.Background()
+	done := store.NewMemory()
+	c := store.Completion{Key: store.Key{StudyID: "onboarding", UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now()}
+	if _, err := done.Record(ctx, c); err != nil { // which queues the job, too
+		fmt.Println(err)
+		return
+	}
+	jobs, err := done.ClaimJobs(ctx, time.Now(), time.Minute, 10)
+	fmt.Println(len(jobs), err)
+	others, err := done.ClaimJobs(ctx, time.Now(), time.Minute, 10)
+	fmt.Println(len(others), err)
+
+	t := store.Transcript{InterviewID: "i1", FetchedAt: time.Now(), Body: []byte(`{"id": "i1"}`)}
+	fmt.Println(done.FinishJob(ctx, jobs[0], t))
+	fmt.Println(errors.Is(done.FinishJob(ctx, jobs[0], t), store.ErrLeaseLost))
+	t, err = done.Transcript(ctx, "i1")
+	fmt.Println(string(t.Body), err)
+	// Output:
+	// 1 <nil>
+	// 0 <nil>
+	// <nil>
+	// true
+	// {"id": "i1"} <nil>
+}
+
+// A user who is to be asked again is. The same interview, delivered once more,
+// does not undo that; another one does.
+func ExampleResetter() {
+	ctx := context.Background()
+	done := store.NewMemory()
+	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
+	record := func(interview string) {
+		if _, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: interview, CompletedAt: time.Now()}); err != nil {
+			fmt.Println(err)
+		}
+	}
+	record("i1")
+	fmt.Println(done.Reset(ctx, ada))
+	record("i1")
+	fmt.Println(done.Completed(ctx, ada))
+	record("i2")
+	fmt.Println(done.Completed(ctx, ada))
+	// Output:
+	// <nil>
+	// false <nil>
+	// true <nil>
+}
+
+// Completions are listed in the order of their times.
+func ExampleLister() {
+	ctx := context.Background()
+	done := store.NewMemory()
+	day := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+	for i, user := range []string{"ada", "bob", "cleo"} {
+		c := store.Completion{Key: store.Key{StudyID: "onboarding", UserID: user}, InterviewID: "i" + user, CompletedAt: day.AddDate(0, 0, i)}
+		if _, err := done.Record(ctx, c); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	for c, err := range done.Completions(ctx, store.Filter{StudyID: "onboarding", Since: day.AddDate(0, 0, 1)}) {
+		fmt.Println(c.UserID, c.CompletedAt.Format(time.DateOnly), err)
+	}
+	// Output:
+	// bob 2026-03-03 <nil>
+	// cleo 2026-03-04 <nil>
+}
+
+// Deliveries that made no sense wait for somebody to read them.
+func ExampleDeadLetters() {
+	ctx := context.Background()
+	done := store.NewMemory()
+	letter := store.DeadLetter{ReceivedAt: time.Now(), Reason: "schema", Body: []byte(`{"event": 1}`)}
+	for range 2 { // the same body is kept once
+		if err := done.AddDeadLetter(ctx, letter); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	for d, err := range done.DeadLetters(ctx) {
+		fmt.Printf("%s %s %v\n", d.Reason, d.Body, err)
+		fmt.Println(done.DeleteDeadLetter(ctx, d.ID))
+	}
+	// Output:
+	// schema {"event": 1} <nil>
+	// <nil>
+}
+
+// Two replicas share one walk: who comes second waits, and goes on from where
+// the first has been.
+func ExampleCheckpoints() {
+	ctx := context.Background()
+	done := store.NewMemory()
+	now := time.Now()
+	state, held, err := done.Acquire(ctx, "walk", "replica-1", now, time.Minute)
+	fmt.Printf("%q %v %v\n", state, held, err)
+	_, held, err = done.Acquire(ctx, "walk", "replica-2", now, time.Minute)
+	fmt.Println(held, err)
+	fmt.Println(done.Save(ctx, "walk", "replica-1", "page 7", now)) // and released
+	state, held, err = done.Acquire(ctx, "walk", "replica-2", now, time.Minute)
+	fmt.Printf("%q %v %v\n", state, held, err)
+	// Output:
+	// "" false <nil>
+	// true <nil>
+	// <nil>
+	// "page 7" false <nil>
+}
+
+// Schema is for teams whose migrations are reviewed and run by a tool.
+func ExampleSchema() {
+	schema, err := store.Schema(store.Postgres, &store.SQLOptions{TablePrefix: "research_"})
+	fmt.Println(strings.Contains(schema, "create table if not exists research_interview ("), err)
+	// Output: true <nil>
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"time"
 
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
@@ -108,4 +110,60 @@ func ExampleClient_PutWebhook() {
 	// Output:
 	// keep the secret, it is shown once: true
 	// https://example.com/webhooks/userjourneys [interview.completed] "" <nil>
+}
+
+func ExampleClient_Studies() {
+	fake := userjourneystest.Start(nil) // in a program: the real provider
+	defer fake.Close()
+	for _, name := range []string{"Onboarding Feedback", "Checkout"} {
+		fake.AddStudy(userjourneystest.Study{Name: name})
+	}
+	for study, err := range connect(fake).Studies(context.Background()) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(study.Name, study.AcceptingResponses)
+	}
+	// Output:
+	// Onboarding Feedback true
+	// Checkout true
+}
+
+// The transcript is part of one interview's answer alone.
+func ExampleClient_Interview() {
+	fake := userjourneystest.Start(nil) // in a program: the real provider
+	defer fake.Close()
+	study := fake.AddStudy(userjourneystest.Study{})
+	id := fake.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "ada"})
+	client := connect(fake)
+
+	interview, err := client.Interview(context.Background(), id)
+	fmt.Println(interview.ReferenceID, len(interview.Turns()) > 0, err)
+	_, err = client.Interview(context.Background(), "another")
+	fmt.Println(errors.Is(err, userjourneys.ErrNotFound))
+	// Output:
+	// ada true <nil>
+	// true
+}
+
+// What the provider refuses is an *Error, with what it said and how long it
+// wants to be left alone.
+func ExampleError() {
+	fake := userjourneystest.Start(nil) // in a program: the real provider
+	defer fake.Close()
+	client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL(), MaxRetries: -1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fake.FailNextRetryAfter(1, http.StatusTooManyRequests, "30")
+	_, err = client.Webhook(context.Background())
+
+	var refused *userjourneys.Error
+	if errors.As(err, &refused) {
+		fmt.Println(refused.StatusCode, refused.RetryAfter == 30*time.Second)
+	}
+	fmt.Println(errors.Is(err, userjourneys.ErrRateLimited))
+	// Output:
+	// 429 true
+	// true
 }

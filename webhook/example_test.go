@@ -83,6 +83,35 @@ func ExampleHandler_Run() {
 	// <nil>
 }
 
+// Reconcile finds once what Run would find by itself: here an interview that was
+// finished before the app was there.
+func ExampleHandler_Reconcile() {
+	provider := userjourneystest.Start(nil) // a fake one
+	defer provider.Close()
+	study := provider.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})
+	provider.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "user_12345"})
+
+	uj, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, done := context.Background(), store.NewMemory()
+	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{
+		Interviews: uj,
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(hook.Reconcile(ctx))
+	fmt.Println(done.Completed(ctx, store.Key{StudyID: study.ID, UserID: "user_12345"}))
+	// Output:
+	// <nil>
+	// true <nil>
+}
+
 // Verify is for those who write their own handler. It wants the bytes as they
 // came.
 func ExampleVerify() {

@@ -38,3 +38,26 @@ func Example() {
 	// ada true
 	// bob false
 }
+
+// A page with a place for the prompt asks for it, and nothing is injected.
+func ExamplePromptFrom() {
+	ask, err := askecho.New(asksAda{}, currentUser, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	e := echo.New()
+	e.Use(login, ask)
+	e.GET("/", func(c *echo.Context) error {
+		page := "<!doctype html><body>Hello</body>"
+		if prompt, ok := askecho.PromptFrom(c); ok { // in a template, with html/template
+			page = `<!doctype html><body><a href="` + prompt.URL + `" target="_blank" rel="noopener">Talk to us</a></body>`
+		}
+		return c.HTML(http.StatusOK, page)
+	})
+	for _, user := range []string{"ada", "bob"} {
+		fmt.Println(get(e, "/", "X-User", user).Body.String())
+	}
+	// Output:
+	// <!doctype html><body><a href="/askonce/start?study=s1" target="_blank" rel="noopener">Talk to us</a></body>
+	// <!doctype html><body>Hello</body>
+}

@@ -33,3 +33,26 @@ func Example() {
 	// ada true
 	// bob false
 }
+
+// A page with a place for the prompt asks for it, and nothing is injected.
+func ExamplePromptFrom() {
+	ask, err := askgin.New(asksAda{}, currentUser, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	e := gin.New()
+	e.Use(login, ask)
+	e.GET("/", func(c *gin.Context) {
+		page := "<!doctype html><body>Hello</body>"
+		if prompt, ok := askgin.PromptFrom(c); ok { // in a template, with html/template
+			page = `<!doctype html><body><a href="` + prompt.URL + `" target="_blank" rel="noopener">Talk to us</a></body>`
+		}
+		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(page))
+	})
+	for _, user := range []string{"ada", "bob"} {
+		fmt.Println(get(e, "/", "X-User", user).Body.String())
+	}
+	// Output:
+	// <!doctype html><body><a href="/askonce/start?study=s1" target="_blank" rel="noopener">Talk to us</a></body>
+	// <!doctype html><body>Hello</body>
+}

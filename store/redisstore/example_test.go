@@ -30,3 +30,13 @@ func Example() {
 	_ = asked                        // hand it to gate.New and webhook.NewHandler
 	// Output:
 }
+
+// A wrong way: the braces that make a hash tag of the prefix are put around it
+// here. A prefix that has its own would spread the keys over a cluster.
+func ExampleOptions_braces() {
+	client := redis.NewClient(&redis.Options{})
+	defer client.Close()
+	_, err := redisstore.New(client, &redisstore.Options{Prefix: "{myapp}"})
+	fmt.Println(err)
+	// Output: redisstore: Prefix must be 1 to 64 letters, digits, dashes, underscores, dots or colons
+}

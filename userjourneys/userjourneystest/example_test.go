@@ -81,3 +81,28 @@ func ExampleServer_FailNext() {
 	// false userjourneys: the provider answered 503 Service Unavailable: asked to fail
 	// true userjourneys: the provider answered 404 Not Found: no webhook is configured
 }
+
+// Deliveries get lost, come twice and come late. An app has to live with that.
+func ExampleServer_NextDeliveries() {
+	fake := userjourneystest.Start(nil)
+	defer fake.Close()
+	study := fake.AddStudy(userjourneystest.Study{})
+	arrived := make(chan struct{})
+	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	defer app.Close()
+	client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.PutWebhook(context.Background(), userjourneys.Webhook{URL: app.URL}); err != nil {
+		log.Fatal(err)
+	}
+
+	fake.NextDeliveries(userjourneystest.Fate{Drop: true}, userjourneystest.Fate{Copies: 1})
+	fake.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "ada"})
+	fake.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "bob"})
+	<-arrived
+	<-arrived
+	fmt.Println("bob's came twice")
+	// Output: bob's came twice
+}
