@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 // documents are those that show code, commands, names and links.
@@ -252,4 +253,19 @@ func indexOf(path string) string {
 func TestReadmeStaysShort(t *testing.T) {
 	t.Parallel()
 	require.LessOrEqual(t, strings.Count(document(t, "README.md"), "\n"), 250)
+}
+
+// TestWorkflow sees to it that CI does what the documents say of it: it runs
+// .ci/run, and may change nothing.
+func TestWorkflow(t *testing.T) {
+	t.Parallel()
+	var workflow struct {
+		Permissions map[string]string
+		Jobs        map[string]struct{ Steps []struct{ Run string } }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(document(t, ".github/workflows/ci.yml")), &workflow))
+	require.Equal(t, map[string]string{"contents": "read"}, workflow.Permissions)
+	require.Len(t, workflow.Jobs, 1)
+	steps := workflow.Jobs["ci"].Steps
+	require.Equal(t, "bash .ci/run", steps[len(steps)-1].Run)
 }
