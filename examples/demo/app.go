@@ -106,6 +106,19 @@ func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.
 		return nil, err
 	}
 
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	a.server = &http.Server{Handler: a.routes(prompt, receiver), ReadHeaderTimeout: 10 * time.Second}
+	a.run.Go(func() { _ = receiver.Run(background) }) // ends with background
+	a.run.Go(func() {
+		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("the app stopped serving", "err", err)
+		}
+	})
+	return a, nil
+}
+
+func (a *app) routes(prompt *middleware.Middleware, receiver *webhook.Handler) http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /{$}", home)
 
@@ -119,17 +132,7 @@ func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.
 	mux.Handle("GET /deliveries", receiver.Inspector())
 	mux.HandleFunc("POST /provider", a.switchProvider)
 	mux.HandleFunc("POST /forge", a.forge)
-
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = stop
-	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	a.run.Go(func() { _ = receiver.Run(background) }) // ends with background
-	a.run.Go(func() {
-		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("the app stopped serving", "err", err)
-		}
-	})
-	return a, nil
+	return mux
 }
 
 // Close lets requests in flight finish, stops the background work and closes

@@ -86,20 +86,22 @@ func run(ctx context.Context, s *site.Site) error {
 	engine.GET("/", func(c *gin.Context) {
 		c.HTML(http.StatusOK, "home.html", site.Page{User: currentUser(c)})
 	})
-	engine.GET("/interviews", func(c *gin.Context) {
-		page := site.Page{User: currentUser(c)}
-		if !page.Admin() {
-			c.String(http.StatusNotFound, "404 page not found\n")
-			return
-		}
-		var err error
-		if page.Interviews, err = s.Interviews(c.Request.Context()); err != nil {
-			c.AbortWithStatus(http.StatusServiceUnavailable)
-			return
-		}
-		c.HTML(http.StatusOK, "interviews.html", page)
-	})
+	engine.GET("/interviews", func(c *gin.Context) { interviews(c, s) })
 	return s.Serve(ctx, engine, hook)
+}
+
+func interviews(c *gin.Context, s *site.Site) {
+	page := site.Page{User: currentUser(c)}
+	if !page.Admin() {
+		c.String(http.StatusNotFound, "404 page not found\n")
+		return
+	}
+	var err error
+	if page.Interviews, err = s.Interviews(c.Request.Context()); err != nil {
+		c.AbortWithStatus(http.StatusServiceUnavailable)
+		return
+	}
+	c.HTML(http.StatusOK, "interviews.html", page)
 }
 
 const userKey = "user"

@@ -58,19 +58,7 @@ func run(ctx context.Context, s *site.Site) error {
 	pages.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		site.Render(w, "home.html", site.Page{User: s.User(r)})
 	})
-	pages.HandleFunc("GET /interviews", func(w http.ResponseWriter, r *http.Request) {
-		page := site.Page{User: s.User(r)}
-		if !page.Admin() {
-			http.NotFound(w, r)
-			return
-		}
-		var err error
-		if page.Interviews, err = s.Interviews(r.Context()); err != nil {
-			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-			return
-		}
-		site.Render(w, "interviews.html", page)
-	})
+	pages.HandleFunc("GET /interviews", func(w http.ResponseWriter, r *http.Request) { interviews(w, r, s) })
 
 	mux := http.NewServeMux()
 	mux.Handle("/", prompt.Handler(pages))
@@ -81,4 +69,18 @@ func run(ctx context.Context, s *site.Site) error {
 	mux.Handle("GET /metrics", s.Metrics.Handler(hook, ask))
 	mux.Handle("GET /healthz", site.Healthz(hook))
 	return s.Serve(ctx, mux, hook)
+}
+
+func interviews(w http.ResponseWriter, r *http.Request, s *site.Site) {
+	page := site.Page{User: s.User(r)}
+	if !page.Admin() {
+		http.NotFound(w, r)
+		return
+	}
+	var err error
+	if page.Interviews, err = s.Interviews(r.Context()); err != nil {
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		return
+	}
+	site.Render(w, "interviews.html", page)
 }
