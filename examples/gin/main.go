@@ -81,13 +81,17 @@ func run(ctx context.Context, s *site.Site) error {
 		func(c *gin.Context) { c.Set(userKey, s.User(c.Request)) }, // your session
 		prompt, // behind it, and before the pages
 	)
+	pages(engine, s)
+	return s.Serve(ctx, engine, hook)
+}
+
+func pages(engine *gin.Engine, s *site.Site) {
 	engine.POST("/login", gin.WrapF(s.Login))
 	engine.POST("/logout", gin.WrapF(s.Logout))
 	engine.GET("/", func(c *gin.Context) {
 		c.HTML(http.StatusOK, "home.html", site.Page{User: currentUser(c)})
 	})
 	engine.GET("/interviews", func(c *gin.Context) { interviews(c, s) })
-	return s.Serve(ctx, engine, hook)
 }
 
 func interviews(c *gin.Context, s *site.Site) {
