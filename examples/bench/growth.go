@@ -19,110 +19,31 @@ import (
 
 // growth shows how the cost grows with the work.
 func growth(ctx context.Context, e effort) (report.Part, error) {
-	p := report.Part{Title: "Growth", Text: "How memory and time grow with completions, page size, studies, and requests while the provider hangs."}
-	for _, measure := range []func(context.Context, effort) (report.Table, error){completions, pageSizes, studies, hanging} {
-		t, err := measure(ctx, e)
+	p := report.Part{Title: "Growth", Text: "How memory and time grow with page size, studies, and requests while the provider hangs."}
+	for _, measure := range []func(context.Context, effort) (report.Table, []report.Panel, error){pageSizes, studies, hanging} {
+		t, panels, err := measure(ctx, e)
 		if err != nil {
 			return p, err
 		}
-		p.Tables = append(p.Tables, t)
+		p.Tables, p.Panels = append(p.Tables, t), append(p.Panels, panels...)
 	}
 	return p, nil
 }
 
-// completions fills the memory store.
-func completions(ctx context.Context, e effort) (report.Table, error) {
-	t := report.Table{
-		Title: "Completions in the memory store",
-		Head:  []string{"completions", "bytes each", "look-up, there", "look-up, not there", "garbage collection"},
-		Text: "A completion is one interview, so a million is more than most studies ever see; the memory store is for tests and first tries all the same. What a\n" +
-			"look-up costs grows with the processor's cache misses alone.",
-	}
-	sizes := []int{1_000, 10_000, 100_000}
-	if e.rounds > 3 {
-		sizes = append(sizes, 1_000_000)
-	}
-	if e.large {
-		sizes = append(sizes, 10_000_000)
-	}
-	for _, n := range sizes {
-		before := heap()
-		s := store.NewMemory()
-		for i := range n {
-			// Until it is fetched, a transcript's job costs memory too.
-			c := store.Completion{Key: userKey(i), InterviewID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i), CompletedAt: time.Unix(int64(i), 0)}
-			if _, err := s.Record(ctx, c); err != nil {
-				return t, err
-			}
-		}
-		for {
-			jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Minute, 10_000)
-			if err != nil {
-				return t, err
-			}
-			for _, j := range jobs {
-				if err := s.FinishJob(ctx, j, store.Transcript{}); err != nil {
-					return t, err
-				}
-			}
-			if len(jobs) == 0 {
-				break
-			}
-		}
-		bytes := float64(heap()-before) / float64(n)
-		begun := time.Now()
-		runtime.GC()
-		collected := time.Since(begun)
-		t.Rows = append(t.Rows, []string{
-			strconv.Itoa(n), fmt.Sprintf("%.0f", bytes), lookUp(ctx, s, n, 0).String(), lookUp(ctx, s, n, n).String(), report.Round(collected).String(),
-		})
-		runtime.KeepAlive(s)
-	}
-	return t, nil
-}
-
-func userKey(i int) store.Key {
-	return store.Key{StudyID: openStudy.ID, UserID: fmt.Sprintf("%08x-1111-4111-8111-%012x", i, i)}
-}
-
-// lookUp asks for users spread over all, shifted out of them by shift.
-func lookUp(ctx context.Context, s store.Store, n, shift int) time.Duration {
-	keys := make([]store.Key, 4096)
-	for i := range keys {
-		keys[i] = userKey(i*7919%n + shift)
-	}
-	run := func(times int) {
-		for i := range times {
-			_, _ = s.Completed(ctx, keys[i%len(keys)]) // a memory store does not fail
-		}
-	}
-	count := calibrate(run)
-	begun := time.Now()
-	run(count)
-	return report.Round(time.Since(begun) / time.Duration(count))
-}
-
-func heap() uint64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
 // pageSizes serves ever larger pages to a user who is asked.
-func pageSizes(_ context.Context, e effort) (report.Table, error) {
+func pageSizes(_ context.Context, e effort) (report.Table, []report.Panel, error) {
 	t := report.Table{
 		Title: "Page size, user is asked, 4 KB Writes",
 		Head:  []string{"page", "first byte after", "of the handler's", "bytes allocated per request"},
 		Text:  "The page is not collected: its first bytes leave as soon as 4 KB have come, and what one request allocates does not grow with the page.",
 	}
+	begins, ends, takes := report.Curve{Name: "first byte"}, report.Curve{Name: "whole page"}, report.Curve{Name: "request"}
 	for _, size := range []int{4 << 10, 64 << 10, 1 << 20, 16 << 20} {
 		var first, whole []float64
 		var allocated uint64
 		h, err := wrap(writePieces(page(size), 4<<10), "ada")
 		if err != nil {
-			return t, err
+			return t, nil, err
 		}
 		r := request()
 		for range e.rounds {
@@ -139,8 +60,14 @@ func pageSizes(_ context.Context, e effort) (report.Table, error) {
 			fmt.Sprintf("%d KB", size>>10), report.Round(time.Duration(median(first))).String(),
 			report.Round(time.Duration(median(whole))).String(), strconv.FormatUint(allocated, 10),
 		})
+		begins.Points = append(begins.Points, report.Point{X: float64(size), Y: median(first)})
+		ends.Points = append(ends.Points, report.Point{X: float64(size), Y: median(whole)})
+		takes.Points = append(takes.Points, report.Point{X: float64(size), Y: float64(allocated)})
 	}
-	return t, nil
+	return t, []report.Panel{
+		{Title: "Time until, by bytes of the page", Unit: report.Duration, Curves: []report.Curve{begins, ends}},
+		{Title: "Bytes allocated, by bytes of the page", Unit: report.Bytes, Curves: []report.Curve{takes}},
+	}, nil
 }
 
 type firstByte struct {
@@ -157,12 +84,13 @@ func (f *firstByte) Write(p []byte) (int, error) {
 }
 
 // studies asks ever more gates in turn.
-func studies(ctx context.Context, e effort) (report.Table, error) {
+func studies(ctx context.Context, e effort) (report.Table, []report.Panel, error) {
 	t := report.Table{
 		Title: "Studies, gate.First, none asks",
 		Head:  []string{"studies", "one decision", "per study"},
 		Text:  "Each study is asked in turn until one wants the user; here none does. Few apps have more than three.",
 	}
+	decision := report.Curve{Name: "decision"}
 	for _, n := range []int{1, 10, 100, 1000} {
 		done := store.NewMemory()
 		var gates []*gate.Gate
@@ -171,10 +99,10 @@ func studies(ctx context.Context, e effort) (report.Table, error) {
 			s.ID = fmt.Sprintf("study-%d", i)
 			g, err := gate.New(s, s.ID, done, &gate.Options{Sample: -1})
 			if err != nil {
-				return t, err
+				return t, nil, err
 			}
 			if err := g.Warm(ctx); err != nil {
-				return t, err
+				return t, nil, err
 			}
 			gates = append(gates, g)
 		}
@@ -186,8 +114,9 @@ func studies(ctx context.Context, e effort) (report.Table, error) {
 		}})
 		one := g.Rows[0].Time
 		t.Rows = append(t.Rows, []string{strconv.Itoa(n), report.Round(one).String(), report.Round(one / time.Duration(n)).String()})
+		decision.Points = append(decision.Points, report.Point{X: float64(n), Y: float64(one)})
 	}
-	return t, nil
+	return t, []report.Panel{{Title: "A decision, by studies", Unit: report.Duration, Curves: []report.Curve{decision}}}, nil
 }
 
 // hangs is a provider that takes the request and never answers.
@@ -200,18 +129,19 @@ func (h *hangs) FindStudy(ctx context.Context, _ string) (userjourneys.Study, er
 }
 
 // hanging decides for many users at once while nothing is known of the study.
-func hanging(ctx context.Context, _ effort) (report.Table, error) {
+func hanging(ctx context.Context, _ effort) (report.Table, []report.Panel, error) {
 	t := report.Table{
 		Title: "Requests at once, the provider hangs, nothing cached",
 		Head:  []string{"requests at once", "requests to the provider", "median wait", "longest wait"},
 		Text: "The deadline of a decision is 150 ms; beyond that nobody waits, however many there are. It is the worst case: with an answer of the last 15 minutes\n" +
 			"nobody waits at all.",
 	}
-	for _, n := range []int{1, 100, 1_000, 10_000} {
+	longest := report.Curve{Name: "longest"}
+	for _, n := range []int{1, 10, 100, 1_000, 10_000} {
 		provider := &hangs{}
 		g, err := gate.New(provider, "study", store.NewMemory(), nil)
 		if err != nil {
-			return t, err
+			return t, nil, err
 		}
 		waits := make([]time.Duration, n)
 		var wg sync.WaitGroup
@@ -227,6 +157,7 @@ func hanging(ctx context.Context, _ effort) (report.Table, error) {
 		t.Rows = append(t.Rows, []string{
 			strconv.Itoa(n), strconv.FormatInt(provider.asked.Load(), 10), report.Round(waits[n/2]).String(), report.Round(waits[n-1]).String(),
 		})
+		longest.Points = append(longest.Points, report.Point{X: float64(n), Y: float64(waits[n-1])})
 	}
-	return t, nil
+	return t, []report.Panel{{Title: "Wait for a hanging provider, by requests at once", Unit: report.Duration, Curves: []report.Curve{longest}}}, nil
 }

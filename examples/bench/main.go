@@ -2,8 +2,12 @@
 // libraries that people would use instead, all in one run, and writes a table
 // and a chart.
 //
-//	go run ./examples/bench              # everything, about five minutes
-//	go run ./examples/bench -only gate   # one part
+//	go run ./examples/bench                             # everything, about eight minutes
+//	go run ./examples/bench -only gate                  # one part
+//	go run ./examples/bench -only completions -large    # up to 10 million in every store, about half an hour
+//
+// The measurements are kept in results.json, so that the page is always of all
+// parts, each as it was measured last.
 //
 // Contenders take turns in short rounds, and what is printed is the median over
 // the rounds of the ratio to the first of them in the same round: what else the
@@ -13,9 +17,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +42,7 @@ var parts = []struct {
 	{"verification", verification},
 	{"gate", decisions},
 	{"stores", stores},
+	{"completions", completions},
 	{"growth", growth},
 }
 
@@ -47,10 +56,10 @@ func main() {
 	if serveChild() {
 		return
 	}
-	out := flag.String("out", "examples/bench", "`folder` for RESULTS.md and chart.svg; empty: print only")
-	only := flag.String("only", "", "comma-separated `parts` to measure: "+names()+"; nothing is written")
+	out := flag.String("out", "examples/bench", "`folder` for results.json, RESULTS.md and the charts; empty: print only")
+	only := flag.String("only", "", "comma-separated `parts` to measure: "+names()+"; the others stay as they were")
 	quick := flag.Bool("quick", false, "few rounds and small sizes: shows that it works, not how fast it is; nothing is written")
-	large := flag.Bool("large", false, "grow to 10 million completions as well: needs about 4 GB of memory and ten minutes more")
+	large := flag.Bool("large", false, "grow to 10 million completions as well: needs about 8 GB of memory and 15 GB of disk")
 	flag.Parse()
 	e := effort{rounds: 15, large: *large}
 	if *quick {
@@ -59,7 +68,7 @@ func main() {
 	if err := run(context.Background(), e, *only); err != nil {
 		log.Fatalln("bench:", err)
 	}
-	if *out == "" || *quick || *only != "" {
+	if *out == "" || *quick {
 		return
 	}
 	if err := write(*out); err != nil {
@@ -75,7 +84,7 @@ func names() string {
 	return strings.Join(all, ", ")
 }
 
-var measured []report.Part
+var measured = map[string]report.Part{} // by name
 
 func run(ctx context.Context, e effort, only string) error {
 	chosen := strings.Split(only, ",")
@@ -88,15 +97,39 @@ func run(ctx context.Context, e effort, only string) error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		fmt.Println(part.Markdown())
-		measured = append(measured, part)
+		measured[p.name] = part
 	}
 	return nil
 }
 
+// write adds what was measured to what is kept from earlier runs, and writes
+// the page and its charts from all of it.
 func write(dir string) error {
-	text := report.Document(measured, machine())
-	if err := os.WriteFile(filepath.Join(dir, "RESULTS.md"), []byte(text), 0o644); err != nil {
+	file := filepath.Join(dir, "results.json")
+	kept := map[string]report.Part{}
+	b, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "chart.svg"), []byte(report.Chart(measured)), 0o644)
+	maps.Copy(kept, measured)
+	if b, err = json.MarshalIndent(kept, "", "\t"); err != nil {
+		return err
+	}
+	var all []report.Part
+	for _, p := range parts {
+		if part, ok := kept[p.name]; ok {
+			all = append(all, part)
+		}
+	}
+	for name, content := range map[string]string{
+		"results.json": string(b) + "\n", "RESULTS.md": report.Document(all, machine()), "chart.svg": report.Chart(all), "curves.svg": report.Curves(all),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }

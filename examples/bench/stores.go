@@ -20,14 +20,23 @@ import (
 	"github.com/askonce/askonce/store/redisstore"
 )
 
-// backend is a database with one row that the driver's own statements use.
+// backend is a store in a database, with one row that the driver's own
+// statements use.
 type backend struct {
 	name          string
 	store         store.Store
-	lookUp        func(ctx context.Context) error        // of the row, by its key
-	insert        func(ctx context.Context, n int) error // of another one
+	inProcess     bool                                          // it is no database, but in this process
+	lookUp        func(ctx context.Context) error               // of the row, by its key
+	insert        func(ctx context.Context, n int) error        // of another one
+	fill          func(ctx context.Context, from, to int) error // completions, in bulk
+	bytes         func(ctx context.Context) (int64, error)      // what they take
 	close, remove func()
 }
+
+// opener opens a backend, which may use the folder.
+type opener func(ctx context.Context, dir string) (*backend, error)
+
+var backends = []opener{openSQLite, openPostgres, openMySQL, openRedis}
 
 // stores compares the stores with one statement of the driver's own.
 func stores(ctx context.Context, e effort) (report.Part, error) {
@@ -41,7 +50,7 @@ func stores(ctx context.Context, e effort) (report.Part, error) {
 		return p, err
 	}
 	defer os.RemoveAll(dir)
-	for _, open := range []func(context.Context, string) (*backend, error){openSQLite, openPostgres, openMySQL, openRedis} {
+	for _, open := range backends {
 		b, err := open(ctx, dir)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "left out:", err)
@@ -148,8 +157,9 @@ func openSQL(ctx context.Context, name, driver, dsn string, dialect store.Dialec
 	if err != nil {
 		return nil, err
 	}
+	t := tables{db, dialect, prefix}
 	return &backend{
-		name: name, store: s,
+		name: name, store: s, fill: t.fill, bytes: t.bytes,
 		lookUp: func(ctx context.Context) error {
 			var one int
 			return lookUp.QueryRowContext(ctx, "row").Scan(&one)
@@ -177,7 +187,8 @@ func openRedis(ctx context.Context, _ string) (*backend, error) {
 	}
 	client := redis.NewClient(opts)
 	prefix := "askonce-bench-" + rand.Text()
-	raw := "{" + prefix + "}:raw"
+	keys := "{" + prefix + "}:"
+	raw := keys + "raw"
 	if err := client.HSet(ctx, raw, "row", "1").Err(); err != nil {
 		client.Close()
 		return nil, fmt.Errorf("redis: %w", err)
@@ -191,11 +202,13 @@ func openRedis(ctx context.Context, _ string) (*backend, error) {
 		name: "Redis", store: s,
 		lookUp: func(ctx context.Context) error { return client.HGet(ctx, raw, "row").Err() },
 		insert: func(ctx context.Context, n int) error { return client.HSet(ctx, raw, fmt.Sprint("row", n), "1").Err() },
+		fill:   func(ctx context.Context, from, to int) error { return fillRedis(ctx, client, keys, from, to) },
+		bytes:  func(ctx context.Context) (int64, error) { return redisBytes(ctx, client, keys) },
 		close:  func() { client.Close() },
 		remove: func() {
-			keys := client.Scan(ctx, 0, "{"+prefix+"}:*", 1000).Iterator()
-			for keys.Next(ctx) {
-				client.Unlink(ctx, keys.Val())
+			all := client.Scan(ctx, 0, keys+"*", 1000).Iterator()
+			for all.Next(ctx) {
+				client.Unlink(ctx, all.Val())
 			}
 		},
 	}, nil

@@ -13,6 +13,7 @@ type Part struct {
 	Text   string // what is compared, and what it means
 	Groups []Group
 	Tables []Table // measurements that are no comparison
+	Panels []Panel // how these grow
 }
 
 // Group is one comparison.
@@ -39,12 +40,13 @@ type Table struct {
 	Text  string // what it means
 }
 
-// Document is the whole page.
+// Document is the whole page, with its chart in chart.svg and its curves in
+// curves.svg.
 func Document(parts []Part, machine string) string {
 	var b strings.Builder
 	b.WriteString("# Measurements\n\n")
 	fmt.Fprintf(&b, "Written by `go run ./examples/bench` on %s. Contenders take turns in short rounds; a ratio is the median over the rounds of\n", machine)
-	b.WriteString("the time taken to that of the first row in the same round. Read the ratios: the times are one shared machine's.\n\n![chart](chart.svg)\n")
+	b.WriteString("the time taken to that of the first row in the same round. Read the ratios: the times are one shared machine's.\n\n![chart](chart.svg)\n\n![curves](curves.svg)\n")
 	for _, p := range parts {
 		b.WriteString("\n" + p.Markdown())
 	}

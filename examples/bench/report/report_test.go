@@ -34,13 +34,36 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+func TestCurves(t *testing.T) {
+	t.Parallel()
+	svg := report.Curves([]report.Part{{Panels: []report.Panel{
+		{Title: "Time & size", Unit: report.Duration, Curves: []report.Curve{
+			{Name: "flat", Points: []report.Point{{X: 1_000, Y: 60_000}, {X: 10_000_000, Y: 60_000}}},
+			{Name: "grows", Points: []report.Point{{X: 1_000, Y: 1_000}, {X: 10_000_000, Y: 10_000_000}}},
+		}},
+		{Title: "Nothing was measured", Unit: report.Bytes},
+	}}})
+	requireXML(t, svg)
+	require.Contains(t, svg, "Time &amp; size")
+	require.Contains(t, svg, `points="52.0,118.9 322.0,118.9"`, "one that does not grow is level, from edge to edge")
+	require.Contains(t, svg, `points="52.0,190.0 322.0,30.0"`, "one that grows in proportion is straight")
+	for _, want := range []string{">1k<", ">10M<", ">1µs<", ">10ms<", ">flat 60µs<"} {
+		require.Contains(t, svg, want)
+	}
+}
+
 func TestChartIsXML(t *testing.T) {
 	t.Parallel()
 	chart := report.Chart(parts)
 	require.Equal(t, 1, strings.Count(chart, `class="bar ours"`))
 	require.Contains(t, chart, "700 B &amp; more")
 	require.NotContains(t, chart, "not drawn")
-	d := xml.NewDecoder(strings.NewReader(chart))
+	requireXML(t, chart)
+}
+
+func requireXML(t *testing.T, text string) {
+	t.Helper()
+	d := xml.NewDecoder(strings.NewReader(text))
 	for {
 		_, err := d.Token()
 		if err == io.EOF {

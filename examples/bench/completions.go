@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/askonce/askonce/examples/bench/report"
+	"github.com/askonce/askonce/store"
+)
+
+// completions fills every store and asks it, at each size, how much room it
+// takes and how long a look-up does.
+func completions(ctx context.Context, e effort) (report.Part, error) {
+	t := report.Table{Head: []string{"store, completions", "bytes each", "look-up, there", "look-up, not there", "garbage collection"}}
+	times := report.Panel{Title: "Look-up of a user who has completed, by completions", Unit: report.Duration}
+	room := report.Panel{Title: "Bytes per completion, by completions", Unit: report.Bytes}
+	dir, err := os.MkdirTemp("", "askonce-bench")
+	if err != nil {
+		return report.Part{}, err
+	}
+	defer os.RemoveAll(dir)
+	for _, open := range append([]opener{openMemory}, backends...) {
+		b, err := open(ctx, dir)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "left out:", err)
+			continue
+		}
+		rows, err := b.grow(ctx, e)
+		b.remove()
+		b.close()
+		if err != nil {
+			return report.Part{}, fmt.Errorf("%s: %w", b.name, err)
+		}
+		timeCurve, roomCurve := report.Curve{Name: b.name}, report.Curve{Name: b.name}
+		for _, r := range rows {
+			collected := "–"
+			if r.collected > 0 {
+				collected = report.Round(r.collected).String()
+			}
+			t.Rows = append(t.Rows, []string{
+				b.name + ", " + strconv.Itoa(r.n), fmt.Sprintf("%.0f", r.bytes), report.Round(r.there).String(), report.Round(r.notThere).String(), collected,
+			})
+			timeCurve.Points = append(timeCurve.Points, report.Point{X: float64(r.n), Y: float64(r.there)})
+			roomCurve.Points = append(roomCurve.Points, report.Point{X: float64(r.n), Y: r.bytes})
+		}
+		times.Curves, room.Curves = append(times.Curves, timeCurve), append(room.Curves, roomCurve)
+	}
+	return report.Part{
+		Title: "Growth: completions",
+		Text: "Every store with ids of 36 bytes and no transcript waiting, at its server's default settings (128 MB of buffers in PostgreSQL and MariaDB); 4096 users\n" +
+			"spread over all are looked up, as a page view does that no cache answers. The bytes are the server's own account, indexes included. The ids come in\n" +
+			"ascending order, which packs trees tightly: of random UUIDs that come over months reckon with a third more in the databases.\n\n" +
+			"For sizing: a look-up is one probe of an index by a hash of 16 bytes, so its time is the round trip and hardly depends on how many have completed,\n" +
+			"as long as that index is in memory: about 50 bytes a completion. Disk grows in proportion, and a million interviews, more than most apps ever\n" +
+			"see, are a few hundred megabytes. Redis and Memory keep all of it in memory, and Memory is for tests.",
+		Tables: []report.Table{t},
+		Panels: []report.Panel{times, room},
+	}, nil
+}
+
+// size is what a store of n completions costs.
+type size struct {
+	n               int
+	bytes           float64 // of one completion
+	there, notThere time.Duration
+	collected       time.Duration // by the garbage collector, where it has to look at them
+}
+
+func (b *backend) grow(ctx context.Context, e effort) ([]size, error) {
+	sizes := []int{1_000, 10_000}
+	if e.rounds > 3 {
+		sizes = append(sizes, 100_000, 1_000_000)
+	}
+	if e.large {
+		sizes = append(sizes, 10_000_000)
+	}
+	if _, err := b.store.Completed(ctx, userKey(0)); err != nil { // makes the store's key
+		return nil, err
+	}
+	empty, err := b.bytes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []size
+	filled := 0
+	for _, n := range sizes {
+		if err := b.fill(ctx, filled, n); err != nil {
+			return nil, err
+		}
+		filled = n
+		full, err := b.bytes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s := size{n: n, bytes: float64(full-empty) / float64(n)}
+		if err := errors.Join(b.find(ctx, n-1), b.lookUps(ctx, e, n, &s)); err != nil {
+			return nil, err
+		}
+		if b.inProcess {
+			begun := time.Now()
+			runtime.GC()
+			s.collected = time.Since(begun)
+		}
+		fmt.Fprintf(os.Stderr, "%s: %d completions, %.0f bytes each, look-up %s\n", b.name, n, s.bytes, report.Round(s.there))
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// find sees to it that what was filled in past the store is as the store
+// itself would have recorded it.
+func (b *backend) find(ctx context.Context, i int) error {
+	lister, ok := store.As[store.Lister](b.store)
+	if !ok {
+		return errors.New("it cannot list")
+	}
+	found := 0
+	for c, err := range lister.Completions(ctx, store.Filter{UserID: userKey(i).UserID}) {
+		if err != nil {
+			return err
+		}
+		if want := completion(i); c != want {
+			return fmt.Errorf("it holds %+v, not %+v", c, want)
+		}
+		found++
+	}
+	if found != 1 {
+		return fmt.Errorf("it holds %d interviews of a user who had one", found)
+	}
+	return nil
+}
+
+func (b *backend) lookUps(ctx context.Context, e effort, n int, s *size) (err error) {
+	lookUp := func(shift int) time.Duration {
+		keys := make([]store.Key, 4096)
+		for i := range keys {
+			keys[i] = userKey(i*7919%n + shift)
+		}
+		next := 0
+		return compare(e, "", contender{run: func(times int) {
+			for range times {
+				completed, failed := b.store.Completed(ctx, keys[next%len(keys)])
+				if failed == nil && completed != (shift == 0) {
+					failed = errors.New("a look-up has the wrong answer")
+				}
+				if failed != nil {
+					err = failed
+				}
+				next++
+			}
+		}}).Rows[0].Time
+	}
+	s.there, s.notThere = lookUp(0), lookUp(n)
+	return err
+}
+
+func userKey(i int) store.Key {
+	return store.Key{StudyID: openStudy.ID, UserID: fmt.Sprintf("%08x-1111-4111-8111-%012x", i, i)}
+}
+
+// completion is the i-th, at the i-th second of a time.
+func completion(i int) store.Completion {
+	return store.Completion{
+		Key: userKey(i), InterviewID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i),
+		CompletedAt: time.Unix(1_700_000_000+int64(i), 0).UTC(), Quality: "successful", Language: "en", Duration: 10 * time.Minute,
+	}
+}

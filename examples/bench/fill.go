@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/askonce/askonce/store"
+)
+
+// Stores are filled past their Record, which would be durable for each of ten
+// million completions; backend.find compares one of them with the store's own.
+
+// openMemory is the store that is in this process.
+func openMemory(context.Context, string) (*backend, error) {
+	s := store.NewMemory()
+	return &backend{
+		name: "Memory", store: s, inProcess: true,
+		fill:  func(ctx context.Context, from, to int) error { return fillMemory(ctx, s, from, to) },
+		bytes: func(context.Context) (int64, error) { return heap(), nil },
+		close: func() { _ = s.Close() }, remove: func() {},
+	}, nil
+}
+
+func fillMemory(ctx context.Context, s *store.Memory, from, to int) error {
+	for i := from; i < to; i++ {
+		if _, err := s.Record(ctx, completion(i)); err != nil {
+			return err
+		}
+	}
+	for { // until it is fetched, a transcript's job costs memory too
+		jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Minute, 10_000)
+		if err != nil || len(jobs) == 0 {
+			return err
+		}
+		for _, j := range jobs {
+			if err := s.FinishJob(ctx, j, store.Transcript{}); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// tables are those of one store in a database.
+type tables struct {
+	db      *sql.DB
+	dialect store.Dialect
+	prefix  string
+}
+
+func (t tables) fill(ctx context.Context, from, to int) error {
+	err := t.insert(ctx, "interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language)", to-from, func(i int) []any {
+		c := completion(from + i)
+		return []any{c.InterviewID, c.StudyID, c.UserID, c.CompletedAt.UnixMicro(), int64(math.MaxInt64), c.Duration.Microseconds(), c.Quality, c.Language}
+	})
+	if err != nil {
+		return err
+	}
+	var secret []byte
+	if err := t.db.QueryRowContext(ctx, "select secret from "+t.prefix+"secret where id = 1").Scan(&secret); err != nil {
+		return err
+	}
+	mac := hmac.New(sha256.New, secret)
+	marks := make([][]byte, 0, to-from)
+	for i := from; i < to; i++ {
+		k := userKey(i)
+		mac.Reset()
+		mac.Write([]byte(k.StudyID + "\x00" + k.UserID))
+		marks = append(marks, mac.Sum(nil)[:16])
+	}
+	slices.SortFunc(marks, bytes.Compare) // or every one of them would go to another page
+	return t.insert(ctx, "mark (key_hash, until_at)", len(marks), func(i int) []any { return []any{marks[i], int64(math.MaxInt64)} })
+}
+
+const (
+	rowsAtOnce = 500    // in one statement; what is filled is a multiple of it
+	commitRows = 50_000 // in one transaction
+)
+
+// insert inserts n rows.
+func (t tables) insert(ctx context.Context, into string, n int, row func(i int) []any) error {
+	columns := strings.Count(into, ",") + 1
+	var text strings.Builder
+	text.WriteString("insert into " + t.prefix + into + " values ")
+	for i := range rowsAtOnce * columns {
+		switch {
+		case i == 0:
+			text.WriteString("(")
+		case i%columns == 0:
+			text.WriteString("), (")
+		default:
+			text.WriteString(", ")
+		}
+		if t.dialect == store.Postgres {
+			text.WriteString("$" + strconv.Itoa(i+1))
+		} else {
+			text.WriteString("?")
+		}
+	}
+	text.WriteString(")")
+	for from := 0; from < n; from += commitRows {
+		if err := t.insertSome(ctx, text.String(), from, min(n, from+commitRows), row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t tables) insertSome(ctx context.Context, text string, from, to int, row func(i int) []any) error {
+	tx, err := t.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // of no effect after the commit
+	statement, err := tx.PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	for ; from < to; from += rowsAtOnce {
+		var args []any
+		for i := range rowsAtOnce {
+			args = append(args, row(from+i)...)
+		}
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// bytes is what the completions take by the server's own account, after it has
+// tidied up.
+func (t tables) bytes(ctx context.Context) (n int64, err error) {
+	interview, mark := t.prefix+"interview", t.prefix+"mark"
+	var tidy []string
+	var ask string
+	switch t.dialect {
+	case store.Postgres:
+		tidy = []string{"vacuum analyze " + interview, "vacuum analyze " + mark}
+		ask = fmt.Sprintf("select pg_total_relation_size('%s') + pg_total_relation_size('%s')", interview, mark)
+	case store.MySQL:
+		tidy = []string{"analyze table " + interview + ", " + mark}
+		ask = fmt.Sprintf("select cast(sum(data_length + index_length) as signed) from information_schema.tables where table_schema = database() and table_name in ('%s', '%s')", interview, mark)
+	case store.SQLite:
+		ask = "select (p.page_count - f.freelist_count) * s.page_size from pragma_page_count p, pragma_freelist_count f, pragma_page_size s"
+	}
+	for _, statement := range tidy {
+		if _, err := t.db.ExecContext(ctx, statement); err != nil {
+			return 0, err
+		}
+	}
+	return n, t.db.QueryRowContext(ctx, ask).Scan(&n)
+}
+
+// fillRedis writes the keys that the documentation of redisstore names.
+func fillRedis(ctx context.Context, client *redis.Client, prefix string, from, to int) error {
+	for ; from < to; from += rowsAtOnce {
+		var interviews, completed []any
+		var byTime, byUser []redis.Z
+		for i := from; i < from+rowsAtOnce; i++ {
+			c := completion(i)
+			at := strconv.FormatInt(c.CompletedAt.UnixMicro(), 10)
+			text, err := json.Marshal(map[string]string{
+				"s": c.StudyID, "u": c.UserID, "t": at, "q": c.Quality, "l": c.Language,
+				"d": strconv.FormatInt(c.Duration.Microseconds(), 10), "e": "0",
+			})
+			if err != nil {
+				return err
+			}
+			interviews = append(interviews, c.InterviewID, text)
+			completed = append(completed, c.StudyID+"\x00"+c.UserID, "0")
+			byTime = append(byTime, redis.Z{Score: float64(c.CompletedAt.UnixMicro()), Member: c.InterviewID})
+			byUser = append(byUser, redis.Z{Member: c.UserID + "\x00" + c.InterviewID})
+		}
+		_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.HSet(ctx, prefix+"interviews", interviews...)
+			p.HSet(ctx, prefix+"completed", completed...)
+			p.ZAdd(ctx, prefix+"by_time", byTime...)
+			p.ZAdd(ctx, prefix+"by_user", byUser...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func redisBytes(ctx context.Context, client *redis.Client, prefix string) (sum int64, err error) {
+	for _, key := range []string{"interviews", "completed", "by_time", "by_user"} {
+		n, err := client.MemoryUsage(ctx, prefix+key, 1000).Result()
+		if err != nil && err != redis.Nil { // nothing there yet
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
