@@ -45,9 +45,10 @@ func PromptFrom(ctx context.Context) (gate.Prompt, bool) {
 
 type contextKey struct{}
 
-// ContextKey is the key under which a framework's own context, one that does
-// not pass look-ups on to the request's, shall keep the value of
-// Response.Request's context under this key, so that PromptFrom finds it.
+// ContextKey is for adapters of frameworks whose own context does not pass Value
+// on to the request's. What the context of Response.Request holds under this key,
+// such an adapter keeps in the framework's under the same key, so that PromptFrom
+// finds it there.
 const ContextKey = "github.com/askonce/askonce/middleware"
 
 func responseFrom(ctx context.Context) *Response {
@@ -103,9 +104,9 @@ func (r *Response) Writer() http.ResponseWriter { return &r.writer }
 // Request is what the handler shall be given.
 func (r *Response) Request() *http.Request { return r.request }
 
-// Finish places the prompt at the end of the page. Unless the handler has
-// panicked, that is: then what was held back leaves as it is. It may be called
-// more than once; from the first call on the writer passes everything through.
+// Finish places the prompt at the end of the page; if the handler has panicked,
+// what was held back leaves as it is instead. It may be called more than once;
+// from the first call on the writer passes everything through.
 func (r *Response) Finish(panicked bool) {
 	if r.finished {
 		return

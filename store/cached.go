@@ -16,10 +16,10 @@ import (
 // CacheOptions configure Cached. The zero value of each field means its default.
 type CacheOptions struct {
 	// Completed is how long it is remembered that a user has completed a study.
-	// Completed of a store tells only yes or no, so this also bounds for how
-	// long after its Until a completion still counts, and after a Reset or an
-	// Erase through another replica. Negative: not remembered.
-	// Defaults to 1 hour.
+	// A store answers only yes or no, so a completion may count for this much
+	// longer than its Until, or than a Reset through another replica, and the
+	// id of a user whom another replica has erased stays here for so long.
+	// Negative: not remembered. Defaults to 1 hour.
 	Completed time.Duration
 
 	// Open is how long it is remembered that a user has not completed a study,

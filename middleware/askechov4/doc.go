@@ -11,39 +11,41 @@
 //
 // Before it belongs what must see the finished response, what recovers from
 // panics, a compressor (it hides from the handlers that the browser accepts
-// compressed pages), and whatever finds out who the user is: the func that New
-// is given reads it from the echo.Context. The Response counts above the
-// prompt, so that the size in a log is without it. Behind it belongs whatever
-// caches pages within the app: the prompt is one user's. So does CSRF: the
-// prompt's forms carry no token, and the endpoints see for themselves that no
-// other site posts to them. Timeout is deprecated, and races with whatever
-// stands outside of it and looks at the Response.
+// compressed pages), and whatever finds out who the user is: the func that
+// New is given reads it from the echo.Context. Echo's Response counts what
+// the handlers write, so that the size in a log is without the prompt.
+// Behind it belongs whatever caches pages within the app: the prompt is one
+// user's. So does CSRF: the prompt's forms carry no token, and the endpoints
+// see for themselves that no other site posts to them. Timeout is
+// deprecated, and races with whatever stands outside of it and looks at the
+// Response.
 //
-// Use, and not Pre, because in Pre nobody has looked for the user. Middlewares
-// of Use run for requests without a route too, so the endpoints below
-// Options.Path need none. Those of a group or a route do not: with the
+// Use, and not Pre, because in Pre nobody has looked for the user.
+// Middlewares of Use run for requests without a route too, so the endpoints
+// below Options.Path need none. Those of a group or a route do not: with the
 // middleware there only, give the endpoints a route,
 //
 //	e.Any("/askonce/*", echo.NotFoundHandler, sessions, auth, ask)
 //
-// whose own handler is never called. The middleware may be mounted twice; the
-// prompt appears once.
+// whose own handler is never called. The middleware may be mounted twice;
+// the prompt appears once.
 //
-// A template that wants to place the prompt itself asks PromptFrom. The error
-// pages of the HTTPErrorHandler are written when the middleware is done, and get
-// no prompt. echo.WrapMiddleware is no substitute: it
-// leaves its writer behind, and the error page goes into it. Wrapping the whole
-// application, as in http.Server{Handler: middleware.Handler(e)}, works, but
-// there the user must be known from the *http.Request.
+// A template that wants to place the prompt itself asks PromptFrom. The
+// error pages of the HTTPErrorHandler are written when the middleware is
+// done, and get no prompt. echo.WrapMiddleware is no substitute: it leaves
+// its writer behind, and the error page goes into it. Wrapping the whole
+// application, as in http.Server{Handler: prompt.Handler(e)} with a
+// *Middleware of package middleware, works, but there the user must be known
+// from the *http.Request.
 //
-// The provider's webhook needs no adapter. Mount it outside of everything that
-// reads bodies or checks for forged requests:
+// The provider's webhook needs no adapter. Mount it outside of everything
+// that reads bodies or checks for forged requests:
 //
 //	e.POST("/webhooks/userjourneys", echo.WrapHandler(hook))
 //
 // with a Skipper for that path in CSRF, which would answer 400 to a sender
-// without a token. The path must be exactly the registered one: Echo answers 404
-// with a trailing slash.
+// without a token. The path must be exactly the registered one: Echo answers
+// 404 with a trailing slash.
 //
 // It works with Echo from v4.11.4 on.
 package askechov4

@@ -12,36 +12,38 @@
 //	e.GET("/", home)                      // then the routes
 //
 // Before it belongs what must see the finished response (loggers count the
-// prompt's bytes), what recovers from panics, a compressor (it hides from the
-// handlers that the browser accepts compressed pages unless one has announced
-// itself), and whatever finds out who the user is: the func that New is given
-// reads it from the *gin.Context. Behind it belongs gin-contrib/timeout, which
-// copies the context while its handler still runs, and whatever caches pages
-// within the app: the prompt is one user's. So does a check for tokens against
-// forged requests: the prompt's forms carry none, and the endpoints see for
-// themselves that no other site posts to them.
+// prompt's bytes), what recovers from panics, a compressor (it hides from
+// the handlers that the browser accepts compressed pages unless one has
+// announced itself), and whatever finds out who the user is: the func that
+// New is given reads it from the *gin.Context. Behind it belongs
+// gin-contrib/timeout, which copies the context while its handler still
+// runs, and whatever caches pages within the app: the prompt is one user's.
+// So does a check for tokens against forged requests: the prompt's forms
+// carry none, and the endpoints see for themselves that no other site posts
+// to them.
 //
 // The engine's middlewares run for requests without a route too, so the
-// endpoints below Options.Path need none. A group's do not: with the middleware
-// on a group only, give the endpoints a route,
+// endpoints below Options.Path need none. A group's do not: with the
+// middleware on a group only, give the endpoints a route,
 //
 //	e.Any("/askonce/*any", sessions, auth, ask)
 //
 // The middleware may be mounted twice; the prompt appears once.
 //
 // A template that wants to place the prompt itself asks PromptFrom. Wrapping
-// the whole engine, as in middleware.Handler(engine), works as well, but there
-// the user must be known from the *http.Request.
+// the whole engine, with Middleware.Handler of package middleware, works as
+// well, but there the user must be known from the *http.Request.
 //
-// The provider's webhook needs no adapter. Mount it outside of everything that
-// reads bodies or checks for forged requests:
+// The provider's webhook needs no adapter. Mount it outside of everything
+// that reads bodies or checks for forged requests:
 //
 //	e.POST("/webhooks/userjourneys", gin.WrapH(hook))
 //
 // on an engine or a group whose middlewares neither bind the body
 // (ShouldBindBodyWith and the like leave nothing for the signature to be
-// checked against) nor ask for a token. The path must be exactly the registered
-// one: Gin redirects a trailing slash, and a sender does not follow.
+// checked against) nor ask for a token. The path must be exactly the
+// registered one: Gin redirects a trailing slash, and a sender does not
+// follow.
 //
 // It works with Gin from v1.9.1 on.
 package askgin
