@@ -52,12 +52,13 @@ func completions(ctx context.Context, e effort) (report.Part, error) {
 	}
 	return report.Part{
 		Title: "Growth: completions",
-		Text: "Every store with ids of 36 bytes and no transcript waiting, at its server's default settings (128 MB of buffers in PostgreSQL and MariaDB); 4096 users\n" +
-			"spread over all are looked up, as a page view does that no cache answers. The bytes are the server's own account, indexes included. The ids come in\n" +
-			"ascending order, which packs trees tightly: of random UUIDs that come over months reckon with a third more in the databases.\n\n" +
-			"For sizing: a look-up is one probe of an index by a hash of 16 bytes, so its time is the round trip and hardly depends on how many have completed,\n" +
-			"as long as that index is in memory: about 50 bytes a completion. Disk grows in proportion, and a million interviews, more than most apps ever\n" +
-			"see, are a few hundred megabytes. Redis and Memory keep all of it in memory, and Memory is for tests.",
+		Text: "Every store with ids of 36 bytes and all transcripts fetched (Memory keeps an empty one of each), at its server's settings as installed: 128 MB\n" +
+			"of buffers in PostgreSQL and MariaDB. 4096 users spread over all are looked up, as by a page view that no cache answers. The bytes are the server's\n" +
+			"own account, with indexes and without transcripts. The ids ascend, which packs trees tightly; of random ones, which come over months, reckon with\n" +
+			"a third more in the databases.\n\n" +
+			"For sizing: a look-up probes one index by a hash of 16 bytes. As long as that index, some 50 bytes a completion, is in memory, the time is the round\n" +
+			"trip whatever has been completed. Disk grows in proportion: a million interviews, more than most apps ever see, are half a gigabyte. Redis and\n" +
+			"Memory hold all of it in memory, and Memory is for tests.",
 		Tables: []report.Table{t},
 		Panels: []report.Panel{times, room},
 	}, nil

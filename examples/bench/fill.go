@@ -39,18 +39,20 @@ func fillMemory(ctx context.Context, s *store.Memory, from, to int) error {
 		if _, err := s.Record(ctx, completion(i)); err != nil {
 			return err
 		}
-	}
-	for { // until it is fetched, a transcript's job costs memory too
-		jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Minute, 10_000)
-		if err != nil || len(jobs) == 0 {
+		if (i+1)%rowsAtOnce != 0 {
+			continue
+		}
+		jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Minute, rowsAtOnce)
+		if err != nil {
 			return err
 		}
-		for _, j := range jobs {
+		for _, j := range jobs { // as they would be done while the completions come in
 			if err := s.FinishJob(ctx, j, store.Transcript{}); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
 }
 
 func heap() int64 {

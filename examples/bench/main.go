@@ -25,9 +25,11 @@ import (
 	"log"
 	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/askonce/askonce/examples/bench/report"
 )
@@ -65,7 +67,10 @@ func main() {
 	if *quick {
 		e.rounds = 3
 	}
-	if err := run(context.Background(), e, *only); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // or tables would stay in the databases
+	err := run(ctx, e, *only)
+	stop()
+	if err != nil {
 		log.Fatalln("bench:", err)
 	}
 	if *out == "" || *quick {

@@ -206,6 +206,7 @@ func openRedis(ctx context.Context, _ string) (*backend, error) {
 		bytes:  func(ctx context.Context) (int64, error) { return redisBytes(ctx, client, keys) },
 		close:  func() { client.Close() },
 		remove: func() {
+			ctx := context.WithoutCancel(ctx)
 			all := client.Scan(ctx, 0, keys+"*", 1000).Iterator()
 			for all.Next(ctx) {
 				client.Unlink(ctx, all.Val())
