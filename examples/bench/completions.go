@@ -56,9 +56,9 @@ func completions(ctx context.Context, e effort) (report.Part, error) {
 			"of buffers in PostgreSQL and MariaDB. 4096 users spread over all are looked up, as by a page view that no cache answers. The bytes are the server's\n" +
 			"own account, with indexes and without transcripts. The ids ascend, which packs trees tightly; of random ones, which come over months, reckon with\n" +
 			"a third more in the databases.\n\n" +
-			"For sizing: a look-up probes one index by a hash of 16 bytes. As long as that index, some 50 bytes a completion, is in memory, the time is the round\n" +
-			"trip whatever has been completed. Disk grows in proportion: a million interviews, more than most apps ever see, are half a gigabyte. Redis and\n" +
-			"Memory hold all of it in memory, and Memory is for tests.",
+			"For sizing: a look-up in a database finds one row by a hash of 16 bytes. As long as these rows and their index, 100 bytes a completion in PostgreSQL\n" +
+			"and less elsewhere, are in memory, the time is the round trip, however many there are. Disk grows in proportion: a million interviews, more than\n" +
+			"most apps ever see, are half a gigabyte. Redis and Memory hold everything in memory, and Memory is for tests.",
 		Tables: []report.Table{t},
 		Panels: []report.Panel{times, room},
 	}, nil

@@ -65,8 +65,8 @@ func pageSizes(_ context.Context, e effort) (report.Table, []report.Panel, error
 		takes.Points = append(takes.Points, report.Point{X: float64(size), Y: float64(allocated)})
 	}
 	return t, []report.Panel{
-		{Title: "Time until, by bytes of the page", Unit: report.Duration, Curves: []report.Curve{begins, ends}},
-		{Title: "Bytes allocated, by bytes of the page", Unit: report.Bytes, Curves: []report.Curve{takes}},
+		{Title: "First byte and whole page, by page size", Unit: report.Duration, Curves: []report.Curve{begins, ends}},
+		{Title: "Allocated for one request, by page size", Unit: report.Bytes, Curves: []report.Curve{takes}},
 	}, nil
 }
 

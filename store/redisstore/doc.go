@@ -24,9 +24,9 @@
 //
 // All keys begin with the prefix in braces, "{askonce}:" by default: a hash tag,
 // so that every change is one atomic script on one node, on Redis Cluster too.
-// Completions are few, one for each interview; about 700 bytes each, with
-// everything that belongs to them, until their transcript is fetched. Two apps
-// that share a server need two prefixes.
+// Completions are few, one for each interview: with ids of 36 bytes about 700
+// bytes each, and 300 more until their transcript is fetched. Two apps that share
+// a server need two prefixes.
 //
 //	{askonce}:interviews   hash    interview id → completion, JSON
 //	{askonce}:completed    hash    study NUL user → end of the completion, µs, 0 for never
