@@ -101,6 +101,7 @@ func run(ctx context.Context, e effort, only string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		part.Machine = machine()
 		fmt.Println(part.Markdown())
 		measured[p.name] = part
 	}
@@ -130,7 +131,7 @@ func write(dir string) error {
 		}
 	}
 	for name, content := range map[string]string{
-		"results.json": string(b) + "\n", "RESULTS.md": report.Document(all, machine()), "chart.svg": report.Chart(all), "curves.svg": report.Curves(all),
+		"results.json": string(b) + "\n", "RESULTS.md": report.Document(all), "chart.svg": report.Chart(all), "curves.svg": report.Curves(all),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return err

@@ -14,6 +14,8 @@ type Part struct {
 	Groups []Group
 	Tables []Table // measurements that are no comparison
 	Panels []Panel // how these grow
+
+	Machine string // that all this was measured on
 }
 
 // Group is one comparison.
@@ -42,11 +44,11 @@ type Table struct {
 
 // Document is the whole page, with its chart in chart.svg and its curves in
 // curves.svg.
-func Document(parts []Part, machine string) string {
+func Document(parts []Part) string {
 	var b strings.Builder
 	b.WriteString("# Measurements\n\n")
-	fmt.Fprintf(&b, "Written by `go run ./examples/bench` on %s. Contenders take turns in short rounds; a ratio is the median over the rounds of\n", machine)
-	b.WriteString("the time taken to that of the first row in the same round. Read the ratios: the times are one shared machine's.\n\n![chart](chart.svg)\n\n![curves](curves.svg)\n")
+	b.WriteString("Written by `go run ./examples/bench`. Contenders take turns in short rounds; a ratio is the median over the rounds of the time taken to that of\n")
+	b.WriteString("the first row in the same round. Read the ratios: the times are one shared machine's.\n\n![chart](chart.svg)\n\n![curves](curves.svg)\n")
 	for _, p := range parts {
 		b.WriteString("\n" + p.Markdown())
 	}
@@ -57,6 +59,9 @@ func Document(parts []Part, machine string) string {
 func (p Part) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s\n", p.Title, p.Text)
+	if p.Machine != "" {
+		fmt.Fprintf(&b, "\n*Measured with %s.*\n", p.Machine)
+	}
 	for _, g := range p.Groups {
 		b.WriteString("\n" + g.markdown())
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 var parts = []report.Part{{
-	Title: "Verification", Text: "Who is <fast>?",
+	Title: "Verification", Text: "Who is <fast>?", Machine: "a machine",
 	Groups: []report.Group{{What: "not drawn"}, {What: "700 B & more", Chart: true, Rows: []report.Row{
 		{Name: "crypto/hmac", Time: 1234567 * time.Nanosecond, Ratio: 1, Allocs: 6},
 		{Name: "askonce", Time: 617 * time.Nanosecond, Ratio: 0.5, Allocs: 0, Ours: true},
@@ -24,9 +24,9 @@ var parts = []report.Part{{
 
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	text := report.Document(parts, "a machine")
+	text := report.Document(parts)
 	for _, want := range []string{
-		"on a machine.", "## Verification\n\nWho is <fast>?\n", "| 700 B & more | ratio | time | allocations |\n|---|--:|--:|--:|\n",
+		"## Verification\n\nWho is <fast>?\n\n*Measured with a machine.*\n", "| 700 B & more | ratio | time | allocations |\n|---|--:|--:|--:|\n",
 		"| crypto/hmac | 1.00 | 1.23ms | 6 |\n", "| **askonce** | 0.50 | 617ns | 0 |\n", "| nobody | 1234.00 | 3s | – |\n",
 		"### Sizes\n\n| n | bytes |\n|---|--:|\n| 1 | 2 |\n\nIt grows.\n",
 	} {
