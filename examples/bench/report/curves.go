@@ -56,7 +56,7 @@ func Curves(parts []Part) string {
 		}
 	}
 	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui,sans-serif" font-size="11" role="img" aria-label="how the cost grows">
-<style>text{fill:#1f2328}.head{font-weight:600}.grid{stroke:#d1d9e0}.c{fill:none;stroke-width:2}.c0{stroke:#0969da}.c1{stroke:#bc4c00}.c2{stroke:#1a7f37}.c3{stroke:#8250df}.c4{stroke:#cf222e}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#3d444d}}</style>
+<style>text{fill:#1f2328}.head{font-weight:600}.grid{stroke:#d1d9e0}.line{fill:none;stroke:currentColor;stroke-width:2}.name{fill:currentColor}.c0{color:#0969da}.c1{color:#bc4c00}.c2{color:#1a7f37}.c3{color:#8250df}.c4{color:#cf222e}@media(prefers-color-scheme:dark){text{fill:#e6edf3}.grid{stroke:#3d444d}}</style>
 %s</svg>
 `, 2*panelWidth, (n+1)/2*panelHeight, b.String())
 }
@@ -89,23 +89,24 @@ func (p Panel) draw(b *strings.Builder) {
 		for _, point := range c.Points {
 			line = append(line, fmt.Sprintf("%.1f,%.1f", x(point.X), y(point.Y)))
 		}
-		fmt.Fprintf(b, `<polyline class="c c%d" points="%s"/>`+"\n", i, strings.Join(line, " "))
+		fmt.Fprintf(b, `<polyline class="line c%d" points="%s"/>`+"\n", i, strings.Join(line, " "))
 	}
 	for _, l := range p.labels(y) {
-		fmt.Fprintf(b, `<text x="%d" y="%.0f">%s</text>`+"\n", plotLeft+plotWidth+5, l.at+4, escape(l.text))
+		fmt.Fprintf(b, `<text class="name c%d" x="%d" y="%.0f">%s</text>`+"\n", l.curve, plotLeft+plotWidth+5, l.at+4, escape(l.text))
 	}
 }
 
 type label struct {
-	text string
-	at   float64
+	text  string
+	at    float64
+	curve int
 }
 
 // labels name the curves at their ends, moved apart where these meet.
 func (p Panel) labels(y func(float64) float64) (all []label) {
-	for _, c := range p.Curves {
+	for i, c := range p.Curves {
 		last := c.Points[len(c.Points)-1]
-		all = append(all, label{c.Name + " " + p.Unit.write(last.Y), y(last.Y)})
+		all = append(all, label{c.Name + " " + p.Unit.write(last.Y), y(last.Y), i})
 	}
 	slices.SortFunc(all, func(a, b label) int { return int(a.at - b.at) })
 	for i := range all[1:] {
