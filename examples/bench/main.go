@@ -4,7 +4,7 @@
 //
 //	go run ./examples/bench                             # everything, about eight minutes
 //	go run ./examples/bench -only gate                  # one part
-//	go run ./examples/bench -only completions -large    # up to 10 million in every store, about half an hour
+//	go run ./examples/bench -only completions -large    # up to 10 million in every store, about twenty minutes
 //
 // The measurements are kept in results.json, so that the page is always of all
 // parts, each as it was measured last.
@@ -61,7 +61,7 @@ func main() {
 	out := flag.String("out", "examples/bench", "`folder` for results.json, RESULTS.md and the charts; empty: print only")
 	only := flag.String("only", "", "comma-separated `parts` to measure: "+names()+"; the others stay as they were")
 	quick := flag.Bool("quick", false, "few rounds and small sizes: shows that it works, not how fast it is; nothing is written")
-	large := flag.Bool("large", false, "grow to 10 million completions as well: needs about 8 GB of memory and 15 GB of disk")
+	large := flag.Bool("large", false, "grow to 10 million completions as well: needs about 10 GB of memory and of disk")
 	flag.Parse()
 	e := effort{rounds: 15, large: *large}
 	if *quick {
