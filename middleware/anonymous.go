@@ -43,8 +43,8 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user string
 }
 
 func readID(c *knownCookie[string], value string) (id string) {
-	if id, ok := c.known.get(value); ok {
-		return id
+	if id := c.known.get(value); id != nil {
+		return *id
 	}
 	payload, ok := c.open(value)
 	if id = string(payload); !ok || !strings.HasPrefix(id, anonymousPrefix) {

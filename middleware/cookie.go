@@ -19,9 +19,6 @@ const cookieAge = 400 * 24 * time.Hour
 // several only where somebody has set them for other paths or domains.
 const cookieTries = 4
 
-// blank is what may stand around a name in a Cookie field.
-const blank = " \t"
-
 // maxValue is longer than any value of ours: with it, what is remembered of the
 // others is bounded too.
 const maxValue = 1024
@@ -31,9 +28,9 @@ const maxValue = 1024
 // neither plain HTTP nor another host of the domain can set it (RFC 6265bis,
 // section 4.1.3.2).
 type sealedCookie struct {
-	name   string
-	secure bool
-	codecs []securecookie.Codec
+	name       string
+	attributes string
+	codecs     []securecookie.Codec
 }
 
 // cookies are one cookie of ours under both of its names, and what is known of
@@ -65,7 +62,12 @@ func newSealedCookie(name string, secure bool, codecs []securecookie.Codec) seal
 	if secure {
 		name = "__Host-" + name
 	}
-	return sealedCookie{name, secure, codecs}
+	const value = "v"
+	line := (&http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: int(cookieAge / time.Second),
+		Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}).String()
+	return sealedCookie{name, strings.TrimPrefix(line, name+"="+value), codecs}
 }
 
 // newCodecs takes pairs of a hash key and a block key, newest first: the first
@@ -104,25 +106,22 @@ func (c sealedCookie) open(value string) (payload []byte, ok bool) {
 
 // set adds the cookie to the header of a response.
 func (c sealedCookie) set(h http.Header, value string) {
-	line := (&http.Cookie{
-		Name: c.name, Value: value, Path: "/", MaxAge: int(cookieAge / time.Second),
-		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}).String()
-	h["Set-Cookie"] = append(h["Set-Cookie"], line)
+	h["Set-Cookie"] = append(h["Set-Cookie"], c.name+"="+value+c.attributes)
 }
 
 // values calls yield with each value of the cookie that the request has, until
 // it returns false. It finds what http.Request.CookiesNamed finds, but for what
-// is too long, and allocates nothing.
+// is too long, and allocates nothing. It looks for the name first: most requests
+// have other cookies only, and of them many.
 func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
 	tries := 0
 	for _, line := range h["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			name, value, _ := strings.Cut(strings.Trim(pair, blank), "=")
-			if strings.Trim(name, blank) != c.name {
-				continue
+		for at := strings.Index(line, c.name); at >= 0; at = strings.Index(line, c.name) {
+			before, rest := trimBlank(line[:at]), line[at+len(c.name):]
+			rest, line, _ = strings.Cut(rest, ";")
+			value, ok := strings.CutPrefix(trimBlank(rest), "=")
+			if !ok && value != "" || before != "" && before[len(before)-1] != ';' {
+				continue // a part of another cookie
 			}
 			if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
 				value = value[1 : n-1]
@@ -136,6 +135,19 @@ func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
 		}
 	}
 }
+
+// trimBlank removes what net/http lets stand around a name in a Cookie field.
+func trimBlank(s string) string {
+	for s != "" && isBlankByte(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isBlankByte(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isBlankByte(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // isSecure reports whether the browser speaks TLS to the app, or to the proxy in
 // front of it. A client that forges the field gets a cookie that its own browser

@@ -12,7 +12,7 @@ import (
 func FuzzCookieValues(f *testing.F) {
 	for _, seed := range []string{
 		"askonce=a", "a=b; askonce=a; c=d", "askonce=a;askonce=b", " askonce\t=\t a ; x", `askonce="quoted"`, `askonce="`, "askonce", "askonce=", "=askonce",
-		"askonce==a=", ";;  ;x;askonce=a;", "xaskonce=a; askonce-id=b; ASKONCE=c", "askonce=a,b; askonce=\x7f", "askonce=\u00a0a; \u00a0askonce=b", "a=\";askonce=x;\"",
+		"askonce==a=", ";;  ;x;askonce=a;", "a=askonce; x askonce=a; =askonce=b; askonce=c", "askonce\r", "askonce askonce=a; askonce \t=b", "xaskonce=a; askonce-id=b; ASKONCE=c", "askonce=a,b; askonce=\x7f", "askonce=\u00a0a; \u00a0askonce=b", "a=\";askonce=x;\"",
 		"askonce=" + strings.Repeat("a", maxValue) + "; askonce=b", "askonce=" + strings.Repeat("a", maxValue+1) + "; askonce=b",
 	} {
 		f.Add(seed, "")

@@ -40,10 +40,10 @@ func (m *Middleware) Eligible(r *http.Request) bool {
 	if len(h["Upgrade"]) > 0 || len(h["Turbo-Frame"]) > 0 {
 		return false
 	}
-	if len(h["Hx-Boosted"]) > 0 || len(h["X-Turbo-Request-Id"]) > 0 {
+	if len(dest) == 0 && len(h["Hx-Request"]) == 0 && !isXHR(h["X-Requested-With"]) {
 		return true
 	}
-	return len(dest) == 0 && len(h["Hx-Request"]) == 0 && !isXHR(h["X-Requested-With"])
+	return len(h["Hx-Boosted"]) > 0 || len(h["X-Turbo-Request-Id"]) > 0
 }
 
 // document is the destination of a page of its own: not that of a frame.

@@ -21,11 +21,10 @@ func (w *writer) carry(h http.Header) {
 // and its validators are not those of the plain page. It is "private" and not
 // "no-store", which would disable the browser's back-forward cache.
 func (w *writer) personalize(h http.Header) {
-	delete(h, "Last-Modified")
-	delete(h, "Accept-Ranges")
 	for name := range h {
 		switch name {
-		case "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // RFC 9530 and before
+		case "Last-Modified", "Accept-Ranges",
+			"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // RFC 9530 and before
 			"Surrogate-Control", "X-Accel-Expires", "Edge-Control", "Akamai-Cache-Control":
 			delete(h, name)
 		default:

@@ -33,7 +33,7 @@ func ownerOf(user string) owner {
 // that is genuine and the user's own. Anything else is no history.
 func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
 	if !mentions(r.Header["Cookie"], historyCookie) {
-		return h // as of most users: by far quicker than to take the field apart
+		return h // as of most users
 	}
 	c := m.histories.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {
@@ -56,7 +56,7 @@ func mentions(cookies []string, name string) bool {
 }
 
 func readHistory(c *knownCookie[remembered], value, user string) (gate.History, bool) {
-	if r, ok := c.known.get(value); ok {
+	if r := c.known.get(value); r != nil {
 		return r.history, r.user == user || r.owner == ownerOf(user)
 	}
 	r, ok := decodeHistory(c.sealedCookie, value)

@@ -22,8 +22,8 @@ func (l languages) of(h http.Header) []string {
 	if len(values) == 0 || len(values[0]) > maxAcceptLanguage {
 		return nil
 	}
-	if tags, ok := l.known.get(values[0]); ok {
-		return tags
+	if tags := l.known.get(values[0]); tags != nil {
+		return *tags
 	}
 	var tags []string
 	parsed, weights, err := language.ParseAcceptLanguage(values[0])

@@ -28,11 +28,12 @@ func (m *memo[V]) place(key string) *atomic.Pointer[remembrance[V]] {
 	return &m.places[maphash.String(m.seed, key)%memoPlaces]
 }
 
-func (m *memo[V]) get(key string) (v V, ok bool) {
+// get returns nil for what is not known. What it points to must not be changed.
+func (m *memo[V]) get(key string) *V {
 	if r := m.place(key).Load(); r != nil && r.key == key {
-		return r.value, true
+		return &r.value
 	}
-	return v, false
+	return nil
 }
 
 func (m *memo[V]) put(key string, v V) {

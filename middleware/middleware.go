@@ -118,12 +118,12 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 	if user = m.visitor(w, r, user); user == "" {
 		return nil
 	}
-	h := m.history(r, user)
-	d := m.decider.Decide(r.Context(), gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: h})
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: m.history(r, user)}
+	d := m.decider.Decide(r.Context(), v)
 	if !d.Ask {
 		return nil
 	}
-	return m.ask(w, r, d, user, h)
+	return m.ask(w, r, d, user, v.History)
 }
 
 func (m *Middleware) ask(w http.ResponseWriter, r *http.Request, d gate.Decision, user string, h gate.History) *Response {

@@ -79,12 +79,14 @@ type Response struct {
 }
 
 func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, outer *Response, d decision) *Response {
-	resp := &Response{Context: r.Context(), m: m, original: r, decision: d}
-	resp.root = resp
+	resp := &Response{Context: r.Context(), m: m, original: r, decision: d, writer: writer{below: w}}
+	resp.root, resp.writer.resp = resp, resp
 	if outer != nil {
 		resp.root = outer.root
 	}
-	resp.writer = writer{below: w, resp: resp, encoding: w.Header().Get("Content-Encoding")}
+	if e := w.Header()["Content-Encoding"]; len(e) > 0 {
+		resp.writer.encoding = e[0]
+	}
 	resp.request = r.WithContext(resp)
 	resp.prepareHeader(r.Header)
 	return resp

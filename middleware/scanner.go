@@ -54,12 +54,13 @@ func (s *scanner) scan() {
 func (s *scanner) resync() {
 	comments := bytes.Contains(s.b, []byte("-->"))
 	for i := 0; i < len(s.b); i++ {
-		n := bytes.IndexByte(s.b[i:], '<')
-		text := s.b[i:]
-		if n >= 0 {
-			text = text[:n]
-		}
+		rest := s.b[i:]
+		n := bytes.IndexByte(rest, '<')
 		if comments {
+			text := rest
+			if n >= 0 {
+				text = rest[:n]
+			}
 			if end := bytes.LastIndex(text, []byte("-->")); end >= 0 {
 				s.resume(i + end + len("-->"))
 			}
@@ -68,14 +69,15 @@ func (s *scanner) resync() {
 			return
 		}
 		i += n
-		rest := s.b[i+1:]
-		if len(rest) == 0 || rest[0] != '/' {
-			if rawNamed(rest) != anyElement || bytes.HasPrefix(rest, []byte("!--")) {
-				return
-			}
-			continue
+		rest = rest[n+1:]
+		isEnd := len(rest) > 0 && rest[0] == '/'
+		if isEnd {
+			rest = rest[1:]
 		}
-		e := rawNamed(rest[1:])
+		e := rawNamed(rest)
+		if !isEnd && (e != anyElement || bytes.HasPrefix(rest, []byte("!--"))) {
+			return
+		}
 		if e == anyElement {
 			continue
 		}
@@ -84,7 +86,7 @@ func (s *scanner) resync() {
 			s.broken = true
 			return
 		}
-		i += 1 + gt
+		i += len("</") + gt
 		s.resume(i + 1)
 		s.scriptEnded = s.scriptEnded || e == scriptElement
 	}
@@ -96,8 +98,13 @@ func (s *scanner) resume(i int) { s.i, s.lastTag = i, i }
 // rawNamed is the element at whose name b begins if its content is text, else
 // anyElement.
 func rawNamed(b []byte) element {
-	if len(b) == 0 || !oneOf(lower(b[0]), "stxin") {
+	if len(b) == 0 {
 		return anyElement
+	}
+	switch lower(b[0]) {
+	case 's', 't', 'x', 'i', 'n':
+	default:
+		return anyElement // most
 	}
 	n := 1
 	for n < min(len(b), len("textarea")+1) && isLetter(b[n]) { // or longer, which is none
@@ -120,6 +127,9 @@ func (s *scanner) markup() {
 	case len(rest) > 0 && isLetter(rest[0]):
 		s.i++
 		s.startTag()
+	case len(rest) > 1 && rest[0] == '/' && isLetter(rest[1]):
+		s.i += 2
+		s.endTag(at)
 	case bytes.HasPrefix(rest, []byte("!--")):
 		s.closing = -1 // a comment stands behind the closing tags
 		s.skipComment()
@@ -130,9 +140,6 @@ func (s *scanner) markup() {
 	case len(rest) > 0 && (rest[0] == '!' || rest[0] == '?'):
 		s.closing = -1
 		s.skipPast(">")
-	case len(rest) > 1 && rest[0] == '/' && isLetter(rest[1]):
-		s.i += 2
-		s.endTag(at)
 	case len(rest) > 1 && rest[0] == '/' && rest[1] == '>':
 		s.i += 3 // nothing at all
 	case len(rest) > 1 && rest[0] == '/':
@@ -302,16 +309,16 @@ func (s *scanner) isOpen(e element) bool { return slices.Contains(s.open[:s.dept
 // tag reads a name and the attributes up to ">". A quote means something only
 // behind "=" (13.2.5.32 to 13.2.5.40).
 func (s *scanner) tag() (name []byte, selfClosing bool) {
-	n := 0
-	for ; s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '/' && s.b[s.i] != '>'; s.i++ {
+	n, b := 0, s.b[s.i:]
+	for ; n < len(b) && b[n] != '>' && b[n] != '/' && !isSpace(b[n]); n++ {
 		if n < len(s.name) {
-			s.name[n] = lower(s.b[s.i])
+			s.name[n] = lower(b[n])
 		}
-		n++
 	}
 	if n <= len(s.name) { // no longer name means anything here
 		name = s.name[:n]
 	}
+	s.i += n
 	for slash := false; s.i < len(s.b); {
 		c := s.b[s.i]
 		s.i++
@@ -330,9 +337,11 @@ func (s *scanner) tag() (name []byte, selfClosing bool) {
 
 // attribute reads the rest of an attribute whose first byte has been read.
 func (s *scanner) attribute() {
-	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '=' && s.b[s.i] != '>' && s.b[s.i] != '/' {
-		s.i++
+	b, n := s.b[s.i:], 0
+	for n < len(b) && b[n] != '=' && b[n] != '>' && b[n] != '/' && !isSpace(b[n]) {
+		n++
 	}
+	s.i += n
 	s.skipSpace()
 	if s.i == len(s.b) || s.b[s.i] != '=' {
 		return
