@@ -85,8 +85,7 @@ func fields(raw []byte, values []json.RawMessage, names ...string) bool {
 	if len(raw) == 0 || raw[0] != '{' {
 		return false
 	}
-	var few [24][]byte
-	seen := keySet{few: few[:0]}
+	var seen keySet
 	for i := 1; ; {
 		i = skipSpace(raw, i)
 		if raw[i] == '}' {
@@ -116,21 +115,24 @@ func fields(raw []byte, values []json.RawMessage, names ...string) bool {
 	}
 }
 
-// keySet is a list of keys as long as they are few, as they always are.
+// keySet is a list of keys as long as they are few, as they always are: then it
+// needs no memory but the stack.
 type keySet struct {
-	few  [][]byte
+	few  [24][]byte
+	n    int // of few
 	many map[string]bool
 }
 
 // add reports whether the key is new.
 func (s *keySet) add(key []byte) bool {
-	for _, k := range s.few {
+	for _, k := range s.few[:s.n] {
 		if bytes.Equal(k, key) {
 			return false
 		}
 	}
-	if len(s.few) < cap(s.few) {
-		s.few = append(s.few, key)
+	if s.n < len(s.few) {
+		s.few[s.n] = key
+		s.n++
 		return true
 	}
 	if s.many == nil {
