@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -52,7 +53,7 @@ const (
 // the second may get ErrNotRotated, or the two save their secrets in the wrong
 // order. Handler.Rotate is guarded against that.
 func Rotate(ctx context.Context, r Registrar, url string, save func(ctx context.Context, secret string) error) error {
-	return rotate(ctx, r, url, save, slog.Default())
+	return (&rotation{registrar: r, url: url, log: slog.Default()}).run(ctx, save)
 }
 
 // Rotate is the function Rotate under a lease in the store, so that of two at
@@ -60,7 +61,8 @@ func Rotate(ctx context.Context, r Registrar, url string, save func(ctx context.
 // creation on, and the old ones for Options.Grace; with Options.Secrets, what is
 // accepted stays the business of that source. Run then reconciles, from before
 // the gap. Other processes learn of the new secret through Options.Secrets, or
-// when they are started with it.
+// when they are started with it. The lease lasts as long as the rotation tries;
+// one that could not extend it, and has been overtaken, ends with ErrRotating.
 func (h *Handler) Rotate(ctx context.Context, r Registrar, url string, save func(ctx context.Context, secret string) error) error {
 	const name = "rotate"
 	holder := rand.Text()
@@ -79,19 +81,39 @@ func (h *Handler) Rotate(ctx context.Context, r Registrar, url string, save func
 		}
 	}()
 	defer h.alarm()
-	return rotate(ctx, r, url, func(ctx context.Context, secret string) error {
+	extend := func(wait time.Duration) error {
+		ctx, cancel := h.detached(ctx)
+		defer cancel()
+		err := h.checkpoints.Save(ctx, name, holder, "", time.Now().Add(wait+rotateLease))
+		if errors.Is(err, store.ErrLeaseLost) {
+			return ErrRotating
+		}
+		if err != nil {
+			h.log.DebugContext(ctx, "askonce: a lease is not extended", "err", err)
+		}
+		return nil // it may be extended the next time; without a webhook nothing is delivered
+	}
+	return (&rotation{registrar: r, url: url, log: h.log, extend: extend}).run(ctx, func(ctx context.Context, secret string) error {
 		if h.keys.source == nil && checkSecret(secret) == nil {
 			h.keys.adopt(secret, time.Now().Add(h.opts.Grace))
 		}
 		return save(ctx, secret)
-	}, h.log)
+	})
 }
 
-func rotate(ctx context.Context, r Registrar, url string, save func(ctx context.Context, secret string) error, log *slog.Logger) error {
-	if err := checkTarget(url); err != nil {
+// rotation is a rotation under way.
+type rotation struct {
+	registrar Registrar
+	url       string
+	log       *slog.Logger
+	extend    func(wait time.Duration) error // keeps others out while it waits; nil: nobody is
+}
+
+func (r *rotation) run(ctx context.Context, save func(ctx context.Context, secret string) error) error {
+	if err := checkTarget(r.url); err != nil {
 		return fmt.Errorf("webhook: rotate: nothing was changed: %w", err)
 	}
-	hook, err := recreate(ctx, r, url, log)
+	hook, err := r.recreate(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -122,23 +144,28 @@ func checkTarget(raw string) error {
 // recreate deletes the webhook and creates it anew. A creation whose answer was
 // lost may have made a secret that nobody knows: the next attempt is then an
 // update, and everything begins again.
-func recreate(ctx context.Context, r Registrar, url string, log *slog.Logger) (hook userjourneys.Webhook, err error) {
+func (r *rotation) recreate(ctx context.Context) (hook userjourneys.Webhook, err error) {
 	for range 3 {
-		_, err = definite(ctx, deleteAttempts, nil, func() error { return r.DeleteWebhook(ctx) })
+		_, err = r.definite(ctx, deleteAttempts, nil, func() error { return r.registrar.DeleteWebhook(ctx) })
 		switch {
 		case err == nil, errors.Is(err, userjourneys.ErrNotFound):
+		case errors.Is(err, ErrRotating):
+			return hook, err
 		case isDefinite(err):
 			return hook, fmt.Errorf("webhook: rotate: nothing was changed: %w", err)
 		default:
 			return hook, fmt.Errorf("webhook: rotate: the webhook may be deleted or not, rotate again: %w", err)
 		}
-		lost, err := definite(ctx, 0, func(err error) {
-			log.ErrorContext(ctx, "askonce: no webhook exists, nothing is delivered until it can be created", "err", err)
+		lost, err := r.definite(ctx, 0, func(err error) {
+			r.log.ErrorContext(ctx, "askonce: no webhook exists, nothing is delivered until it can be created", "err", err)
 		}, func() (err error) {
-			hook, err = r.PutWebhook(ctx, userjourneys.Webhook{URL: url})
+			hook, err = r.registrar.PutWebhook(ctx, userjourneys.Webhook{URL: r.url})
 			return err
 		})
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrRotating):
+			return hook, err
+		case err != nil:
 			return hook, fmt.Errorf("webhook: rotate: no webhook exists now, nothing is delivered: %w", err)
 		}
 		if hook.SigningSecret != "" || !lost {
@@ -149,9 +176,9 @@ func recreate(ctx context.Context, r Registrar, url string, log *slog.Logger) (h
 }
 
 // definite calls do until it has a definite answer, attempts times or, with 0,
-// until ctx ends. It reports whether an answer was lost on the way, and tells of
-// the first failure.
-func definite(ctx context.Context, attempts int, failed func(error), do func() error) (lost bool, err error) {
+// until ctx ends or somebody else is at it. It reports whether an answer was
+// lost on the way, and tells of the first failure.
+func (r *rotation) definite(ctx context.Context, attempts int, failed func(error), do func() error) (lost bool, err error) {
 	wait := 500 * time.Millisecond
 	for n := 1; ; n++ {
 		if err = do(); isDefinite(err) {
@@ -164,7 +191,13 @@ func definite(ctx context.Context, attempts int, failed func(error), do func() e
 		if n == 1 && failed != nil {
 			failed(err)
 		}
-		if !pause(ctx, max(wait/2+mathrand.N(wait), retryAfterOf(err))) {
+		next := max(wait/2+mathrand.N(wait), retryAfterOf(err))
+		if r.extend != nil {
+			if overtaken := r.extend(next); overtaken != nil {
+				return lost, fmt.Errorf("%w (after %w)", overtaken, err)
+			}
+		}
+		if !pause(ctx, next) {
 			return lost, fmt.Errorf("%w (after %w)", context.Cause(ctx), err)
 		}
 		wait = min(2*wait, 30*time.Second)

@@ -3,12 +3,14 @@ package webhook_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
@@ -97,6 +99,69 @@ func TestRotateManyTimes(t *testing.T) {
 		}
 		require.Equal(t, want, post(h, body, webhooktest.Sign(s, body)), "secret %d", n)
 	}
+}
+
+// TestRotateKeepsOthersOut for as long as it tries, and while the provider asks
+// to be left alone for longer than the lease is.
+func TestRotateKeepsOthersOut(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{"network": errors.New("test: network"), "Retry-After": status(503, 25*time.Minute)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := store.NewMemory()
+				a, b := rotatingIn(t, s), rotatingIn(t, s)
+				r := &registrar{exists: true, fails: []error{nil}, always: failure}
+				ended := make(chan error)
+				go func() {
+					ended <- a.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return nil })
+				}()
+				other := &registrar{exists: true}
+				for range 45 {
+					time.Sleep(time.Minute)
+					require.ErrorIs(t, b.Rotate(t.Context(), other, hookURL, neverSaved(t)), webhook.ErrRotating)
+				}
+				require.Empty(t, other.calls)
+				r.recover()
+				require.NoError(t, <-ended)
+				require.NoError(t, b.Rotate(t.Context(), other, hookURL, func(context.Context, string) error { return nil }), "the lease is given back")
+			})
+		})
+	}
+}
+
+// noSaves is a store whose leases cannot be extended while it is broken.
+type noSaves struct {
+	*store.Memory
+	broken atomic.Bool
+}
+
+func (s *noSaves) Save(ctx context.Context, name, holder, state string, until time.Time) error {
+	if s.broken.Load() {
+		return errors.New("test: the store is down")
+	}
+	return s.Memory.Save(ctx, name, holder, state, until)
+}
+
+func TestRotateEndsWhenItIsOvertaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &noSaves{Memory: store.NewMemory()}
+		a, b := rotatingIn(t, s), rotatingIn(t, s)
+		r := &registrar{exists: true, fails: []error{nil}, always: errors.New("test: network")}
+		ended := make(chan error)
+		go func() { ended <- a.Rotate(t.Context(), r, hookURL, neverSaved(t)) }()
+		time.Sleep(time.Second)
+		s.broken.Store(true)
+		time.Sleep(11 * time.Minute)
+		s.broken.Store(false)
+		other := &registrar{exists: true}
+		require.NoError(t, b.Rotate(t.Context(), other, hookURL, func(context.Context, string) error {
+			require.ErrorIs(t, <-ended, webhook.ErrRotating)
+			return nil
+		}))
+		require.Greater(t, len(r.recover()), 15, "while nobody else is at it, it goes on without a lease")
+	})
 }
 
 // TestRotateAgainstTheFakeProvider is the whole of it over HTTP.

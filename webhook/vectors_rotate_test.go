@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,10 +70,7 @@ var rotateVectors = map[string]func(t *testing.T){
 	"O06": func(t *testing.T) { oldSecretAfter(t, 24*time.Hour+time.Second, http.StatusUnauthorized) },
 	"O08": func(t *testing.T) {
 		s := store.NewMemory()
-		a, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
-		require.NoError(t, err)
-		b, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
-		require.NoError(t, err)
+		a, b := rotatingIn(t, s), rotatingIn(t, s)
 		r := &registrar{exists: true}
 		saving := func(ctx context.Context, _ string) error {
 			require.ErrorIs(t, b.Rotate(ctx, r, hookURL, neverSaved(t)), webhook.ErrRotating)
@@ -86,6 +84,7 @@ var rotateVectors = map[string]func(t *testing.T){
 
 // registrar is the provider's side of a rotation.
 type registrar struct {
+	mu      sync.Mutex
 	exists  bool
 	secret  string
 	fails   []error // of the next calls; nil: it works
@@ -102,7 +101,17 @@ func (r *registrar) fail() (err error) {
 	return err
 }
 
+// recover lets it work from now on, and returns the calls so far.
+func (r *registrar) recover() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.always = nil
+	return r.calls
+}
+
 func (r *registrar) DeleteWebhook(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.calls = append(r.calls, "delete")
 	if err := r.fail(); err != nil {
 		return err
@@ -115,6 +124,8 @@ func (r *registrar) DeleteWebhook(context.Context) error {
 }
 
 func (r *registrar) PutWebhook(_ context.Context, w userjourneys.Webhook) (userjourneys.Webhook, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.calls = append(r.calls, "put")
 	if err := r.fail(); err != nil {
 		r.exists = r.exists || r.lost
@@ -137,6 +148,12 @@ func rotating(t *testing.T) (*webhook.Handler, *bytes.Buffer) {
 	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: logger})
 	require.NoError(t, err)
 	return h, log
+}
+
+func rotatingIn(t *testing.T, s store.Store) *webhook.Handler {
+	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
+	require.NoError(t, err)
+	return h
 }
 
 func neverSaved(t *testing.T) func(context.Context, string) error {
