@@ -41,11 +41,14 @@ type Options struct {
 	// most 4 secrets are accepted in all. Defaults to none.
 	PreviousSecrets SecretList
 
-	// Secrets is asked for the accepted secrets at every delivery, so that a
-	// rotation needs no restart; it should answer from memory. The secret given
-	// to NewHandler may then be empty, and PreviousSecrets are not used. When it
-	// fails, or answers a secret that NewHandler would refuse, deliveries are
-	// answered 503. Defaults to the fixed secrets.
+	// Secrets is asked for the accepted secrets at every delivery that looks
+	// signed, forged ones too, so that a rotation needs no restart; it should
+	// answer from memory and read anew now and then. It must be safe for
+	// concurrent use and return when ctx ends, which is after 5 s and not when
+	// the sender hangs up. The secret given to NewHandler may then be empty, and
+	// PreviousSecrets are not used. When it fails, or answers a secret that
+	// NewHandler would refuse, deliveries are answered 503. Defaults to the
+	// fixed secrets.
 	Secrets func(ctx context.Context) ([]string, error)
 
 	// Grace is how long Handler.Rotate keeps the fixed secrets that it replaces

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	minSecret  = 16 // bytes; below 14 crypto/hmac refuses under FIPS 140
-	maxSecrets = 4  // each costs one HMAC for every forged request
+	minSecret      = 16 // bytes; below 14 crypto/hmac refuses under FIPS 140
+	maxSecrets     = 4  // each costs one HMAC for every forged request
+	secretsTimeout = 5 * time.Second
 )
 
 // ErrSecret is matched by every fault of a signing secret.
@@ -153,6 +154,9 @@ func (k *keyring) verified(ctx context.Context, sigs *signatures, body []byte) (
 		}
 		return ok, nil
 	}
+	// Not the request's own context: whoever hangs up would make the source fail.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretsTimeout)
+	defer cancel()
 	secrets, err := k.source(ctx)
 	if err != nil {
 		return false, err

@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -172,6 +174,43 @@ func TestSecretsFromASource(t *testing.T) {
 		require.Equal(t, c.want, post(h, body, webhooktest.Sign(secret, body)), "%q %v", c.secrets, c.fails)
 	}
 	require.Equal(t, 2, strings.Count(log.String(), "\n"), "a change of state is said once: %s", log)
+}
+
+// TestSecretsFromASourceThatHangs: it has five seconds of its own, whatever the
+// sender does.
+func TestSecretsFromASourceThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		takes := time.Hour
+		log, logger := newLog()
+		h, err := webhook.NewHandler("", store.NewMemory(), &webhook.Options{
+			Logger: logger,
+			Secrets: func(ctx context.Context) ([]string, error) {
+				select {
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				case <-time.After(takes):
+					return []string{secret}, nil
+				}
+			},
+		})
+		require.NoError(t, err)
+		deliver := func(ctx context.Context) int {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")).WithContext(ctx))
+			return rec.Code
+		}
+		begun := time.Now()
+		require.Equal(t, 503, deliver(t.Context()))
+		require.Equal(t, 5*time.Second, time.Since(begun))
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), log)
+
+		takes = 4 * time.Second
+		hungUp, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, 200, deliver(hungUp), "a sender that hangs up takes nothing away")
+		require.Equal(t, 2, strings.Count(log.String(), "\n"), log)
+	})
 }
 
 var (
