@@ -1,0 +1,115 @@
+package webhook_test
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// sealVectors are the tests of P01 to P14, of the references that the gate
+// seals, as they come back in a webhook.
+var sealVectors = map[string]func(t *testing.T){
+	"P01": func(t *testing.T) { returned(t, "ada", webhook.Accepted, sealing(t, 1), seal(t, sealing(t, 1), "ada")) },
+	"P02": func(t *testing.T) {
+		ref := seal(t, sealing(t, 1), "ada")
+		for bit := range 8 * len(ref) {
+			flipped := []byte(ref)
+			flipped[bit/8] ^= 1 << (bit % 8)
+			unsealable(t, studyID, string(flipped))
+		}
+	},
+	"P03": func(t *testing.T) {
+		ref := seal(t, sealing(t, 1), "ada")
+		for n := range len(ref) {
+			unsealable(t, studyID, ref[:n])
+		}
+	},
+	"P04": func(t *testing.T) { unsealable(t, "another", seal(t, sealing(t, 1), "ada")) },
+	"P05": func(t *testing.T) {
+		returned(t, "ada", webhook.Accepted, sealing(t, 2, 1), seal(t, sealing(t, 1), "ada"))
+	},
+	"P06": func(t *testing.T) {
+		returned(t, "", webhook.BadReference, sealing(t, 2), seal(t, sealing(t, 1), "ada"))
+	},
+	"P09": func(t *testing.T) {
+		for n := 1; n <= store.MaxIDLen; n++ {
+			require.Regexp(t, `^[A-Za-z][A-Za-z0-9_-]*$`, seal(t, sealing(t, 1), strings.Repeat("x", n)))
+		}
+	},
+	"P11": func(t *testing.T) { unsealed(t, "") },
+	"P12": func(t *testing.T) {
+		unsealed(t, "a\x00b")
+		unsealed(t, "\xff")
+	},
+	"P13": func(t *testing.T) {
+		ref := seal(t, sealing(t, 1), "ada")
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		for _, last := range alphabet {
+			if other := ref[:len(ref)-1] + string(last); other != ref {
+				unsealable(t, studyID, other)
+			}
+		}
+	},
+	"P14": func(t *testing.T) {
+		returned(t, "", webhook.BadReference, sealing(t, 1), strings.ToLower(seal(t, sealing(t, 1), "ada")))
+	},
+}
+
+// sealing seals with the first of the keys, and unseals with all.
+func sealing(t *testing.T, keys ...byte) gate.References {
+	var pairs [][]byte
+	for _, k := range keys {
+		pairs = append(pairs, bytes.Repeat([]byte{k}, 32), bytes.Repeat([]byte{k}, 16))
+	}
+	refs, err := gate.SealedReferences(pairs...)
+	require.NoError(t, err)
+	return refs
+}
+
+func seal(t *testing.T, refs gate.References, user string) string {
+	ref, err := refs.Reference(store.Key{StudyID: studyID, UserID: user})
+	require.NoError(t, err)
+	return ref
+}
+
+func unsealed(t *testing.T, user string) {
+	_, err := sealing(t, 1).Reference(store.Key{StudyID: studyID, UserID: user})
+	require.ErrorIs(t, err, store.ErrInvalid)
+}
+
+func unsealable(t *testing.T, study, ref string) {
+	_, err := sealing(t, 1).UserID(study, ref)
+	require.ErrorIs(t, err, gate.ErrBadReference)
+}
+
+// returned delivers an interview under the reference: whoever it belongs to, it
+// is recorded and answered 200.
+func returned(t *testing.T, user string, reason webhook.Reason, refs gate.References, ref string) {
+	s := store.NewMemory()
+	var got webhook.Reason
+	h, err := webhook.NewHandler(secret, s, &webhook.Options{
+		References: refs, Logger: discard,
+		OnDelivery: func(_ context.Context, d webhook.Delivery) { got = d.Reason },
+	})
+	require.NoError(t, err)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed(ref)))
+	require.Equal(t, 200, rec.Code)
+	require.Equal(t, reason, got)
+	n := 0
+	for c, err := range s.Completions(t.Context(), store.Filter{}) {
+		require.NoError(t, err)
+		require.Equal(t, user, c.UserID)
+		n++
+	}
+	require.Equal(t, 1, n)
+}
