@@ -1,0 +1,100 @@
+package webhook_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"sync/atomic"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// A command gives the webhook a new secret. The provider shows it once, so save
+// keeps it before Rotate returns; a save that fails makes Rotate fail.
+func ExampleRotate() {
+	provider := userjourneystest.Start(nil) // a fake one
+	defer provider.Close()
+	uj, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var kept string // os.WriteFile with mode 0600, or the secret manager
+	err = webhook.Rotate(context.Background(), uj, "https://app.example/webhooks/userjourneys", func(_ context.Context, secret string) error {
+		kept = secret
+		return nil
+	})
+	fmt.Println(err, kept == provider.Secret())
+	// Output: <nil> true
+}
+
+// A server rotates by itself. It accepts the new secret at once, and the old one
+// for Options.Grace: what was signed before the rotation is still on its way.
+func ExampleHandler_Rotate() {
+	ctx := context.Background()
+	provider := userjourneystest.Start(nil) // a fake one
+	defer provider.Close()
+	uj, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const url = "https://app.example/webhooks/userjourneys"
+	created, err := uj.PutWebhook(ctx, userjourneys.Webhook{URL: url})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	hook, err := webhook.NewHandler(created.SigningSecret, store.NewMemory(), &webhook.Options{Interviews: uj, URL: url})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var kept string
+	err = hook.Rotate(ctx, uj, url, func(_ context.Context, secret string) error {
+		kept = secret // for the next start
+		return nil
+	})
+	fmt.Println(err, kept == provider.Secret())
+
+	for _, secret := range []string{created.SigningSecret, kept} {
+		rec := httptest.NewRecorder()
+		hook.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
+		fmt.Println(rec.Code)
+	}
+	// Output:
+	// <nil> true
+	// 200
+	// 200
+}
+
+// With a source of secrets a rotation elsewhere needs no restart here. The
+// source is asked at every delivery, so it answers from memory; what reads the
+// secret manager anew, every minute say, stores what it finds.
+func ExampleOptions_secrets() {
+	var current atomic.Pointer[[]string]
+	current.Store(&[]string{"whsec_5b69ff6a12af94c6e3901a061180ca73"})
+	hook, err := webhook.NewHandler("", store.NewMemory(), &webhook.Options{
+		Secrets: func(context.Context) ([]string, error) { return *current.Load(), nil },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	deliver := func(secret string) int {
+		rec := httptest.NewRecorder()
+		hook.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
+		return rec.Code
+	}
+	const rotated = "whsec_00112233445566778899aabbccddeeff"
+	fmt.Println(deliver(rotated))
+	current.Store(&[]string{rotated, "whsec_5b69ff6a12af94c6e3901a061180ca73"})
+	fmt.Println(deliver(rotated))
+	// Output:
+	// 401
+	// 200
+}
