@@ -43,7 +43,8 @@ type Options struct {
 
 	// Secrets is asked for the accepted secrets at every delivery that looks
 	// signed, forged ones too, so that a rotation needs no restart; it should
-	// answer from memory and read anew now and then. It must be safe for
+	// answer from memory and read anew now and then. Asking costs less than a
+	// microsecond beside what the func itself does. It must be safe for
 	// concurrent use and return when ctx ends, which is after 5 s and not when
 	// the sender hangs up. The secret given to NewHandler may then be empty, and
 	// PreviousSecrets are not used. When it fails, or answers a secret that
