@@ -248,33 +248,6 @@ func ExampleHandler_Inspector() {
 	// Output: true true
 }
 
-// A completion whose delivery never came is found by Run, or at once by
-// Reconcile.
-func ExampleHandler_Reconcile() {
-	ctx := context.Background()
-	provider := userjourneystest.Start(nil) // a fake one
-	defer provider.Close()
-	study := provider.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})
-	provider.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "user_12345"}) // no webhook is registered
-
-	uj, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	done := store.NewMemory()
-	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{Interviews: uj, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(hook.Reconcile(ctx))
-	fmt.Println(done.Completed(ctx, store.Key{StudyID: study.ID, UserID: "user_12345"}))
-	// Output:
-	// <nil>
-	// true <nil>
-}
-
 // Reasons are few, so that they can label a metric.
 func ExampleReason() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
