@@ -137,9 +137,16 @@ func (s *SQL) Migrate(ctx context.Context) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
+	// Of several that are the first to open a SQLite file, some find it locked,
+	// whatever their busy_timeout, while another turns it to WAL.
+	err := s.retried(ctx, func() error { return s.migrate(ctx) })
+	return s.failed(ctx, "migrate", err)
+}
+
+func (s *SQL) migrate(ctx context.Context) error {
 	version, err := s.version(ctx)
 	if err != nil && !s.d.missing(err) {
-		return s.failed(ctx, "migrate", err)
+		return err
 	}
 	if version < s.d.newest() {
 		err := s.d.migrate(ctx, s.db, "askonce migrate "+s.prefix, func(on execer) error {
@@ -153,11 +160,11 @@ func (s *SQL) Migrate(ctx context.Context) error {
 			return nil
 		})
 		if err != nil {
-			return s.failed(ctx, "migrate", err)
+			return err
 		}
 	}
 	_, err = s.ready(ctx)
-	return s.failed(ctx, "migrate", err)
+	return err
 }
 
 // splitStatements splits at the semicolons that end a line; not every driver

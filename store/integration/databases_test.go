@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -233,6 +234,11 @@ func TestMain(m *testing.M) {
 	if do, ok := children[os.Getenv(childVariable)]; ok {
 		do()
 		return
+	}
+	// They wait for the disks of servers more than for the processor. What the
+	// command line says comes later, and counts.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	for _, p := range places.all {

@@ -63,6 +63,34 @@ func TestMigrateAtOnce(t *testing.T) {
 	})
 }
 
+// TestMigrateLockedFile has Migrate find a SQLite file locked, as it happens to
+// several that open a new one at once, also with a busy_timeout.
+func TestMigrateLockedFile(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"sqlite-modernc", "sqlite-mattn"}, func(t *testing.T, d database) {
+		file, _, _ := strings.Cut(d.dsn(t), "?")
+		other, err := pool(t, d.driver, file).Conn(t.Context())
+		require.NoError(t, err)
+		_, err = other.ExecContext(t.Context(), "begin exclusive")
+		require.NoError(t, err)
+
+		db := pool(t, d.driver, file+"?_pragma=busy_timeout(0)&_busy_timeout=0")
+		s, err := store.NewSQL(db, d.dialect, nil)
+		require.NoError(t, err)
+		result := make(chan error)
+		go func() { result <- s.Migrate(t.Context()) }()
+		select {
+		case err := <-result:
+			t.Fatalf("Migrate does not wait: %v", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+		_, err = other.ExecContext(t.Context(), "rollback")
+		require.NoError(t, err)
+		require.NoError(t, other.Close())
+		require.NoError(t, <-result)
+	})
+}
+
 // TestPoolExhausted takes every connection away: a call waits no longer than
 // its context, and one that waits for a connection is not lost.
 func TestPoolExhausted(t *testing.T) {

@@ -78,13 +78,7 @@ var listCases = []contractCase{{
 				want[i].InterviewID = "I-" + newID()
 			}
 		}
-		atOnce(8, func(g int) {
-			for i := g; i < n; i += 8 {
-				if first, err := s.Record(t.Context(), want[i]); err != nil || !first {
-					t.Errorf("Record = %v, %v; want true, nil", first, err)
-				}
-			}
-		})
+		s.mustRecordAtOnce(t, want)
 		slices.SortFunc(want, func(a, b store.Completion) int {
 			return cmp.Or(a.CompletedAt.Compare(b.CompletedAt), cmp.Compare(a.InterviewID, b.InterviewID))
 		})
@@ -146,9 +140,11 @@ var listCases = []contractCase{{
 	rule:  "a list whose context ends yields its error and stops",
 	needs: lister,
 	run: func(t *testing.T, s *subject) {
-		for range 600 {
-			s.mustRecord(t, newCompletion())
+		many := make([]store.Completion, 600)
+		for i := range many {
+			many[i] = newCompletion()
 		}
+		s.mustRecordAtOnce(t, many)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var last error
@@ -176,3 +172,16 @@ var listCases = []contractCase{{
 		}
 	},
 }}
+
+// mustRecordAtOnce is mustRecord for many, several at a time.
+func (s *subject) mustRecordAtOnce(t *testing.T, cs []store.Completion) {
+	t.Helper()
+	const workers = 8
+	atOnce(workers, func(w int) {
+		for i := w; i < len(cs); i += workers {
+			if first, err := s.Record(t.Context(), cs[i]); err != nil || !first {
+				t.Errorf("Record = %v, %v; want true, nil", first, err)
+			}
+		}
+	})
+}
