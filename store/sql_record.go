@@ -70,35 +70,19 @@ func (s *SQL) recordInSteps(ctx context.Context, hashes *hasher, c Completion) (
 		}
 		first = true
 		if c.UserID != "" {
-			gone, err := s.mark(ctx, tx, hashes, c.Key, c.InterviewID, untilMicros(c.Until))
-			if gone || err != nil {
+			if _, err := tx.exec(ctx, s.text.insertMark, hashes.key(c.Key), untilMicros(c.Until)); err != nil {
 				return err
 			}
 		}
-		_, err = tx.exec(ctx, s.text.insertJob, c.InterviewID, now, now)
+		// An erased user gets no job. The interview must name its user by now: an Erase that is
+		// not seen here was not yet under way when it did, and so waits for this transaction.
+		queued, err := tx.exec(ctx, s.text.insertJob, c.InterviewID, now, now, hashes.user(c.UserID))
+		if err == nil && queued == 0 {
+			_, err = tx.exec(ctx, s.text.takeUser, c.InterviewID)
+		}
 		return err
 	})
 	return first && err == nil, err
-}
-
-// mark notes that the user of an interview has completed its study. If the
-// user was erased, what is personal about the interview goes away again.
-//
-// The interview must name its user by now: an Erase that is not seen here was
-// not yet under way when it did, and so waits for this transaction.
-func (s *SQL) mark(ctx context.Context, tx querier, hashes *hasher, k Key, interviewID string, until int64) (gone bool, err error) {
-	if err := tx.row(ctx, s.text.erased, hashes.user(k.UserID)).Scan(&gone); err != nil {
-		return false, err
-	}
-	if gone {
-		for _, text := range []string{s.text.takeUser, s.text.deleteJob, s.text.deleteTranscript} {
-			if _, err := tx.exec(ctx, text, interviewID); err != nil {
-				return false, err
-			}
-		}
-	}
-	_, err = tx.exec(ctx, s.text.insertMark, hashes.key(k), until)
-	return gone, err
 }
 
 // recordAgain fills in what an interview that is known already did not have.
@@ -130,8 +114,19 @@ func (s *SQL) recordAgain(ctx context.Context, hashes *hasher, c Completion) err
 		if err != nil || n != 1 {
 			return err
 		}
-		_, err = s.mark(ctx, tx, hashes, Key{study, c.UserID}, c.InterviewID, until)
-		return err
+		if _, err := tx.exec(ctx, s.text.insertMark, hashes.key(Key{study, c.UserID}), until); err != nil {
+			return err
+		}
+		var gone bool // only now, as in recordInSteps
+		if err := tx.row(ctx, s.text.erased, hashes.user(c.UserID)).Scan(&gone); err != nil || !gone {
+			return err
+		}
+		for _, text := range []string{s.text.takeUser, s.text.deleteJob, s.text.deleteTranscript} {
+			if _, err := tx.exec(ctx, text, c.InterviewID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
