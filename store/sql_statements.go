@@ -48,12 +48,12 @@ func newStatements(d *dialect, prefix string) *statements {
 		insertMark:      r(d.insertMark),
 		insertJob: r(`insert into {prefix}job (interview_id, dead, queued_at, due_at, attempts, reason, claim)
 			select ?, 0, ?, ?, 0, '', '' from (select 1 as one) as one where not exists (select 1 from {prefix}erased where user_hash = ?)`),
-		erased:          r(`select count(*) from {prefix}erased where user_hash = ?`),
-		interview:       r(`select study_id, user_id, erased, quality, until_at from {prefix}interview where interview_id = ?`),
-		fillQuality:     r(`update {prefix}interview set quality = ? where interview_id = ? and quality = ''`),
-		fillUser:        r(`update {prefix}interview set user_id = ? where interview_id = ? and user_id = '' and erased = 0`),
-		takeUser:        r(`update {prefix}interview set user_id = '', erased = 1 where interview_id = ?`),
-		deleteMark:      r(`delete from {prefix}mark where key_hash = ?`),
+		erased:      r(`select count(*) from {prefix}erased where user_hash = ?`),
+		interview:   r(`select study_id, user_id, erased, quality, until_at from {prefix}interview where interview_id = ?`),
+		fillQuality: r(`update {prefix}interview set quality = ? where interview_id = ? and quality = ''`),
+		fillUser:    r(`update {prefix}interview set user_id = ? where interview_id = ? and user_id = '' and erased = 0`),
+		takeUser:    r(`update {prefix}interview set user_id = '', erased = 1 where interview_id = ?`),
+		deleteMark:  r(`delete from {prefix}mark where key_hash = ?`),
 
 		keepErased:       once(`insert into {prefix}erased (user_hash) values (?)`, `user_hash`),
 		lockUser:         r(d.lockUser),
