@@ -57,10 +57,12 @@ type session struct {
 // fsync and synchronous_commit (PostgreSQL) and innodb_flush_log_at_trx_commit
 // (MySQL, MariaDB) at their defaults. Times are those of the app's clock.
 //
-// PostgreSQL: pgx (stdlib) and lib/pq both work, and so does a PgBouncer that
-// pools transactions with pgx's default_query_exec_mode=exec or
-// simple_protocol: nothing is prepared by name, no session state is kept.
-// Tables go to the first schema of the connection's search_path.
+// PostgreSQL: pgx (stdlib) and lib/pq both work. Behind a PgBouncer that pools
+// transactions put default_query_exec_mode=exec (pgx) or binary_parameters=yes
+// (lib/pq) into the data source name; lib/pq also wants
+// ignore_startup_parameters=extra_float_digits in pgbouncer.ini. Even without
+// PgBouncer binary_parameters saves lib/pq a round trip each time. Tables go to
+// the first schema of the connection's search_path.
 //
 // MySQL 8.0.1, MariaDB 10.6 or newer, for SKIP LOCKED: every setting of
 // go-sql-driver works. max_allowed_packet of the server bounds a transcript.

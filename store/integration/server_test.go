@@ -33,6 +33,7 @@ type server struct {
 	command func() *exec.Cmd
 	running *exec.Cmd
 	db      *sql.DB
+	dsn     string // PgBouncer's
 }
 
 // TestCrashOfTheServer kills the server under load and lets it stay away for a
