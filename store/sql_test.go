@@ -73,3 +73,20 @@ func TestSchema(t *testing.T) {
 	}
 	require.Equal(t, "Dialect(9)", store.Dialect(9).String())
 }
+
+func TestNewSQLRefusesBadIDsItself(t *testing.T) {
+	t.Parallel()
+	down := &unreachable{}
+	db := sql.OpenDB(down)
+	defer db.Close()
+	s, err := store.NewSQL(db, store.Postgres, nil)
+	require.NoError(t, err)
+	for _, bad := range []string{"", "a\x00", "\xff", strings.Repeat("a", store.MaxIDLen+1)} {
+		_, err := s.Completed(t.Context(), store.Key{StudyID: "study", UserID: bad})
+		require.ErrorIs(t, err, store.ErrInvalid)
+		_, err = s.Record(t.Context(), store.Completion{Key: ada, InterviewID: bad})
+		require.ErrorIs(t, err, store.ErrInvalid)
+		require.ErrorIs(t, s.Erase(t.Context(), bad), store.ErrInvalid)
+	}
+	require.Zero(t, down.dials, "the database saw a bad id")
+}

@@ -91,6 +91,25 @@ func TestMigrateLockedFile(t *testing.T) {
 	})
 }
 
+// TestMigrateNewerTables has tables that a newer version has made, as in a
+// rolling deployment: Migrate leaves them alone and works with them.
+func TestMigrateNewerTables(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		db, prefix := d.open(t), d.fresh(t)
+		migrated(t, db, d.dialect, prefix)
+		_, err := db.ExecContext(t.Context(), "insert into "+prefix+"schema (version) values (1000)")
+		require.NoError(t, err)
+		t.Cleanup(func() {
+			_, err := db.Exec("delete from " + prefix + "schema where version = 1000")
+			require.NoError(t, err)
+		})
+		first, err := migrated(t, db, d.dialect, prefix).Record(t.Context(), crashInterview("i1"))
+		require.NoError(t, err)
+		require.True(t, first)
+	})
+}
+
 // TestPoolExhausted takes every connection away: a call waits no longer than
 // its context, and one that waits for a connection is not lost.
 func TestPoolExhausted(t *testing.T) {

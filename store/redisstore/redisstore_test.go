@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +99,19 @@ func TestPrefix(t *testing.T) {
 	_, err := redisstore.New(client, &redisstore.Options{Prefix: "app-1.prod_2:x"})
 	require.NoError(t, err)
 	require.Panics(t, func() { _, _ = redisstore.New(nil, nil) })
+}
+
+// TestBadIDs has no server: Redis is not asked about a bad id.
+func TestBadIDs(t *testing.T) {
+	t.Parallel()
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	defer client.Close()
+	s := open(t, client, "p")
+	for _, bad := range []string{"", "a\x00", "\xff", strings.Repeat("a", store.MaxIDLen+1)} {
+		_, err := s.Completed(t.Context(), store.Key{StudyID: "study", UserID: bad})
+		require.ErrorIs(t, err, store.ErrInvalid)
+		_, err = s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "study"}, InterviewID: bad})
+		require.ErrorIs(t, err, store.ErrInvalid)
+		require.ErrorIs(t, s.Erase(t.Context(), bad), store.ErrInvalid)
+	}
 }

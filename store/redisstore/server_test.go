@@ -178,6 +178,8 @@ func TestKilledServer(t *testing.T) {
 			return err == nil && done
 		}, 20*time.Second, time.Millisecond)
 		srv.kill()
+		_, err := s.Record(t.Context(), completion(0))
+		require.Error(t, err, "while the server is away")
 		for range 4 {
 			acknowledged = append(acknowledged, <-done...)
 		}
@@ -198,6 +200,59 @@ func TestKilledServer(t *testing.T) {
 		require.True(t, jobs[c.InterviewID], "acknowledged without its job: %s", c.InterviewID)
 	}
 	t.Logf("%d kills, %d completions acknowledged, none lost", rounds, len(acknowledged))
+}
+
+// TestKeysAndErase looks at every key of a server: all have the prefix, and none
+// has the id of a user who was erased.
+func TestKeysAndErase(t *testing.T) {
+	t.Parallel()
+	client := startServer(t, "--rdbcompression", "no").connect() // for Dump
+	s := open(t, client, "p")
+	ctx := t.Context()
+	const user = "ada-who-wants-to-be-forgotten"
+	record := func(id, user string) {
+		_, err := s.Record(ctx, store.Completion{Key: store.Key{StudyID: "study", UserID: user}, InterviewID: id, CompletedAt: time.Now()})
+		require.NoError(t, err)
+	}
+	claim := func() store.Job {
+		jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Hour, 1)
+		require.NoError(t, err)
+		require.Len(t, jobs, 1)
+		return jobs[0]
+	}
+	record("fetched", user)
+	require.NoError(t, s.FinishJob(ctx, claim(), store.Transcript{Body: []byte("I am " + user)}))
+	record("dead", user)
+	j := claim()
+	j.Reason = "nothing of " + user
+	require.NoError(t, s.KillJob(ctx, j))
+	record("pending", user)
+	record("anonymous", "")
+	require.NoError(t, s.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Body: []byte("{}")}))
+	_, _, err := s.Acquire(ctx, "walk", "me", time.Now(), time.Minute)
+	require.NoError(t, err)
+	with := func(text string) (found []string) {
+		keys, err := client.Keys(ctx, "*").Result()
+		require.NoError(t, err)
+		for _, key := range keys {
+			require.True(t, strings.HasPrefix(key, "{p}:"), key)
+			value, err := client.Dump(ctx, key).Result()
+			require.NoError(t, err)
+			if strings.Contains(value, text) {
+				found = append(found, key)
+			}
+		}
+		return found
+	}
+	require.Subset(t, with(user), []string{"{p}:interviews", "{p}:completed", "{p}:by_user", "{p}:transcripts", "{p}:jobs"})
+
+	require.NoError(t, s.Erase(ctx, user))
+	record("late", user)
+	record("anonymous", user)
+	require.Empty(t, with(user))
+	done, err := s.Completed(ctx, store.Key{StudyID: "study", UserID: user})
+	require.NoError(t, err)
+	require.True(t, done)
 }
 
 func TestFullServerRefuses(t *testing.T) {
