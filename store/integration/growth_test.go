@@ -59,6 +59,9 @@ type growth struct {
 
 func growing(b *testing.B, d database) *growth {
 	b.Helper()
+	if d.dialect == store.SQLite {
+		d.dsn = sqliteWith(modernc) // a file of its own
+	}
 	db, s, prefix := benchStore(b, d)
 	return &growth{db, d.dialect, s, prefix, 0}
 }

@@ -24,6 +24,12 @@ func BenchmarkMemory(b *testing.B) {
 	storetest.Bench(b, func(*testing.B) store.Store { return store.NewMemory() })
 }
 
+// TestExample wants the example to keep the contract.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(*testing.T) store.Store { return &myStore{interviews: map[string]store.Completion{}} })
+}
+
 func TestSharedMemory(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(*testing.T) func(*testing.T) store.Store {
