@@ -76,7 +76,7 @@ func (s *SQL) recordInSteps(ctx context.Context, hashes *hasher, c Completion) (
 		}
 		// An erased user gets no job. The interview must name its user by now: an Erase that is
 		// not seen here was not yet under way when it did, and so waits for this transaction.
-		queued, err := tx.exec(ctx, s.text.insertJob, c.InterviewID, now, now, hashes.user(c.UserID))
+		queued, err := tx.exec(ctx, s.text.insertJob, now, now, c.InterviewID, hashes.user(c.UserID))
 		if err == nil && queued == 0 {
 			_, err = tx.exec(ctx, s.text.takeUser, c.InterviewID)
 		}

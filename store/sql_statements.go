@@ -47,7 +47,8 @@ func newStatements(d *dialect, prefix string) *statements {
 		insertInterview: r(d.insertInterview),
 		insertMark:      r(d.insertMark),
 		insertJob: r(`insert into {prefix}job (interview_id, dead, queued_at, due_at, attempts, reason, claim)
-			select ?, 0, ?, ?, 0, '', '' from (select 1 as one) as one where not exists (select 1 from {prefix}erased where user_hash = ?)`),
+			select interview_id, 0, ?, ?, 0, '', '' from {prefix}interview
+			where interview_id = ? and not exists (select 1 from {prefix}erased where user_hash = ?)`),
 		erased:      r(`select count(*) from {prefix}erased where user_hash = ?`),
 		interview:   r(`select study_id, user_id, erased, quality, until_at from {prefix}interview where interview_id = ?`),
 		fillQuality: r(`update {prefix}interview set quality = ? where interview_id = ? and quality = ''`),
