@@ -22,14 +22,14 @@ import (
 
 // server is a Redis of the test's own, on a free port, that it may kill.
 type server struct {
-	t    testing.TB
+	t    *testing.T
 	addr string
 	args []string
 	cmd  *exec.Cmd
 }
 
 // startServer starts a server with these settings. Its folder outlives kill.
-func startServer(t testing.TB, settings ...string) *server {
+func startServer(t *testing.T, settings ...string) *server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		missing(t, "no redis-server in PATH: install Redis to test what needs a server of its own")
@@ -69,7 +69,7 @@ func (s *server) connect() *redis.Client {
 
 // freePort is a port whose neighbour, 10000 above, is likely to be free too:
 // a cluster node takes both.
-func freePort(t testing.TB) string {
+func freePort(t *testing.T) string {
 	t.Helper()
 	for {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
