@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -227,9 +226,9 @@ func signal(c chan struct{}) {
 	}
 }
 
-// answer sends the status and its own text, never an error's. It always calls
-// WriteHeader and never sets a Content-Length: some compressors get the latter
-// wrong.
+// answer sends the status and no body: the provider needs none, and others are
+// told nothing. It always calls WriteHeader and never sets a Content-Length:
+// some compressors get the latter wrong.
 func answer(w http.ResponseWriter, r Reason) {
 	h := w.Header()
 	status := r.Status()
@@ -243,10 +242,5 @@ func answer(w http.ResponseWriter, r Reason) {
 	case SlowBody, TooLarge, Busy:
 		h.Set("Connection", "close") // the rest of the body is not wanted
 	}
-	// One allocation for both, and none shared: a middleware around the handler
-	// may change what it finds.
-	values := []string{"text/plain; charset=utf-8", "no-store"}
-	h["Content-Type"], h["Cache-Control"] = values[:1:1], values[1:]
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, http.StatusText(status)+"\n") // an error: the sender is gone
 }

@@ -300,7 +300,7 @@ func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
 				rec := httptest.NewRecorder()
 				h.ServeHTTP(rec, r)
 				require.Equal(t, http.StatusUnauthorized, rec.Code)
-				require.Equal(t, "Unauthorized\n", rec.Body.String())
+				require.Empty(t, rec.Body.String())
 				require.Equal(t, webhook.BodyConsumed, <-reasons)
 			}
 			require.Equal(t, 1, strings.Count(log.String(), "does a middleware read it"), "said once")
