@@ -51,11 +51,12 @@ type Options struct {
 	ConfirmTimeout time.Duration
 
 	// Fresh is how long an answer of the provider is used without asking again,
-	// shortened by up to a tenth at random. Defaults to 3 minutes.
+	// shortened by up to a tenth at random. Defaults to 3 minutes, or to half of
+	// Stale if that is less.
 	Fresh time.Duration
 
 	// Stale is the greatest age at which an answer is still used while a newer
-	// one is being fetched. Defaults to 15 minutes.
+	// one is being fetched. Defaults to 15 minutes, or to Fresh if that is more.
 	Stale time.Duration
 
 	// Target excludes visitors by the app's own rules. It must be quick and
@@ -205,8 +206,8 @@ func (o Options) check() error {
 func (o Options) withDefaults() Options {
 	o.Timeout = cmp.Or(o.Timeout, 150*time.Millisecond)
 	o.ConfirmTimeout = cmp.Or(o.ConfirmTimeout, 3*time.Second)
-	o.Fresh = cmp.Or(o.Fresh, 3*time.Minute)
 	o.Stale = cmp.Or(o.Stale, max(15*time.Minute, o.Fresh))
+	o.Fresh = cmp.Or(o.Fresh, min(3*time.Minute, o.Stale/2))
 	o.Sample = cmp.Or(o.Sample, 1)
 	o.MaxShowings = cmp.Or(o.MaxShowings, 3)
 	o.ShowingPause = cmp.Or(o.ShowingPause, 24*time.Hour)
