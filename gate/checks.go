@@ -222,13 +222,10 @@ func (q *question) learn(ctx context.Context, n need) (Reason, error) {
 		return Unavailable, err
 	case q.study != nil && q.study.study.ID != e.study.ID:
 		return Unavailable, errors.New("gate: another study has taken the name while it was asked")
-	}
-	q.study = e
-	if e.study.ID != "" {
-		q.has = itsCapacity
-	} else if n == whichStudy {
+	case e.study.ID == "":
 		return Closed, nil // never seen, so there is nothing to tell it from others by
 	}
+	q.study, q.has = e, itsCapacity
 	return Eligible, nil
 }
 

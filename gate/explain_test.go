@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
 )
 
 func TestExplain(t *testing.T) {
@@ -93,4 +95,28 @@ func TestExplainWithoutProvider(t *testing.T) {
 		require.NotContains(t, all.String(), "ada")
 		time.Sleep(time.Minute)
 	})
+}
+
+// Whoever asks why has more time than a page.
+func TestExplainWaitsForTheFirstAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(time.Second)
+		require.Equal(t, gate.Eligible, firstNo(newGate(t, p, nobodyCompleted, nil).Explain(t.Context(), ada)))
+	})
+}
+
+// Of a study that nobody has ever seen the store is not asked.
+func TestExplainMissingStudy(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.fail(userjourneys.ErrNotFound)
+	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) {
+		t.Error("the store was asked")
+		return false, nil
+	}), nil)
+	all := g.Explain(t.Context(), ada)
+	require.Equal(t, gate.Closed, firstNo(all))
+	require.Contains(t, all.String(), "no  places         closed\n")
 }
