@@ -1,0 +1,193 @@
+package gate_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+)
+
+// Which checks a decision leaves out, because they cannot say no with these
+// options or in this situation, never shows: Decide, Confirm and Explain answer
+// as all rules do, walked in their order, for any options and any visitor.
+func TestDecisionsFollowTheRules(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		decided, confirmed := map[gate.Reason]int{}, map[gate.Reason]int{}
+		for i := range fewer(20_000) {
+			c := randomCase(rng, i)
+			g := c.gate(t)
+			want := c.first(false)
+			require.Equal(t, want.String(), firstNo(g.Explain(t.Context(), c.visitor)).String(), "explained: %+v", c)
+			require.Equal(t, want.String(), g.Decide(t.Context(), c.visitor).Reason.String(), "decided: %+v", c)
+			decided[want]++
+			want = c.first(true)
+			require.Equal(t, want.String(), g.Confirm(t.Context(), c.visitor).Reason.String(), "confirmed: %+v", c)
+			confirmed[want]++
+		}
+		require.Len(t, decided, 13, "every reason was met: %v", decided)
+		require.Len(t, confirmed, 7, "every reason that a click leaves: %v", confirmed)
+	})
+}
+
+// ruleCase is a gate and a visitor, and what the rules make of the two: true
+// for each that says no.
+type ruleCase struct {
+	opts    gate.Options
+	visitor gate.Visitor
+
+	missing              bool // the study, after it was known
+	places               int  // negative: no limit
+	completed, storeDown bool
+
+	target, language, sample, pacing                                               bool
+	optedOut, declined, snoozed, opened, showings, showingPause, coolDown, badUser bool
+}
+
+// first is the reason of the first rule that says no.
+func (c *ruleCase) first(clicked bool) gate.Reason {
+	for _, r := range []struct {
+		no     bool
+		reason gate.Reason
+		click  bool // it counts at a click, too
+	}{
+		{c.visitor.UserID == "", gate.Anonymous, true},
+		{c.badUser, gate.Unavailable, true},
+		{c.target, gate.Excluded, true},
+		{c.visitor.StudyID == "another", gate.Excluded, true},
+		{c.language, gate.Excluded, false},
+		{c.sample, gate.NotSampled, false},
+		{c.optedOut || c.declined, gate.Declined, false},
+		{c.snoozed, gate.Snoozed, false},
+		{c.opened, gate.Opened, false},
+		{c.showings, gate.ShownEnough, false},
+		{c.showingPause || c.coolDown, gate.CoolingDown, false},
+		{c.missing, gate.Closed, true},
+		{c.places == 0, gate.Full, true},
+		{c.pacing, gate.NotSampled, false},
+		{c.storeDown, gate.Unavailable, true},
+		{c.completed, gate.Completed, true},
+	} {
+		if r.no && (r.click || !clicked) {
+			return r.reason
+		}
+	}
+	return gate.Eligible
+}
+
+func (c *ruleCase) gate(t *testing.T) *gate.Gate {
+	p := newProvider()
+	if c.places >= 0 {
+		p.places(c.places)
+	}
+	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) {
+		if c.storeDown {
+			return false, errors.New("down")
+		}
+		return c.completed, nil
+	}), &c.opts)
+	if c.missing {
+		p.fail(userjourneys.ErrNotFound)
+		time.Sleep(time.Second)
+		require.NoError(t, g.Warm(t.Context()))
+	}
+	return g
+}
+
+func oneOf[T any](rng *rand.Rand, of ...T) T { return of[rng.IntN(len(of))] }
+
+// randomCase says no by each rule seldom enough that the last ones are reached.
+func randomCase(rng *rand.Rand, i int) *ruleCase {
+	c := &ruleCase{
+		missing: rng.IntN(12) == 0, places: oneOf(rng, -1, -1, -1, 3, 3, 3, 0),
+		completed: rng.IntN(3) == 0, storeDown: rng.IntN(8) == 0,
+		opts: gate.Options{Fresh: time.Nanosecond, RequireLanguage: rng.IntN(2) == 0},
+		visitor: gate.Visitor{
+			UserID: user(i), StudyID: oneOf(rng, "", "", "", studyID, studyID, "another"),
+			Languages: oneOf(rng, []string{"de"}, []string{"ja", "no"}, []string{"ja"}),
+		},
+	}
+	switch rng.IntN(24) {
+	case 0:
+		c.visitor.UserID = ""
+	case 1:
+		c.visitor.UserID, c.badUser = "a\x00", true
+	}
+	if rng.IntN(2) == 0 {
+		c.target = rng.IntN(8) == 0
+		c.opts.Target = func(context.Context, gate.Visitor) bool { return !c.target }
+	}
+	c.language = c.opts.RequireLanguage && len(c.visitor.Languages) == 1 && c.visitor.Languages[0] == "ja"
+	c.opts.Sample = oneOf(rng, 0, 0, 1, 0.5, 0.5, -1)
+	sum := sha256.Sum256([]byte(studyID + "\x00" + c.visitor.UserID))
+	c.sample = c.opts.Sample < 0 || c.opts.Sample == 0.5 && sum[0] >= 128
+	if rng.IntN(2) == 0 {
+		c.opts.ExpectedUptake, c.opts.Audience = 0.5, oneOf(rng, 0, 1, 1<<40)
+		c.pacing = c.opts.Audience == 1<<40 && c.places >= 0
+	}
+	if rng.IntN(3) > 0 {
+		c.remember(rng)
+	}
+	return c
+}
+
+// remember gives the visitor a History.
+func (c *ruleCase) remember(rng *rand.Rand) {
+	now, h := time.Now(), gate.History{}
+	maxShowings := oneOf(rng, 0, 1, -1)
+	showingPause, coolDown := oneOf(rng, 0, -1, 2*time.Hour), oneOf(rng, 0, -1, 4*time.Hour)
+	openedPause := oneOf(rng, 0, -1, 30*time.Minute)
+	c.opts.MaxShowings, c.opts.ShowingPause, c.opts.CoolDown, c.opts.OpenedPause = maxShowings, showingPause, coolDown, openedPause
+	if maxShowings == 0 {
+		maxShowings = 3
+	}
+	if showingPause == 0 {
+		showingPause = 24 * time.Hour
+	}
+	if coolDown == 0 {
+		coolDown = showingPause
+	}
+	if openedPause == 0 {
+		openedPause = 2 * time.Hour
+	}
+	if shown := oneOf(rng, 0, 0, 1, 2, 3); shown > 0 {
+		ago := oneOf(rng, 0, time.Hour, 2*time.Hour, 3*time.Hour, 4*time.Hour, 24*time.Hour)
+		for range shown {
+			h = h.Shown(studyID, now.Add(-ago))
+		}
+		c.showings = maxShowings > 0 && shown >= maxShowings
+		c.showingPause, c.coolDown = ago < showingPause, ago < coolDown
+	}
+	if rng.IntN(4) == 0 {
+		ago := oneOf(rng, 0, 3*time.Hour, 24*time.Hour)
+		h = h.Shown("another", now.Add(-ago))
+		c.coolDown = ago < coolDown
+	}
+	if rng.IntN(3) == 0 {
+		ago := oneOf(rng, 0, 30*time.Minute, time.Hour, 2*time.Hour)
+		h = h.Opened(studyID, now.Add(-ago))
+		c.opened = ago < openedPause
+	}
+	if rng.IntN(4) == 0 {
+		ahead := oneOf(rng, -time.Hour, 0, time.Hour)
+		h = h.Snoozed(studyID, now.Add(ahead))
+		c.snoozed = ahead > 0
+	}
+	if c.declined = rng.IntN(16) == 0; c.declined {
+		h = h.Declined(studyID)
+	}
+	if c.optedOut = rng.IntN(16) == 0; c.optedOut {
+		h = h.OptedOut()
+	}
+	c.visitor.History = h
+}
