@@ -215,12 +215,8 @@ func (c *capacity) refresh(now time.Time) {
 func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error) {
 	began := time.Now()
 	for {
-		now := time.Now()
-		if e := c.usable(now, maxAge); e != nil {
+		if e := c.usable(time.Now(), maxAge); e != nil {
 			return e, nil
-		}
-		if err := c.failing(now); err != nil {
-			return nil, err
 		}
 		select {
 		case r := <-c.flight.DoChan(c.name, func() (any, error) {
@@ -231,7 +227,7 @@ func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*entry, error
 			}
 			// Whoever shared a flight that somebody less demanding had begun
 			// may have to ask again; what was asked since is as new as it gets.
-			if e := r.Val.(*entry); !e.at.Before(began) || e.age(time.Now()) <= maxAge {
+			if e := r.Val.(*entry); !e.at.Before(began) {
 				return e, nil
 			}
 		case <-ctx.Done():

@@ -106,7 +106,7 @@ func (s *seen) snoozed(now time.Time) bool {
 
 // within reports whether now is closer to then than d, on either side.
 func within(now, then time.Time, d time.Duration) bool {
-	return !then.IsZero() && d > 0 && now.Sub(then).Abs() < d
+	return !then.IsZero() && now.Sub(then).Abs() < d
 }
 
 const historyVersion = 1

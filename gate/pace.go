@@ -46,13 +46,8 @@ func (p *pace) wanted(e *entry) float64 {
 
 // pass reports whether the user may be asked. It takes no slot.
 func (p *pace) pass(e *entry, userID string) bool {
-	if p.uptake == 0 {
-		return true
-	}
 	wanted := p.wanted(e)
 	switch {
-	case math.IsInf(wanted, 1):
-		return true
 	case p.audience > 0:
 		share := wanted / float64(p.audience)
 		// Another draw than the sample's, or the two would cut the same users.

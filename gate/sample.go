@@ -11,7 +11,7 @@ import (
 // The draw is SHA-256 of study, NUL and user: the same for ever, and
 // independent between studies.
 func sampled(fraction float64, studyID, userID string) bool {
-	return fraction >= 1 || inShare(draw("", studyID, userID), fraction)
+	return inShare(draw("", studyID, userID), fraction)
 }
 
 // draw is uniform over all 64-bit numbers.
