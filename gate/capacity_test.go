@@ -311,6 +311,7 @@ func TestMissingStudyIsClosed(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Equal(t, []string{studyID, studyName}, p.asked[len(p.asked)-2:])
+		require.Len(t, log.all(), 2, "gone a second time, said a second time")
 	})
 }
 

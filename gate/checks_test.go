@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -186,6 +188,33 @@ func TestTroubleIsUnavailable(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute) // the store that hung returns, and its goroutine ends
 	})
+}
+
+// What the app's own rules take counts, and a store that could answer only too
+// late is not asked.
+func TestNoTimeLeftForTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := warmGate(t, newProvider(), completions(func(context.Context, store.Key) (bool, error) {
+			t.Error("the store was asked")
+			return false, nil
+		}), &gate.Options{Target: func(context.Context, gate.Visitor) bool { time.Sleep(150 * time.Millisecond); return true }})
+		require.ErrorIs(t, g.Decide(t.Context(), ada).Err, context.DeadlineExceeded)
+	})
+}
+
+// Questions are used again, and remember nobody meanwhile.
+func TestVisitorIsForgotten(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, nil)
+	decide := func() weak.Pointer[string] {
+		languages := []string{"de"}
+		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: languages}).Ask)
+		return weak.Make(&languages[0])
+	}
+	kept := decide()
+	runtime.GC()
+	require.Nil(t, kept.Value())
 }
 
 // A store that never answers is asked by a bounded number of goroutines.

@@ -86,3 +86,18 @@ func TestFirstGoesPastTrouble(t *testing.T) {
 		require.Equal(t, "b", gate.First(down, b).Decide(t.Context(), ada).Prompt.StudyID)
 	})
 }
+
+// The study that was clicked is its own gate's business, even before that has
+// heard of the provider: no other gate decides, or counts.
+func TestFirstLeavesTheStudyToItsGate(t *testing.T) {
+	t.Parallel()
+	_, a := studyGate(t, "a", &gate.Options{OnDecision: func(context.Context, gate.Visitor, gate.Decision) { t.Error("a was asked") }})
+	p := newProvider()
+	p.study.ID = "b"
+	cold, err := gate.New(p, "b", nobodyCompleted, &gate.Options{Logger: discard})
+	require.NoError(t, err)
+	both := gate.First(a, cold)
+	for range 2 {
+		require.Equal(t, "b", both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "b"}).Prompt.StudyID)
+	}
+}

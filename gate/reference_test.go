@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/gorilla/securecookie"
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/gate"
@@ -173,6 +174,16 @@ func TestSealedUnderAnUnsetClock(t *testing.T) {
 			require.Equal(t, k.UserID, id)
 		}
 	})
+}
+
+// What else the keys have sealed under the same name is no reference, and does
+// no harm.
+func TestSealedButTooShort(t *testing.T) {
+	t.Parallel()
+	codec := securecookie.New(key(32, 1), key(32, 2)).SetSerializer(securecookie.NopEncoder{})
+	token, err := codec.Encode("askonce.ref.v1", []byte("short"))
+	require.NoError(t, err)
+	refuse(t, sealed(t, key(32, 1), key(32, 2)), studyID, strings.TrimRight(token, "="))
 }
 
 func TestKeysRotate(t *testing.T) {

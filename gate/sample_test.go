@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -211,4 +212,49 @@ func TestPacingWithoutLimits(t *testing.T) {
 	g := warmGate(t, newProvider(), store.NewMemory(), &gate.Options{ExpectedUptake: 0.05})
 	_, count := asked(t, g, 1000)
 	require.Equal(t, 1000, count)
+}
+
+// While the store is asked about one user, another takes the last slot.
+func TestPacingHandsOutASlotOnce(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.places(1)
+	var g *gate.Gate
+	var other gate.Decision
+	done := completions(func(ctx context.Context, k store.Key) (bool, error) {
+		if k.UserID == "ada" {
+			other = g.Decide(ctx, gate.Visitor{UserID: "bob"})
+		}
+		return false, nil
+	})
+	g = warmGate(t, p, done, &gate.Options{ExpectedUptake: 1, Timeout: 10 * time.Second})
+	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), ada).Reason)
+	require.True(t, other.Ask)
+}
+
+// When now the weekly and now the monthly limit has fewer places left, the
+// invited stay the same: it is the later of the two periods that counts.
+func TestPacingBetweenTwoLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // on Saturday, 1 January 2000: the week began in December
+		p := newProvider()
+		g := newGate(t, p, store.NewMemory(), &gate.Options{ExpectedUptake: 1, Fresh: time.Second})
+		for _, tc := range []struct{ weekly, monthly, invited int }{{3, 2, 2}, {1, 2, 1}, {3, 2, 2}} {
+			p.study.Limits = userjourneys.Limits{Weekly: &userjourneys.Limit{Limit: tc.weekly}, Monthly: &userjourneys.Limit{Limit: tc.monthly}}
+			time.Sleep(2 * time.Second)
+			require.NoError(t, g.Warm(t.Context()))
+			for i := range 4 {
+				v := gate.Visitor{UserID: user(i)}
+				if tc.weekly == 3 && i == 0 && p.count() > 2 {
+					v.UserID = user(9) // a newcomer, before those who were invited
+					require.Equal(t, gate.NotSampled, firstNo(g.Explain(t.Context(), v)))
+					require.False(t, g.Decide(t.Context(), v).Ask)
+					v.UserID = user(0)
+				}
+				ask := i < tc.invited
+				require.Equal(t, ask, firstNo(g.Explain(t.Context(), v)) == gate.Eligible, "%+v, user %d", tc, i)
+				require.Equal(t, ask, g.Decide(t.Context(), v).Ask, "%+v, user %d", tc, i)
+			}
+		}
+	})
 }
