@@ -55,3 +55,18 @@ func TestConfirmTakesNoSlot(t *testing.T) {
 	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask)
 	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 }
+
+// Whoever joins a request that is under way asks again when its answer is too
+// old by then, and once: what was asked since the click is as new as it gets.
+func TestConfirmAsksAgainAfterASlowAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.hang(7 * time.Second)
+		g := newGate(t, p, nobodyCompleted, &gate.Options{Stale: 5 * time.Second, ConfirmTimeout: time.Minute})
+		g.Decide(t.Context(), ada)
+		require.True(t, g.Confirm(t.Context(), ada).Ask)
+		require.Equal(t, 2, p.count())
+		synctest.Wait()
+	})
+}

@@ -120,3 +120,16 @@ func TestExplainMissingStudy(t *testing.T) {
 	require.Equal(t, gate.Closed, firstNo(all))
 	require.Contains(t, all.String(), "no  places         closed\n")
 }
+
+// A study that is gone has no place, whatever was last heard of its limits.
+func TestExplainStudyThatIsGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		g := warmGate(t, p, nobodyCompleted, nil)
+		p.fail(userjourneys.ErrNotFound)
+		time.Sleep(11 * time.Second)
+		require.Equal(t, gate.Closed, g.Confirm(t.Context(), ada).Reason)
+		require.Contains(t, g.Explain(t.Context(), ada).String(), "no  study          closed\nno  places         full\n")
+	})
+}
