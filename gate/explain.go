@@ -22,8 +22,8 @@ type Verdicts []Verdict
 // Explain walks all checks for v and says what each found, for the question
 // "why does she not see it?". The first that does not pass is the reason of
 // Decide. It writes nothing, tells no metric and waits for the provider only if
-// there is no answer yet. Where a check cannot be made, because the study or
-// the user is not known, its verdict is Unavailable with the error.
+// there is no answer yet. Where a check cannot be made, because there is no
+// answer or no user, its verdict is Unavailable with the error.
 func (g *Gate) Explain(ctx context.Context, v Visitor) Verdicts {
 	q := g.question(&v, false, time.Time{})
 	defer q.free()
