@@ -48,6 +48,14 @@ type session struct {
 	prepared map[string]*sql.Stmt // by text; empty where preparing gains nothing
 }
 
+func (s *session) close() error {
+	var errs []error
+	for _, stmt := range s.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // NewSQL returns a store in db. It does not dial; the tables are made by
 // Migrate, or by the app's own migrations from Schema, and until they are there
 // every method returns an error that says so. The db stays the caller's:
@@ -120,13 +128,10 @@ func (s *SQL) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	var errs []error
 	if ready := s.session.Load(); ready != nil {
-		for _, stmt := range ready.prepared {
-			errs = append(errs, stmt.Close())
-		}
+		return ready.close()
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // ready returns what the first call has read from the database.
@@ -182,7 +187,7 @@ func (s *SQL) load(ctx context.Context) (*session, error) {
 		for _, text := range s.text.hot() {
 			stmt, err := s.db.PrepareContext(ctx, text)
 			if err != nil {
-				return nil, err
+				return nil, errors.Join(err, ready.close())
 			}
 			ready.prepared[text] = stmt
 		}
