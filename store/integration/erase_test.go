@@ -66,6 +66,40 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 	})
 }
 
+// TestEraseWaitsForRecord has a Record under way, which nobody can see yet, when
+// Erase comes.
+func TestEraseWaitsForRecord(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		db, prefix := d.open(t), d.fresh(t)
+		s := migrated(t, db, d.dialect, prefix)
+		const user = "ada-who-wants-to-be-forgotten"
+		record, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer record.Rollback()
+		for _, text := range []string{
+			"interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language) values ('i1', 'study', '" + user + "', 1, 2, 3, '', '')",
+			"job (interview_id, dead, queued_at, due_at, attempts, reason, claim) values ('i1', 0, 1, 1, 0, '', '')",
+		} {
+			_, err := record.ExecContext(t.Context(), "insert into "+prefix+text)
+			require.NoError(t, err)
+		}
+		erased := make(chan error, 1)
+		go func() { erased <- s.Erase(t.Context(), user) }()
+		select {
+		case err := <-erased:
+			t.Fatalf("Erase does not wait: %v", err)
+		case <-time.After(50 * time.Millisecond):
+		}
+		require.NoError(t, record.Commit())
+		require.NoError(t, <-erased)
+		require.Empty(t, rowsWith(t, db, prefix, user))
+		for j := range s.Jobs(t.Context(), false) {
+			t.Errorf("the job of %s is still there", j.InterviewID)
+		}
+	})
+}
+
 // rowsWith returns the tables that have text somewhere.
 func rowsWith(t *testing.T, db *sql.DB, prefix, text string) (found []string) {
 	t.Helper()
