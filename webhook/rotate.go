@@ -63,6 +63,8 @@ func Rotate(ctx context.Context, r Registrar, url string, save func(ctx context.
 // the gap. Other processes learn of the new secret through Options.Secrets, or
 // when they are started with it. The lease lasts as long as the rotation tries;
 // one that could not extend it, and has been overtaken, ends with ErrRotating.
+// When the process dies, the lease runs on: 10 minutes, and for as long as the
+// provider asked to be left alone. The function Rotate does not wait for it.
 func (h *Handler) Rotate(ctx context.Context, r Registrar, url string, save func(ctx context.Context, secret string) error) error {
 	const name = "rotate"
 	holder := rand.Text()
