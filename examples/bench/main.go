@@ -2,7 +2,7 @@
 // libraries that people would use instead, all in one run, and writes a table
 // and a chart.
 //
-//	go run ./examples/bench                             # everything, about eight minutes
+//	go run ./examples/bench                             # everything, about three minutes
 //	go run ./examples/bench -only gate                  # one part
 //	go run ./examples/bench -only completions -large    # up to 10 million in every store, about twenty minutes
 //
