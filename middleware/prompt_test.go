@@ -83,7 +83,9 @@ func browserFor(t testing.TB, url string) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	return &browser{t, url, "ada", &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
+	transport := &http.Transport{} // the default one loses connections whenever an httptest.Server closes
+	t.Cleanup(transport.CloseIdleConnections)
+	return &browser{t, url, "ada", &http.Client{Transport: transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}}
 }

@@ -374,6 +374,9 @@ func (c *checker) get(user, target string) (*http.Response, error) {
 	req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	req.Header.Set("Sec-Fetch-Dest", "document")
 	req.AddCookie(&http.Cookie{Name: userCookie, Value: user})
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // nothing is left open that would hold up a restart
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return client.Do(req)
 }

@@ -92,6 +92,10 @@ func Start(opts *Options) *Server {
 	o.Secret = cmp.Or(o.Secret, "whsec_5b69ff6a12af94c6e3901a061180ca73")
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{
+			// Not the default transport: every httptest.Server that closes, in
+			// another test, closes its idle connections, at times before the
+			// answer is handed on.
+			Transport:     &http.Transport{DisableKeepAlives: true},
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}

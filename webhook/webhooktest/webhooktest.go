@@ -102,12 +102,17 @@ func Deliver(ctx context.Context, url, secret string, event any) (int, error) {
 		return 0, err
 	}
 	setBody(r, secret, event)
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{
+		// Not the default transport: every httptest.Server that closes, in another
+		// test, closes its idle connections, at times before the answer is handed on.
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	resp, err := client.Do(r)
 	if err != nil {
 		return 0, err
 	}
-	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, resp.Body.Close()
 }
 

@@ -64,7 +64,10 @@ func deliver(t *testing.T, url string) int {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Webhook-Event", "interview.completed")
 	r.Header.Set("X-Webhook-Signature", webhooktest.Sign(secret, body))
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // the default one loses connections whenever an httptest.Server closes
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	resp, err := c.Do(r)
 	require.NoError(t, err)
 	defer resp.Body.Close()

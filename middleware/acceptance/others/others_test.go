@@ -55,7 +55,10 @@ func newHook(t *testing.T) (*webhook.Handler, *store.Memory) {
 type doer func(r *http.Request) (*http.Response, error)
 
 func over(url string) doer {
-	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // the default one loses connections whenever an httptest.Server closes
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return func(r *http.Request) (*http.Response, error) {
 		full, err := r.URL.Parse(url + r.URL.RequestURI())
 		if err != nil {
