@@ -125,7 +125,8 @@ func (o *observation) read(resp *http.Response, rec *record) {
 	}
 }
 
-// wait returns the notes when the outermost logger has made its own.
+// wait returns the notes when the outermost logger has made its own, of which
+// the size is the last.
 func (rec *record) wait() map[string]string {
 	deadline := time.After(patience)
 	for {

@@ -30,8 +30,8 @@ func echo4Logger(name string) echo.MiddlewareFunc {
 			defer func() {
 				res := c.Response()
 				note(r, name+" status", strconv.Itoa(res.Status))
-				note(r, name+" size", strconv.FormatInt(res.Size, 10))
 				note(r, name+" committed", strconv.FormatBool(res.Committed))
+				note(r, name+" size", strconv.FormatInt(res.Size, 10)) // the last one: see wait
 			}()
 			return next(c)
 		}

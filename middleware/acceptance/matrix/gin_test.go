@@ -28,8 +28,8 @@ func ginLogger(name string) gin.HandlerFunc {
 		r, w := c.Request, c.Writer
 		defer func() {
 			note(r, name+" status", strconv.Itoa(w.Status()))
-			note(r, name+" size", strconv.Itoa(w.Size()))
 			note(r, name+" written", strconv.FormatBool(w.Written()))
+			note(r, name+" size", strconv.Itoa(w.Size())) // the last one: see wait
 		}()
 		c.Next()
 	}
