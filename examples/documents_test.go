@@ -67,10 +67,10 @@ var commands = []struct{ command, file, as string }{
 	{`go mod edit -require=github.com/askonce/askonce@v0.0.0 -replace=github.com/askonce/askonce=../askonce`,
 		".ci/consumer", `go mod edit -require=github.com/askonce/askonce@v0.0.0 -replace=github.com/askonce/askonce="$root"`},
 	{`go mod tidy`, ".ci/consumer", "go mod tidy"},
-	{`USERJOURNEYS_API_KEY=uj_live_… go run ./examples/setup -url https://your.app/webhooks/userjourneys`,
-		"examples/setup/main_test.go", `{args: []string{"-url", ours}, requests: []string{"GET", "PUT"}`},
-	{`USERJOURNEYS_API_KEY=uj_live_… go run ./examples/setup -url https://your.app/webhooks/userjourneys -replace`,
-		"examples/setup/main_test.go", `{args: []string{"-url", ours, "-replace"}, before: theirs`},
+	{`USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce -url https://your.app/webhooks/userjourneys`,
+		"cmd/askonce/main_test.go", `{args: []string{"-url", ours}, requests: []string{"GET", "PUT"}`},
+	{`USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce -url https://your.app/webhooks/userjourneys -replace`,
+		"cmd/askonce/main_test.go", `{args: []string{"-url", ours, "-replace"}, before: theirs`},
 	{`go test work`, ".ci/run", "test_command='go test work'"},
 	{`go test -race -shuffle=on work`, ".ci/run", "-race -shuffle=on work"},
 	{`bash .ci/run`, ".github/workflows/ci.yml", "run: bash .ci/run"},
@@ -150,7 +150,7 @@ func TestEveryNameExists(t *testing.T) {
 }
 
 // packages are those whose names the documents use.
-var packages = []string{"gate", "middleware", "askgin", "askecho", "askechov4", "store", "redisstore", "storetest",
+var packages = []string{"gate", "middleware", "askgin", "askechov5", "askechov4", "store", "redisstore", "storetest",
 	"userjourneys", "userjourneystest", "webhook", "webhooktest", "recipes"}
 
 // elsewhere are names that are not askonce's: those of HTTP, Go and go-cache.

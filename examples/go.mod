@@ -4,7 +4,7 @@ go 1.25.0
 
 require (
 	github.com/askonce/askonce v0.0.0
-	github.com/askonce/askonce/middleware/askecho v0.0.0
+	github.com/askonce/askonce/middleware/askechov5 v0.0.0
 	github.com/askonce/askonce/middleware/askgin v0.0.0
 	github.com/askonce/askonce/store/redisstore v0.0.0
 	github.com/gin-gonic/gin v1.12.0
@@ -84,7 +84,7 @@ require (
 
 replace (
 	github.com/askonce/askonce => ../
-	github.com/askonce/askonce/middleware/askecho => ../middleware/askecho
+	github.com/askonce/askonce/middleware/askechov5 => ../middleware/askechov5
 	github.com/askonce/askonce/middleware/askgin => ../middleware/askgin
 	github.com/askonce/askonce/store/redisstore => ../store/redisstore
 )

@@ -23,12 +23,12 @@ func TestTightestLimitCounts(t *testing.T) {
 		weekly, monthly *userjourneys.Limit
 		is              gate.Reason
 	}{
-		{left(3), left(3), gate.Eligible},
-		{left(0), left(3), gate.Full},
-		{left(3), left(0), gate.Full},
-		{left(-1), nil, gate.Full},
-		{nil, left(-1), gate.Full},
-		{nil, nil, gate.Eligible},
+		{left(3), left(3), gate.ReasonEligible},
+		{left(0), left(3), gate.ReasonFull},
+		{left(3), left(0), gate.ReasonFull},
+		{left(-1), nil, gate.ReasonFull},
+		{nil, left(-1), gate.ReasonFull},
+		{nil, nil, gate.ReasonEligible},
 	} {
 		p := newProvider()
 		p.study.Limits.Weekly, p.study.Limits.Monthly = tc.weekly, tc.monthly
@@ -46,7 +46,7 @@ func TestFreshAndStaleFitEachOther(t *testing.T) {
 			g := warmGate(t, p, nobodyCompleted, &opts)
 			p.hang(time.Second)
 			for range 2 * 60 * 60 {
-				require.Equal(t, gate.Eligible, g.Decide(t.Context(), ada).Reason, "%+v", opts)
+				require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason, "%+v", opts)
 				time.Sleep(time.Second)
 			}
 			time.Sleep(90 * time.Second)
@@ -99,7 +99,7 @@ func TestAmbiguousNameIsLoudOnce(t *testing.T) {
 		p.fail(userjourneys.ErrAmbiguous)
 		g := newGate(t, p, nobodyCompleted, &gate.Options{Logger: slog.New(log)})
 		for range 10 {
-			require.Equal(t, gate.Unavailable, g.Decide(t.Context(), ada).Reason)
+			require.Equal(t, gate.ReasonUnavailable, g.Decide(t.Context(), ada).Reason)
 			time.Sleep(time.Minute)
 		}
 		require.Equal(t, []string{"ERROR askonce: several studies have this name: configure the id"}, log.all())
@@ -113,5 +113,5 @@ func TestStudyWithoutAnID(t *testing.T) {
 	p.study.ID = ""
 	g := newGate(t, p, nobodyCompleted, nil)
 	require.ErrorContains(t, g.Warm(t.Context()), "without an id")
-	require.Equal(t, gate.Unavailable, g.Decide(t.Context(), ada).Reason)
+	require.Equal(t, gate.ReasonUnavailable, g.Decide(t.Context(), ada).Reason)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 // outcome is a warm gate and a visitor about whom it always decides the same.
@@ -26,7 +27,7 @@ type outcome struct {
 
 func outcomes(tb testing.TB) []outcome {
 	const id = "5f0c9e0a-6f1e-4c3e-9d55-1b7c1a2f3d4e"
-	done := store.NewMemory()
+	done := memstore.New()
 	_, err := done.Record(tb.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "done"}, InterviewID: "i", CompletedAt: time.Now()})
 	require.NoError(tb, err)
 	long := gate.Options{Fresh: time.Hour}
@@ -39,13 +40,13 @@ func outcomes(tb testing.TB) []outcome {
 	require.Error(tb, down.Warm(tb.Context()))
 	open := warmGate(tb, newProvider(), done, &long)
 	return []outcome{
-		{"anonymous", open, gate.Visitor{}, gate.Anonymous, 0},
-		{"not sampled", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.NotSampled, 0},
-		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.Shown(studyID, time.Now())}, gate.CoolingDown, 0},
-		{"full", warmGate(tb, full, done, &long), gate.Visitor{UserID: id}, gate.Full, 0},
-		{"provider down", down, gate.Visitor{UserID: id}, gate.Unavailable, 0},
-		{"completed", open, gate.Visitor{UserID: "done"}, gate.Completed, 0},
-		{"eligible", open, gate.Visitor{UserID: id, Languages: []string{"de"}}, gate.Eligible, 2},
+		{"anonymous", open, gate.Visitor{}, gate.ReasonAnonymous, 0},
+		{"not sampled", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.ReasonHeldOut, 0},
+		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.WithShown(studyID, time.Now())}, gate.ReasonCoolingDown, 0},
+		{"full", warmGate(tb, full, done, &long), gate.Visitor{UserID: id}, gate.ReasonFull, 0},
+		{"provider down", down, gate.Visitor{UserID: id}, gate.ReasonUnavailable, 0},
+		{"completed", open, gate.Visitor{UserID: "done"}, gate.ReasonCompleted, 0},
+		{"eligible", open, gate.Visitor{UserID: id, Languages: []string{"de"}}, gate.ReasonEligible, 2},
 	}
 }
 

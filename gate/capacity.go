@@ -114,7 +114,7 @@ func primary(tag string) string {
 // nothing is locked meanwhile. Every use says how old an answer may be, so
 // go-cache keeps it without an expiry of its own, which saves reading the clock.
 type capacity struct {
-	studies      Studies
+	studies      StudyFinder
 	name         string
 	fresh, stale time.Duration
 	log          *slog.Logger
@@ -140,7 +140,7 @@ type trouble struct {
 	alarmed bool // the operator has been told at level Error
 }
 
-func newCapacity(s Studies, name string, fresh, stale time.Duration, log *slog.Logger) *capacity {
+func newCapacity(s StudyFinder, name string, fresh, stale time.Duration, log *slog.Logger) *capacity {
 	return &capacity{
 		studies: s, name: name, fresh: fresh, stale: stale, log: log, byName: true,
 		// No janitor: it cannot be stopped, and there is one key.

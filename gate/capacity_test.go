@@ -16,6 +16,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
@@ -46,12 +47,12 @@ func TestHangingProviderStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider()
-		g := warmGate(t, p, store.NewMemory(), nil)
+		g := warmGate(t, p, memstore.New(), nil)
 		time.Sleep(3*time.Minute + time.Second)
 		p.hang(30 * time.Second)
 		longest, reasons := crowd(t, g, 10_000)
 		require.Zero(t, longest, "nobody waits while there is a usable answer")
-		require.Equal(t, map[gate.Reason]int{gate.Eligible: 10_000}, reasons)
+		require.Equal(t, map[gate.Reason]int{gate.ReasonEligible: 10_000}, reasons)
 		require.Equal(t, 2, p.count(), "one request, besides the first")
 		require.Less(t, goroutinesIn("gate.(*capacity).refresh"), 100, "of this and all other tests")
 		time.Sleep(time.Minute)
@@ -83,11 +84,11 @@ func TestHangingProviderCold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider()
 		p.hang(30 * time.Second)
-		g := newGate(t, p, store.NewMemory(), nil)
+		g := newGate(t, p, memstore.New(), nil)
 		n := fewer(10_000)
 		longest, reasons := crowd(t, g, n)
 		require.LessOrEqual(t, longest, 150*time.Millisecond)
-		require.Equal(t, map[gate.Reason]int{gate.Unavailable: n}, reasons)
+		require.Equal(t, map[gate.Reason]int{gate.ReasonUnavailable: n}, reasons)
 		require.Equal(t, 1, p.count())
 
 		// Once it is known that the provider fails, no page waits any more.
@@ -106,14 +107,14 @@ func TestHangingProviderOverHTTP(t *testing.T) {
 	for name, tc := range map[string]struct {
 		warm bool
 		is   gate.Reason
-	}{"stale": {true, gate.Eligible}, "cold": {false, gate.Unavailable}} {
+	}{"stale": {true, gate.ReasonEligible}, "cold": {false, gate.ReasonUnavailable}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fake := userjourneystest.NewServer(t, nil)
 			fake.AddStudy(userjourneystest.Study{Name: studyName})
 			client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL(), MaxRetries: -1, Logger: discard})
 			require.NoError(t, err)
-			g := newGate(t, client, store.NewMemory(), &gate.Options{Fresh: time.Nanosecond})
+			g := newGate(t, client, memstore.New(), &gate.Options{Fresh: time.Nanosecond})
 			if tc.warm {
 				require.NoError(t, g.Warm(t.Context()))
 			}
@@ -191,7 +192,7 @@ func TestDayOfFailures(t *testing.T) {
 						require.NoError(t, err)
 						require.LessOrEqual(t, time.Since(at), 15*time.Minute)
 					} else {
-						require.Equal(t, gate.Unavailable, d.Reason)
+						require.Equal(t, gate.ReasonUnavailable, d.Reason)
 					}
 					synctest.Wait()
 				}
@@ -266,12 +267,12 @@ func TestNameMovesToAnotherStudy(t *testing.T) {
 		g := warmGate(t, p, nobodyCompleted, nil)
 		p.fail(userjourneys.ErrNotFound) // the study is gone
 		time.Sleep(time.Minute)
-		require.Equal(t, gate.Closed, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonClosed, g.Confirm(t.Context(), ada).Reason)
 		p.set(func(p *provider) { p.study.ID = "another" })
 		p.hang(50 * time.Millisecond)
 		time.Sleep(20 * time.Minute)
 		d := g.Decide(t.Context(), ada)
-		require.Equal(t, gate.Unavailable, d.Reason, "sample and history were asked of the study that is gone")
+		require.Equal(t, gate.ReasonUnavailable, d.Reason, "sample and history were asked of the study that is gone")
 		require.ErrorContains(t, d.Err, "another study")
 		require.Equal(t, "another", g.Decide(t.Context(), ada).Prompt.StudyID)
 	})
@@ -286,7 +287,7 @@ func TestMissingStudyIsClosed(t *testing.T) {
 		g := newGate(t, p, nobodyCompleted, &gate.Options{Logger: slog.New(log)})
 		for range 20 {
 			d := g.Decide(t.Context(), ada)
-			require.Equal(t, gate.Closed, d.Reason)
+			require.Equal(t, gate.ReasonClosed, d.Reason)
 			require.NoError(t, d.Err)
 			time.Sleep(time.Minute)
 		}
@@ -371,7 +372,7 @@ func TestRecordedOutdatesAtOnce(t *testing.T) {
 		require.True(t, g.Decide(t.Context(), ada).Ask, "nobody waits for it")
 		synctest.Wait()
 		require.Equal(t, 2, p.count())
-		require.Equal(t, gate.Full, g.Decide(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonFull, g.Decide(t.Context(), ada).Reason)
 
 		// A stream of completions does not become a stream of requests.
 		for range 600 {
@@ -393,13 +394,13 @@ func TestConfirmWantsARecentAnswer(t *testing.T) {
 		require.Equal(t, 1, p.count())
 		time.Sleep(time.Second)
 		p.places(0)
-		require.Equal(t, gate.Full, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonFull, g.Confirm(t.Context(), ada).Reason)
 		require.Equal(t, 2, p.count())
 
 		time.Sleep(11 * time.Second)
 		p.hang(time.Hour)
 		began := time.Now()
-		require.Equal(t, gate.Unavailable, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonUnavailable, g.Confirm(t.Context(), ada).Reason)
 		require.Equal(t, 3*time.Second, time.Since(began))
 		time.Sleep(time.Minute)
 	})
@@ -432,7 +433,7 @@ func TestPanickingProvider(t *testing.T) {
 		p.answer = func(context.Context) error { panic("lost") }
 		g := newGate(t, p, nobodyCompleted, nil)
 		require.ErrorContains(t, g.Warm(t.Context()), "panic: lost")
-		require.Equal(t, gate.Unavailable, g.Decide(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonUnavailable, g.Decide(t.Context(), ada).Reason)
 	})
 }
 
@@ -463,7 +464,7 @@ func TestStudyIDHasOneSpelling(t *testing.T) {
 	t.Parallel()
 	p := newProvider()
 	p.study.ID = strings.ToUpper(studyID)
-	done := store.NewMemory()
+	done := memstore.New()
 	g, err := gate.New(p, studyName, done, &gate.Options{Logger: discard, Timeout: 10 * time.Second})
 	require.NoError(t, err)
 	d := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
@@ -472,5 +473,5 @@ func TestStudyIDHasOneSpelling(t *testing.T) {
 
 	_, err = done.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now()})
 	require.NoError(t, err)
-	require.Equal(t, gate.Completed, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.Equal(t, gate.ReasonCompleted, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 }

@@ -14,57 +14,57 @@ import (
 // What a rule needs to know of the study is had just before it is asked: a
 // visitor whom the app's own rules turn away costs the provider nothing.
 var checks = [...]check{
-	{"known user", Anonymous, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
+	{"known user", ReasonAnonymous, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.visitor.UserID != "", nil
 	}},
-	{"user id", Unavailable, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
+	{"user id", ReasonUnavailable, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
 		err := store.CheckID(q.visitor.UserID)
 		return err == nil, err
 	}},
-	{"target", Excluded, nothing, always, noTarget, func(ctx context.Context, q *question) (bool, error) {
+	{"target", ReasonExcluded, nothing, always, noTarget, func(ctx context.Context, q *question) (bool, error) {
 		q.now() // what the app's rules take counts
 		return q.opts().Target(ctx, q.visitor), nil
 	}},
-	{"this study", Excluded, whichStudy, always, nil, func(_ context.Context, q *question) (bool, error) {
+	{"this study", ReasonExcluded, whichStudy, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.visitor.StudyID == "" || q.visitor.StudyID == q.study.study.ID, nil
 	}},
-	{"language", Excluded, whichStudy, onPage, anyLanguage, func(_ context.Context, q *question) (bool, error) {
+	{"language", ReasonExcluded, whichStudy, onPage, anyLanguage, func(_ context.Context, q *question) (bool, error) {
 		return q.study.language(q.visitor.Languages) != "", nil
 	}},
-	{"sample", NotSampled, whichStudy, onPage, everybody, func(_ context.Context, q *question) (bool, error) {
+	{"sample", ReasonHeldOut, whichStudy, onPage, everybody, func(_ context.Context, q *question) (bool, error) {
 		return sampled(q.opts().Sample, q.study.study.ID, q.visitor.UserID), nil
 	}},
-	{"opted out", Declined, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"opted out", ReasonDeclined, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !q.visitor.History.optedOut, nil
 	}},
-	{"declined", Declined, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"declined", ReasonDeclined, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !q.seen().declined, nil
 	}},
-	{"snoozed", Snoozed, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"snoozed", ReasonSnoozed, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !q.seen().snoozed(q.now()), nil
 	}},
-	{"opened", Opened, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"opened", ReasonOpened, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !within(q.now(), q.seen().openedAt, q.opts().OpenedPause), nil
 	}},
-	{"showings", ShownEnough, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"showings", ReasonShownEnough, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.opts().MaxShowings < 0 || q.seen().shown < q.opts().MaxShowings, nil
 	}},
-	{"showing pause", CoolingDown, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"showing pause", ReasonCoolingDown, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !within(q.now(), q.seen().lastShown, q.opts().ShowingPause), nil
 	}},
-	{"cool-down", CoolingDown, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
+	{"cool-down", ReasonCoolingDown, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !within(q.now(), q.visitor.History.lastShown, q.opts().CoolDown), nil
 	}},
-	{"study", Closed, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
+	{"study", ReasonClosed, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.study.exists, nil
 	}},
-	{"places", Full, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
+	{"places", ReasonFull, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
 		return q.study.places != 0, nil
 	}},
-	{"pacing", NotSampled, itsCapacity, onPage, unpaced, func(_ context.Context, q *question) (bool, error) {
+	{"pacing", ReasonHeldOut, itsCapacity, onPage, unpaced, func(_ context.Context, q *question) (bool, error) {
 		return q.gate.pace.pass(q.study, q.visitor.UserID), nil
 	}},
-	{"completed", Completed, itsCapacity, always, nil, func(ctx context.Context, q *question) (bool, error) {
+	{"completed", ReasonCompleted, itsCapacity, always, nil, func(ctx context.Context, q *question) (bool, error) {
 		done, err := q.gate.completed(ctx, q)
 		return !done, err
 	}},
@@ -193,18 +193,18 @@ func (q *question) seen() *seen { return find(q.visitor.History.studies, q.study
 // with an error when it could not be asked.
 func (q *question) ask(ctx context.Context, c *check) (Reason, error) {
 	if c.needs > q.has {
-		if no, err := q.learn(ctx, c.needs); no != Eligible {
+		if no, err := q.learn(ctx, c.needs); no != ReasonEligible {
 			return no, err
 		}
 	}
 	pass, err := c.pass(ctx, q)
 	switch {
 	case err != nil:
-		return Unavailable, err
+		return ReasonUnavailable, err
 	case !pass:
 		return c.no, nil
 	}
-	return Eligible, nil
+	return ReasonEligible, nil
 }
 
 // learn sees to it that the study is known well enough, if need be by waiting
@@ -213,20 +213,20 @@ func (q *question) learn(ctx context.Context, n need) (Reason, error) {
 	if n == whichStudy {
 		if q.study = q.gate.capacity.known.Load(); q.study != nil {
 			q.has = whichStudy
-			return Eligible, nil
+			return ReasonEligible, nil
 		}
 	}
 	e, err := q.currentCapacity(ctx)
 	switch {
 	case err != nil:
-		return Unavailable, err
+		return ReasonUnavailable, err
 	case q.study != nil && q.study.study.ID != e.study.ID:
-		return Unavailable, errors.New("gate: another study has taken the name while it was asked")
+		return ReasonUnavailable, errors.New("gate: another study has taken the name while it was asked")
 	case e.study.ID == "":
-		return Closed, nil // never seen, so there is nothing to tell it from others by
+		return ReasonClosed, nil // never seen, so there is nothing to tell it from others by
 	}
 	q.study, q.has = e, itsCapacity
-	return Eligible, nil
+	return ReasonEligible, nil
 }
 
 func (q *question) currentCapacity(ctx context.Context) (*entry, error) {

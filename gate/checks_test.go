@@ -43,7 +43,7 @@ func testOrderOfChecks(t *testing.T) {
 	w := world{
 		visitor: gate.Visitor{
 			StudyID: "another", Languages: []string{"ja"},
-			History: gate.History{}.Shown(studyID, now).Opened(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Declined(studyID).OptedOut(),
+			History: gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithDecline(studyID).WithOptOut(),
 		},
 		opts: gate.Options{
 			Sample: -1, RequireLanguage: true, MaxShowings: 1, ShowingPause: time.Hour, CoolDown: 2 * time.Hour,
@@ -55,28 +55,28 @@ func testOrderOfChecks(t *testing.T) {
 		no   gate.Reason
 		mend func(w *world)
 	}{
-		{gate.Anonymous, func(w *world) { w.visitor.UserID = "bad\x00id" }},
-		{gate.Unavailable, func(w *world) { w.visitor.UserID = "ada" }},
-		{gate.Excluded, func(w *world) { w.target = true }},
-		{gate.Excluded, func(w *world) { w.visitor.StudyID = "" }},
-		{gate.Excluded, func(w *world) { w.visitor.Languages = []string{"nb"} }},
-		{gate.NotSampled, func(w *world) { w.opts.Sample = 1 }},
-		{gate.Declined, func(w *world) {
-			w.visitor.History = gate.History{}.Shown(studyID, now).Opened(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Declined(studyID)
+		{gate.ReasonAnonymous, func(w *world) { w.visitor.UserID = "bad\x00id" }},
+		{gate.ReasonUnavailable, func(w *world) { w.visitor.UserID = "ada" }},
+		{gate.ReasonExcluded, func(w *world) { w.target = true }},
+		{gate.ReasonExcluded, func(w *world) { w.visitor.StudyID = "" }},
+		{gate.ReasonExcluded, func(w *world) { w.visitor.Languages = []string{"nb"} }},
+		{gate.ReasonHeldOut, func(w *world) { w.opts.Sample = 1 }},
+		{gate.ReasonDeclined, func(w *world) {
+			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithDecline(studyID)
 		}},
-		{gate.Declined, func(w *world) {
-			w.visitor.History = gate.History{}.Shown(studyID, now).Opened(studyID, now).Snoozed(studyID, now.Add(time.Hour))
+		{gate.ReasonDeclined, func(w *world) {
+			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour))
 		}},
-		{gate.Snoozed, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now).Opened(studyID, now) }},
-		{gate.Opened, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now) }},
-		{gate.ShownEnough, func(w *world) { w.opts.MaxShowings = 2 }},
-		{gate.CoolingDown, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now.Add(-90*time.Minute)) }},
-		{gate.CoolingDown, func(w *world) { w.visitor.History = gate.History{}.Shown(studyID, now.Add(-3*time.Hour)) }},
-		{gate.Closed, func(w *world) { w.missing = false }},
-		{gate.Full, func(w *world) { w.places = 3 }},
-		{gate.NotSampled, func(w *world) { w.opts.Audience = 6 }},
-		{gate.Completed, func(w *world) { w.completed = false }},
-		{gate.Eligible, nil},
+		{gate.ReasonSnoozed, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now) }},
+		{gate.ReasonOpened, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now) }},
+		{gate.ReasonShownEnough, func(w *world) { w.opts.MaxShowings = 2 }},
+		{gate.ReasonCoolingDown, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now.Add(-90*time.Minute)) }},
+		{gate.ReasonCoolingDown, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now.Add(-3*time.Hour)) }},
+		{gate.ReasonClosed, func(w *world) { w.missing = false }},
+		{gate.ReasonFull, func(w *world) { w.places = 3 }},
+		{gate.ReasonHeldOut, func(w *world) { w.opts.Audience = 6 }},
+		{gate.ReasonCompleted, func(w *world) { w.completed = false }},
+		{gate.ReasonEligible, nil},
 	}
 	for i, step := range steps {
 		p := newProvider()
@@ -88,16 +88,16 @@ func testOrderOfChecks(t *testing.T) {
 		if w.missing { // once the gate has learnt which study it is
 			p.fail(userjourneys.ErrNotFound)
 			time.Sleep(11 * time.Second)
-			require.Equal(t, gate.Closed, g.Confirm(t.Context(), gate.Visitor{UserID: "x"}).Reason)
+			require.Equal(t, gate.ReasonClosed, g.Confirm(t.Context(), gate.Visitor{UserID: "x"}).Reason)
 		}
 		d := g.Decide(t.Context(), w.visitor)
 		require.Equal(t, step.no.String(), d.Reason.String(), "step %d", i)
-		require.Equal(t, step.no == gate.Eligible, d.Ask)
-		require.Equal(t, step.no == gate.Unavailable, d.Err != nil)
+		require.Equal(t, step.no == gate.ReasonEligible, d.Ask)
+		require.Equal(t, step.no == gate.ReasonUnavailable, d.Err != nil)
 
 		// Explain agrees: its first check that does not pass is the reason.
 		all := g.Explain(t.Context(), w.visitor)
-		first := gate.Eligible
+		first := gate.ReasonEligible
 		for _, v := range all {
 			if !v.Pass {
 				first = v.Reason
@@ -121,10 +121,10 @@ func TestAppRulesNeedNoProvider(t *testing.T) {
 		p.hang(time.Hour)
 		g := newGate(t, p, nobodyCompleted, &gate.Options{Target: func(context.Context, gate.Visitor) bool { return false }})
 		began := time.Now()
-		require.Equal(t, gate.Anonymous, g.Decide(t.Context(), gate.Visitor{}).Reason)
-		require.Equal(t, gate.Excluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
-		require.Equal(t, gate.Anonymous, g.Confirm(t.Context(), gate.Visitor{}).Reason)
-		require.Equal(t, gate.Excluded, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+		require.Equal(t, gate.ReasonAnonymous, g.Decide(t.Context(), gate.Visitor{}).Reason)
+		require.Equal(t, gate.ReasonExcluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+		require.Equal(t, gate.ReasonAnonymous, g.Confirm(t.Context(), gate.Visitor{}).Reason)
+		require.Equal(t, gate.ReasonExcluded, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 		require.Zero(t, time.Since(began))
 		require.Zero(t, p.count())
 	})
@@ -143,11 +143,11 @@ func TestStudyRulesOutliveCapacity(t *testing.T) {
 		began := time.Now()
 		counts := map[gate.Reason]int{}
 		for i := range 100 {
-			counts[g.Decide(t.Context(), gate.Visitor{UserID: user(i), History: gate.History{}.Declined(studyID)}).Reason]++
+			counts[g.Decide(t.Context(), gate.Visitor{UserID: user(i), History: gate.History{}.WithDecline(studyID)}).Reason]++
 		}
-		require.Equal(t, 100, counts[gate.NotSampled]+counts[gate.Declined])
-		require.NotZero(t, counts[gate.NotSampled])
-		require.NotZero(t, counts[gate.Declined])
+		require.Equal(t, 100, counts[gate.ReasonHeldOut]+counts[gate.ReasonDeclined])
+		require.NotZero(t, counts[gate.ReasonHeldOut])
+		require.NotZero(t, counts[gate.ReasonDeclined])
 		require.Zero(t, time.Since(began))
 		require.Equal(t, calls, p.count())
 	})
@@ -177,7 +177,7 @@ func TestTroubleIsUnavailable(t *testing.T) {
 			g := warmGate(t, newProvider(), tc.done, &gate.Options{Target: tc.target})
 			began := time.Now()
 			d := g.Decide(t.Context(), gate.Visitor{UserID: "ada-lovelace"})
-			require.Equal(t, gate.Unavailable, d.Reason, name)
+			require.Equal(t, gate.ReasonUnavailable, d.Reason, name)
 			require.False(t, d.Ask, name)
 			require.Error(t, d.Err, name)
 			require.NotContains(t, d.Err.Error(), "ada", name)
@@ -235,7 +235,7 @@ func TestLookUpsAreBounded(t *testing.T) {
 		require.EqualValues(t, 256, asked.Load())
 		close(release)
 		synctest.Wait()
-		require.Equal(t, gate.Eligible, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+		require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 	})
 }
 
@@ -249,7 +249,7 @@ func TestStoreIsAskedOnADetachedContext(t *testing.T) {
 		_, has := ctx.Deadline()
 		return !has || ctx.Value(detachedKey{}) != "kept", ctx.Err()
 	}), &gate.Options{Timeout: 5 * time.Second})
-	require.Equal(t, gate.Eligible, g.Decide(ctx, gate.Visitor{UserID: "ada"}).Reason)
+	require.Equal(t, gate.ReasonEligible, g.Decide(ctx, gate.Visitor{UserID: "ada"}).Reason)
 }
 
 type detachedKey struct{}
@@ -291,9 +291,9 @@ func TestPeek(t *testing.T) {
 		done peeking
 		is   gate.Reason
 	}{
-		{peeking{never, true, true}, gate.Completed},
-		{peeking{never, false, true}, gate.Eligible},
-		{peeking{never, true, false}, gate.Unavailable},
+		{peeking{never, true, true}, gate.ReasonCompleted},
+		{peeking{never, false, true}, gate.ReasonEligible},
+		{peeking{never, true, false}, gate.ReasonUnavailable},
 	} {
 		g := warmGate(t, newProvider(), tc.done, nil)
 		require.Equal(t, tc.is, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
@@ -307,16 +307,16 @@ func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
 	completed := false
 	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) { return completed, nil }),
 		&gate.Options{Sample: -1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond})
-	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.Shown(studyID, now).Snoozed(studyID, now.Add(time.Hour)).Opened(studyID, now).Declined(studyID).OptedOut()}
-	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), v).Reason)
+	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.WithShown(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithOpened(studyID, now).WithDecline(studyID).WithOptOut()}
+	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), v).Reason)
 	d := g.Confirm(t.Context(), v)
 	require.True(t, d.Ask, "%v", d)
 	require.Equal(t, store.Key{StudyID: studyID, UserID: "ada"}, d.Prompt.Key())
 
 	v.StudyID = "another"
-	require.Equal(t, gate.Excluded, g.Confirm(t.Context(), v).Reason)
+	require.Equal(t, gate.ReasonExcluded, g.Confirm(t.Context(), v).Reason)
 	v.StudyID, completed = "", true
-	require.Equal(t, gate.Completed, g.Confirm(t.Context(), v).Reason)
+	require.Equal(t, gate.ReasonCompleted, g.Confirm(t.Context(), v).Reason)
 }
 
 func TestLanguages(t *testing.T) {
@@ -350,7 +350,7 @@ func TestLanguages(t *testing.T) {
 		require.True(t, d.Ask)
 		require.Equal(t, tc.is, d.Prompt.Language, "%v", tc)
 		if tc.is == "" {
-			require.Equal(t, gate.Excluded, strict.Decide(t.Context(), v).Reason, "%v", tc)
+			require.Equal(t, gate.ReasonExcluded, strict.Decide(t.Context(), v).Reason, "%v", tc)
 		} else {
 			require.True(t, strict.Decide(t.Context(), v).Ask, "%v", tc)
 		}
@@ -390,7 +390,7 @@ func TestOnDecision(t *testing.T) {
 	g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
 	g.Confirm(t.Context(), gate.Visitor{})
 	g.Explain(t.Context(), gate.Visitor{UserID: "ada"})
-	require.Equal(t, []gate.Reason{gate.Eligible, gate.Anonymous}, told)
+	require.Equal(t, []gate.Reason{gate.ReasonEligible, gate.ReasonAnonymous}, told)
 }
 
 // Metrics that break cost a prompt, and no page.
@@ -401,7 +401,7 @@ func TestOnDecisionPanics(t *testing.T) {
 	})
 	d := g.Decide(t.Context(), ada)
 	require.False(t, d.Ask)
-	require.Equal(t, gate.Unavailable, d.Reason)
+	require.Equal(t, gate.ReasonUnavailable, d.Reason)
 	require.Zero(t, d.Prompt)
 	require.ErrorContains(t, d.Err, "OnDecision panicked: lost")
 }
@@ -415,7 +415,7 @@ func TestOnDecisionHearsOfPanics(t *testing.T) {
 		OnDecision: func(_ context.Context, _ gate.Visitor, d gate.Decision) { told = append(told, d.Reason) },
 	})
 	g.Decide(t.Context(), ada)
-	require.Equal(t, []gate.Reason{gate.Unavailable}, told)
+	require.Equal(t, []gate.Reason{gate.ReasonUnavailable}, told)
 }
 
 func TestNewReportsEveryFault(t *testing.T) {
@@ -437,14 +437,14 @@ func TestNewReportsEveryFault(t *testing.T) {
 func TestReasonNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for r := gate.Unavailable; r <= gate.Eligible; r++ {
+	for r := gate.ReasonUnavailable; r <= gate.ReasonEligible; r++ {
 		require.Regexp(t, `^[a-z_]+$`, r.String())
 		require.False(t, seen[r.String()])
 		seen[r.String()] = true
 	}
 	require.Len(t, seen, 13)
-	require.Equal(t, "unknown", (gate.Eligible + 1).String())
-	require.Equal(t, gate.Unavailable, gate.Decision{}.Reason)
+	require.Equal(t, "unknown", (gate.ReasonEligible + 1).String())
+	require.Equal(t, gate.ReasonUnavailable, gate.Decision{}.Reason)
 }
 
 // The package decides; what HTTP makes of it is the business of others.

@@ -19,10 +19,10 @@ func TestConfirmTriesAgainAfterTrouble(t *testing.T) {
 		p := newProvider()
 		p.fail(errors.New("trouble"))
 		g := newGate(t, p, nobodyCompleted, nil)
-		require.Equal(t, gate.Unavailable, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonUnavailable, g.Confirm(t.Context(), ada).Reason)
 		p.hang(time.Second)
 		began := time.Now()
-		require.Equal(t, gate.Unavailable, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonUnavailable, g.Confirm(t.Context(), ada).Reason)
 		require.Zero(t, time.Since(began), "it is too early")
 		require.Equal(t, 1, p.count())
 		time.Sleep(75 * time.Second)
@@ -39,7 +39,7 @@ func TestConfirmHeedsStale(t *testing.T) {
 		g := warmGate(t, p, nobodyCompleted, &gate.Options{Stale: 5 * time.Second})
 		p.places(0)
 		time.Sleep(6 * time.Second)
-		require.Equal(t, gate.Full, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonFull, g.Confirm(t.Context(), ada).Reason)
 	})
 }
 
@@ -53,7 +53,7 @@ func TestConfirmTakesNoSlot(t *testing.T) {
 	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask)
 	require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Ask)
 	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask)
-	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 }
 
 // Whoever joins a request that is under way asks again when its answer is too

@@ -74,25 +74,25 @@ type Reason uint8
 // The reasons, in no particular order; their number is bounded, so that they
 // can label a metric.
 const (
-	Unavailable Reason = iota // provider, store or deadline: nobody knows, so nobody is asked
-	Anonymous                 // no user id
-	Excluded                  // the app's Target said no, or no common language
-	NotSampled                // outside the sample, or beyond what pacing invites
-	Declined                  // "No thanks", for this study or for all
-	Snoozed                   // "Later", and later is not yet
-	Opened                    // the interview was opened a short while ago
-	ShownEnough               // shown as often as allowed
-	CoolingDown               // shown too recently
-	Full                      // the study takes no more responses now
-	Closed                    // the study is paused, deleted or in another project
-	Completed                 // interviewed already
-	Eligible                  // ask
+	ReasonUnavailable Reason = iota // provider, store or deadline: nobody knows, so nobody is asked
+	ReasonAnonymous                 // no user id
+	ReasonExcluded                  // the app's Target said no, or no common language
+	ReasonHeldOut                   // outside the sample, or beyond what pacing invites
+	ReasonDeclined                  // "No thanks", for this study or for all
+	ReasonSnoozed                   // "Later", and later is not yet
+	ReasonOpened                    // the interview was opened a short while ago
+	ReasonShownEnough               // shown as often as allowed
+	ReasonCoolingDown               // shown too recently
+	ReasonFull                      // the study takes no more responses now
+	ReasonClosed                    // the study is paused, deleted or in another project
+	ReasonCompleted                 // interviewed already
+	ReasonEligible                  // ask
 )
 
 var reasonNames = [...]string{
-	Unavailable: "unavailable", Anonymous: "anonymous", Excluded: "excluded", NotSampled: "not_sampled",
-	Declined: "declined", Snoozed: "snoozed", Opened: "opened", ShownEnough: "shown_enough",
-	CoolingDown: "cooling_down", Full: "full", Closed: "closed", Completed: "completed", Eligible: "eligible",
+	ReasonUnavailable: "unavailable", ReasonAnonymous: "anonymous", ReasonExcluded: "excluded", ReasonHeldOut: "not_sampled",
+	ReasonDeclined: "declined", ReasonSnoozed: "snoozed", ReasonOpened: "opened", ReasonShownEnough: "shown_enough",
+	ReasonCoolingDown: "cooling_down", ReasonFull: "full", ReasonClosed: "closed", ReasonCompleted: "completed", ReasonEligible: "eligible",
 }
 
 // String returns the reason in snake case, as it stands in metrics and logs.

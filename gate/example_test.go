@@ -7,6 +7,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
@@ -26,7 +27,7 @@ func Example() {
 	ctx := context.Background()
 	uj, _, stop := fakeClient()
 	defer stop()
-	done := store.NewMemory()
+	done := memstore.New()
 	ask, err := gate.New(uj, "Onboarding Feedback", done, &gate.Options{Timeout: 5 * time.Second})
 	if err != nil {
 		fmt.Println(err)
@@ -37,7 +38,7 @@ func Example() {
 	fmt.Println(d.Ask, d.Reason)
 
 	// The middleware shows the prompt and notes it.
-	visitor.History = visitor.History.Shown(d.Prompt.StudyID, time.Now())
+	visitor.History = visitor.History.WithShown(d.Prompt.StudyID, time.Now())
 	fmt.Println(ask.Decide(ctx, visitor).Reason)
 
 	// The webhook records the interview.
@@ -53,14 +54,14 @@ func ExampleGate_Explain() {
 	ctx := context.Background()
 	uj, study, stop := fakeClient()
 	defer stop()
-	ask, err := gate.New(uj, study, store.NewMemory(), &gate.Options{
+	ask, err := gate.New(uj, study, memstore.New(), &gate.Options{
 		Target: func(_ context.Context, v gate.Visitor) bool { return v.UserID != "admin" },
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, v := range ask.Explain(ctx, gate.Visitor{UserID: "admin", History: gate.History{}.Declined(study)}) {
+	for _, v := range ask.Explain(ctx, gate.Visitor{UserID: "admin", History: gate.History{}.WithDecline(study)}) {
 		if !v.Pass {
 			fmt.Println(v.Check, v.Reason)
 		}
@@ -76,7 +77,7 @@ func ExampleGate_Confirm() {
 	ctx := context.Background()
 	uj, study, stop := fakeClient()
 	defer stop()
-	done := store.NewMemory()
+	done := memstore.New()
 	ask, err := gate.New(uj, study, done, &gate.Options{Timeout: 5 * time.Second})
 	if err != nil {
 		fmt.Println(err)
@@ -124,7 +125,7 @@ func ExampleFirst() {
 		fmt.Println(err)
 		return
 	}
-	done := store.NewMemory()
+	done := memstore.New()
 	var gates []*gate.Gate
 	for _, name := range []string{"Onboarding Feedback", "Pricing Feedback"} {
 		g, err := gate.New(client, name, done, &gate.Options{Timeout: 5 * time.Second})
@@ -138,7 +139,7 @@ func ExampleFirst() {
 
 	var seen gate.History
 	fmt.Println(ask.Decide(ctx, gate.Visitor{UserID: "ada", History: seen}).Prompt.StudyName)
-	seen = seen.Declined(onboarding.ID)
+	seen = seen.WithDecline(onboarding.ID)
 	fmt.Println(ask.Decide(ctx, gate.Visitor{UserID: "ada", History: seen}).Prompt.StudyName)
 	// Output:
 	// Onboarding Feedback
@@ -148,7 +149,7 @@ func ExampleFirst() {
 // What a visitor has seen travels as a few bytes, for instance in a cookie.
 func ExampleHistory() {
 	noon := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
-	seen := gate.History{}.Shown("onboarding", noon).Snoozed("onboarding", noon.Add(24*time.Hour))
+	seen := gate.History{}.WithShown("onboarding", noon).WithSnooze("onboarding", noon.Add(24*time.Hour))
 	b, err := seen.MarshalBinary()
 	fmt.Println(len(b), "bytes", err)
 
@@ -157,7 +158,7 @@ func ExampleHistory() {
 	fmt.Println(back.Showings("onboarding"), back.Showings("pricing"), err)
 
 	// A transition returns a new History and leaves the old one as it was.
-	again := back.Shown("onboarding", noon.Add(48*time.Hour))
+	again := back.WithShown("onboarding", noon.Add(48*time.Hour))
 	fmt.Println(back.Showings("onboarding"), again.Showings("onboarding"))
 	// Output:
 	// 32 bytes <nil>
@@ -193,7 +194,7 @@ func ExampleSealedReferences() {
 func ExampleOptions_percentage() {
 	uj, study, stop := fakeClient()
 	defer stop()
-	_, err := gate.New(uj, study, store.NewMemory(), &gate.Options{Sample: 10})
+	_, err := gate.New(uj, study, memstore.New(), &gate.Options{Sample: 10})
 	fmt.Println(err)
 	// Output:
 	// gate: Sample is 10: a fraction from 0 to 1, not a percentage

@@ -9,7 +9,7 @@ import (
 )
 
 // Verdict is what one check found.
-type Verdict struct {
+type CheckResult struct {
 	Check  string // the check's name
 	Pass   bool
 	Reason Reason // the decision's, were this the first that does not pass; Eligible when it passes
@@ -17,25 +17,25 @@ type Verdict struct {
 }
 
 // Verdicts are those of all checks, in their order.
-type Verdicts []Verdict
+type Explanation []CheckResult
 
 // Explain walks all checks for v and says what each found, for the question
 // "why does she not see it?". The first that does not pass is the reason of
 // Decide. It writes nothing, tells no metric and waits for the provider only if
 // there is no answer yet. Where a check cannot be made, because there is no
 // answer or no user, its verdict is Unavailable with the error.
-func (g *Gate) Explain(ctx context.Context, v Visitor) Verdicts {
+func (g *Gate) Explain(ctx context.Context, v Visitor) Explanation {
 	q := g.question(&v, false, time.Time{})
 	defer q.free()
 	q.quiet, q.timeout = true, g.opts.ConfirmTimeout
-	all := make(Verdicts, 0, len(checks))
+	all := make(Explanation, 0, len(checks))
 	var nobody error
 	for i := range checks {
-		verdict := Verdict{Check: checks[i].name, Err: nobody}
+		verdict := CheckResult{Check: checks[i].name, Err: nobody}
 		if nobody == nil {
 			verdict.Reason, verdict.Err = q.explain(ctx, &checks[i])
 		}
-		verdict.Pass = verdict.Reason == Eligible
+		verdict.Pass = verdict.Reason == ReasonEligible
 		if i < userChecks && !verdict.Pass && nobody == nil {
 			nobody = errNobody
 		}
@@ -49,17 +49,17 @@ var errNobody = errors.New("gate: there is no user to look at")
 func (q *question) explain(ctx context.Context, c *check) (no Reason, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			no, err = Unavailable, fmt.Errorf("gate: panic: %v", p)
+			no, err = ReasonUnavailable, fmt.Errorf("gate: panic: %v", p)
 		}
 	}()
 	if c.isIdle(q.opts()) {
-		return Eligible, nil
+		return ReasonEligible, nil
 	}
 	return q.ask(ctx, c)
 }
 
 // String is a line for each check.
-func (vs Verdicts) String() string {
+func (vs Explanation) String() string {
 	var b strings.Builder
 	for _, v := range vs {
 		switch {

@@ -18,7 +18,7 @@ func TestExplain(t *testing.T) {
 	p := newProvider()
 	p.places(0)
 	g := warmGate(t, p, nobodyCompleted, nil)
-	got := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Declined(studyID)})
+	got := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline(studyID)})
 	require.Equal(t, `yes known user
 yes user id
 yes target
@@ -53,13 +53,13 @@ func TestExplainNobody(t *testing.T) {
 	require.Zero(t, p.count())
 }
 
-func firstNo(all gate.Verdicts) gate.Reason {
+func firstNo(all gate.Explanation) gate.Reason {
 	for _, v := range all {
 		if !v.Pass {
 			return v.Reason
 		}
 	}
-	return gate.Eligible
+	return gate.ReasonEligible
 }
 
 // Explain leaves everything as it was: no slot is taken, and no answer that can
@@ -72,12 +72,12 @@ func TestExplainWritesNothing(t *testing.T) {
 		g := warmGate(t, p, nobodyCompleted, &gate.Options{ExpectedUptake: 1})
 		time.Sleep(10 * time.Minute) // stale, and usable
 		for i := range 5 {
-			require.Equal(t, gate.Eligible, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(i)})))
+			require.Equal(t, gate.ReasonEligible, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(i)})))
 		}
 		synctest.Wait()
 		require.Equal(t, 1, p.count())
 		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: user(7)}).Ask)
-		require.Equal(t, gate.NotSampled, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(8)})))
+		require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(8)})))
 	})
 }
 
@@ -88,9 +88,9 @@ func TestExplainWithoutProvider(t *testing.T) {
 		p.hang(time.Hour)
 		g := newGate(t, p, nobodyCompleted, nil)
 		began := time.Now()
-		all := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.OptedOut()})
+		all := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithOptOut()})
 		require.LessOrEqual(t, time.Since(began), 3*time.Second)
-		require.Equal(t, gate.Unavailable, firstNo(all))
+		require.Equal(t, gate.ReasonUnavailable, firstNo(all))
 		require.Contains(t, all.String(), "no  opted out      declined")
 		require.NotContains(t, all.String(), "ada")
 		time.Sleep(time.Minute)
@@ -103,7 +103,7 @@ func TestExplainWaitsForTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider()
 		p.hang(time.Second)
-		require.Equal(t, gate.Eligible, firstNo(newGate(t, p, nobodyCompleted, nil).Explain(t.Context(), ada)))
+		require.Equal(t, gate.ReasonEligible, firstNo(newGate(t, p, nobodyCompleted, nil).Explain(t.Context(), ada)))
 	})
 }
 
@@ -117,7 +117,7 @@ func TestExplainMissingStudy(t *testing.T) {
 		return false, nil
 	}), nil)
 	all := g.Explain(t.Context(), ada)
-	require.Equal(t, gate.Closed, firstNo(all))
+	require.Equal(t, gate.ReasonClosed, firstNo(all))
 	require.Contains(t, all.String(), "no  places         closed\n")
 }
 
@@ -129,7 +129,7 @@ func TestExplainStudyThatIsGone(t *testing.T) {
 		g := warmGate(t, p, nobodyCompleted, nil)
 		p.fail(userjourneys.ErrNotFound)
 		time.Sleep(11 * time.Second)
-		require.Equal(t, gate.Closed, g.Confirm(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonClosed, g.Confirm(t.Context(), ada).Reason)
 		require.Contains(t, g.Explain(t.Context(), ada).String(), "no  study          closed\nno  places         full\n")
 	})
 }

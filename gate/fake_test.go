@@ -102,7 +102,7 @@ func (c completions) Completed(ctx context.Context, k store.Key) (bool, error) {
 
 var nobodyCompleted = completions(func(context.Context, store.Key) (bool, error) { return false, nil })
 
-func newGate(t testing.TB, p gate.Studies, done gate.Completions, opts *gate.Options) *gate.Gate {
+func newGate(t testing.TB, p gate.StudyFinder, done gate.CompletionChecker, opts *gate.Options) *gate.Gate {
 	t.Helper()
 	var o gate.Options
 	if opts != nil {
@@ -116,7 +116,7 @@ func newGate(t testing.TB, p gate.Studies, done gate.Completions, opts *gate.Opt
 	return g
 }
 
-func warmGate(t testing.TB, p gate.Studies, done gate.Completions, opts *gate.Options) *gate.Gate {
+func warmGate(t testing.TB, p gate.StudyFinder, done gate.CompletionChecker, opts *gate.Options) *gate.Gate {
 	t.Helper()
 	g := newGate(t, p, done, opts)
 	require.NoError(t, g.Warm(t.Context()))

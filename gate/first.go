@@ -39,16 +39,16 @@ func (f first) decide(ctx context.Context, v Visitor, clicked bool) Decision {
 			}
 		}
 	}
-	d := Decision{Reason: Closed}
+	d := Decision{Reason: ReasonClosed}
 	if len(f) > 0 {
-		d.Reason = Excluded
+		d.Reason = ReasonExcluded
 	}
 	for _, g := range f {
 		own := g.decide(ctx, &v, clicked, began)
 		if own.Ask {
 			return own
 		}
-		if d.Reason == Excluded {
+		if d.Reason == ReasonExcluded {
 			d = own
 		}
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 func studyGate(t *testing.T, id string, opts *gate.Options) (*provider, *gate.Gate) {
 	p := newProvider()
 	p.study.ID = id
-	return p, warmGate(t, p, store.NewMemory(), opts)
+	return p, warmGate(t, p, memstore.New(), opts)
 }
 
 func TestFirst(t *testing.T) {
@@ -28,15 +28,15 @@ func TestFirst(t *testing.T) {
 
 	d := both.Decide(t.Context(), ada)
 	require.Equal(t, "a", d.Prompt.StudyID, "by priority")
-	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Declined("a")})
+	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("a")})
 	require.Equal(t, "b", d.Prompt.StudyID)
-	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Shown("a", now)})
-	require.Equal(t, gate.CoolingDown, d.Reason, "the pause after one study's prompt is the other's too")
-	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.Declined("a").Snoozed("b", now.Add(time.Hour))})
-	require.Equal(t, gate.Declined, d.Reason, "that of the first gate that does not exclude her")
-	require.Equal(t, gate.Excluded, gate.First(never).Decide(t.Context(), ada).Reason)
-	require.Equal(t, gate.Anonymous, both.Decide(t.Context(), gate.Visitor{}).Reason)
-	require.Equal(t, gate.Closed, gate.First().Decide(t.Context(), ada).Reason)
+	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithShown("a", now)})
+	require.Equal(t, gate.ReasonCoolingDown, d.Reason, "the pause after one study's prompt is the other's too")
+	d = both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("a").WithSnooze("b", now.Add(time.Hour))})
+	require.Equal(t, gate.ReasonDeclined, d.Reason, "that of the first gate that does not exclude her")
+	require.Equal(t, gate.ReasonExcluded, gate.First(never).Decide(t.Context(), ada).Reason)
+	require.Equal(t, gate.ReasonAnonymous, both.Decide(t.Context(), gate.Visitor{}).Reason)
+	require.Equal(t, gate.ReasonClosed, gate.First().Decide(t.Context(), ada).Reason)
 	require.PanicsWithValue(t, "gate: First: a gate is nil", func() { gate.First(a, nil) })
 }
 
@@ -53,8 +53,8 @@ func TestFirstConfirmsTheClickedStudyAlone(t *testing.T) {
 		require.Equal(t, 2, pb.count())
 		time.Sleep(time.Minute)
 		pb.places(0)
-		require.Equal(t, gate.Full, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "b"}).Reason, "and never another")
-		require.Equal(t, gate.Excluded, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "x"}).Reason)
+		require.Equal(t, gate.ReasonFull, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "b"}).Reason, "and never another")
+		require.Equal(t, gate.ReasonExcluded, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: "x"}).Reason)
 	})
 }
 
@@ -69,7 +69,7 @@ func TestFirstHasOneTimeLimit(t *testing.T) {
 			gates = append(gates, newGate(t, p, nobodyCompleted, nil))
 		}
 		began := time.Now()
-		require.Equal(t, gate.Unavailable, gate.First(gates...).Decide(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonUnavailable, gate.First(gates...).Decide(t.Context(), ada).Reason)
 		require.Equal(t, 150*time.Millisecond, time.Since(began))
 		time.Sleep(time.Minute)
 	})

@@ -15,7 +15,7 @@ import (
 // Studies finds a study; *userjourneys.Client does. ErrNotFound of that package
 // means that the study is paused, deleted or in another project. It must heed
 // its context: until it returns, the gate does not ask again.
-type Studies interface {
+type StudyFinder interface {
 	FindStudy(ctx context.Context, idOrName string) (userjourneys.Study, error)
 }
 
@@ -26,7 +26,7 @@ type Studies interface {
 //
 // is asked that first: it must not block, and known is false where Completed
 // has to be asked.
-type Completions interface {
+type CompletionChecker interface {
 	Completed(ctx context.Context, k store.Key) (bool, error)
 }
 
@@ -133,14 +133,14 @@ type Gate struct {
 	lists    checklists
 	capacity *capacity
 	pace     *pace
-	done     Completions
+	done     CompletionChecker
 	peek     peeker // done, if it can
 	lookups  chan struct{}
 }
 
 // New returns a gate for the study with this id or with exactly this name. It
 // does not connect. A nil s or done panics; a nil opts means defaults.
-func New(s Studies, study string, done Completions, opts *Options) (*Gate, error) {
+func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*Gate, error) {
 	if s == nil {
 		panic("gate: New: s is nil")
 	}
@@ -283,16 +283,16 @@ func (g *Gate) walk(ctx context.Context, v *Visitor, clicked bool, began time.Ti
 		q.free()
 	}()
 	for _, c := range g.lists[situation(v, clicked)] {
-		if no, err := q.ask(ctx, c); no != Eligible {
+		if no, err := q.ask(ctx, c); no != ReasonEligible {
 			d.Reason, d.Err = no, err
 			return
 		}
 	}
 	if !clicked && !g.pace.admit(q.study, v.UserID) {
-		d.Reason = NotSampled // others have taken the last slots meanwhile
+		d.Reason = ReasonHeldOut // others have taken the last slots meanwhile
 		return
 	}
-	d.Ask, d.Reason = true, Eligible
+	d.Ask, d.Reason = true, ReasonEligible
 	q.prompt(&d.Prompt)
 }
 

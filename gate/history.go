@@ -37,29 +37,29 @@ const (
 )
 
 // Shown notes that the study's prompt was shown.
-func (h History) Shown(studyID string, now time.Time) History {
+func (h History) WithShown(studyID string, now time.Time) History {
 	h.lastShown = now
 	return h.with(studyID, func(s *seen) { s.shown, s.lastShown = min(s.shown+1, maxShown), now })
 }
 
 // Opened notes that the study's interview was opened.
-func (h History) Opened(studyID string, now time.Time) History {
+func (h History) WithOpened(studyID string, now time.Time) History {
 	return h.with(studyID, func(s *seen) { s.openedAt = now })
 }
 
 // Snoozed silences the study until then. More than a year ahead is taken for a
 // broken clock: such a snooze begins only when a year of it is left.
-func (h History) Snoozed(studyID string, until time.Time) History {
+func (h History) WithSnooze(studyID string, until time.Time) History {
 	return h.with(studyID, func(s *seen) { s.snoozedUntil = until })
 }
 
 // Declined silences the study for good.
-func (h History) Declined(studyID string) History {
+func (h History) WithDecline(studyID string) History {
 	return h.with(studyID, func(s *seen) { s.declined = true })
 }
 
 // OptedOut silences every study for good.
-func (h History) OptedOut() History {
+func (h History) WithOptOut() History {
 	h.optedOut = true
 	return h
 }

@@ -37,16 +37,16 @@ func TestHistoryProperties(t *testing.T) {
 			shown := h.Showings(study)
 			switch rng.IntN(20) {
 			default:
-				h = h.Shown(study, now)
+				h = h.WithShown(study, now)
 				require.Equal(t, min(shown+1, 255), h.Showings(study))
 			case 1, 2:
-				h = h.Opened(study, now)
+				h = h.WithOpened(study, now)
 				require.Equal(t, shown, h.Showings(study))
 			case 3, 4:
-				h = h.Snoozed(study, now.Add(7*24*time.Hour))
+				h = h.WithSnooze(study, now.Add(7*24*time.Hour))
 			case 5:
 				if len(declined) < 15 {
-					h, declined[study] = h.Declined(study), true
+					h, declined[study] = h.WithDecline(study), true
 				}
 			}
 			require.Equal(t, beforeBytes, encode(t, before))
@@ -57,13 +57,13 @@ func TestHistoryProperties(t *testing.T) {
 			require.Equal(t, b, encode(t, back))
 			require.Equal(t, h.IsZero(), back.IsZero())
 		}
-		require.True(t, h.OptedOut().OptedOut().Shown("x", now).Showings("x") == 1)
+		require.True(t, h.WithOptOut().WithOptOut().WithShown("x", now).Showings("x") == 1)
 		// What was declined outlives what was merely shown.
 		for study := range declined {
 			p := newProvider()
 			p.study.ID = study
 			g := warmGate(t, p, nobodyCompleted, nil)
-			require.Equal(t, gate.Declined, g.Decide(t.Context(), gate.Visitor{UserID: "ada", History: h}).Reason)
+			require.Equal(t, gate.ReasonDeclined, g.Decide(t.Context(), gate.Visitor{UserID: "ada", History: h}).Reason)
 		}
 	}
 }
@@ -74,11 +74,11 @@ func TestHistoryOrderDoesNotMatter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
 		steps := []func(gate.History) gate.History{
-			func(h gate.History) gate.History { return h.Shown(studyID, now) },
-			func(h gate.History) gate.History { return h.Opened(studyID, now) },
-			func(h gate.History) gate.History { return h.Snoozed(studyID, now.Add(time.Hour)) },
-			func(h gate.History) gate.History { return h.Declined(studyID) },
-			func(h gate.History) gate.History { return h.OptedOut() },
+			func(h gate.History) gate.History { return h.WithShown(studyID, now) },
+			func(h gate.History) gate.History { return h.WithOpened(studyID, now) },
+			func(h gate.History) gate.History { return h.WithSnooze(studyID, now.Add(time.Hour)) },
+			func(h gate.History) gate.History { return h.WithDecline(studyID) },
+			func(h gate.History) gate.History { return h.WithOptOut() },
 		}
 		var first []byte
 		for range 50 {
@@ -110,21 +110,21 @@ func TestHistoryUnderABrokenClock(t *testing.T) {
 			h    gate.History
 			is   gate.Reason
 		}{
-			{"just shown", h.Shown(studyID, now), gate.CoolingDown},
-			{"shown a day ago", h.Shown(studyID, now.Add(-24*time.Hour)), gate.Eligible},
-			{"shown an hour ahead", h.Shown(studyID, now.Add(time.Hour)), gate.CoolingDown},
-			{"shown ten years ahead", h.Shown(studyID, now.AddDate(10, 0, 0)), gate.Eligible},
-			{"shown in year 1", h.Shown(studyID, time.Time{}), gate.Eligible},
-			{"shown before 1970", h.Shown(studyID, time.Unix(-1<<40, 0)), gate.Eligible},
-			{"opened an hour ahead", h.Opened(studyID, now.Add(time.Hour)), gate.Opened},
-			{"opened three hours ago", h.Opened(studyID, now.Add(-3*time.Hour)), gate.Eligible},
-			{"snoozed a week", h.Snoozed(studyID, now.Add(7*24*time.Hour)), gate.Snoozed},
-			{"snoozed until now", h.Snoozed(studyID, now), gate.Eligible},
-			{"snoozed ten years", h.Snoozed(studyID, now.AddDate(10, 0, 0)), gate.Eligible},
-			{"another study just shown", h.Shown("another", now), gate.CoolingDown},
-			{"another study declined", h.Declined("another"), gate.Eligible},
-			{"opted out", h.OptedOut(), gate.Declined},
-			{"three times", h.Shown(studyID, now.AddDate(0, 0, -9)).Shown(studyID, now.AddDate(0, 0, -6)).Shown(studyID, now.AddDate(0, 0, -3)), gate.ShownEnough},
+			{"just shown", h.WithShown(studyID, now), gate.ReasonCoolingDown},
+			{"shown a day ago", h.WithShown(studyID, now.Add(-24*time.Hour)), gate.ReasonEligible},
+			{"shown an hour ahead", h.WithShown(studyID, now.Add(time.Hour)), gate.ReasonCoolingDown},
+			{"shown ten years ahead", h.WithShown(studyID, now.AddDate(10, 0, 0)), gate.ReasonEligible},
+			{"shown in year 1", h.WithShown(studyID, time.Time{}), gate.ReasonEligible},
+			{"shown before 1970", h.WithShown(studyID, time.Unix(-1<<40, 0)), gate.ReasonEligible},
+			{"opened an hour ahead", h.WithOpened(studyID, now.Add(time.Hour)), gate.ReasonOpened},
+			{"opened three hours ago", h.WithOpened(studyID, now.Add(-3*time.Hour)), gate.ReasonEligible},
+			{"snoozed a week", h.WithSnooze(studyID, now.Add(7*24*time.Hour)), gate.ReasonSnoozed},
+			{"snoozed until now", h.WithSnooze(studyID, now), gate.ReasonEligible},
+			{"snoozed ten years", h.WithSnooze(studyID, now.AddDate(10, 0, 0)), gate.ReasonEligible},
+			{"another study just shown", h.WithShown("another", now), gate.ReasonCoolingDown},
+			{"another study declined", h.WithDecline("another"), gate.ReasonEligible},
+			{"opted out", h.WithOptOut(), gate.ReasonDeclined},
+			{"three times", h.WithShown(studyID, now.AddDate(0, 0, -9)).WithShown(studyID, now.AddDate(0, 0, -6)).WithShown(studyID, now.AddDate(0, 0, -3)), gate.ReasonShownEnough},
 		} {
 			require.Equal(t, tc.is.String(), decide(tc.h).String(), tc.name)
 			var back gate.History
@@ -139,7 +139,7 @@ func TestPausesCanBeTurnedOff(t *testing.T) {
 	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{ShowingPause: -1, OpenedPause: -1, MaxShowings: -1})
 	var h gate.History
 	for range 300 {
-		h = h.Shown(studyID, time.Now()).Opened(studyID, time.Now())
+		h = h.WithShown(studyID, time.Now()).WithOpened(studyID, time.Now())
 		require.True(t, g.Decide(context.Background(), gate.Visitor{UserID: "ada", History: h}).Ask)
 	}
 }
@@ -147,16 +147,16 @@ func TestPausesCanBeTurnedOff(t *testing.T) {
 func FuzzHistory(f *testing.F) {
 	now := time.Unix(1_800_000_000, 0)
 	f.Add(encode(f, gate.History{}))
-	f.Add(encode(f, gate.History{}.Shown("a", now).Opened("b", now).Snoozed("a", now).Declined("c").OptedOut()))
+	f.Add(encode(f, gate.History{}.WithShown("a", now).WithOpened("b", now).WithSnooze("a", now).WithDecline("c").WithOptOut()))
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h := gate.History{}.Declined("kept")
+		h := gate.History{}.WithDecline("kept")
 		before := encode(t, h)
 		if h.UnmarshalBinary(b) != nil {
 			require.Equal(t, before, encode(t, h), "an error changes nothing")
 			return
 		}
 		require.Equal(t, b, encode(t, h), "one History has one encoding")
-		require.LessOrEqual(t, len(encode(t, h.Shown("a", now))), 7+16*25)
+		require.LessOrEqual(t, len(encode(t, h.WithShown("a", now))), 7+16*25)
 	})
 }

@@ -61,28 +61,28 @@ func (c *ruleCase) first(clicked bool) gate.Reason {
 		reason gate.Reason
 		click  bool // it counts at a click, too
 	}{
-		{c.visitor.UserID == "", gate.Anonymous, true},
-		{c.badUser, gate.Unavailable, true},
-		{c.target, gate.Excluded, true},
-		{c.visitor.StudyID == "another", gate.Excluded, true},
-		{c.language, gate.Excluded, false},
-		{c.sample, gate.NotSampled, false},
-		{c.optedOut || c.declined, gate.Declined, false},
-		{c.snoozed, gate.Snoozed, false},
-		{c.opened, gate.Opened, false},
-		{c.showings, gate.ShownEnough, false},
-		{c.showingPause || c.coolDown, gate.CoolingDown, false},
-		{c.missing, gate.Closed, true},
-		{c.places == 0, gate.Full, true},
-		{c.pacing, gate.NotSampled, false},
-		{c.storeDown, gate.Unavailable, true},
-		{c.completed, gate.Completed, true},
+		{c.visitor.UserID == "", gate.ReasonAnonymous, true},
+		{c.badUser, gate.ReasonUnavailable, true},
+		{c.target, gate.ReasonExcluded, true},
+		{c.visitor.StudyID == "another", gate.ReasonExcluded, true},
+		{c.language, gate.ReasonExcluded, false},
+		{c.sample, gate.ReasonHeldOut, false},
+		{c.optedOut || c.declined, gate.ReasonDeclined, false},
+		{c.snoozed, gate.ReasonSnoozed, false},
+		{c.opened, gate.ReasonOpened, false},
+		{c.showings, gate.ReasonShownEnough, false},
+		{c.showingPause || c.coolDown, gate.ReasonCoolingDown, false},
+		{c.missing, gate.ReasonClosed, true},
+		{c.places == 0, gate.ReasonFull, true},
+		{c.pacing, gate.ReasonHeldOut, false},
+		{c.storeDown, gate.ReasonUnavailable, true},
+		{c.completed, gate.ReasonCompleted, true},
 	} {
 		if r.no && (r.click || !clicked) {
 			return r.reason
 		}
 	}
-	return gate.Eligible
+	return gate.ReasonEligible
 }
 
 func (c *ruleCase) gate(t *testing.T) *gate.Gate {
@@ -163,31 +163,31 @@ func (c *ruleCase) remember(rng *rand.Rand) {
 	if shown := oneOf(rng, 0, 0, 1, 2, 3); shown > 0 {
 		ago := oneOf(rng, 0, time.Hour, 2*time.Hour, 3*time.Hour, 4*time.Hour, 24*time.Hour)
 		for range shown {
-			h = h.Shown(studyID, now.Add(-ago))
+			h = h.WithShown(studyID, now.Add(-ago))
 		}
 		c.showings = maxShowings > 0 && shown >= maxShowings
 		c.showingPause, c.coolDown = ago < showingPause, ago < coolDown
 	}
 	if rng.IntN(4) == 0 {
 		ago := oneOf(rng, 0, 3*time.Hour, 24*time.Hour)
-		h = h.Shown("another", now.Add(-ago))
+		h = h.WithShown("another", now.Add(-ago))
 		c.coolDown = ago < coolDown
 	}
 	if rng.IntN(3) == 0 {
 		ago := oneOf(rng, 0, 30*time.Minute, time.Hour, 2*time.Hour)
-		h = h.Opened(studyID, now.Add(-ago))
+		h = h.WithOpened(studyID, now.Add(-ago))
 		c.opened = ago < openedPause
 	}
 	if rng.IntN(4) == 0 {
 		ahead := oneOf(rng, -time.Hour, 0, time.Hour)
-		h = h.Snoozed(studyID, now.Add(ahead))
+		h = h.WithSnooze(studyID, now.Add(ahead))
 		c.snoozed = ahead > 0
 	}
 	if c.declined = rng.IntN(16) == 0; c.declined {
-		h = h.Declined(studyID)
+		h = h.WithDecline(studyID)
 	}
 	if c.optedOut = rng.IntN(16) == 0; c.optedOut {
-		h = h.OptedOut()
+		h = h.WithOptOut()
 	}
 	c.visitor.History = h
 }

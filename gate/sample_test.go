@@ -14,6 +14,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -31,7 +32,7 @@ func asked(t *testing.T, g gate.Decider, n int) (who []bool, count int) {
 func sampleGate(t *testing.T, id string, fraction float64) *gate.Gate {
 	p := newProvider()
 	p.study.ID = id
-	return warmGate(t, p, store.NewMemory(), &gate.Options{Sample: fraction})
+	return warmGate(t, p, memstore.New(), &gate.Options{Sample: fraction})
 }
 
 func TestStudiesSampleIndependently(t *testing.T) {
@@ -119,7 +120,7 @@ func TestPacing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newProvider()
-			g := newGate(t, p, store.NewMemory(), &gate.Options{ExpectedUptake: 0.05, Audience: tc.audience, Fresh: time.Nanosecond})
+			g := newGate(t, p, memstore.New(), &gate.Options{ExpectedUptake: 0.05, Audience: tc.audience, Fresh: time.Nanosecond})
 			var before []bool
 			for _, left := range []int{100, 50, 3, 1} {
 				p.places(left)
@@ -134,7 +135,7 @@ func TestPacing(t *testing.T) {
 			}
 			p.places(0)
 			require.NoError(t, g.Warm(t.Context()))
-			require.Equal(t, gate.Full, g.Decide(t.Context(), ada).Reason)
+			require.Equal(t, gate.ReasonFull, g.Decide(t.Context(), ada).Reason)
 		})
 	}
 }
@@ -144,7 +145,7 @@ func TestPacingCountsOnlyTheInvited(t *testing.T) {
 	t.Parallel()
 	p := newProvider()
 	p.places(1)
-	done := store.NewMemory()
+	done := memstore.New()
 	g := warmGate(t, p, done, &gate.Options{ExpectedUptake: 0.1})
 	for i := range 10 {
 		_, err := done.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: user(i)}, InterviewID: fmt.Sprint(i), CompletedAt: time.Now()})
@@ -177,14 +178,14 @@ func TestPacingAsksOthersInTheNextPeriod(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newProvider()
 				*tc.limit(&p.study) = &userjourneys.Limit{Limit: places}
-				g := warmGate(t, p, store.NewMemory(), &gate.Options{ExpectedUptake: uptake, Audience: tc.audience})
+				g := warmGate(t, p, memstore.New(), &gate.Options{ExpectedUptake: uptake, Audience: tc.audience})
 				passed := map[int]bool{} // who has let the chance pass
 				round := func() (invited []int) {
 					require.NoError(t, g.Warm(t.Context()))
 					for i := range n {
 						v := gate.Visitor{UserID: user(i)}
 						if passed[i] {
-							v.History = v.History.Declined(studyID)
+							v.History = v.History.WithDecline(studyID)
 						}
 						if g.Decide(t.Context(), v).Ask {
 							invited = append(invited, i)
@@ -209,7 +210,7 @@ func TestPacingAsksOthersInTheNextPeriod(t *testing.T) {
 
 func TestPacingWithoutLimits(t *testing.T) {
 	t.Parallel()
-	g := warmGate(t, newProvider(), store.NewMemory(), &gate.Options{ExpectedUptake: 0.05})
+	g := warmGate(t, newProvider(), memstore.New(), &gate.Options{ExpectedUptake: 0.05})
 	_, count := asked(t, g, 1000)
 	require.Equal(t, 1000, count)
 }
@@ -228,7 +229,7 @@ func TestPacingHandsOutASlotOnce(t *testing.T) {
 		return false, nil
 	})
 	g = warmGate(t, p, done, &gate.Options{ExpectedUptake: 1, Timeout: 10 * time.Second})
-	require.Equal(t, gate.NotSampled, g.Decide(t.Context(), ada).Reason)
+	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), ada).Reason)
 	require.True(t, other.Ask)
 }
 
@@ -238,7 +239,7 @@ func TestPacingBetweenTwoLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // on Saturday, 1 January 2000: the week began in December
 		p := newProvider()
-		g := newGate(t, p, store.NewMemory(), &gate.Options{ExpectedUptake: 1, Fresh: time.Second})
+		g := newGate(t, p, memstore.New(), &gate.Options{ExpectedUptake: 1, Fresh: time.Second})
 		for _, tc := range []struct{ weekly, monthly, invited int }{{3, 2, 2}, {1, 2, 1}, {3, 2, 2}} {
 			p.study.Limits = userjourneys.Limits{Weekly: &userjourneys.Limit{Limit: tc.weekly}, Monthly: &userjourneys.Limit{Limit: tc.monthly}}
 			time.Sleep(2 * time.Second)
@@ -247,12 +248,12 @@ func TestPacingBetweenTwoLimits(t *testing.T) {
 				v := gate.Visitor{UserID: user(i)}
 				if tc.weekly == 3 && i == 0 && p.count() > 2 {
 					v.UserID = user(9) // a newcomer, before those who were invited
-					require.Equal(t, gate.NotSampled, firstNo(g.Explain(t.Context(), v)))
+					require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), v)))
 					require.False(t, g.Decide(t.Context(), v).Ask)
 					v.UserID = user(0)
 				}
 				ask := i < tc.invited
-				require.Equal(t, ask, firstNo(g.Explain(t.Context(), v)) == gate.Eligible, "%+v, user %d", tc, i)
+				require.Equal(t, ask, firstNo(g.Explain(t.Context(), v)) == gate.ReasonEligible, "%+v, user %d", tc, i)
 				require.Equal(t, ask, g.Decide(t.Context(), v).Ask, "%+v, user %d", tc, i)
 			}
 		}

@@ -26,9 +26,9 @@ type askNobody struct{ askEveryone }
 
 func (askNobody) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	if v.UserID == "" {
-		return gate.Decision{Reason: gate.Anonymous}
+		return gate.Decision{Reason: gate.ReasonAnonymous}
 	}
-	return gate.Decision{Reason: gate.NotSampled}
+	return gate.Decision{Reason: gate.ReasonHeldOut}
 }
 
 // memory is a ResponseWriter that costs a copy and nothing else.

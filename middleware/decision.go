@@ -30,7 +30,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	user := m.visitor(w, r, m.user(r))
 	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: query.Get("study")}
-	d := gate.Decision{Reason: gate.Anonymous}
+	d := gate.Decision{Reason: gate.ReasonAnonymous}
 	if user != "" {
 		v.History = m.history(r, user)
 		d = m.decider.Decide(r.Context(), v)
@@ -40,7 +40,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 		dec, err := m.newDecision(d.Prompt, user, v.History)
 		if err != nil {
 			m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
-			answer.Reason = gate.Unavailable.String()
+			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
 			s := dec.snippet
 			answer = decisionJSON{

@@ -140,7 +140,7 @@ func TestPostPages(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Contains(t, string(body), "<aside")
-	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	require.Len(t, files, 1)
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(files[0])

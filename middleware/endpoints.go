@@ -108,7 +108,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 	}
 	user := m.visitor(w, r, m.user(r))
 	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: r.URL.Query().Get("study")}
-	d := gate.Decision{Reason: gate.Anonymous}
+	d := gate.Decision{Reason: gate.ReasonAnonymous}
 	if user != "" {
 		v.History = m.history(r, user)
 		d = m.decider.Confirm(r.Context(), v)
@@ -126,10 +126,10 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no link into the interview", "study", d.Prompt.StudyID, "err", err)
-		m.writePage(w, v, gate.Unavailable)
+		m.writePage(w, v, gate.ReasonUnavailable)
 		return
 	}
-	m.remember(h, r, user, v.History.Opened(d.Prompt.StudyID, time.Now()))
+	m.remember(h, r, user, v.History.WithOpened(d.Prompt.StudyID, time.Now()))
 	h.Set("Location", link)
 	w.WriteHeader(http.StatusSeeOther)
 }
@@ -139,12 +139,12 @@ func (m *Middleware) later(w http.ResponseWriter, r *http.Request) {
 		if m.opts.Snooze < 0 {
 			return h
 		}
-		return h.Snoozed(studyID, time.Now().Add(m.opts.Snooze))
+		return h.WithSnooze(studyID, time.Now().Add(m.opts.Snooze))
 	})
 }
 
 func (m *Middleware) decline(w http.ResponseWriter, r *http.Request) {
-	m.dismiss(w, r, gate.History.Declined)
+	m.dismiss(w, r, gate.History.WithDecline)
 }
 
 func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, note func(h gate.History, studyID string) gate.History) {

@@ -15,6 +15,7 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/stretchr/testify/require"
 )
 
@@ -61,13 +62,13 @@ func TestStartPages(t *testing.T) {
 		status   int
 		want     string
 	}{
-		{"full", "ada", gate.Decision{Reason: gate.Full}, "en", 200, "not taking any more participants"},
-		{"closed", "ada", gate.Decision{Reason: gate.Closed}, "de-AT", 200, "zurzeit keine weiteren Personen teilnehmen"},
-		{"another study", "ada", gate.Decision{Reason: gate.Excluded}, "en", 200, "not taking any more participants"},
-		{"completed", "ada", gate.Decision{Reason: gate.Completed}, "fr", 200, "Merci beaucoup"},
+		{"full", "ada", gate.Decision{Reason: gate.ReasonFull}, "en", 200, "not taking any more participants"},
+		{"closed", "ada", gate.Decision{Reason: gate.ReasonClosed}, "de-AT", 200, "zurzeit keine weiteren Personen teilnehmen"},
+		{"another study", "ada", gate.Decision{Reason: gate.ReasonExcluded}, "en", 200, "not taking any more participants"},
+		{"completed", "ada", gate.Decision{Reason: gate.ReasonCompleted}, "fr", 200, "Merci beaucoup"},
 		{"provider down", "ada", gate.Decision{Err: errors.New("dial tcp 10.1.2.3: secret detail")}, "es", 503, "Inténtalo de nuevo"},
-		{"signed out", "", gate.Decision{Reason: gate.Eligible}, "nb-NO", 403, "Logg inn først"},
-		{"no such language", "ada", gate.Decision{Reason: gate.Full}, "tlh", 200, "not taking any more participants"},
+		{"signed out", "", gate.Decision{Reason: gate.ReasonEligible}, "nb-NO", 403, "Logg inn først"},
+		{"no such language", "ada", gate.Decision{Reason: gate.ReasonFull}, "tlh", 200, "not taking any more participants"},
 		{"link is no link", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada", InterviewLink: "javascript:alert(1)"}}, "en", 503, "try again"},
 		{"no link at all", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada"}}, "en", 503, "try again"},
 	} {
@@ -306,7 +307,7 @@ func TestDirectLinks(t *testing.T) {
 
 func TestCompletedMeanwhile(t *testing.T) {
 	t.Parallel()
-	done := store.NewMemory()
+	done := memstore.New()
 	g, err := gate.New(newStudy(), "study-1", done, nil)
 	require.NoError(t, err)
 	b := newBrowser(t, newPrompt(t, g, nil))

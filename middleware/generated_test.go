@@ -64,8 +64,8 @@ func TestGeneratedPages(t *testing.T) {
 		seen[outcome]++
 		rest, at := without(t, rec.Body.String(), snippet)
 		require.Equal(t, page, rest)
-		require.Equal(t, outcome == middleware.Injected, at >= 0, "seed %d %v %q", seed, outcome, page)
-		if outcome != middleware.Injected {
+		require.Equal(t, outcome == middleware.OutcomeInjected, at >= 0, "seed %d %v %q", seed, outcome, page)
+		if outcome != middleware.OutcomeInjected {
 			continue
 		}
 		live, difference := judge(t, page, snippet, at)
@@ -73,7 +73,7 @@ func TestGeneratedPages(t *testing.T) {
 		require.Equal(t, 1, live, "seed %d %q\n%s", seed, page, rec.Body)
 	}
 	t.Log(seen)
-	require.Greater(t, seen[middleware.Injected], n/10, "the generator must make pages that get it: %v", seen)
+	require.Greater(t, seen[middleware.OutcomeInjected], n/10, "the generator must make pages that get it: %v", seen)
 }
 
 // Pages of real sizes, whole and cut off anywhere.
@@ -86,7 +86,7 @@ func TestSizes(t *testing.T) {
 			t.Run(fmt.Sprintf("%d %s", size, end), func(t *testing.T) {
 				page := "<!doctype html><html><head><title>x</title></head><body>" + filler(size) + end
 				rec, outcome := i.serve(t, pageRequest(), respond(page))
-				require.Equal(t, middleware.Injected.String(), outcome.String())
+				require.Equal(t, middleware.OutcomeInjected.String(), outcome.String())
 				rest, at := without(t, rec.Body.String(), snippet)
 				require.Equal(t, page, rest)
 				require.GreaterOrEqual(t, at, len(page)-len(end))

@@ -15,7 +15,7 @@ import (
 func tagOf(t *testing.T, i *injector) string {
 	t.Helper()
 	rec, outcome := i.serve(t, pageRequest(), as(0, page, "Etag", `"v1"`))
-	require.Equal(t, middleware.Injected, outcome)
+	require.Equal(t, middleware.OutcomeInjected, outcome)
 	require.Regexp(t, `^"v1-askonce\.[A-Za-z0-9_-]{8}"$`, rec.Header().Get("Etag"))
 	return rec.Header().Get("Etag")[len(`"v1`) : len(rec.Header().Get("Etag"))-1]
 }
@@ -61,7 +61,7 @@ func TestHeaderOfInjectedPage(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, page)
 			})
-			require.Equal(t, middleware.Injected, outcome)
+			require.Equal(t, middleware.OutcomeInjected, outcome)
 			require.Equal(t, tt.want, rec.Header().Get(tt.field))
 			require.Equal(t, "text/html; charset=utf-8", rec.Header().Get("Content-Type"), "sniffed as net/http would have")
 		})
@@ -112,13 +112,13 @@ func TestNotModifiedKeepsOurTag(t *testing.T) {
 		_, _ = io.WriteString(w, page)
 	}
 	rec, outcome := i.serve(t, pageRequest("If-None-Match", `"v1`+tag+`"`), serve)
-	require.Equal(t, middleware.Status, outcome)
+	require.Equal(t, middleware.OutcomeStatus, outcome)
 	require.Equal(t, http.StatusNotModified, rec.Code)
 	require.Equal(t, `"v1`+tag+`"`, rec.Header().Get("Etag"))
 	require.Equal(t, "private, max-age=5", rec.Header().Get("Cache-Control"))
 
 	rec, outcome = i.serve(t, pageRequest("If-None-Match", `"v1"`), serve)
-	require.Equal(t, middleware.Injected, outcome, "who has the plain page gets the prompt and no 304")
+	require.Equal(t, middleware.OutcomeInjected, outcome, "who has the plain page gets the prompt and no 304")
 	require.Equal(t, http.StatusOK, rec.Code)
 }
 
@@ -148,8 +148,8 @@ func TestHeadHasTheHeaderOfGet(t *testing.T) {
 			r := pageRequest()
 			r.Method = http.MethodHead
 			head, outcome := i.serve(t, r, h)
-			if want == middleware.Injected {
-				require.Equal(t, middleware.HeadOnly, outcome)
+			if want == middleware.OutcomeInjected {
+				require.Equal(t, middleware.OutcomeHeadOnly, outcome)
 				require.Empty(t, head.Body.String())
 			} else {
 				require.Equal(t, want, outcome)
@@ -256,7 +256,7 @@ func TestContentSecurityPolicy(t *testing.T) {
 					w.Header()[field] = tt.policies
 					_, _ = io.WriteString(w, page)
 				})
-				require.Equal(t, middleware.Injected, outcome)
+				require.Equal(t, middleware.OutcomeInjected, outcome)
 				got := none
 				for n := range parse(t, rec.Body.String(), true).Descendants() {
 					if n.Data == "script" {

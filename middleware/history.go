@@ -103,5 +103,5 @@ func (r *Response) countShowing(header http.Header) {
 		return
 	}
 	r.counted = true
-	r.m.remember(header, r.request, r.user, r.history.Shown(r.prompt.StudyID, time.Now()))
+	r.m.remember(header, r.request, r.user, r.history.WithShown(r.prompt.StudyID, time.Now()))
 }

@@ -288,7 +288,7 @@ type askOnce struct{ askEveryone }
 
 func (a askOnce) Decide(ctx context.Context, v gate.Visitor) gate.Decision {
 	if b, err := v.History.AppendBinary(nil); err != nil || !bytes.Equal(b, emptyHistory) {
-		return gate.Decision{Reason: gate.CoolingDown}
+		return gate.Decision{Reason: gate.ReasonCoolingDown}
 	}
 	return a.askEveryone.Decide(ctx, v)
 }

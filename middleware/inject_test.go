@@ -19,7 +19,7 @@ import (
 type askEveryone struct{}
 
 func (askEveryone) Decide(_ context.Context, v gate.Visitor) gate.Decision {
-	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "study-1", StudyName: "Onboarding", InterviewLink: "https://provider.example/i/abc", UserID: v.UserID,
 	}}
 }
@@ -100,7 +100,7 @@ func respond(page string) http.HandlerFunc {
 func snippetOf(t testing.TB, i *injector) string {
 	t.Helper()
 	rec, o := i.serve(t, pageRequest(), respond("<!doctype html><p></p></body>"))
-	require.Equal(t, middleware.Injected, o)
+	require.Equal(t, middleware.OutcomeInjected, o)
 	s := strings.TrimSuffix(strings.TrimPrefix(rec.Body.String(), "<!doctype html><p></p>"), "</body>")
 	require.True(t, strings.HasPrefix(s, "<aside") && strings.HasSuffix(s, "</script>"), s)
 	return s

@@ -63,16 +63,16 @@ var rows = []row{
 	})},
 	{name: "WriteHeader and one large Write", want: injected, handler: wrapped(as(200, "<!doctype html><body>"+filler(100_000)+"</body>"))},
 	{name: "ServeContent", want: injected, handler: wrapped(serveContent)},
-	{name: "ServeContent with Range", want: middleware.Status, header: []string{"Range", "bytes=3-9"}, handler: wrapped(serveContent)},
-	{name: "ServeContent with a Range that cannot be", want: middleware.Status, header: []string{"Range", "bytes=30000-"}, handler: wrapped(serveContent)},
+	{name: "ServeContent with Range", want: middleware.OutcomeStatus, header: []string{"Range", "bytes=3-9"}, handler: wrapped(serveContent)},
+	{name: "ServeContent with a Range that cannot be", want: middleware.OutcomeStatus, header: []string{"Range", "bytes=30000-"}, handler: wrapped(serveContent)},
 	{name: "ServeContent with If-None-Match", want: injected, header: []string{"If-None-Match", `"v1"`}, plain: []string{"If-None-Match", ""}, handler: wrapped(serveContent)},
 	{name: "ServeContent with If-None-Match of another", want: injected, header: []string{"If-None-Match", `"v0"`}, handler: wrapped(serveContent)},
-	{name: "HEAD of ServeContent", want: middleware.HeadOnly, method: http.MethodHead, handler: wrapped(serveContent)},
-	{name: "HEAD of a page", want: middleware.HeadOnly, method: http.MethodHead, handler: wrapped(respond(page))},
+	{name: "HEAD of ServeContent", want: middleware.OutcomeHeadOnly, method: http.MethodHead, handler: wrapped(serveContent)},
+	{name: "HEAD of a page", want: middleware.OutcomeHeadOnly, method: http.MethodHead, handler: wrapped(respond(page))},
 	{name: "FileServer", want: injected, handler: fileServer},
-	{name: "JSON", want: middleware.NotHTML, handler: wrapped(as(0, `{"html":"</body></html>"}`, "Content-Type", "application/json"))},
-	{name: "sniffed text", want: middleware.NotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "plain </body></html>") })},
-	{name: "sniffed text in pieces", want: middleware.NotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) {
+	{name: "JSON", want: middleware.OutcomeNotHTML, handler: wrapped(as(0, `{"html":"</body></html>"}`, "Content-Type", "application/json"))},
+	{name: "sniffed text", want: middleware.OutcomeNotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "plain </body></html>") })},
+	{name: "sniffed text in pieces", want: middleware.OutcomeNotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) {
 		for range 1000 {
 			fmt.Fprint(w, "plain ")
 		}
@@ -83,7 +83,7 @@ var rows = []row{
 		}
 	})},
 	{name: "fragment", want: fragment, handler: wrapped(respond("<li>one</li>"))},
-	{name: "server-sent events", want: middleware.NotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) {
+	{name: "server-sent events", want: middleware.OutcomeNotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for n := range 3 {
 			fmt.Fprintf(w, "data: %d</body>\n\n", n)
@@ -96,25 +96,25 @@ var rows = []row{
 		w.WriteHeader(http.StatusEarlyHints)
 		respond(page)(w, r)
 	})},
-	{name: "103 Early Hints and 404", want: middleware.Status, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
+	{name: "103 Early Hints and 404", want: middleware.OutcomeStatus, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Link", "</x.css>; rel=preload")
 		w.WriteHeader(http.StatusEarlyHints)
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, page)
 	})},
-	{name: "nothing", want: middleware.NoAnswer, handler: wrapped(func(http.ResponseWriter, *http.Request) {})},
-	{name: "200 and nothing", want: middleware.Empty, handler: wrapped(as(200, ""))},
-	{name: "204", want: middleware.Status, handler: wrapped(as(204, ""))},
-	{name: "206", want: middleware.Status, handler: wrapped(as(206, "part", "Content-Range", "bytes 0-3/9"))},
-	{name: "304", want: middleware.Status, handler: wrapped(as(304, "", "Etag", `"v1"`))},
-	{name: "redirect", want: middleware.Status, handler: wrapped(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusSeeOther) })},
-	{name: "error", want: middleware.Status, handler: wrapped(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusTeapot) })},
-	{name: "attachment", want: middleware.Attachment, handler: wrapped(as(0, page, "Content-Disposition", "attachment"))},
+	{name: "nothing", want: middleware.OutcomeNoAnswer, handler: wrapped(func(http.ResponseWriter, *http.Request) {})},
+	{name: "200 and nothing", want: middleware.OutcomeEmpty, handler: wrapped(as(200, ""))},
+	{name: "204", want: middleware.OutcomeStatus, handler: wrapped(as(204, ""))},
+	{name: "206", want: middleware.OutcomeStatus, handler: wrapped(as(206, "part", "Content-Range", "bytes 0-3/9"))},
+	{name: "304", want: middleware.OutcomeStatus, handler: wrapped(as(304, "", "Etag", `"v1"`))},
+	{name: "redirect", want: middleware.OutcomeStatus, handler: wrapped(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusSeeOther) })},
+	{name: "error", want: middleware.OutcomeStatus, handler: wrapped(func(w http.ResponseWriter, r *http.Request) { http.Error(w, "no", http.StatusTeapot) })},
+	{name: "attachment", want: middleware.OutcomeAttachment, handler: wrapped(as(0, page, "Content-Disposition", "attachment"))},
 	{name: "second WriteHeader", want: injected, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
 		respond(page)(w, r)
 		w.WriteHeader(http.StatusInternalServerError)
 	})},
-	{name: "gzip by the handler", want: middleware.Encoded, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", "gzip"},
+	{name: "gzip by the handler", want: middleware.OutcomeEncoded, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", "gzip"},
 		handler: wrapped(as(0, gzipped(page), "Content-Encoding", "gzip"))},
 	{name: "compressor inside", want: injected, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", ""},
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
@@ -124,7 +124,7 @@ var rows = []row{
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return compressing(wrap(respond(page)))
 		}},
-	{name: "gzip by the handler under a compressor outside", want: middleware.Encoded, header: []string{"Accept-Encoding", "gzip"},
+	{name: "gzip by the handler under a compressor outside", want: middleware.OutcomeEncoded, header: []string{"Accept-Encoding", "gzip"},
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return compressing(wrap(respond(gzipped(page))))
 		}},
@@ -132,7 +132,7 @@ var rows = []row{
 	{name: "ReverseProxy of a large page", want: injected, handler: reverseProxy(respond("<!doctype html><body>"+filler(200_000)+"</body>"), nil)},
 	{name: "ReverseProxy of an upstream that compresses", want: injected, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", ""},
 		handler: reverseProxy(compressing(respond(page)).ServeHTTP, nil)},
-	{name: "ReverseProxy of an upstream that always compresses", want: middleware.Encoded, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", "gzip"},
+	{name: "ReverseProxy of an upstream that always compresses", want: middleware.OutcomeEncoded, header: []string{"Accept-Encoding", "gzip"}, plain: []string{"Accept-Encoding", "gzip"},
 		handler: reverseProxy(as(0, gzipped(page), "Content-Encoding", "gzip", "X-Raw", "1"), &http.Transport{DisableCompression: true})},
 	{name: "TimeoutHandler inside", want: injected,
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
@@ -142,7 +142,7 @@ var rows = []row{
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return http.TimeoutHandler(wrap(respond(page)), time.Minute, "late")
 		}},
-	{name: "TimeoutHandler that has timed out inside", want: middleware.Status,
+	{name: "TimeoutHandler that has timed out inside", want: middleware.OutcomeStatus,
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			return wrap(http.TimeoutHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), time.Millisecond, page))
 		}},
@@ -175,13 +175,13 @@ var rows = []row{
 		_ = http.NewResponseController(w).Flush()
 		w.Header().Set(http.TrailerPrefix+"X-Sum", "1")
 	})},
-	{name: "panic before the body", want: middleware.Panicked, handler: wrapped(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })},
-	{name: "panic in the middle of the body", want: middleware.Panicked, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
+	{name: "panic before the body", want: middleware.OutcomePanicked, handler: wrapped(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })},
+	{name: "panic in the middle of the body", want: middleware.OutcomePanicked, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
 		respond(page[:30])(w, r)
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})},
-	{name: "panic that is recovered outside", want: middleware.Panicked,
+	{name: "panic that is recovered outside", want: middleware.OutcomePanicked,
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			inner := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("X-Begun", "1")
@@ -192,7 +192,7 @@ var rows = []row{
 				inner.ServeHTTP(w, r)
 			})
 		}},
-	{name: "rendered by the handler itself", want: middleware.Rendered, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
+	{name: "rendered by the handler itself", want: middleware.OutcomeRendered, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = middleware.PromptFrom(r.Context()) // and would put it in
 		respond(page)(w, r)
 	})},
@@ -219,7 +219,7 @@ var rows = []row{
 				fmt.Fprint(kept, "<!-- late -->")
 			})
 		}},
-	{name: "error page by those outside after an empty handler", want: middleware.NoAnswer,
+	{name: "error page by those outside after an empty handler", want: middleware.OutcomeNoAnswer,
 		handler: func(_ *testing.T, wrap func(http.Handler) http.Handler) http.Handler {
 			var kept http.ResponseWriter
 			inner := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { kept = w }))
@@ -375,7 +375,7 @@ func (row row) check(t *testing.T, h2 bool) {
 	want = fetch(t, bare, method, append(append([]string{}, row.header...), row.plain...)...)
 	got := fetch(t, with, method, row.header...)
 	require.Equal(t, row.want.String(), i.last(t).String())
-	if row.want == middleware.Injected {
+	if row.want == middleware.OutcomeInjected {
 		require.Equal(t, 1, strings.Count(got.body, snippet))
 	}
 	got.body, _ = without(t, got.body, snippet)
@@ -385,7 +385,7 @@ func (row row) check(t *testing.T, h2 bool) {
 		got.header["Set-Cookie"] = lines
 	}
 	switch row.want {
-	case middleware.Injected, middleware.HeadOnly, middleware.Fragment, middleware.Rendered:
+	case middleware.OutcomeInjected, middleware.OutcomeHeadOnly, middleware.OutcomeFragment, middleware.OutcomeRendered:
 		for _, e := range []*exchange{&want, &got} {
 			e.header.Del("Content-Length") // the client has checked it against the body
 			for _, name := range []string{"Last-Modified", "Accept-Ranges"} {
@@ -399,7 +399,7 @@ func (row row) check(t *testing.T, h2 bool) {
 		require.Equal(t, "private", got.header.Get("Cache-Control"))
 		got.header.Del("Cache-Control")
 		got.body = strings.TrimRight(got.body, " ")
-	case middleware.Panicked:
+	case middleware.OutcomePanicked:
 		got.header.Del("Cache-Control") // if it had been flushed
 	}
 	require.Equal(t, want, got)
@@ -442,7 +442,7 @@ func TestFlushArrives(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		require.True(t, bytes.HasSuffix(rest, []byte("</script></body></html>")), string(rest))
-		require.Equal(t, middleware.Injected, i.last(t))
+		require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	}
 }
 
@@ -474,5 +474,5 @@ func TestUnflushedPageBeginsToArrive(t *testing.T) {
 	_, err = io.Copy(io.Discard, resp.Body)
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
-	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 }

@@ -116,7 +116,7 @@ func TestHijack(t *testing.T) {
 			require.True(t, strings.HasSuffix(string(got), "mine</body></html>"), string(got))
 			require.NotContains(t, string(got), "<aside")
 			srv.Close() // waits for the handler
-			require.Equal(t, middleware.Hijacked, i.last(t))
+			require.Equal(t, middleware.OutcomeHijacked, i.last(t))
 		})
 	}
 }
@@ -134,7 +134,7 @@ func TestHijackNotSupported(t *testing.T) {
 	})))
 	e := fetch(t, srv, http.MethodGet)
 	require.Contains(t, e.body, "<aside")
-	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 }
 
 // The primitive for adapters: Begin, Writer, Request, Finish.
@@ -154,7 +154,7 @@ func TestBeginAndFinish(t *testing.T) {
 	require.Nil(t, i.Begin(resp.Writer(), resp.Request(), "ada"), "once is enough")
 	respond(page)(resp.Writer(), resp.Request())
 	resp.Finish(false)
-	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	whole := rec.Body.String()
 	require.Contains(t, whole, "<aside")
 
@@ -190,7 +190,7 @@ func TestRequestWithinARequest(t *testing.T) {
 	}))
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, pageRequest())
-	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	require.Equal(t, 1, strings.Count(rec.Body.String(), "<aside"))
 	require.True(t, strings.HasPrefix(rec.Body.String(), "<!doctype html><body><p>part</p><aside"), rec.Body)
 }
@@ -201,7 +201,7 @@ func TestClientGone(t *testing.T) {
 	i := newInjector(t, middleware.Options{})
 	for _, size := range []int{10, 100_000} {
 		i.Handler(respond("<!doctype html><body>"+filler(size)+"</body>")).ServeHTTP(&brokenWriter{header: http.Header{}}, pageRequest())
-		require.Equal(t, middleware.Unfinished, i.last(t))
+		require.Equal(t, middleware.OutcomeUnfinished, i.last(t))
 	}
 }
 
@@ -227,7 +227,7 @@ func TestReadFromKeepsTheLimit(t *testing.T) {
 		require.Equal(t, int64(len(whole)), n)
 		require.Zero(t, limited.N)
 	})
-	require.Equal(t, middleware.Injected, outcome)
+	require.Equal(t, middleware.OutcomeInjected, outcome)
 	require.Equal(t, len(whole), source.Len(), "the rest is not ours to read")
 	rest, _ := without(t, rec.Body.String(), snippetOf(t, i))
 	require.Equal(t, whole, rest)
@@ -245,7 +245,7 @@ func TestFileGoesBelowAsItIs(t *testing.T) {
 	i.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, name)
 	})).ServeHTTP(below, pageRequest())
-	require.Equal(t, middleware.Injected, i.last(t))
+	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	require.Equal(t, 1, below.files, "one call, and of the file")
 	require.Greater(t, below.n, int64(len(whole)-2000), "all but the beginning and the tail")
 	rest, _ := without(t, below.Body.String(), snippetOf(t, i))

@@ -105,7 +105,7 @@ func (o Options) withDefaults() Options {
 
 func (o Options) check() error {
 	errs := []error{checkPath(o.Path), checkOrigin(o.Origin)}
-	if o.Position > Banner {
+	if o.Position > PositionBanner {
 		errs = append(errs, fmt.Errorf("middleware: Position is %d: Corner or Banner", o.Position))
 	}
 	return errors.Join(errs...)

@@ -49,51 +49,51 @@ func TestOutcomes(t *testing.T) {
 		handler http.HandlerFunc
 		want    middleware.Outcome
 	}{
-		{"nothing written", func(http.ResponseWriter, *http.Request) {}, middleware.NoAnswer},
-		{"page", as(0, page), middleware.Injected},
-		{"page with an explicit 200", as(200, page), middleware.Injected},
-		{"Content-Type in capitals", as(0, page, "Content-Type", `Text/HTML;charset="UTF-8"`), middleware.Injected},
-		{"Content-Type with garbage", as(0, page, "Content-Type", `text/html; x; charset`), middleware.Injected},
-		{"legacy charset", as(0, page, "Content-Type", `text/html; charset=Shift_JIS`), middleware.Injected},
-		{"identity encoding", as(0, page, "Content-Encoding", "identity"), middleware.Injected},
-		{"inline disposition", as(0, page, "Content-Disposition", "inline; filename=x.html"), middleware.Injected},
-		{"404", as(404, page), middleware.Status},
-		{"500", as(500, page), middleware.Status},
-		{"201", as(201, page), middleware.Status},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, middleware.Status},
-		{"204", as(204, ""), middleware.Status},
-		{"304", as(304, ""), middleware.Status},
-		{"206", as(206, page[:10], "Content-Range", "bytes 0-9/99"), middleware.Status},
-		{"range with a 200", as(200, page, "Content-Range", "bytes 0-9/99"), middleware.Partial},
-		{"JSON", as(0, `{"a":1}`, "Content-Type", "application/json"), middleware.NotHTML},
-		{"XHTML", as(0, page, "Content-Type", "application/xhtml+xml"), middleware.NotHTML},
-		{"a type that begins like HTML", as(0, page, "Content-Type", "text/htmlx"), middleware.NotHTML},
-		{"Turbo stream", as(0, page, "Content-Type", "text/vnd.turbo-stream.html"), middleware.NotHTML},
-		{"script with an end tag in it", as(0, "x('</body>')", "Content-Type", "text/javascript"), middleware.NotHTML},
-		{"multipart stream", as(0, page, "Content-Type", "multipart/x-mixed-replace; boundary=x"), middleware.NotHTML},
-		{"sniffed as text", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello </body></html>") }, middleware.NotHTML},
+		{"nothing written", func(http.ResponseWriter, *http.Request) {}, middleware.OutcomeNoAnswer},
+		{"page", as(0, page), middleware.OutcomeInjected},
+		{"page with an explicit 200", as(200, page), middleware.OutcomeInjected},
+		{"Content-Type in capitals", as(0, page, "Content-Type", `Text/HTML;charset="UTF-8"`), middleware.OutcomeInjected},
+		{"Content-Type with garbage", as(0, page, "Content-Type", `text/html; x; charset`), middleware.OutcomeInjected},
+		{"legacy charset", as(0, page, "Content-Type", `text/html; charset=Shift_JIS`), middleware.OutcomeInjected},
+		{"identity encoding", as(0, page, "Content-Encoding", "identity"), middleware.OutcomeInjected},
+		{"inline disposition", as(0, page, "Content-Disposition", "inline; filename=x.html"), middleware.OutcomeInjected},
+		{"404", as(404, page), middleware.OutcomeStatus},
+		{"500", as(500, page), middleware.OutcomeStatus},
+		{"201", as(201, page), middleware.OutcomeStatus},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, middleware.OutcomeStatus},
+		{"204", as(204, ""), middleware.OutcomeStatus},
+		{"304", as(304, ""), middleware.OutcomeStatus},
+		{"206", as(206, page[:10], "Content-Range", "bytes 0-9/99"), middleware.OutcomeStatus},
+		{"range with a 200", as(200, page, "Content-Range", "bytes 0-9/99"), middleware.OutcomePartial},
+		{"JSON", as(0, `{"a":1}`, "Content-Type", "application/json"), middleware.OutcomeNotHTML},
+		{"XHTML", as(0, page, "Content-Type", "application/xhtml+xml"), middleware.OutcomeNotHTML},
+		{"a type that begins like HTML", as(0, page, "Content-Type", "text/htmlx"), middleware.OutcomeNotHTML},
+		{"Turbo stream", as(0, page, "Content-Type", "text/vnd.turbo-stream.html"), middleware.OutcomeNotHTML},
+		{"script with an end tag in it", as(0, "x('</body>')", "Content-Type", "text/javascript"), middleware.OutcomeNotHTML},
+		{"multipart stream", as(0, page, "Content-Type", "multipart/x-mixed-replace; boundary=x"), middleware.OutcomeNotHTML},
+		{"sniffed as text", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello </body></html>") }, middleware.OutcomeNotHTML},
 		{"sniffing forbidden", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["Content-Type"] = nil
 			_, _ = io.WriteString(w, page)
-		}, middleware.NotHTML},
+		}, middleware.OutcomeNotHTML},
 		{"two types", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["Content-Type"] = []string{"text/html", "text/plain"}
 			_, _ = io.WriteString(w, page)
-		}, middleware.NotHTML},
-		{"gzip", as(0, gzipped(page), "Content-Encoding", "gzip"), middleware.Encoded},
-		{"br", as(0, "\x01\x02", "Content-Encoding", "br"), middleware.Encoded},
-		{"UTF-16 by charset", as(0, page, "Content-Type", "text/html; charset=UTF-16LE"), middleware.Charset},
-		{"UTF-16 by byte order mark", as(0, "\xff\xfe<\x00p\x00>\x00"), middleware.Charset},
-		{"big-endian UTF-16 by byte order mark", as(0, "\xfe\xff\x00<\x00p\x00>"), middleware.Charset},
-		{"ISO-2022-JP", as(0, page, "Content-Type", "text/html; charset=iso-2022-jp"), middleware.Charset},
-		{"attachment", as(0, page, "Content-Disposition", `Attachment; filename="x.html"`), middleware.Attachment},
-		{"no-transform", as(0, page, "Cache-Control", "max-age=60, No-Transform"), middleware.NoTransform},
-		{"signed", as(0, page, "Signature", "sig1=:x:"), middleware.NoTransform},
-		{"200 without a body", as(200, ""), middleware.Empty},
-		{"Content-Length 0", as(200, "", "Content-Length", "0"), middleware.Empty},
-		{"fragment", as(0, "<li>one</li>"), middleware.Fragment},
-		{"cut off", as(0, page[:len(page)-12]), middleware.Unfinished},
-		{"long document without end tags", as(0, "<!doctype html>"+filler(3000)), middleware.NoEndTag},
+		}, middleware.OutcomeNotHTML},
+		{"gzip", as(0, gzipped(page), "Content-Encoding", "gzip"), middleware.OutcomeEncoded},
+		{"br", as(0, "\x01\x02", "Content-Encoding", "br"), middleware.OutcomeEncoded},
+		{"UTF-16 by charset", as(0, page, "Content-Type", "text/html; charset=UTF-16LE"), middleware.OutcomeCharset},
+		{"UTF-16 by byte order mark", as(0, "\xff\xfe<\x00p\x00>\x00"), middleware.OutcomeCharset},
+		{"big-endian UTF-16 by byte order mark", as(0, "\xfe\xff\x00<\x00p\x00>"), middleware.OutcomeCharset},
+		{"ISO-2022-JP", as(0, page, "Content-Type", "text/html; charset=iso-2022-jp"), middleware.OutcomeCharset},
+		{"attachment", as(0, page, "Content-Disposition", `Attachment; filename="x.html"`), middleware.OutcomeAttachment},
+		{"no-transform", as(0, page, "Cache-Control", "max-age=60, No-Transform"), middleware.OutcomeNoTransform},
+		{"signed", as(0, page, "Signature", "sig1=:x:"), middleware.OutcomeNoTransform},
+		{"200 without a body", as(200, ""), middleware.OutcomeEmpty},
+		{"Content-Length 0", as(200, "", "Content-Length", "0"), middleware.OutcomeEmpty},
+		{"fragment", as(0, "<li>one</li>"), middleware.OutcomeFragment},
+		{"cut off", as(0, page[:len(page)-12]), middleware.OutcomeUnfinished},
+		{"long document without end tags", as(0, "<!doctype html>"+filler(3000)), middleware.OutcomeNoEndTag},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -103,14 +103,14 @@ func TestOutcomes(t *testing.T) {
 			tt.handler(bare, pageRequest())
 			rec, outcome := i.serve(t, pageRequest(), tt.handler)
 			require.Equal(t, tt.want.String(), outcome.String())
-			if outcome == middleware.Injected {
+			if outcome == middleware.OutcomeInjected {
 				require.Contains(t, rec.Body.String(), "<aside")
 				return
 			}
 			require.Equal(t, bare.Body.String(), rec.Body.String())
 			require.Equal(t, bare.Code, rec.Code)
 			switch outcome {
-			case middleware.Fragment, middleware.Unfinished, middleware.NoEndTag: // the header has left by then
+			case middleware.OutcomeFragment, middleware.OutcomeUnfinished, middleware.OutcomeNoEndTag: // the header has left by then
 				require.Equal(t, "private", rec.Header().Get("Cache-Control"))
 			default:
 				require.Equal(t, bare.Result().Header, rec.Result().Header)
@@ -134,7 +134,7 @@ func TestOutcomePanicked(t *testing.T) {
 					panic(value)
 				}))
 				require.PanicsWithValue(t, value, func() { h.ServeHTTP(rec, pageRequest()) })
-				require.Equal(t, middleware.Panicked, i.last(t))
+				require.Equal(t, middleware.OutcomePanicked, i.last(t))
 				require.Equal(t, written, rec.Body.String(), "what was held back leaves as it is")
 			}
 		}
@@ -175,7 +175,7 @@ func TestPanickedBehindAnnouncedLength(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, body, strings.TrimRight(string(got), " "))
 				}
-				require.Equal(t, middleware.Panicked, i.last(t))
+				require.Equal(t, middleware.OutcomePanicked, i.last(t))
 			})
 		}
 	}
@@ -229,7 +229,7 @@ func TestOutcomeRendered(t *testing.T) {
 			t.Parallel()
 			i := newInjector(t, middleware.Options{})
 			rec, outcome := i.serve(t, pageRequest(), tt.handler)
-			require.Equal(t, middleware.Rendered, outcome)
+			require.Equal(t, middleware.OutcomeRendered, outcome)
 			require.Contains(t, rec.Body.String(), `<a href="/askonce/start?study=study-1">Onboarding</a>`)
 			require.NotContains(t, rec.Body.String(), "<aside")
 			require.Equal(t, "private", rec.Header().Get("Cache-Control"))
@@ -245,7 +245,7 @@ func TestOutcomeRendered(t *testing.T) {
 			_, _ = io.WriteString(w, "begun ")
 			_, _ = io.WriteString(w, prompt(w, r))
 		})
-		require.Equal(t, middleware.NotHTML, outcome)
+		require.Equal(t, middleware.OutcomeNotHTML, outcome)
 		require.Equal(t, "begun no prompt", rec.Body.String(), "a public header has left")
 	})
 	t.Run("nobody to ask", func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestOutcomeRendered(t *testing.T) {
 func TestErrorPagesAreInjectedWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{ErrorPages: true})
-	for status, want := range map[int]middleware.Outcome{404: middleware.Injected, 500: middleware.Injected, 302: middleware.Status, 201: middleware.Status} {
+	for status, want := range map[int]middleware.Outcome{404: middleware.OutcomeInjected, 500: middleware.OutcomeInjected, 302: middleware.OutcomeStatus, 201: middleware.OutcomeStatus} {
 		_, outcome := i.serve(t, pageRequest(), as(status, page))
 		require.Equal(t, want, outcome, status)
 	}
@@ -272,12 +272,12 @@ func TestErrorPagesAreInjectedWhenAskedFor(t *testing.T) {
 func TestOutcomeString(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for o := middleware.NoAnswer; o <= middleware.Panicked; o++ {
+	for o := middleware.OutcomeNoAnswer; o <= middleware.OutcomePanicked; o++ {
 		require.Regexp(t, `^[a-z_]+$`, o.String())
 		require.False(t, seen[o.String()], o)
 		seen[o.String()] = true
 	}
-	require.Equal(t, "unknown", (middleware.Panicked + 1).String())
+	require.Equal(t, "unknown", (middleware.OutcomePanicked + 1).String())
 }
 
 // A page that announces its length keeps its promise, with the prompt and
@@ -291,17 +291,17 @@ func TestContentLength(t *testing.T) {
 	}
 
 	rec, outcome := i.serve(t, pageRequest(), declared(len(page), page))
-	require.Equal(t, middleware.Injected, outcome)
+	require.Equal(t, middleware.OutcomeInjected, outcome)
 	require.Equal(t, strconv.Itoa(len(page)+len(snippet)), rec.Header().Get("Content-Length"))
 	require.Equal(t, len(page)+len(snippet), rec.Body.Len())
 
 	const cut = "<!doctype html><html><p>cut"
 	rec, outcome = i.serve(t, pageRequest(), declared(len(cut), cut))
-	require.Equal(t, middleware.Unfinished, outcome)
+	require.Equal(t, middleware.OutcomeUnfinished, outcome)
 	require.Equal(t, cut+strings.Repeat(" ", len(snippet)), rec.Body.String(), "padded, for the length has been announced")
 
 	rec, outcome = i.serve(t, pageRequest(), declared(len(page)+1, page))
-	require.Equal(t, middleware.Unfinished, outcome, "less than announced is no whole page")
+	require.Equal(t, middleware.OutcomeUnfinished, outcome, "less than announced is no whole page")
 	require.Equal(t, page, rec.Body.String())
 
 	var err error
@@ -312,5 +312,5 @@ func TestContentLength(t *testing.T) {
 		_, err = io.WriteString(w, "more")
 	})
 	require.ErrorIs(t, err, http.ErrContentLength)
-	require.Equal(t, middleware.Injected, outcome)
+	require.Equal(t, middleware.OutcomeInjected, outcome)
 }

@@ -15,11 +15,11 @@ func (m *Middleware) writePage(w http.ResponseWriter, v gate.Visitor, why gate.R
 	t := m.texts(v.StudyID, v.Languages...)
 	status, message := http.StatusOK, t.Closed
 	switch why {
-	case gate.Completed:
+	case gate.ReasonCompleted:
 		message = t.Completed
-	case gate.Anonymous:
+	case gate.ReasonAnonymous:
 		status, message = http.StatusForbidden, t.SignedOut
-	case gate.Unavailable:
+	case gate.ReasonUnavailable:
 		status, message = http.StatusServiceUnavailable, t.Unavailable
 		w.Header().Set("Retry-After", "60")
 	}

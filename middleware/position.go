@@ -7,13 +7,13 @@ type Position uint8
 
 // The positions.
 const (
-	Corner Position = iota // a card in the lower corner at the end of the line
-	Banner                 // a bar along the lower edge
+	PositionCorner Position = iota // a card in the lower corner at the end of the line
+	PositionBanner                 // a bar along the lower edge
 )
 
 // String returns the value of the element's data-position attribute.
 func (p Position) String() string {
-	if p == Banner {
+	if p == PositionBanner {
 		return "banner"
 	}
 	return "corner"

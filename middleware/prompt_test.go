@@ -12,7 +12,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/stretchr/testify/require"
 )
@@ -38,7 +38,7 @@ func newStudy() *oneStudy {
 
 func newGate(t testing.TB, opts *gate.Options) *gate.Gate {
 	t.Helper()
-	g, err := gate.New(newStudy(), "study-1", store.NewMemory(), opts)
+	g, err := gate.New(newStudy(), "study-1", memstore.New(), opts)
 	require.NoError(t, err)
 	require.NoError(t, g.Warm(t.Context()))
 	return g

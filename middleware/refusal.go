@@ -11,51 +11,51 @@ import (
 func (w *writer) refusal(h http.Header) Outcome {
 	status := w.status
 	if w.resp.root.taken.Load() == byApp && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
-		return Rendered
+		return OutcomeRendered
 	}
 	if status != http.StatusOK && !(w.resp.m.opts.ErrorPages && status >= 400 && status <= 599) {
-		return Status
+		return OutcomeStatus
 	}
 	if !w.sniff { // most of what passes here is told by its type
-		if o := media(h["Content-Type"]); o != NoAnswer {
+		if o := media(h["Content-Type"]); o != OutcomeNoAnswer {
 			return o
 		}
 	}
 	length, declared := contentLength(h)
 	switch {
 	case len(h["Content-Range"]) > 0:
-		return Partial
+		return OutcomePartial
 	case declared && length == 0:
-		return Empty
+		return OutcomeEmpty
 	case declared && length < 0:
-		return NotHTML // net/http will complain
+		return OutcomeNotHTML // net/http will complain
 	case attachment(h["Content-Disposition"]):
-		return Attachment
+		return OutcomeAttachment
 	case hasDirective(h["Cache-Control"], "no-transform"), len(h["Signature"]) > 0: // RFC 9111, 5.2.2.6; RFC 9421
-		return NoTransform
+		return OutcomeNoTransform
 	case !w.isPlain(h["Content-Encoding"]):
-		return Encoded
+		return OutcomeEncoded
 	}
-	return NoAnswer
+	return OutcomeNoAnswer
 }
 
 // refusalByBody says the same by the first bytes of the body.
 func (w *writer) refusalByBody(head []byte, why cause) Outcome {
 	switch {
 	case w.resp.root.taken.Load() == byApp:
-		return Rendered
+		return OutcomeRendered
 	case len(head) == 0 && why == byEnd && w.resp.request.Method != http.MethodHead:
-		return Empty
+		return OutcomeEmpty
 	case w.sniff && len(head) == 0:
-		return NotHTML // net/http sets no type either
+		return OutcomeNotHTML // net/http sets no type either
 	case w.encoding != "" && isCompressed(head):
-		return Encoded
+		return OutcomeEncoded
 	case w.sniff:
 		return media([]string{http.DetectContentType(head)})
 	case len(head) >= markSize && (head[0] == 0xfe && head[1] == 0xff || head[0] == 0xff && head[1] == 0xfe):
-		return Charset // a byte order mark outdoes the header
+		return OutcomeCharset // a byte order mark outdoes the header
 	}
-	return NoAnswer
+	return OutcomeNoAnswer
 }
 
 // sniffs reports whether net/http will look at the body for its type. A
@@ -96,11 +96,11 @@ func attachment(disposition []string) bool {
 // longer know. An encoding that only a meta element names is not looked at.
 func media(contentType []string) Outcome {
 	if len(contentType) != 1 {
-		return NotHTML
+		return OutcomeNotHTML
 	}
 	kind, params, _ := strings.Cut(contentType[0], ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "text/html") {
-		return NotHTML
+		return OutcomeNotHTML
 	}
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(param, "=")
@@ -109,19 +109,19 @@ func media(contentType []string) Outcome {
 		}
 		return ofCharset(strings.ToLower(strings.Trim(value, " \t\"'")))
 	}
-	return NoAnswer
+	return OutcomeNoAnswer
 }
 
 func ofCharset(label string) Outcome {
 	switch label {
 	case "utf-16", "utf-16le", "utf-16be", "utf16", "ucs-2", "iso-10646-ucs-2", "unicode", "csunicode", "unicodefeff", "unicodefffe",
 		"utf-32", "utf-32le", "utf-32be", "utf-7", "csiso2022jp", "csiso2022kr", "hz-gb-2312", "replacement":
-		return Charset
+		return OutcomeCharset
 	}
 	if strings.HasPrefix(label, "iso-2022-") {
-		return Charset
+		return OutcomeCharset
 	}
-	return NoAnswer
+	return OutcomeNoAnswer
 }
 
 // directives lists those of Cache-Control.

@@ -123,7 +123,7 @@ func (r *Response) Finish(panicked bool) {
 		return
 	}
 	if r.taken.Load() == byMiddleware && !panicked {
-		outcome = Injected // perhaps by a middleware within this one
+		outcome = OutcomeInjected // perhaps by a middleware within this one
 	}
 	r.m.opts.OnPrompt(r.request, outcome)
 }

@@ -64,7 +64,7 @@ func TestUserTextIsNeverThePlace(t *testing.T) {
 
 						// Whole: live, and before the last end tags.
 						rec, outcome := i.serve(t, pageRequest(), respond(whole))
-						if outcome == middleware.Injected {
+						if outcome == middleware.OutcomeInjected {
 							rest, at := without(t, rec.Body.String(), snippet)
 							require.Equal(t, whole, rest)
 							require.Equal(t, closing, rest[at:])
@@ -80,7 +80,7 @@ func TestUserTextIsNeverThePlace(t *testing.T) {
 						rest, _ := without(t, got, snippet)
 						require.Equal(t, cut, rest)
 						if size+pad == 0 && c.name != "text" {
-							require.NotEqual(t, middleware.Injected, outcome, "the tail shows what is open: %q", cut)
+							require.NotEqual(t, middleware.OutcomeInjected, outcome, "the tail shows what is open: %q", cut)
 						}
 						requireNothingOfUsers(t, got, snippet)
 					}
@@ -138,13 +138,13 @@ func TestOpenBeforeTheTail(t *testing.T) {
 		long := "<!doctype html><html><body>" + open + strings.Repeat("text of a script or so; ", 100)
 		for _, end := range []string{"<b>x</b>", "e.innerHTML='<p></p>", "</p>", "text"} {
 			rec, outcome := i.serve(t, pageRequest("Sec-Fetch-Dest", "document"), respond(long+end))
-			require.Equal(t, middleware.NoEndTag.String(), outcome.String(), open+end)
+			require.Equal(t, middleware.OutcomeNoEndTag.String(), outcome.String(), open+end)
 			require.Equal(t, long+end, rec.Body.String())
 		}
 		// Closing tags are taken at their word. When they lie, the prompt is not
 		// shown, and nothing else has changed but the text that it is a part of.
 		rec, outcome := i.serve(t, pageRequest(), respond(long+closing))
-		require.Equal(t, middleware.Injected, outcome)
+		require.Equal(t, middleware.OutcomeInjected, outcome)
 		rest, _ := without(t, rec.Body.String(), snippet)
 		require.Equal(t, long+closing, rest)
 	}
@@ -153,7 +153,7 @@ func TestOpenBeforeTheTail(t *testing.T) {
 		for _, text := range []string{"a<b && c = \"", "for(i=0;i<n;i++)x='", "<svg><table>", "if(i-->0)"} {
 			long := "<!doctype html><html><body>" + strings.Replace(ended, "%", strings.Repeat(text+" ", 200), 1) + "<p>x</p>" + closing
 			rec, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, r *http.Request) { respond(long)(w, r) })
-			require.Equal(t, middleware.Injected.String(), outcome.String(), "%s %s", ended, text)
+			require.Equal(t, middleware.OutcomeInjected.String(), outcome.String(), "%s %s", ended, text)
 			_, at := without(t, rec.Body.String(), snippet)
 			live, difference := judge(t, long, snippet, at)
 			require.Empty(t, difference)

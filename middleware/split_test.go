@@ -145,7 +145,7 @@ func FuzzInject(f *testing.F) {
 			rest = strings.TrimSuffix(body, strings.Repeat(" ", len(snippet)))
 		}
 		require.Equal(t, page, rest)
-		require.Equal(t, outcome == middleware.Injected, at >= 0, outcome)
+		require.Equal(t, outcome == middleware.OutcomeInjected, at >= 0, outcome)
 		if length := rec.Header().Get("Content-Length"); length != "" {
 			require.Equal(t, strconv.Itoa(len(body)), length, "what is announced is what comes")
 		}

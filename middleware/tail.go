@@ -22,7 +22,7 @@ import "bytes"
 // tail.
 func findEnd(tail []byte, whole, document bool) (at int, outcome Outcome) {
 	if len(tail) == 0 {
-		return 0, Empty
+		return 0, OutcomeEmpty
 	}
 	s := scanner{b: tail}
 	if !whole {
@@ -32,21 +32,21 @@ func findEnd(tail []byte, whole, document bool) (at int, outcome Outcome) {
 	ended := s.lastTag == len(bytes.TrimRight(tail, space))
 	switch {
 	case s.broken || s.depth > 0:
-		return 0, Unfinished
+		return 0, OutcomeUnfinished
 	case whole && s.closing == 0:
-		return 0, Fragment // nothing but the closing tags
+		return 0, OutcomeFragment // nothing but the closing tags
 	case s.closing >= 0:
-		return s.closing, Injected
+		return s.closing, OutcomeInjected
 	case s.closed, s.sawClosing && ended:
-		return len(tail), Injected
+		return len(tail), OutcomeInjected
 	case !document:
-		return 0, Fragment
+		return 0, OutcomeFragment
 	case !whole && !s.scriptEnded:
-		return 0, NoEndTag
+		return 0, OutcomeNoEndTag
 	case !ended && (!whole || s.openedPage):
-		return 0, Unfinished // who writes <body> and not </body> has not come to the end
+		return 0, OutcomeUnfinished // who writes <body> and not </body> has not come to the end
 	}
-	return len(tail), Injected
+	return len(tail), OutcomeInjected
 }
 
 // closingTags is the length of the suffix of b that may turn out to be the

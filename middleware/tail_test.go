@@ -23,7 +23,7 @@ func FuzzTail(f *testing.F) {
 			return
 		}
 		at, outcome := tailPlace(t, i, snippet, page, navigation)
-		if outcome == middleware.Injected {
+		if outcome == middleware.OutcomeInjected {
 			live, difference := judge(t, page, snippet, at)
 			require.Empty(t, difference)
 			require.Equal(t, 1, live)
@@ -50,7 +50,7 @@ func FuzzTailOfLongPage(f *testing.F) {
 		}
 		page := "<!doctype html><html><body>" + before + filler(1500) + end
 		at, outcome := tailPlace(t, i, snippet, page, navigation)
-		if outcome != middleware.Injected {
+		if outcome != middleware.OutcomeInjected {
 			return
 		}
 		live, difference := judge(t, page, snippet, at)

@@ -21,10 +21,10 @@ type trap struct {
 }
 
 const (
-	injected   = middleware.Injected
-	unfinished = middleware.Unfinished
-	fragment   = middleware.Fragment
-	noEndTag   = middleware.NoEndTag
+	injected   = middleware.OutcomeInjected
+	unfinished = middleware.OutcomeUnfinished
+	fragment   = middleware.OutcomeFragment
+	noEndTag   = middleware.OutcomeNoEndTag
 )
 
 const closing = "</body></html>"

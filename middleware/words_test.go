@@ -53,7 +53,7 @@ func TestGolden(t *testing.T) {
 		{"it", middleware.Options{}, "sv;q=0.1,it;q=0.7"},
 		{"pt", middleware.Options{}, "pt-BR"},
 		{"nb", middleware.Options{}, "nn,nb;q=0.9,en;q=0.5"},
-		{"banner", middleware.Options{Position: middleware.Banner, Origin: "https://app.example.com"}, "*"},
+		{"banner", middleware.Options{Position: middleware.PositionBanner, Origin: "https://app.example.com"}, "*"},
 		{"rtl", middleware.Options{Texts: hebrew}, "he"},
 	} {
 		t.Run(tt.file, func(t *testing.T) {

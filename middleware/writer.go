@@ -90,7 +90,7 @@ func (w *writer) close(status int) {
 	w.state, w.status = pending, status
 	h := w.Header()
 	w.sniff = sniffs(h)
-	if w.outcome = w.refusal(h); w.outcome != NoAnswer {
+	if w.outcome = w.refusal(h); w.outcome != OutcomeNoAnswer {
 		w.pass(h)
 	}
 }
@@ -121,7 +121,7 @@ func (w *writer) decide(head []byte, why cause) bool {
 	}
 	h := w.Header()
 	later := w.restoreHeader(h)
-	if w.outcome = w.refusalByBody(head, why); w.outcome == NoAnswer {
+	if w.outcome = w.refusalByBody(head, why); w.outcome == OutcomeNoAnswer {
 		w.hold(h, head)
 	} else {
 		w.pass(h)
@@ -147,7 +147,7 @@ func (w *writer) hold(h http.Header, head []byte) {
 	if w.resp.request.Method == http.MethodHead {
 		delete(h, "Content-Length") // whatever the page's will be
 		w.personalize(h)
-		w.state, w.outcome = discarding, HeadOnly
+		w.state, w.outcome = discarding, OutcomeHeadOnly
 		w.below.WriteHeader(w.status)
 		w.release()
 		return
@@ -163,7 +163,7 @@ func (w *writer) hold(h http.Header, head []byte) {
 
 // pass hands the response over to the writer below, with what has come so far.
 func (w *writer) pass(h http.Header) {
-	if w.outcome == Rendered || w.status == http.StatusNotModified && w.revalidates {
+	if w.outcome == OutcomeRendered || w.status == http.StatusNotModified && w.revalidates {
 		w.carry(h)
 	}
 	w.state = passing
@@ -174,7 +174,7 @@ func (w *writer) pass(h http.Header) {
 		_, _ = w.below.Write(w.buf) // the next call meets the same error
 	}
 	w.release()
-	if w.outcome != Rendered {
+	if w.outcome != OutcomeRendered {
 		w.resp.tooLate.Store(true)
 	}
 }
@@ -315,7 +315,7 @@ func (w *writer) finish(panicked bool) Outcome {
 			w.pad()
 			_ = w.send(len(w.buf)) // the panic says more than this error
 		}
-		return Panicked
+		return OutcomePanicked
 	case was == holding:
 		return w.place()
 	}
@@ -334,14 +334,14 @@ func (w *writer) pad() {
 func (w *writer) place() Outcome {
 	begin := max(0, len(w.buf)-tailSize)
 	at, outcome := findEnd(w.buf[begin:], w.written <= tailSize, w.start.isDocument() || isNavigation(w.resp.request.Header))
-	if w.declared >= 0 && w.written != w.declared || outcome == Empty && w.written > 0 {
-		outcome = Unfinished // by its own account, or because the client has gone
+	if w.declared >= 0 && w.written != w.declared || outcome == OutcomeEmpty && w.written > 0 {
+		outcome = OutcomeUnfinished // by its own account, or because the client has gone
 	}
-	if outcome == Injected && !w.resp.root.taken.CompareAndSwap(free, byMiddleware) {
-		outcome = Rendered
+	if outcome == OutcomeInjected && !w.resp.root.taken.CompareAndSwap(free, byMiddleware) {
+		outcome = OutcomeRendered
 	}
 	snippet := w.snippet
-	if at += begin; outcome != Injected {
+	if at += begin; outcome != OutcomeInjected {
 		w.pad()
 		at, snippet = len(w.buf), nil
 	}
@@ -354,9 +354,9 @@ func (w *writer) place() Outcome {
 			_, err = w.below.Write(b)
 		}
 	}
-	if err != nil && outcome == Injected {
+	if err != nil && outcome == OutcomeInjected {
 		w.resp.root.taken.Store(free)
-		return Unfinished
+		return OutcomeUnfinished
 	}
 	return outcome
 }

@@ -108,7 +108,7 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.below).Hijack()
 	if err == nil {
 		w.release()
-		w.state, w.outcome = passing, Hijacked
+		w.state, w.outcome = passing, OutcomeHijacked
 	}
 	return conn, rw, err
 }

@@ -51,7 +51,7 @@ type CacheOptions struct {
 //	Peek(k Key) (completed, known bool)
 //
 // which answers from the cache alone. Closing is left to the owner of s.
-func Cached(s Store, opts *CacheOptions) Store {
+func NewCached(s Store, opts *CacheOptions) Store {
 	if s == nil {
 		panic("store: Cached: s is nil")
 	}

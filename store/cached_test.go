@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/stretchr/testify/require"
 )
@@ -27,12 +28,12 @@ func TestCachedContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(*testing.T) store.Store { return store.Cached(store.NewMemory(), opts) })
+			storetest.Run(t, func(*testing.T) store.Store { return store.NewCached(memstore.New(), opts) })
 		})
 	}
 	t.Run("no capabilities", func(t *testing.T) {
 		t.Parallel()
-		storetest.Run(t, func(*testing.T) store.Store { return store.Cached(newStub(), nil) })
+		storetest.Run(t, func(*testing.T) store.Store { return store.NewCached(newStub(), nil) })
 	})
 }
 
@@ -43,7 +44,7 @@ type stub struct {
 	completed func(ctx context.Context, k store.Key) (bool, error) // nil: asks Store
 }
 
-func newStub() *stub { return &stub{Store: store.NewMemory()} }
+func newStub() *stub { return &stub{Store: memstore.New()} }
 
 func (s *stub) Completed(ctx context.Context, k store.Key) (bool, error) {
 	s.lookups.Add(1)
@@ -78,7 +79,7 @@ func TestCachedRemembersACompletionLongAndAnOpenAnswerShortly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		inner := newStub()
-		s := store.Cached(inner, &store.CacheOptions{Completed: time.Hour, Open: 10 * time.Second})
+		s := store.NewCached(inner, &store.CacheOptions{Completed: time.Hour, Open: 10 * time.Second})
 		for range 3 {
 			require.False(t, ask(t, s, ada))
 		}
@@ -101,7 +102,7 @@ func TestCachedRemembersACompletionLongAndAnOpenAnswerShortly(t *testing.T) {
 func TestCachedRecordIsVisibleAtOnce(t *testing.T) {
 	t.Parallel()
 	inner := newStub()
-	s := store.Cached(inner, nil)
+	s := store.NewCached(inner, nil)
 	require.False(t, ask(t, s, ada))
 	require.True(t, record(t, s, interview("i1", ada)))
 	require.True(t, ask(t, s, ada))
@@ -121,7 +122,7 @@ func TestCachedRecordIsVisibleAtOnce(t *testing.T) {
 func TestCachedCompletionWithUntil(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := store.Cached(store.NewMemory(), &store.CacheOptions{Completed: 24 * time.Hour, Open: -1})
+		s := store.NewCached(memstore.New(), &store.CacheOptions{Completed: 24 * time.Hour, Open: -1})
 		c := interview("i1", ada)
 		c.Until = time.Now().Add(time.Hour)
 		record(t, s, c)
@@ -134,20 +135,20 @@ func TestCachedCompletionWithUntil(t *testing.T) {
 
 func TestCachedOlderLookupDoesNotUndoNewerChange(t *testing.T) {
 	t.Parallel()
-	old := store.NewMemory()
+	old := memstore.New()
 	_, err := old.Record(t.Context(), interview("i1", ada))
 	require.NoError(t, err)
 	for _, tc := range []struct {
 		name   string
-		inner  *store.Memory
+		inner  *memstore.Store
 		change func(ctx context.Context, s store.Store) error
 		older  bool // what the look-up in flight has read
 	}{
-		{"record", store.NewMemory(), func(ctx context.Context, s store.Store) error {
+		{"record", memstore.New(), func(ctx context.Context, s store.Store) error {
 			_, err := s.Record(ctx, interview("i1", ada))
 			return err
 		}, false},
-		{"late reference", store.NewMemory(), func(ctx context.Context, s store.Store) error {
+		{"late reference", memstore.New(), func(ctx context.Context, s store.Store) error {
 			if _, err := s.Record(ctx, interview("i1", store.Key{StudyID: ada.StudyID})); err != nil {
 				return err
 			}
@@ -161,8 +162,8 @@ func TestCachedOlderLookupDoesNotUndoNewerChange(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				held := make(chan struct{})
-				inner := &held1{Memory: tc.inner, held: held}
-				s := store.Cached(inner, nil)
+				inner := &held1{Store: tc.inner, held: held}
+				s := store.NewCached(inner, nil)
 				older := make(chan bool)
 				go func() { older <- ask(t, s, ada) }()
 				synctest.Wait() // the look-up has read its answer
@@ -179,13 +180,13 @@ func TestCachedOlderLookupDoesNotUndoNewerChange(t *testing.T) {
 
 // held1 is a Memory whose first Completed reads, and then waits to be let go.
 type held1 struct {
-	*store.Memory
+	*memstore.Store
 	calls atomic.Int64
 	held  chan struct{}
 }
 
 func (s *held1) Completed(ctx context.Context, k store.Key) (bool, error) {
-	done, err := s.Memory.Completed(ctx, k)
+	done, err := s.Store.Completed(ctx, k)
 	if s.calls.Add(1) == 1 {
 		<-s.held
 	}
@@ -200,7 +201,7 @@ func TestCachedErrorsAreNotRemembered(t *testing.T) {
 	inner := newStub()
 	boom := errors.New("boom")
 	inner.completed = func(context.Context, store.Key) (bool, error) { return true, boom }
-	s := store.Cached(inner, nil)
+	s := store.NewCached(inner, nil)
 	for i := range 3 {
 		done, err := s.Completed(t.Context(), ada)
 		require.ErrorIs(t, err, boom)
@@ -216,8 +217,8 @@ func TestCachedErrorsAreNotRemembered(t *testing.T) {
 
 func TestCachedFailedRecordAsksAgain(t *testing.T) {
 	t.Parallel()
-	inner := &commitsAndFails{store.NewMemory()}
-	s := store.Cached(inner, nil)
+	inner := &commitsAndFails{memstore.New()}
+	s := store.NewCached(inner, nil)
 	require.False(t, ask(t, s, ada))
 	_, err := s.Record(t.Context(), interview("i1", ada))
 	require.Error(t, err)
@@ -242,7 +243,7 @@ func TestCachedMissesShareOneLookup(t *testing.T) {
 			<-release
 			return true, ctx.Err()
 		}
-		s := store.Cached(inner, nil)
+		s := store.NewCached(inner, nil)
 		leaving, leave := context.WithCancel(t.Context())
 		left, answers := make(chan error, 1), make(chan bool, 100)
 		go func() {
@@ -272,7 +273,7 @@ func TestCachedLookupHasADeadlineOfItsOwn(t *testing.T) {
 			<-ctx.Done()
 			return false, ctx.Err()
 		}
-		s := store.Cached(inner, &store.CacheOptions{Timeout: 3 * time.Second})
+		s := store.NewCached(inner, &store.CacheOptions{Timeout: 3 * time.Second})
 		start := time.Now()
 		_, err := s.Completed(t.Context(), ada)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -283,7 +284,7 @@ func TestCachedLookupHasADeadlineOfItsOwn(t *testing.T) {
 func TestCachedIsBounded(t *testing.T) {
 	t.Parallel()
 	inner := newStub()
-	s := store.Cached(inner, &store.CacheOptions{Size: 100})
+	s := store.NewCached(inner, &store.CacheOptions{Size: 100})
 	peek := s.(interface {
 		Peek(k store.Key) (completed, known bool)
 	})
@@ -308,8 +309,8 @@ func TestCachedIsBounded(t *testing.T) {
 
 func TestCachedEraseForgetsTheUserEverywhere(t *testing.T) {
 	t.Parallel()
-	inner := counting{store.NewMemory()}
-	s := store.Cached(inner, &store.CacheOptions{Size: 8})
+	inner := counting{memstore.New()}
+	s := store.NewCached(inner, &store.CacheOptions{Size: 8})
 	for i := range 7 { // in both generations
 		ask(t, s, store.Key{StudyID: fmt.Sprint(i % 4), UserID: "ada"})
 		ask(t, s, store.Key{StudyID: fmt.Sprint(i % 4), UserID: "bob"})
@@ -325,7 +326,7 @@ func TestCachedEraseForgetsTheUserEverywhere(t *testing.T) {
 }
 
 // counting is a Memory without Peek.
-type counting struct{ *store.Memory }
+type counting struct{ *memstore.Store }
 
 func (counting) Peek(store.Key) (completed, known bool) { return false, false }
 
@@ -334,19 +335,19 @@ func TestCachedPassesPeekOn(t *testing.T) {
 	type peeker interface {
 		Peek(k store.Key) (completed, known bool)
 	}
-	s := store.Cached(store.NewMemory(), nil)
+	s := store.NewCached(memstore.New(), nil)
 	_, known := s.(peeker).Peek(ada)
 	require.True(t, known, "a Memory inside knows")
-	_, known = store.Cached(newStub(), nil).(peeker).Peek(ada)
+	_, known = store.NewCached(newStub(), nil).(peeker).Peek(ada)
 	require.False(t, known, "nothing is remembered yet")
 }
 
 func TestAs(t *testing.T) {
 	t.Parallel()
-	full := store.Cached(store.Cached(store.NewMemory(), nil), nil)
+	full := store.NewCached(store.NewCached(memstore.New(), nil), nil)
 	_, ok := store.As[store.Transcripts](full)
 	require.True(t, ok)
-	bare := store.Cached(store.Cached(newStub(), nil), nil)
+	bare := store.NewCached(store.NewCached(newStub(), nil), nil)
 	tr, ok := store.As[store.Transcripts](bare)
 	require.False(t, ok, "the methods are there, the capability is not")
 	_, err := tr.Transcript(t.Context(), "i1")
@@ -360,5 +361,5 @@ func TestAs(t *testing.T) {
 
 func TestCachedWantsAStore(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, "store: Cached: s is nil", func() { store.Cached(nil, nil) })
+	require.PanicsWithValue(t, "store: Cached: s is nil", func() { store.NewCached(nil, nil) })
 }

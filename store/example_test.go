@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
+	"github.com/askonce/askonce/store/sqlstore"
 )
 
 // The same interview may be told any number of times, and counts once.
 func Example() {
 	ctx := context.Background()
-	done := store.NewMemory() // in production NewSQL
+	done := memstore.New() // in production NewSQL
 	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
 	for range 2 {
 		first, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: time.Now()})
@@ -29,9 +31,9 @@ func Example() {
 }
 
 // What is recorded through the cache is visible through it at once.
-func ExampleCached() {
+func ExampleNewCached() {
 	ctx := context.Background()
-	done := store.Cached(store.NewMemory(), &store.CacheOptions{Open: time.Minute})
+	done := store.NewCached(memstore.New(), &store.CacheOptions{Open: time.Minute})
 	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
 	fmt.Println(done.Completed(ctx, ada)) // from now on answered by the cache, for a minute
 	_, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: time.Now()})
@@ -46,7 +48,7 @@ func ExampleCached() {
 // A person who wants to be forgotten is not asked again all the same.
 func ExampleEraser() {
 	ctx := context.Background()
-	done := store.Cached(store.NewMemory(), nil)
+	done := store.NewCached(memstore.New(), nil)
 	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
 	if _, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: time.Now()}); err != nil {
 		fmt.Println(err)
@@ -73,7 +75,7 @@ type least struct{ store.Store }
 // The wrong way: a wrapper has the methods of every capability, so a type
 // assertion says yes whatever the store inside can do. As asks the store inside.
 func ExampleAs_wrong() {
-	done := store.Cached(least{store.NewMemory()}, nil)
+	done := store.NewCached(least{memstore.New()}, nil)
 
 	eraser, ok := done.(store.Eraser)
 	fmt.Println(ok, eraser.Erase(context.Background(), "ada"))
@@ -89,7 +91,7 @@ func ExampleAs_wrong() {
 // longer than the lease has lost the job to another worker.
 func ExampleTranscripts() {
 	ctx := context.Background()
-	done := store.NewMemory()
+	done := memstore.New()
 	c := store.Completion{Key: store.Key{StudyID: "onboarding", UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now()}
 	if _, err := done.Record(ctx, c); err != nil { // which queues the job, too
 		fmt.Println(err)
@@ -117,7 +119,7 @@ func ExampleTranscripts() {
 // does not undo that; another one does.
 func ExampleResetter() {
 	ctx := context.Background()
-	done := store.NewMemory()
+	done := memstore.New()
 	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
 	record := func(interview string) {
 		if _, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: interview, CompletedAt: time.Now()}); err != nil {
@@ -139,7 +141,7 @@ func ExampleResetter() {
 // Completions are listed in the order of their times.
 func ExampleLister() {
 	ctx := context.Background()
-	done := store.NewMemory()
+	done := memstore.New()
 	day := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	for i, user := range []string{"ada", "bob", "cleo"} {
 		c := store.Completion{Key: store.Key{StudyID: "onboarding", UserID: user}, InterviewID: "i" + user, CompletedAt: day.AddDate(0, 0, i)}
@@ -159,7 +161,7 @@ func ExampleLister() {
 // Deliveries that made no sense wait for somebody to read them.
 func ExampleDeadLetters() {
 	ctx := context.Background()
-	done := store.NewMemory()
+	done := memstore.New()
 	letter := store.DeadLetter{ReceivedAt: time.Now(), Reason: "schema", Body: []byte(`{"event": 1}`)}
 	for range 2 { // the same body is kept once
 		if err := done.AddDeadLetter(ctx, letter); err != nil {
@@ -180,7 +182,7 @@ func ExampleDeadLetters() {
 // the first has been.
 func ExampleCheckpoints() {
 	ctx := context.Background()
-	done := store.NewMemory()
+	done := memstore.New()
 	now := time.Now()
 	state, held, err := done.Acquire(ctx, "walk", "replica-1", now, time.Minute)
 	fmt.Printf("%q %v %v\n", state, held, err)
@@ -198,7 +200,7 @@ func ExampleCheckpoints() {
 
 // Schema is for teams whose migrations are reviewed and run by a tool.
 func ExampleSchema() {
-	schema, err := store.Schema(store.Postgres, &store.SQLOptions{TablePrefix: "research_"})
+	schema, err := sqlstore.Schema(sqlstore.Postgres, &sqlstore.Options{TablePrefix: "research_"})
 	fmt.Println(strings.Contains(schema, "create table if not exists research_interview ("), err)
 	// Output: true <nil>
 }

@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -162,7 +162,7 @@ func BenchmarkHandler(b *testing.B) {
 				return server.URL
 			}
 			hook := func() string {
-				h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+				h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
 				require.NoError(b, err)
 				return serve(h)
 			}
@@ -200,7 +200,7 @@ func BenchmarkServeHTTP(b *testing.B) {
 		{"forged", func(i int64) ([]byte, string) { return delivery(i), forged }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+			h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
 			require.NoError(b, err)
 			requests := make([]*http.Request, 1000)
 			b.ReportAllocs()

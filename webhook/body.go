@@ -42,17 +42,17 @@ func (b *body) release() {
 }
 
 // read reads the body within its limits: Accepted means that it is all there.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body, stoppable bool) Reason {
+func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body, stoppable bool) Result {
 	if !h.flight.enter(b, w, stoppable) {
-		return Busy
+		return ResultBusy
 	}
 	reason := b.fill(r.Body, h.opts.MaxBody)
 	displaced := h.flight.arrived(b)
 	switch {
-	case reason == Accepted && stoppable:
+	case reason == ResultAccepted && stoppable:
 		_ = setReadDeadline(w, time.Time{}) // or the server notices a hung-up client too early
-	case reason == SlowBody && displaced:
-		reason = Busy
+	case reason == ResultSlowBody && displaced:
+		reason = ResultBusy
 	}
 	return reason
 }
@@ -61,9 +61,9 @@ func setReadDeadline(w http.ResponseWriter, t time.Time) error {
 	return http.NewResponseController(w).SetReadDeadline(t)
 }
 
-func (b *body) fill(r io.Reader, limit int64) Reason {
+func (b *body) fill(r io.Reader, limit int64) Result {
 	if r == nil {
-		return Accepted
+		return ResultAccepted
 	}
 	for {
 		if len(b.bytes) == cap(b.bytes) {
@@ -73,9 +73,9 @@ func (b *body) fill(r io.Reader, limit int64) Reason {
 		b.bytes = b.bytes[:len(b.bytes)+n]
 		switch {
 		case int64(len(b.bytes)) > limit:
-			return TooLarge
+			return ResultTooLarge
 		case err == io.EOF:
-			return Accepted
+			return ResultAccepted
 		case err != nil:
 			return unread(err)
 		}
@@ -83,17 +83,17 @@ func (b *body) fill(r io.Reader, limit int64) Reason {
 }
 
 // unread says why a body did not come to its end.
-func unread(err error) Reason {
+func unread(err error) Result {
 	var limit *http.MaxBytesError
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return SlowBody
+		return ResultSlowBody
 	case errors.As(err, &limit): // of http.MaxBytesHandler around the handler
-		return TooLarge
+		return ResultTooLarge
 	case errors.Is(err, http.ErrBodyReadAfterClose):
-		return BodyConsumed
+		return ResultBodyConsumed
 	}
-	return AbortedBody
+	return ResultAbortedBody
 }
 
 // inFlight bounds the bodies that are held at once, from the first byte until

@@ -29,33 +29,33 @@ type event struct {
 // decode reads an authentic body. Keys are compared exactly and none may stand
 // twice: two readers of one body must not see two different things. It returns
 // Accepted when e is an interview.completed.
-func decode(body []byte) (e event, r Reason) {
+func decode(body []byte) (e event, r Result) {
 	if !json.Valid(body) {
-		return e, MalformedJSON
+		return e, ResultMalformedJSON
 	}
 	var top [3]json.RawMessage
 	if !fields(body, top[:], "event", "timestamp", "data") {
-		return e, Schema
+		return e, ResultSchema
 	}
 	name, ok := str(top[0])
 	switch {
 	case !ok || name == "":
-		return e, Schema
+		return e, ResultSchema
 	case name != userjourneys.EventInterviewCompleted:
-		return e, UnknownEvent
+		return e, ResultUnknownEvent
 	}
 	var data [8]json.RawMessage
 	if !fields(top[2], data[:], "interview_id", "study_id", "status", "completed_at", "quality_score", "language", "duration_secs", "reference_id") {
-		return e, Schema
+		return e, ResultSchema
 	}
 	if e.interviewID, ok = id(data[0]); !ok {
-		return e, Schema
+		return e, ResultSchema
 	}
 	if e.studyID, ok = id(data[1]); !ok {
-		return e, Schema
+		return e, ResultSchema
 	}
 	if e.status, ok = str(data[2]); !ok && !isNull(data[2]) {
-		return e, Schema
+		return e, ResultSchema
 	}
 	e.completedAt = firstTime(data[3], top[1])
 	e.quality, e.language = label(str(data[4])), label(str(data[5]))
@@ -64,7 +64,7 @@ func decode(body []byte) (e event, r Reason) {
 		e.reference, ok = str(data[7])
 		e.badReference = !ok
 	}
-	return e, Accepted
+	return e, ResultAccepted
 }
 
 // eventOf reads an item of the provider's list of one study the same way.

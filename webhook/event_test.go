@@ -23,26 +23,26 @@ func TestDecodeKeys(t *testing.T) {
 	wrap := func(data string) string { return `{"event":"interview.completed","data":{` + data + `}}` }
 	for name, c := range map[string]struct {
 		body      string
-		want      Reason
+		want      Result
 		reference string
 	}{
-		"plain":                           {wrap(good), Accepted, "ada"},
-		"another case is another key":     {wrap(`"interview_id":"i1","study_id":"s1","Reference_ID":"eve"`), Accepted, ""},
-		"both cases":                      {wrap(good + `,"REFERENCE_ID":"eve"`), Accepted, "ada"},
-		"an escaped key is the same key":  {wrap(`"interview_id":"i1","study_id":"s1","reference\u005fid":"ada"`), Accepted, "ada"},
-		"twice":                           {wrap(good + `,"reference_id":"eve"`), Schema, ""},
-		"twice, once escaped":             {wrap(good + `,"reference\u005fid":"eve"`), Schema, ""},
-		"an unknown key twice":            {wrap(good + `,"x":1,"x":2`), Schema, ""},
-		"data twice":                      {`{"event":"interview.completed","data":{` + good + `},"data":{}}`, Schema, ""},
-		"event only in data":              {`{"data":{"event":"interview.completed",` + good + `}}`, Schema, ""},
-		"a key inside of another value":   {wrap(`"x":{"interview_id":"no"},"y":[{"reference_id":"eve"}],` + good), Accepted, "ada"},
-		"white space everywhere":          {"\n{ \"event\" :\t\"interview.completed\" , \"data\" : { \"interview_id\" : \"i1\" ,\r\n \"study_id\":\"s1\" , \"reference_id\" : \"ada\" } } \n", Accepted, "ada"},
-		"braces and quotes in strings":    {wrap(`"x":"}{\"][\\","study_name":"\\",` + good), Accepted, "ada"},
-		"two values":                      {wrap(good) + wrap(good), MalformedJSON, ""},
-		"a comma too many":                {wrap(good + ","), MalformedJSON, ""},
-		"empty object":                    {`{}`, Schema, ""},
-		"a lone surrogate in the user id": {wrap(`"interview_id":"i1","study_id":"s1","reference_id":"\ud800"`), Accepted, "bad"},
-		"dots for an id":                  {wrap(`"interview_id":"..","study_id":"s1"`), Schema, ""},
+		"plain":                           {wrap(good), ResultAccepted, "ada"},
+		"another case is another key":     {wrap(`"interview_id":"i1","study_id":"s1","Reference_ID":"eve"`), ResultAccepted, ""},
+		"both cases":                      {wrap(good + `,"REFERENCE_ID":"eve"`), ResultAccepted, "ada"},
+		"an escaped key is the same key":  {wrap(`"interview_id":"i1","study_id":"s1","reference\u005fid":"ada"`), ResultAccepted, "ada"},
+		"twice":                           {wrap(good + `,"reference_id":"eve"`), ResultSchema, ""},
+		"twice, once escaped":             {wrap(good + `,"reference\u005fid":"eve"`), ResultSchema, ""},
+		"an unknown key twice":            {wrap(good + `,"x":1,"x":2`), ResultSchema, ""},
+		"data twice":                      {`{"event":"interview.completed","data":{` + good + `},"data":{}}`, ResultSchema, ""},
+		"event only in data":              {`{"data":{"event":"interview.completed",` + good + `}}`, ResultSchema, ""},
+		"a key inside of another value":   {wrap(`"x":{"interview_id":"no"},"y":[{"reference_id":"eve"}],` + good), ResultAccepted, "ada"},
+		"white space everywhere":          {"\n{ \"event\" :\t\"interview.completed\" , \"data\" : { \"interview_id\" : \"i1\" ,\r\n \"study_id\":\"s1\" , \"reference_id\" : \"ada\" } } \n", ResultAccepted, "ada"},
+		"braces and quotes in strings":    {wrap(`"x":"}{\"][\\","study_name":"\\",` + good), ResultAccepted, "ada"},
+		"two values":                      {wrap(good) + wrap(good), ResultMalformedJSON, ""},
+		"a comma too many":                {wrap(good + ","), ResultMalformedJSON, ""},
+		"empty object":                    {`{}`, ResultSchema, ""},
+		"a lone surrogate in the user id": {wrap(`"interview_id":"i1","study_id":"s1","reference_id":"\ud800"`), ResultAccepted, "bad"},
+		"dots for an id":                  {wrap(`"interview_id":"..","study_id":"s1"`), ResultSchema, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,26 +95,26 @@ func text(raw json.RawMessage) (s string, doubtful, ok bool) {
 
 // expected is what decode must say, by encoding/json alone. known is false where
 // that cannot tell.
-func expected(body []byte) (e event, r Reason, known bool) {
+func expected(body []byte) (e event, r Result, known bool) {
 	if !json.Valid(body) {
-		return e, MalformedJSON, true
+		return e, ResultMalformedJSON, true
 	}
 	top, doubtful, ok := object(body)
 	if doubtful || !ok {
-		return e, Schema, !doubtful
+		return e, ResultSchema, !doubtful
 	}
 	name, doubtful, ok := text(top["event"])
 	switch {
 	case doubtful:
 		return e, 0, false
 	case !ok || name == "":
-		return e, Schema, true
+		return e, ResultSchema, true
 	case name != "interview.completed":
-		return e, UnknownEvent, true
+		return e, ResultUnknownEvent, true
 	}
 	data, doubtful, ok := object(top["data"])
 	if doubtful || !ok {
-		return e, Schema, !doubtful
+		return e, ResultSchema, !doubtful
 	}
 	for _, f := range []struct {
 		into     *string
@@ -130,11 +130,11 @@ func expected(body []byte) (e event, r Reason, known bool) {
 		case f.name == "reference_id":
 			e.badReference = !absent && !ok
 		case f.required && !regexp.MustCompile(`^[A-Za-z0-9._~:-]{1,128}$`).MatchString(s), f.required && strings.Trim(s, ".") == "" && len(s) < 3, !ok && !absent:
-			return e, Schema, true
+			return e, ResultSchema, true
 		}
 		*f.into = s
 	}
-	return e, Accepted, true
+	return e, ResultAccepted, true
 }
 
 // FuzzDecode holds the decoder against encoding/json: it never panics, it
@@ -162,7 +162,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		require.Equal(t, reason, r, "%q", body)
-		if r != Accepted {
+		if r != ResultAccepted {
 			return
 		}
 		require.Equal(t, strings.ToLower(want.interviewID), strings.ToLower(e.interviewID))

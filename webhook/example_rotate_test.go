@@ -6,7 +6,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
@@ -49,7 +49,7 @@ func ExampleHandler_Rotate() {
 		fmt.Println(err)
 		return
 	}
-	hook, err := webhook.NewHandler(created.SigningSecret, store.NewMemory(), &webhook.Options{Interviews: uj, URL: url})
+	hook, err := webhook.New(created.SigningSecret, memstore.New(), &webhook.Options{Client: uj, URL: url})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -78,7 +78,7 @@ func ExampleHandler_Rotate() {
 func ExampleOptions_secrets() {
 	var current atomic.Pointer[[]string]
 	current.Store(&[]string{"whsec_5b69ff6a12af94c6e3901a061180ca73"})
-	hook, err := webhook.NewHandler("", store.NewMemory(), &webhook.Options{
+	hook, err := webhook.New("", memstore.New(), &webhook.Options{
 		Secrets: func(context.Context) ([]string, error) { return *current.Load(), nil },
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
@@ -20,10 +21,10 @@ import (
 )
 
 // A handler is mounted like any other. What it has answered 200 is in the store.
-func ExampleNewHandler() {
+func ExampleNew() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73" // os.Getenv("USERJOURNEYS_WEBHOOK_SECRET")
-	done := store.NewMemory()
-	hook, err := webhook.NewHandler(secret, done, nil)
+	done := memstore.New()
+	hook, err := webhook.New(secret, done, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -40,8 +41,8 @@ func ExampleNewHandler() {
 
 // An empty variable in the environment is found at start, and not by whoever
 // signs with the empty key.
-func ExampleNewHandler_noSecret() {
-	_, err := webhook.NewHandler("", store.NewMemory(), nil)
+func ExampleNew_noSecret() {
+	_, err := webhook.New("", memstore.New(), nil)
 	fmt.Println(err)
 	// Output: webhook: unusable signing secret: it is empty
 }
@@ -58,11 +59,11 @@ func ExampleHandler_Run() {
 		fmt.Println(err)
 		return
 	}
-	done := store.NewMemory()
+	done := memstore.New()
 	transcripts := make(chan string)
-	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{
-		Interviews: uj,
-		Logger:     slog.New(slog.DiscardHandler),
+	hook, err := webhook.New("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{
+		Client: uj,
+		Logger: slog.New(slog.DiscardHandler),
 		OnCompleted: func(_ context.Context, c store.Completion, t store.Transcript) error {
 			transcripts <- c.UserID
 			return nil
@@ -96,10 +97,10 @@ func ExampleHandler_Reconcile() {
 		fmt.Println(err)
 		return
 	}
-	ctx, done := context.Background(), store.NewMemory()
-	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{
-		Interviews: uj,
-		Logger:     slog.New(slog.DiscardHandler),
+	ctx, done := context.Background(), memstore.New()
+	hook, err := webhook.New("whsec_5b69ff6a12af94c6e3901a061180ca73", done, &webhook.Options{
+		Client: uj,
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -158,9 +159,9 @@ func ExampleVerify_wrong() {
 // delivery, but its Reason and its log say what it was. Mount it outside.
 func ExampleHandler_behindAMiddlewareThatReadsBodies() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
-	hook, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
+	hook, err := webhook.New(secret, memstore.New(), &webhook.Options{
 		Logger:     slog.New(slog.DiscardHandler),
-		OnDelivery: func(_ context.Context, d webhook.Delivery) { fmt.Println(d.Reason.Status(), d.Reason) },
+		OnDelivery: func(_ context.Context, d webhook.Delivery) { fmt.Println(d.Result.Status(), d.Result) },
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -180,8 +181,8 @@ func ExampleHandler_behindAMiddlewareThatReadsBodies() {
 // Who was interviewed without success is asked again after a quarter.
 func ExampleSnooze() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
-	done := store.NewMemory()
-	hook, err := webhook.NewHandler(secret, done, &webhook.Options{
+	done := memstore.New()
+	hook, err := webhook.New(secret, done, &webhook.Options{
 		Policy: func(c store.Completion) webhook.Verdict {
 			if c.Quality == userjourneys.QualityUnsuccessful {
 				return webhook.Snooze(90 * 24 * time.Hour)
@@ -214,8 +215,8 @@ func ExampleSecret() {
 // back.
 func ExampleHandler_Health() {
 	ctx := context.Background()
-	done := store.NewMemory()
-	hook, err := webhook.NewHandler("whsec_5b69ff6a12af94c6e3901a061180ca73", done, nil)
+	done := memstore.New()
+	hook, err := webhook.New("whsec_5b69ff6a12af94c6e3901a061180ca73", done, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -232,7 +233,7 @@ func ExampleHandler_Health() {
 // The inspector shows what was delivered, while developing.
 func ExampleHandler_Inspector() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
-	hook, err := webhook.NewHandler(secret, store.NewMemory(), nil)
+	hook, err := webhook.New(secret, memstore.New(), nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -252,9 +253,9 @@ func ExampleHandler_Inspector() {
 func ExampleReason() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	var counted []string
-	hook, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
+	hook, err := webhook.New(secret, memstore.New(), &webhook.Options{
 		OnDelivery: func(_ context.Context, d webhook.Delivery) {
-			counted = append(counted, d.Reason.String()) // deliveries.WithLabelValues(d.Reason.String()).Inc()
+			counted = append(counted, d.Result.String()) // deliveries.WithLabelValues(d.Reason.String()).Inc()
 		},
 	})
 	if err != nil {

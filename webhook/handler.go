@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -43,7 +44,7 @@ const retryAfter = "30" // seconds
 // space; an empty or weak one is refused, for anybody could sign with it. The
 // error names every fault of the configuration at once. A nil opts means
 // defaults. It does not connect.
-func NewHandler(secret string, s store.Store, opts *Options) (*Handler, error) {
+func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	var o Options
 	if opts != nil {
 		o = *opts
@@ -68,7 +69,7 @@ func NewHandler(secret string, s store.Store, opts *Options) (*Handler, error) {
 	h.opts, h.log = o, o.Logger
 	var ok bool
 	if h.checkpoints, ok = store.As[store.Checkpoints](s); !ok {
-		h.checkpoints = store.NewMemory()
+		h.checkpoints = memstore.New()
 	}
 	return h, nil
 }
@@ -84,7 +85,7 @@ func (h *Handler) Close() error {
 // store, or when there is nothing to record; see Reason for all others. All
 // refused signatures are answered alike.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d := Delivery{ReceivedAt: time.Now(), Reason: Panic}
+	d := Delivery{ReceivedAt: time.Now(), Result: ResultPanic}
 	b := newBody()
 	defer func() { h.delivered(r.Context(), d) }()
 	defer func() { // even if the writer panics: a place that is kept is lost for good
@@ -96,42 +97,42 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.panicked(r.Context(), "while a delivery was received", p)
 		}
 		d.Size = len(b.bytes)
-		answer(w, d.Reason)
+		answer(w, d.Result)
 		d.Duration = time.Since(d.ReceivedAt)
 		h.inspect(r, b.bytes, d)
 	}()
-	d.Reason = h.receive(w, r, b)
+	d.Result = h.receive(w, r, b)
 }
 
 // receive is all that happens to a delivery, in its order: nothing is read
 // before the header makes sense, nothing is believed before the signature is
 // verified, and nothing is acknowledged before it is durable.
-func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Reason {
+func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Result {
 	// The deadline is also for a body that is refused unread: net/http reads on
 	// before it sends the answer. A writer that cannot set one leaves the
 	// server's own.
 	stoppable := r.ContentLength != 0 && setReadDeadline(w, time.Now().Add(h.opts.ReadTimeout)) == nil
 	switch {
 	case r.Method != http.MethodPost:
-		return Method
+		return ResultMethod
 	case h.closed.Load():
-		return ShuttingDown
+		return ResultShuttingDown
 	case encoded(r.Header):
-		return ContentEncoding
+		return ResultContentEncoding
 	}
 	var sigs signatures
 	switch err := sigs.parse(r.Header); err {
 	case ErrMissingSignature:
-		return MissingSignature
+		return ResultMissingSignature
 	case ErrMalformedSignature:
-		return MalformedSignature
+		return ResultMalformedSignature
 	}
 	if r.ContentLength > h.opts.MaxBody {
-		return TooLarge
+		return ResultTooLarge
 	}
 	switch reason := h.read(w, r, b, stoppable); reason {
-	case Accepted:
-	case BodyConsumed:
+	case ResultAccepted:
+	case ResultBodyConsumed:
 		return h.consumed(r, b)
 	default:
 		return reason
@@ -143,35 +144,35 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Reaso
 	switch {
 	case err != nil:
 		h.alarm()
-		return SecretsUnavailable
+		return ResultSecretsUnavailable
 	case !ok && r.ContentLength >= 0 && r.ContentLength != int64(len(b.bytes)):
 		return h.consumed(r, b) // net/http itself never gives less or more than what was declared
 	case !ok:
-		return BadSignature
+		return ResultBadSignature
 	}
 	h.eaten.turns(false)
 	return h.use(r.Context(), b.bytes)
 }
 
 // consumed is for a body that is not the one that was sent.
-func (h *Handler) consumed(r *http.Request, b *body) Reason {
+func (h *Handler) consumed(r *http.Request, b *body) Result {
 	if h.eaten.turns(true) {
 		h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook handler?", "declared", r.ContentLength, "read", len(b.bytes))
 	}
-	return BodyConsumed
+	return ResultBodyConsumed
 }
 
 // use does what an authentic body asks for.
-func (h *Handler) use(ctx context.Context, body []byte) Reason {
+func (h *Handler) use(ctx context.Context, body []byte) Result {
 	e, reason := decode(body)
 	var c store.Completion
-	if reason == Accepted {
+	if reason == ResultAccepted {
 		c, reason = h.accept(ctx, e)
 	}
 	switch reason {
-	case Duplicate:
+	case ResultDuplicate:
 		h.checkBinding(ctx, c)
-	case MalformedJSON, Schema:
+	case ResultMalformedJSON, ResultSchema:
 		return h.bury(ctx, body, reason)
 	}
 	return reason
@@ -193,7 +194,7 @@ func encoded(header http.Header) bool {
 // sender's.
 func (h *Handler) delivered(ctx context.Context, d Delivery) {
 	if h.log.Enabled(ctx, slog.LevelDebug) {
-		h.log.DebugContext(ctx, "askonce: a delivery was answered", "status", d.Reason.Status(), "reason", d.Reason.String(), "size", d.Size, "duration", d.Duration)
+		h.log.DebugContext(ctx, "askonce: a delivery was answered", "status", d.Result.Status(), "reason", d.Result.String(), "size", d.Size, "duration", d.Duration)
 	}
 	if h.opts.OnDelivery == nil {
 		return
@@ -229,7 +230,7 @@ func signal(c chan struct{}) {
 // answer sends the status and no body: the provider needs none, and others are
 // told nothing. It always calls WriteHeader and never sets a Content-Length:
 // some compressors get the latter wrong.
-func answer(w http.ResponseWriter, r Reason) {
+func answer(w http.ResponseWriter, r Result) {
 	h := w.Header()
 	status := r.Status()
 	switch status {
@@ -239,7 +240,7 @@ func answer(w http.ResponseWriter, r Reason) {
 		h.Set("Retry-After", retryAfter)
 	}
 	switch r {
-	case SlowBody, TooLarge, Busy:
+	case ResultSlowBody, ResultTooLarge, ResultBusy:
 		h.Set("Connection", "close") // the rest of the body is not wanted
 	}
 	w.WriteHeader(status)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
@@ -65,7 +66,7 @@ func TestHealthKnowsOfOtherReplicas(t *testing.T) {
 	inBubble(t, webhook.Options{}, func(b *bubble) {
 		b.run()
 		b.wait(time.Minute)
-		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: b.source, Studies: []string{studyID}, Logger: discard})
+		other, err := webhook.New(secret, b.store, &webhook.Options{Client: b.source, Studies: []string{studyID}, Logger: discard})
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(b.t.Context())
 		defer stop()
@@ -81,8 +82,8 @@ func TestHealthKnowsOfOtherReplicas(t *testing.T) {
 
 func TestHealthIsBoundedAndFailsWithTheStore(t *testing.T) {
 	t.Parallel()
-	s := store.NewMemory()
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
+	s := memstore.New()
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	for n := range 1500 {
 		_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID}, InterviewID: fmt.Sprint(n), CompletedAt: time.Now()})
@@ -95,7 +96,7 @@ func TestHealthIsBoundedAndFailsWithTheStore(t *testing.T) {
 	_, err = h.Health(t.Context())
 	require.ErrorIs(t, err, store.ErrClosed)
 
-	bare, err := webhook.NewHandler(secret, bareStore{}, &webhook.Options{Logger: discard})
+	bare, err := webhook.New(secret, bareStore{}, &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	_, err = bare.Health(t.Context())
 	require.NoError(t, err)

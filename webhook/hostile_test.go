@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -40,8 +41,8 @@ func TestForgedFlood(t *testing.T) {
 	if testing.Short() || raceDetector {
 		n = 10_000
 	}
-	s := store.NewMemory()
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
+	s := memstore.New()
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	body, err := json.Marshal(webhooktest.Completed("ada"))
 	require.NoError(t, err)
@@ -85,7 +86,7 @@ func TestForgedFlood(t *testing.T) {
 
 func TestSlowBodiesDoNotBlockGoodOnes(t *testing.T) {
 	t.Parallel()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard, ReadTimeout: time.Hour})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, ReadTimeout: time.Hour})
 	require.NoError(t, err)
 	srv := httptest.NewServer(h)
 	var conns []net.Conn
@@ -118,8 +119,8 @@ func TestSlowBodiesDoNotBlockGoodOnes(t *testing.T) {
 
 func TestHooksCannotUndoARecord(t *testing.T) {
 	t.Parallel()
-	s := store.NewMemory()
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{
+	s := memstore.New()
+	h, err := webhook.New(secret, s, &webhook.Options{
 		Logger:     discard,
 		OnRecorded: func(_ context.Context, c store.Completion) { panic("test: " + c.UserID) },
 	})
@@ -152,8 +153,8 @@ func TestPolicy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := store.NewMemory()
-			h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard, Policy: c.policy})
+			s := memstore.New()
+			h, err := webhook.New(secret, s, &webhook.Options{Logger: discard, Policy: c.policy})
 			require.NoError(t, err)
 			e := webhooktest.Completed("ada")
 			h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
@@ -173,8 +174,8 @@ func TestPolicy(t *testing.T) {
 
 func TestCancelledRequestStillRecords(t *testing.T) {
 	t.Parallel()
-	s := store.NewMemory()
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
+	s := memstore.New()
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	e := webhooktest.Completed("ada")
 	r := webhooktest.NewRequest(secret, e)
@@ -193,10 +194,10 @@ func TestCancelledRequestStillRecords(t *testing.T) {
 func TestBodiesInFlight(t *testing.T) {
 	t.Parallel()
 	const most, senders = 256, 300
-	reasons := make(chan webhook.Reason, 2*senders)
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
+	reasons := make(chan webhook.Result, 2*senders)
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{
 		Logger: discard, ReadTimeout: time.Minute,
-		OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason },
+		OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Result },
 	})
 	require.NoError(t, err)
 	srv := httptest.NewServer(h)
@@ -224,7 +225,7 @@ func TestBodiesInFlight(t *testing.T) {
 		}()
 	}
 	for range senders - most {
-		require.Equal(t, webhook.Busy, <-reasons)
+		require.Equal(t, webhook.ResultBusy, <-reasons)
 		resp := <-answers
 		require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
 		require.NotEmpty(t, resp.Header.Get("Retry-After"))
@@ -234,14 +235,14 @@ func TestBodiesInFlight(t *testing.T) {
 	code, err := webhooktest.Deliver(t.Context(), srv.URL, secret, webhooktest.Completed("ada"))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, code)
-	require.ElementsMatch(t, []webhook.Reason{webhook.Busy, webhook.Accepted}, []webhook.Reason{<-reasons, <-reasons}, "one made way for it")
+	require.ElementsMatch(t, []webhook.Result{webhook.ResultBusy, webhook.ResultAccepted}, []webhook.Result{<-reasons, <-reasons}, "one made way for it")
 }
 
 // TestNoPlaceLeft holds every place in a store that hangs: nobody can make way.
 func TestNoPlaceLeft(t *testing.T) {
 	t.Parallel()
-	s := &switchStore{Memory: store.NewMemory(), mode: "hang"}
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard, StoreTimeout: 2 * time.Second})
+	s := &switchStore{Store: memstore.New(), mode: "hang"}
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard, StoreTimeout: 2 * time.Second})
 	require.NoError(t, err)
 	codes := make(chan int, 300)
 	for range 300 {
@@ -264,7 +265,7 @@ func TestNoPlaceLeft(t *testing.T) {
 // net/http reads on before it answers, but not for ever.
 func TestUnreadBodiesHaveADeadline(t *testing.T) {
 	t.Parallel()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard, ReadTimeout: 100 * time.Millisecond})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, ReadTimeout: 100 * time.Millisecond})
 	require.NoError(t, err)
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
@@ -291,8 +292,8 @@ func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log, logger := newLog()
-			reasons := make(chan webhook.Reason, 10)
-			h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: logger, OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason }})
+			reasons := make(chan webhook.Result, 10)
+			h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: logger, OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Result }})
 			require.NoError(t, err)
 			for range 3 {
 				r := webhooktest.NewRequest(secret, webhooktest.Completed("ada"))
@@ -301,7 +302,7 @@ func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
 				h.ServeHTTP(rec, r)
 				require.Equal(t, http.StatusUnauthorized, rec.Code)
 				require.Empty(t, rec.Body.String())
-				require.Equal(t, webhook.BodyConsumed, <-reasons)
+				require.Equal(t, webhook.ResultBodyConsumed, <-reasons)
 			}
 			require.Equal(t, 1, strings.Count(log.String(), "does a middleware read it"), "said once")
 		})
@@ -317,7 +318,7 @@ func (closedBody) Close() error             { return nil }
 // TestASmallerLimitAroundTheHandler is an app that bounds all its bodies.
 func TestASmallerLimitAroundTheHandler(t *testing.T) {
 	t.Parallel()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	srv := httptest.NewServer(http.MaxBytesHandler(h, 1000))
 	t.Cleanup(srv.Close)
@@ -334,7 +335,7 @@ func TestASmallerLimitAroundTheHandler(t *testing.T) {
 // places up.
 func TestPlacesOutliveABrokenWriter(t *testing.T) {
 	t.Parallel()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	for range 300 {
 		require.Panics(t, func() {
@@ -354,7 +355,7 @@ func (brokenWriter) WriteHeader(int) { panic("test: a middleware's writer") }
 func TestDebugSaysWhatBecameOfEachDelivery(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	require.NoError(t, err)
 	h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(previous, webhooktest.Completed("user_31337")))
 	require.Contains(t, log.String(), "status=401 reason=bad_signature")
@@ -374,8 +375,8 @@ func TestPanicsOfTheApp(t *testing.T) {
 			t.Parallel()
 			log, logger := newLog()
 			opts.Logger = logger
-			s := store.NewMemory()
-			h, err := webhook.NewHandler(secret, s, &opts)
+			s := memstore.New()
+			h, err := webhook.New(secret, s, &opts)
 			require.NoError(t, err)
 			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
@@ -387,7 +388,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 			require.NotContains(t, log.String(), private)
 		})
 	}
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard, OnDelivery: func(context.Context, webhook.Delivery) { panic("test") }})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, OnDelivery: func(context.Context, webhook.Delivery) { panic("test") }})
 	require.NoError(t, err)
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
@@ -399,32 +400,32 @@ type panicking struct{}
 func (panicking) UserID(_, reference string) (string, error) { panic(reference) }
 
 // strictStore refuses ids that others take.
-type strictStore struct{ *store.Memory }
+type strictStore struct{ *memstore.Store }
 
 func (s strictStore) Record(ctx context.Context, c store.Completion) (bool, error) {
 	if len(c.UserID) > 8 || len(c.InterviewID) > 40 {
 		return false, fmt.Errorf("test: %w", store.ErrInvalid)
 	}
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func TestStoreThatIsStricter(t *testing.T) {
 	t.Parallel()
-	reasons := make(chan webhook.Reason, 2)
-	s := strictStore{store.NewMemory()}
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard, OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Reason }})
+	reasons := make(chan webhook.Result, 2)
+	s := strictStore{memstore.New()}
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard, OnDelivery: func(_ context.Context, d webhook.Delivery) { reasons <- d.Result }})
 	require.NoError(t, err)
 	e := webhooktest.Completed("a-long-user-id")
 	body, err := json.Marshal(e)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, post(h, body, webhooktest.Sign(secret, body)))
-	require.Equal(t, webhook.BadReference, <-reasons)
+	require.Equal(t, webhook.ResultBadReference, <-reasons)
 
 	e.Data.InterviewID = strings.Repeat("a", 100)
 	body, err = json.Marshal(e)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, post(h, body, webhooktest.Sign(secret, body)))
-	require.Equal(t, webhook.Schema, <-reasons)
+	require.Equal(t, webhook.ResultSchema, <-reasons)
 	letters := 0
 	for l, err := range s.DeadLetters(t.Context()) {
 		require.NoError(t, err)
@@ -439,8 +440,8 @@ func TestStoreThatIsStricter(t *testing.T) {
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	log, logger := newLog()
-	s := &switchStore{Memory: store.NewMemory()}
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: logger})
+	s := &switchStore{Store: memstore.New()}
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: logger})
 	require.NoError(t, err)
 	e := webhooktest.Completed("user_31337")
 	email := "jane@example.com"

@@ -115,7 +115,7 @@ var inspectorTemplate = template.Must(template.New("").Parse(`<!doctype html>
 <h1>Deliveries</h1>
 <p>The last 100, newest first. For development: this page says whom they are about.</p>
 {{range .}}<section>
-<h2>{{.Reason.Status}} {{.Reason}}</h2>
+<h2>{{.Result.Status}} {{.Result}}</h2>
 <p>{{.ReceivedAt.Format "2006-01-02 15:04:05.000"}}, {{.Size}} bytes, {{.Duration}}</p>
 <pre>{{range .Header}}{{.}}
 {{end}}</pre>

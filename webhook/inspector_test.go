@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -18,7 +18,7 @@ import (
 // inspected is a handler and what its inspector's page shows.
 func inspected(t *testing.T) (h *webhook.Handler, page func() string) {
 	t.Helper()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: discard})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	inspector := h.Inspector()
 	return h, func() string {

@@ -17,7 +17,7 @@ import (
 // *userjourneys.Client is one. A source that also lists studies (Studies) makes
 // Options.Studies optional, one that also knows the webhook (Webhook) makes
 // Options.URL checkable.
-type Interviews interface {
+type Client interface {
 	Interview(ctx context.Context, id string) (userjourneys.Interview, error)
 	Interviews(ctx context.Context, f userjourneys.InterviewFilter) iter.Seq2[userjourneys.Interview, error]
 }
@@ -74,7 +74,7 @@ type Options struct {
 
 	// Interviews fetches transcripts and missed completions, in Run.
 	// Defaults to none: then neither is done.
-	Interviews Interviews
+	Client Client
 
 	// References reads references back into user ids; it must be the one that
 	// the gate writes them with. Defaults to references that are user ids.
@@ -119,7 +119,7 @@ type Options struct {
 type Delivery struct {
 	ReceivedAt time.Time
 	Duration   time.Duration
-	Reason     Reason
+	Result     Result
 	Size       int // bytes of the body that were read
 }
 
@@ -141,7 +141,7 @@ func (o *Options) faults() error {
 			errs = append(errs, fmt.Errorf("webhook: %q in Studies is not a study's id", id))
 		}
 	}
-	if _, lists := o.Interviews.(studyLister); o.Interviews != nil && !lists && len(o.Studies) == 0 && o.ReconcileEvery >= 0 {
+	if _, lists := o.Client.(studyLister); o.Client != nil && !lists && len(o.Studies) == 0 && o.ReconcileEvery >= 0 {
 		errs = append(errs, errors.New("webhook: reconciliation needs Studies, for Interviews cannot list them"))
 	}
 	return errors.Join(errs...)

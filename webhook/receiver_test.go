@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 )
 
@@ -42,7 +43,7 @@ type receiver struct {
 	*webhook.Handler
 	store   *switchStore
 	addr    string
-	reasons chan webhook.Reason
+	reasons chan webhook.Result
 	mu      sync.Mutex
 	secrets []string
 	failing bool // the source of the secrets
@@ -50,7 +51,7 @@ type receiver struct {
 
 // switchStore can be down, or hang until its caller gives up.
 type switchStore struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	mode string
 }
@@ -66,7 +67,7 @@ func (s *switchStore) Record(ctx context.Context, c store.Completion) (bool, err
 		<-ctx.Done()
 		return false, ctx.Err()
 	}
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func (s *switchStore) set(mode string) {
@@ -77,7 +78,7 @@ func (s *switchStore) set(mode string) {
 
 func newReceiver(t testing.TB, opts webhook.Options) *receiver {
 	t.Helper()
-	r := &receiver{store: &switchStore{Memory: store.NewMemory()}, reasons: make(chan webhook.Reason, 1000), secrets: []string{secret}}
+	r := &receiver{store: &switchStore{Store: memstore.New()}, reasons: make(chan webhook.Result, 1000), secrets: []string{secret}}
 	opts.References = resolver{}
 	opts.Studies = []string{studyID}
 	opts.Secrets = func(context.Context) ([]string, error) {
@@ -88,10 +89,10 @@ func newReceiver(t testing.TB, opts webhook.Options) *receiver {
 		}
 		return r.secrets, nil
 	}
-	opts.OnDelivery = func(_ context.Context, d webhook.Delivery) { r.reasons <- d.Reason }
+	opts.OnDelivery = func(_ context.Context, d webhook.Delivery) { r.reasons <- d.Result }
 	opts.Logger = discard
 	var err error
-	r.Handler, err = webhook.NewHandler("", r.store, &opts)
+	r.Handler, err = webhook.New("", r.store, &opts)
 	require.NoError(t, err)
 	srv := httptest.NewServer(r.Handler)
 	t.Cleanup(srv.Close)

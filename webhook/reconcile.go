@@ -124,10 +124,10 @@ func pause(ctx context.Context, d time.Duration) bool {
 // calls it by itself: at start, at every Options.ReconcileEvery, and after
 // trouble.
 func (h *Handler) Reconcile(ctx context.Context) error {
-	if h.opts.Interviews == nil {
+	if h.opts.Client == nil {
 		return errors.New("webhook: reconciliation needs Options.Interviews")
 	}
-	if _, lists := h.opts.Interviews.(studyLister); !lists && len(h.opts.Studies) == 0 {
+	if _, lists := h.opts.Client.(studyLister); !lists && len(h.opts.Studies) == 0 {
 		return errors.New("webhook: reconciliation needs Options.Studies, for Interviews cannot list them")
 	}
 	r := newReconciler(h)
@@ -176,7 +176,7 @@ func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
 	if len(r.opts.Studies) > 0 {
 		return r.opts.Studies, nil
 	}
-	for s, listErr := range r.opts.Interviews.(studyLister).Studies(ctx) {
+	for s, listErr := range r.opts.Client.(studyLister).Studies(ctx) {
 		if listErr != nil {
 			err = fmt.Errorf("webhook: reconcile: %w", listErr)
 			break
@@ -239,7 +239,7 @@ func (r *reconciler) study(ctx context.Context, studyID string, forced bool) (ou
 // It never writes: there is one webhook for a project, and another deployment
 // may own it.
 func (r *reconciler) checkURL(ctx context.Context) {
-	reader, ok := r.opts.Interviews.(webhookReader)
+	reader, ok := r.opts.Client.(webhookReader)
 	if !ok || r.opts.URL == "" {
 		return
 	}

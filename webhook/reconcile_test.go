@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
@@ -143,7 +144,7 @@ func (l *listing) Studies(context.Context) iter.Seq2[userjourneys.Study, error] 
 func TestReconcileRemembersAPausedStudy(t *testing.T) {
 	t.Parallel()
 	l := &listing{fakeInterviews: &fakeInterviews{}, active: []string{studyID}}
-	inBubble(t, webhook.Options{Interviews: l, Studies: []string{}}, func(b *bubble) {
+	inBubble(t, webhook.Options{Client: l, Studies: []string{}}, func(b *bubble) {
 		b.run()
 		l.mu.Lock()
 		l.active = nil
@@ -164,7 +165,7 @@ func TestReconcileRemembersAPausedStudy(t *testing.T) {
 func TestReconcileForgetsADeletedStudy(t *testing.T) {
 	t.Parallel()
 	l := &listing{fakeInterviews: &fakeInterviews{}, active: []string{studyID}}
-	inBubble(t, webhook.Options{Interviews: l, Studies: []string{}}, func(b *bubble) {
+	inBubble(t, webhook.Options{Client: l, Studies: []string{}}, func(b *bubble) {
 		b.run()
 		l.mu.Lock()
 		l.active = nil
@@ -331,9 +332,9 @@ func TestReconcileLeavesTheProviderAlone(t *testing.T) {
 func TestReconcileGoesOnSoonWhenThereIsMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source, s := &fakeInterviews{}, queueless{store.NewMemory()}
+		source, s := &fakeInterviews{}, queueless{memstore.New()}
 		source.add(interviews(12_000)...)
-		h, err := webhook.NewHandler(secret, s, &webhook.Options{Interviews: source, Studies: []string{studyID}, Logger: discard})
+		h, err := webhook.New(secret, s, &webhook.Options{Client: source, Studies: []string{studyID}, Logger: discard})
 		require.NoError(t, err)
 		ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute+time.Second)
 		defer stop()
@@ -405,7 +406,7 @@ func TestReconcileIsSharedByReplicas(t *testing.T) {
 		b.run()
 		_, first := b.source.counts()
 		require.Equal(t, 1, first)
-		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: b.source, Studies: []string{studyID}, Logger: discard})
+		other, err := webhook.New(secret, b.store, &webhook.Options{Client: b.source, Studies: []string{studyID}, Logger: discard})
 		require.NoError(t, err)
 		go func() { _ = other.Run(b.t.Context()) }()
 		b.wait(time.Hour + time.Minute)
@@ -432,8 +433,8 @@ func TestReconcileWarnsOnceOfAnotherURL(t *testing.T) {
 
 func TestReconcileNeedsStudies(t *testing.T) {
 	t.Parallel()
-	_, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Interviews: &fakeInterviews{}})
+	_, err := webhook.New(secret, memstore.New(), &webhook.Options{Client: &fakeInterviews{}})
 	require.ErrorContains(t, err, "Studies")
-	_, err = webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Interviews: &fakeInterviews{}, ReconcileEvery: -1})
+	_, err = webhook.New(secret, memstore.New(), &webhook.Options{Client: &fakeInterviews{}, ReconcileEvery: -1})
 	require.NoError(t, err)
 }

@@ -10,30 +10,30 @@ import (
 )
 
 // accept records a completion, from a delivery or from the provider's list.
-func (h *Handler) accept(ctx context.Context, e event) (store.Completion, Reason) {
+func (h *Handler) accept(ctx context.Context, e event) (store.Completion, Result) {
 	if len(h.studies) > 0 && !h.studies[e.studyID] {
-		return store.Completion{}, OtherStudy
+		return store.Completion{}, ResultOtherStudy
 	}
 	if e.status != "" && e.status != userjourneys.StatusCompleted {
-		return store.Completion{}, NotCompleted
+		return store.Completion{}, ResultNotCompleted
 	}
 	c, reason := h.completion(e)
 	ctx, cancel := h.detached(ctx)
 	defer cancel()
 	first, err := h.store.Record(ctx, c)
 	if errors.Is(err, store.ErrInvalid) && c.UserID != "" {
-		c.UserID, reason = "", BadReference // a store that is stricter than CheckID
+		c.UserID, reason = "", ResultBadReference // a store that is stricter than CheckID
 		first, err = h.store.Record(ctx, c)
 	}
 	switch {
 	case errors.Is(err, store.ErrInvalid):
-		return c, Schema
+		return c, ResultSchema
 	case err != nil:
 		h.log.ErrorContext(ctx, "askonce: a completion could not be recorded", "interview", c.InterviewID, "err", err)
 		h.alarm()
-		return c, Store
+		return c, ResultStore
 	case !first:
-		return c, Duplicate
+		return c, ResultDuplicate
 	}
 	h.recorded(ctx, c)
 	return c, reason
@@ -46,7 +46,7 @@ func (h *Handler) detached(ctx context.Context) (context.Context, context.Cancel
 }
 
 // completion is what is recorded of an event, and why it is nobody's if it is.
-func (h *Handler) completion(e event) (store.Completion, Reason) {
+func (h *Handler) completion(e event) (store.Completion, Result) {
 	user, reason := h.user(e)
 	c := store.Completion{
 		Key:         store.Key{StudyID: e.studyID, UserID: user},
@@ -66,12 +66,12 @@ func (h *Handler) completion(e event) (store.Completion, Reason) {
 	return c, reason
 }
 
-func (h *Handler) user(e event) (string, Reason) {
+func (h *Handler) user(e event) (string, Result) {
 	switch {
 	case e.badReference:
-		return "", BadReference
+		return "", ResultBadReference
 	case e.reference == "":
-		return "", NoReference
+		return "", ResultNoReference
 	}
 	user, err := e.reference, error(nil)
 	if h.opts.References != nil {
@@ -79,13 +79,13 @@ func (h *Handler) user(e event) (string, Reason) {
 	}
 	switch {
 	case errors.Is(err, ErrUnknownUser):
-		return "", UnknownUser
+		return "", ResultUnknownUser
 	case errors.Is(err, ErrExpiredReference):
-		return "", ExpiredReference
+		return "", ResultExpiredReference
 	case err != nil || store.CheckID(user) != nil:
-		return "", BadReference
+		return "", ResultBadReference
 	}
-	return user, Accepted
+	return user, ResultAccepted
 }
 
 // recorded tells who wants to know. Nothing that they do can undo the record.
@@ -123,7 +123,7 @@ func (h *Handler) rebound(ctx context.Context, interviewID string) {
 }
 
 // bury keeps what is authentic and cannot be used, before it is refused.
-func (h *Handler) bury(ctx context.Context, b []byte, reason Reason) Reason {
+func (h *Handler) bury(ctx context.Context, b []byte, reason Result) Result {
 	h.log.ErrorContext(ctx, "askonce: an authentic delivery makes no sense", "reason", reason)
 	letters, ok := store.As[store.DeadLetters](h.store)
 	if !ok || len(b) == 0 {
@@ -134,7 +134,7 @@ func (h *Handler) bury(ctx context.Context, b []byte, reason Reason) Reason {
 	err := letters.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Reason: reason.String(), Body: b})
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		h.log.ErrorContext(ctx, "askonce: a dead letter could not be kept", "err", err)
-		return Store
+		return ResultStore
 	}
 	return reason
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
@@ -109,7 +109,7 @@ func TestRotateKeepsOthersOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := store.NewMemory()
+				s := memstore.New()
 				a, b := rotatingIn(t, s), rotatingIn(t, s)
 				r := &registrar{exists: true, fails: []error{nil}, always: failure}
 				ended := make(chan error)
@@ -132,7 +132,7 @@ func TestRotateKeepsOthersOut(t *testing.T) {
 
 // noSaves is a store whose leases cannot be extended while it is broken.
 type noSaves struct {
-	*store.Memory
+	*memstore.Store
 	broken atomic.Bool
 }
 
@@ -140,13 +140,13 @@ func (s *noSaves) Save(ctx context.Context, name, holder, state string, until ti
 	if s.broken.Load() {
 		return errors.New("test: the store is down")
 	}
-	return s.Memory.Save(ctx, name, holder, state, until)
+	return s.Store.Save(ctx, name, holder, state, until)
 }
 
 func TestRotateEndsWhenItIsOvertaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &noSaves{Memory: store.NewMemory()}
+		s := &noSaves{Store: memstore.New()}
 		a, b := rotatingIn(t, s), rotatingIn(t, s)
 		r := &registrar{exists: true, fails: []error{nil}, always: errors.New("test: network")}
 		ended := make(chan error)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
@@ -101,7 +102,7 @@ func (u *unreliable) Interviews(_ context.Context, f userjourneys.InterviewFilte
 
 // flakyStore is down for a while.
 type flakyStore struct {
-	*store.Memory
+	*memstore.Store
 	down atomic.Bool
 }
 
@@ -111,21 +112,21 @@ func (s *flakyStore) Record(ctx context.Context, c store.Completion) (bool, erro
 	if s.down.Load() {
 		return false, errDown
 	}
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func (s *flakyStore) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
 	if s.down.Load() {
 		return nil, errDown
 	}
-	return s.Memory.ClaimJobs(ctx, now, lease, limit)
+	return s.Store.ClaimJobs(ctx, now, lease, limit)
 }
 
 func (s *flakyStore) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
 	if s.down.Load() {
 		return errDown
 	}
-	return s.Memory.FinishJob(ctx, j, t)
+	return s.Store.FinishJob(ctx, j, t)
 }
 
 // TestTwoDays runs two replicas for 48 hours over one store. Webhooks are lost,
@@ -150,11 +151,11 @@ func TestTwoDays(t *testing.T) {
 func twoDays(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 48))
 	provider := &unreliable{rng: rand.New(rand.NewPCG(seed, 49))}
-	s := &flakyStore{Memory: store.NewMemory()}
+	s := &flakyStore{Store: memstore.New()}
 	var mu sync.Mutex
 	told := map[string]int{}
 	opts := &webhook.Options{
-		Interviews: provider, Studies: []string{studyID}, Logger: discard,
+		Client: provider, Studies: []string{studyID}, Logger: discard,
 		OnCompleted: func(_ context.Context, c store.Completion, tr store.Transcript) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -172,7 +173,7 @@ func twoDays(t *testing.T, seed uint64) {
 		var ctx context.Context
 		ctx, stop = context.WithCancel(t.Context())
 		for n := range replicas {
-			h, err := webhook.NewHandler(secret, s, opts)
+			h, err := webhook.New(secret, s, opts)
 			require.NoError(t, err)
 			mu.Lock()
 			replicas[n] = h

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
@@ -119,7 +119,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 		b.wire.add(interviewList(250, time.Minute)...)
 		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: b.wire}, Logger: discard})
 		require.NoError(b.t, err)
-		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: client, Studies: []string{studyID}, Logger: discard})
+		other, err := webhook.New(secret, b.store, &webhook.Options{Client: client, Studies: []string{studyID}, Logger: discard})
 		require.NoError(b.t, err)
 		ctx, stop := context.WithCancel(b.t.Context())
 		defer stop()
@@ -160,7 +160,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 		require.Equal(t, "100", w.asked()[0].URL.Query().Get("limit"))
 	},
 	"N17": func(t *testing.T) {
-		_, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Interviews: &fakeInterviews{}})
+		_, err := webhook.New(secret, memstore.New(), &webhook.Options{Client: &fakeInterviews{}})
 		require.ErrorContains(t, err, "Studies")
 	},
 	"N18": withClient(webhook.Options{ReconcileEvery: time.Hour}, func(b *clientBubble) {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
@@ -69,7 +70,7 @@ var rotateVectors = map[string]func(t *testing.T){
 	"O05": func(t *testing.T) { oldSecretAfter(t, 24*time.Hour-time.Second, http.StatusOK) },
 	"O06": func(t *testing.T) { oldSecretAfter(t, 24*time.Hour+time.Second, http.StatusUnauthorized) },
 	"O08": func(t *testing.T) {
-		s := store.NewMemory()
+		s := memstore.New()
 		a, b := rotatingIn(t, s), rotatingIn(t, s)
 		r := &registrar{exists: true}
 		saving := func(ctx context.Context, _ string) error {
@@ -145,13 +146,13 @@ func (r *registrar) PutWebhook(_ context.Context, w userjourneys.Webhook) (userj
 
 func rotating(t *testing.T) (*webhook.Handler, *bytes.Buffer) {
 	log, logger := newLog()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{Logger: logger})
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: logger})
 	require.NoError(t, err)
 	return h, log
 }
 
 func rotatingIn(t *testing.T, s store.Store) *webhook.Handler {
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: discard})
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	return h
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -18,7 +19,9 @@ import (
 // sealVectors are the tests of P01 to P14, of the references that the gate
 // seals, as they come back in a webhook.
 var sealVectors = map[string]func(t *testing.T){
-	"P01": func(t *testing.T) { returned(t, "ada", webhook.Accepted, sealing(t, 1), seal(t, sealing(t, 1), "ada")) },
+	"P01": func(t *testing.T) {
+		returned(t, "ada", webhook.ResultAccepted, sealing(t, 1), seal(t, sealing(t, 1), "ada"))
+	},
 	"P02": func(t *testing.T) {
 		ref := seal(t, sealing(t, 1), "ada")
 		for bit := range 8 * len(ref) {
@@ -35,10 +38,10 @@ var sealVectors = map[string]func(t *testing.T){
 	},
 	"P04": func(t *testing.T) { unsealable(t, "another", seal(t, sealing(t, 1), "ada")) },
 	"P05": func(t *testing.T) {
-		returned(t, "ada", webhook.Accepted, sealing(t, 2, 1), seal(t, sealing(t, 1), "ada"))
+		returned(t, "ada", webhook.ResultAccepted, sealing(t, 2, 1), seal(t, sealing(t, 1), "ada"))
 	},
 	"P06": func(t *testing.T) {
-		returned(t, "", webhook.BadReference, sealing(t, 2), seal(t, sealing(t, 1), "ada"))
+		returned(t, "", webhook.ResultBadReference, sealing(t, 2), seal(t, sealing(t, 1), "ada"))
 	},
 	"P09": func(t *testing.T) {
 		for n := 1; n <= store.MaxIDLen; n++ {
@@ -60,7 +63,7 @@ var sealVectors = map[string]func(t *testing.T){
 		}
 	},
 	"P14": func(t *testing.T) {
-		returned(t, "", webhook.BadReference, sealing(t, 1), strings.ToLower(seal(t, sealing(t, 1), "ada")))
+		returned(t, "", webhook.ResultBadReference, sealing(t, 1), strings.ToLower(seal(t, sealing(t, 1), "ada")))
 	},
 }
 
@@ -93,12 +96,12 @@ func unsealable(t *testing.T, study, ref string) {
 
 // returned delivers an interview under the reference: whoever it belongs to, it
 // is recorded and answered 200.
-func returned(t *testing.T, user string, reason webhook.Reason, refs gate.References, ref string) {
-	s := store.NewMemory()
-	var got webhook.Reason
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{
+func returned(t *testing.T, user string, reason webhook.Result, refs gate.References, ref string) {
+	s := memstore.New()
+	var got webhook.Result
+	h, err := webhook.New(secret, s, &webhook.Options{
 		References: refs, Logger: discard,
-		OnDelivery: func(_ context.Context, d webhook.Delivery) { got = d.Reason },
+		OnDelivery: func(_ context.Context, d webhook.Delivery) { got = d.Result },
 	})
 	require.NoError(t, err)
 	rec := httptest.NewRecorder()

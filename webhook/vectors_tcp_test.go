@@ -53,8 +53,8 @@ func TestVectorsRequest(t *testing.T) {
 						mu.Unlock()
 					}
 				}
-				if c.Expect.Reason != "net_http" { // the handler never ran
-					require.Equal(t, c.Expect.Reason, (<-r.reasons).String())
+				if c.Expect.Result != "net_http" { // the handler never ran
+					require.Equal(t, c.Expect.Result, (<-r.reasons).String())
 				}
 				after := r.state(t)
 				require.Equal(t, c.Expect.Effect, effect(t, state{}, after))
@@ -84,7 +84,7 @@ func TestVectorsSequence(t *testing.T) {
 			t.Parallel()
 			count(t, "sequence")
 			source := &fakeInterviews{}
-			r := newReceiver(t, webhook.Options{Interviews: source})
+			r := newReceiver(t, webhook.Options{Client: source})
 			for _, s := range c.Steps {
 				switch s.Do {
 				case "post", "post-concurrent":
@@ -103,11 +103,11 @@ func TestVectorsSequence(t *testing.T) {
 					switch s.Expect.Effect {
 					case "":
 					case "duplicate":
-						require.Equal(t, webhook.Duplicate, reason)
+						require.Equal(t, webhook.ResultDuplicate, reason)
 						require.Equal(t, before.interviews, after.interviews)
 						require.Equal(t, before.user, after.user)
 					case "complete": // a second interview of the same user shows in the count alone
-						require.Equal(t, webhook.Accepted, reason)
+						require.Equal(t, webhook.ResultAccepted, reason)
 						require.Equal(t, before.interviews+1, after.interviews)
 						require.Equal(t, before.jobs+1, after.jobs)
 					default:
@@ -125,7 +125,7 @@ func TestVectorsSequence(t *testing.T) {
 				}
 			}
 			final := r.state(t)
-			require.Equal(t, c.Final.Interviews, final.interviews)
+			require.Equal(t, c.Final.Client, final.interviews)
 			require.Equal(t, c.Final.Jobs, final.jobs)
 			for _, user := range c.Final.Complete {
 				done, err := r.store.Completed(t.Context(), store.Key{StudyID: studyID, UserID: user})

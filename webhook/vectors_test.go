@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -61,8 +62,8 @@ type vectors struct {
 			Expect      expectation
 		}
 		Final struct {
-			Interviews, Jobs int
-			Complete         []string
+			Client, Jobs int
+			Complete     []string
 		}
 	} `json:"sequence_vectors"`
 	Construction []struct {
@@ -95,7 +96,7 @@ type bodyGen struct {
 
 type expectation struct {
 	Status                                                int
-	Effect, Reason, User, Interview, Quality, Allow, Note string
+	Effect, Result, User, Interview, Quality, Allow, Note string
 	RetryAfter                                            bool `json:"retry_after"`
 	AlsoOK                                                []struct {
 		Status int
@@ -228,11 +229,11 @@ func TestVectorsConstruction(t *testing.T) {
 			if c.Input.MaxBody != nil {
 				opts.MaxBody = *c.Input.MaxBody
 			}
-			var s store.Store = store.NewMemory()
+			var s store.Store = memstore.New()
 			if _, given := raw.Vectors[i].Input["store"]; given {
 				s = nil
 			}
-			h, err := webhook.NewHandler(first, s, opts)
+			h, err := webhook.New(first, s, opts)
 			if c.Expect == "ok" {
 				require.NoError(t, err, c.Note)
 				require.NotNil(t, h)

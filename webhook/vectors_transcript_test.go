@@ -129,7 +129,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 		b.wire.add(interviewJSON(interviewID, "ada"))
 		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: b.wire}, Logger: discard})
 		require.NoError(b.t, err)
-		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: client, ReconcileEvery: -1, Logger: discard})
+		other, err := webhook.New(secret, b.store, &webhook.Options{Client: client, ReconcileEvery: -1, Logger: discard})
 		require.NoError(b.t, err)
 		ctx, stop := context.WithCancel(b.t.Context())
 		defer stop()

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -93,7 +94,7 @@ func TestSecretNeverShowsItself(t *testing.T) {
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
 	opts := webhook.Options{PreviousSecrets: []string{previous}}
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &opts)
+	h, err := webhook.New(secret, memstore.New(), &opts)
 	require.NoError(t, err)
 	h.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
 	var out strings.Builder
@@ -118,7 +119,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 
 func TestNewHandlerNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	_, err := webhook.NewHandler("short", nil, &webhook.Options{
+	_, err := webhook.New("short", nil, &webhook.Options{
 		PreviousSecrets: []string{"whsec_ with a blank 0123456789", "uj_live_0123456789abcdef"},
 		MaxBody:         -1, ReadTimeout: -1, StoreTimeout: -1, Grace: -1, Studies: []string{"a/b"},
 	})
@@ -132,8 +133,8 @@ func TestNewHandlerNamesEveryFault(t *testing.T) {
 func TestOptionsAreCopied(t *testing.T) {
 	t.Parallel()
 	opts := &webhook.Options{Studies: []string{studyID}, PreviousSecrets: []string{previous}, Logger: discard}
-	s := store.NewMemory()
-	h, err := webhook.NewHandler(secret, s, opts)
+	s := memstore.New()
+	h, err := webhook.New(secret, s, opts)
 	require.NoError(t, err)
 	opts.Studies[0], opts.PreviousSecrets[0] = "other", "whsec_ffffffffffffffffffffffffffffffff"
 	rec := httptest.NewRecorder()
@@ -150,7 +151,7 @@ func TestSecretsFromASource(t *testing.T) {
 	log, logger := newLog()
 	var now []string
 	var fails error
-	h, err := webhook.NewHandler("", store.NewMemory(), &webhook.Options{
+	h, err := webhook.New("", memstore.New(), &webhook.Options{
 		Logger:  logger,
 		Secrets: func(context.Context) ([]string, error) { return now, fails },
 	})
@@ -183,7 +184,7 @@ func TestSecretsFromASourceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		takes := time.Hour
 		log, logger := newLog()
-		h, err := webhook.NewHandler("", store.NewMemory(), &webhook.Options{
+		h, err := webhook.New("", memstore.New(), &webhook.Options{
 			Logger: logger,
 			Secrets: func(ctx context.Context) ([]string, error) {
 				select {

@@ -77,7 +77,7 @@ func (w *walk) pages(ctx context.Context, extend func() error) error {
 	mayStop := !w.Newest.IsZero() && time.Since(w.Whole) < wholeEvery
 	floor := w.Newest.Add(-lookBack)
 	f := userjourneys.InterviewFilter{StudyID: w.studyID, Status: userjourneys.StatusCompleted, PageSize: 100, After: w.last}
-	for i, err := range w.opts.Interviews.Interviews(ctx, f) {
+	for i, err := range w.opts.Client.Interviews(ctx, f) {
 		if err != nil {
 			return err
 		}
@@ -123,10 +123,10 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 		return nil
 	}
 	switch _, reason := w.accept(ctx, e); reason {
-	case Store:
+	case ResultStore:
 		return errors.New("the store does not record")
-	case Duplicate, OtherStudy, NotCompleted:
-	case Schema:
+	case ResultDuplicate, ResultOtherStudy, ResultNotCompleted:
+	case ResultSchema:
 		w.log.DebugContext(ctx, "askonce: an interview of the provider's list cannot be recorded", "interview", e.interviewID)
 	default:
 		w.found++

@@ -158,7 +158,7 @@ func withClient(opts webhook.Options, test func(b *clientBubble)) func(t *testin
 		w := &wire{}
 		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: w}, MaxRetries: -1, Logger: discard})
 		require.NoError(t, err)
-		opts.Interviews = client
+		opts.Client = client
 		inBubble(t, opts, func(b *bubble) { test(&clientBubble{b, w}) })
 	}
 }

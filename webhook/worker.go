@@ -33,7 +33,7 @@ const (
 // RequeueJob has it tried again.
 func (h *Handler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	if h.opts.Interviews != nil {
+	if h.opts.Client != nil {
 		if jobs, ok := store.As[store.Transcripts](h.store); ok {
 			wg.Go(func() { (&worker{Handler: h, jobs: jobs}).run(ctx) })
 		} else {
@@ -157,7 +157,7 @@ const (
 func (w *worker) fetch(ctx context.Context, j store.Job) (store.Transcript, error) {
 	fetchCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	i, err := w.opts.Interviews.Interview(fetchCtx, j.InterviewID)
+	i, err := w.opts.Client.Interview(fetchCtx, j.InterviewID)
 	w.noteKey(ctx, err)
 	if err == nil {
 		w.mu.Lock()

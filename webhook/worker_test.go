@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
@@ -27,7 +28,7 @@ const interviewID = "a1b2c3d4-5678-90ab-cdef-111111111111"
 type bubble struct {
 	*webhook.Handler
 	t      *testing.T
-	store  *store.Memory
+	store  *memstore.Store
 	source *fakeInterviews
 	log    *bytes.Buffer
 	stop   context.CancelFunc
@@ -37,16 +38,16 @@ type bubble struct {
 func inBubble(t *testing.T, opts webhook.Options, test func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bubble{t: t, store: store.NewMemory(), source: &fakeInterviews{}}
-		if opts.Interviews == nil {
-			opts.Interviews = b.source
+		b := &bubble{t: t, store: memstore.New(), source: &fakeInterviews{}}
+		if opts.Client == nil {
+			opts.Client = b.source
 		}
 		if opts.Studies == nil {
 			opts.Studies = []string{studyID}
 		}
 		b.log, opts.Logger = newLog()
 		var err error
-		b.Handler, err = webhook.NewHandler(secret, b.store, &opts)
+		b.Handler, err = webhook.New(secret, b.store, &opts)
 		require.NoError(t, err)
 		test(b)
 		if b.stop != nil {
@@ -398,7 +399,7 @@ func TestOnCompletedIsRetried(t *testing.T) {
 func TestTwoReplicasShareTheWork(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {
-		other, err := webhook.NewHandler(secret, b.store, &webhook.Options{Interviews: b.source, Studies: []string{studyID}, Logger: discard})
+		other, err := webhook.New(secret, b.store, &webhook.Options{Client: b.source, Studies: []string{studyID}, Logger: discard})
 		require.NoError(t, err)
 		ctx, stop := context.WithCancel(b.t.Context())
 		defer stop()
@@ -417,7 +418,7 @@ func TestTwoReplicasShareTheWork(t *testing.T) {
 
 func TestRunWithoutInterviewsOnlyWaits(t *testing.T) {
 	t.Parallel()
-	h, err := webhook.NewHandler(secret, store.NewMemory(), nil)
+	h, err := webhook.New(secret, memstore.New(), nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

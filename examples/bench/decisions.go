@@ -11,6 +11,7 @@ import (
 	"github.com/askonce/askonce/examples/bench/report"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 // decisions compares a decision of the gate with one of a feature flag library
@@ -21,7 +22,7 @@ func decisions(ctx context.Context, e effort) (report.Part, error) {
 		Text: "One decision with everything cached. The first row is what it cannot go below: one go-cache look-up and one in a map. OpenFeature's in-memory\n" +
 			"provider evaluates one flag for one user.",
 	}
-	done := store.NewMemory()
+	done := memstore.New()
 	key := store.Key{StudyID: openStudy.ID, UserID: "bob"}
 	if _, err := done.Record(ctx, store.Completion{Key: key, InterviewID: "i1", CompletedAt: time.Now()}); err != nil {
 		return p, err

@@ -18,6 +18,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
+	"github.com/askonce/askonce/store/sqlstore"
 )
 
 // Stores are filled past their Record, which would be durable for each of ten
@@ -25,7 +27,7 @@ import (
 
 // openMemory is the store that is in this process.
 func openMemory(context.Context, string) (*backend, error) {
-	s := store.NewMemory()
+	s := memstore.New()
 	return &backend{
 		name: "Memory", store: s, inProcess: true,
 		fill:  func(ctx context.Context, from, to int) error { return fillMemory(ctx, s, from, to) },
@@ -34,7 +36,7 @@ func openMemory(context.Context, string) (*backend, error) {
 	}, nil
 }
 
-func fillMemory(ctx context.Context, s *store.Memory, from, to int) error {
+func fillMemory(ctx context.Context, s *memstore.Store, from, to int) error {
 	for i := from; i < to; i++ {
 		if _, err := s.Record(ctx, completion(i)); err != nil {
 			return err
@@ -66,7 +68,7 @@ func heap() int64 {
 // tables are those of one store in a database.
 type tables struct {
 	db      *sql.DB
-	dialect store.Dialect
+	dialect sqlstore.Dialect
 	prefix  string
 }
 
@@ -113,7 +115,7 @@ func (t tables) insert(ctx context.Context, into string, n int, row func(i int) 
 		default:
 			text.WriteString(", ")
 		}
-		if t.dialect == store.Postgres {
+		if t.dialect == sqlstore.Postgres {
 			text.WriteString("$" + strconv.Itoa(i+1))
 		} else {
 			text.WriteString("?")
@@ -157,13 +159,13 @@ func (t tables) bytes(ctx context.Context) (n int64, err error) {
 	var tidy []string
 	var ask string
 	switch t.dialect {
-	case store.Postgres:
+	case sqlstore.Postgres:
 		tidy = []string{"vacuum analyze " + interview, "vacuum analyze " + mark}
 		ask = fmt.Sprintf("select pg_total_relation_size('%s') + pg_total_relation_size('%s')", interview, mark)
-	case store.MySQL:
+	case sqlstore.MySQL:
 		tidy = []string{"analyze table " + interview + ", " + mark}
 		ask = fmt.Sprintf("select cast(sum(data_length + index_length) as signed) from information_schema.tables where table_schema = database() and table_name in ('%s', '%s')", interview, mark)
-	case store.SQLite:
+	case sqlstore.SQLite:
 		ask = "select (p.page_count - f.freelist_count) * s.page_size from pragma_page_count p, pragma_freelist_count f, pragma_page_size s"
 	}
 	for _, statement := range tidy {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/askonce/askonce/examples/bench/report"
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -92,7 +92,7 @@ func studies(ctx context.Context, e effort) (report.Table, []report.Panel, error
 	}
 	decision := report.Curve{Name: "decision"}
 	for _, n := range []int{1, 10, 100, 1000} {
-		done := store.NewMemory()
+		done := memstore.New()
 		var gates []*gate.Gate
 		for i := range n {
 			s := openStudy
@@ -139,7 +139,7 @@ func hanging(ctx context.Context, _ effort) (report.Table, []report.Panel, error
 	longest := report.Curve{Name: "longest"}
 	for _, n := range []int{1, 10, 100, 1_000, 10_000} {
 		provider := &hangs{}
-		g, err := gate.New(provider, "study", store.NewMemory(), nil)
+		g, err := gate.New(provider, "study", memstore.New(), nil)
 		if err != nil {
 			return t, nil, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -71,7 +72,7 @@ func newGate(done store.Store) (*gate.Gate, error) {
 // wrap puts the whole middleware, with a real gate and a store, around h. Ada
 // is asked; Bob has completed.
 func wrap(h http.Handler, user string) (http.Handler, error) {
-	done := store.NewMemory()
+	done := memstore.New()
 	_, err := done.Record(context.Background(), store.Completion{
 		Key: store.Key{StudyID: openStudy.ID, UserID: "bob"}, InterviewID: "i1", CompletedAt: time.Now(),
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/askonce/askonce/examples/bench/report"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/redisstore"
+	"github.com/askonce/askonce/store/sqlstore"
 )
 
 // backend is a store in a database, with one row that the driver's own
@@ -72,7 +73,7 @@ func (b *backend) measure(ctx context.Context, e effort) ([]report.Group, error)
 	if _, err := b.store.Record(ctx, c); err != nil {
 		return nil, err
 	}
-	cached := store.Cached(b.store, nil)
+	cached := store.NewCached(b.store, nil)
 	var failed error
 	times := func(do func(n int) error) func(int) {
 		n := 0
@@ -108,19 +109,19 @@ func (b *backend) measure(ctx context.Context, e effort) ([]report.Group, error)
 
 func openSQLite(ctx context.Context, dir string) (*backend, error) {
 	path := filepath.Join(dir, "bench.db")
-	return openSQL(ctx, "SQLite", "sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)", store.SQLite)
+	return openSQL(ctx, "SQLite", "sqlite", "file:"+path+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)", sqlstore.SQLite)
 }
 
 func openPostgres(ctx context.Context, _ string) (*backend, error) {
 	dsn := cmp.Or(os.Getenv("ASKONCE_TEST_POSTGRES"), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable")
-	return openSQL(ctx, "PostgreSQL", "pgx", dsn, store.Postgres)
+	return openSQL(ctx, "PostgreSQL", "pgx", dsn, sqlstore.Postgres)
 }
 
 func openMySQL(ctx context.Context, _ string) (*backend, error) {
-	return openSQL(ctx, "MariaDB", "mysql", cmp.Or(os.Getenv("ASKONCE_TEST_MYSQL"), "root@tcp(127.0.0.1:3306)/test"), store.MySQL)
+	return openSQL(ctx, "MariaDB", "mysql", cmp.Or(os.Getenv("ASKONCE_TEST_MYSQL"), "root@tcp(127.0.0.1:3306)/test"), sqlstore.MySQL)
 }
 
-func openSQL(ctx context.Context, name, driver, dsn string, dialect store.Dialect) (_ *backend, err error) {
+func openSQL(ctx context.Context, name, driver, dsn string, dialect sqlstore.Dialect) (_ *backend, err error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func openSQL(ctx context.Context, name, driver, dsn string, dialect store.Dialec
 		}
 	}()
 	prefix := "bench_" + rand.Text()[:8] + "_"
-	s, err := store.NewSQL(db, dialect, &store.SQLOptions{TablePrefix: prefix})
+	s, err := sqlstore.New(db, dialect, &sqlstore.Options{TablePrefix: prefix})
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,7 @@ func openSQL(ctx context.Context, name, driver, dsn string, dialect store.Dialec
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	raw, mark := prefix+"raw", "?"
-	if dialect == store.Postgres {
+	if dialect == sqlstore.Postgres {
 		mark = "$1"
 	}
 	for _, statement := range []string{

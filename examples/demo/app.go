@@ -56,7 +56,7 @@ type app struct {
 
 // startApp serves the app on addr, with its state in the SQLite file. It
 // registers its webhook with the provider, which a real app has an operator do
-// once, with examples/setup.
+// once, with cmd/askonce.
 func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (_ *app, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -76,7 +76,7 @@ func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.
 	if err != nil {
 		return nil, err
 	}
-	a.db, a.done = closeDB, store.Cached(kept, nil)
+	a.db, a.done = closeDB, store.NewCached(kept, nil)
 
 	uj, err := userjourneys.NewClient(p.APIKey(), &userjourneys.Options{BaseURL: p.BaseURL(), Logger: logger})
 	if err != nil {
@@ -99,8 +99,8 @@ func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.
 	if err != nil {
 		return nil, err
 	}
-	receiver, err := webhook.NewHandler(p.secret, a.done, &webhook.Options{
-		Interviews: uj, Studies: []string{p.study.ID}, OnRecorded: a.ask.Recorded, OnDelivery: a.log.delivery, URL: a.url + webhookPath, Logger: logger,
+	receiver, err := webhook.New(p.secret, a.done, &webhook.Options{
+		Client: uj, Studies: []string{p.study.ID}, OnRecorded: a.ask.Recorded, OnDelivery: a.log.delivery, URL: a.url + webhookPath, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -203,11 +203,11 @@ func (j *journal) lastDecision(user string) (reason gate.Reason, ok bool) {
 }
 
 // lastDelivery is the verdict on the newest delivery, and how many there were.
-func (j *journal) lastDelivery() (reason webhook.Reason, n int) {
+func (j *journal) lastDelivery() (reason webhook.Result, n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if n = len(j.deliveries); n > 0 {
-		reason = j.deliveries[n-1].Reason
+		reason = j.deliveries[n-1].Result
 	}
 	return reason, n
 }

@@ -60,8 +60,8 @@ func runCheck(ctx context.Context, db string, out io.Writer) (err error) {
 		{"signature verified", c.signatureVerified},
 		{"completion recorded", c.completionRecorded},
 		{"transcript stored", c.transcriptStored},
-		{"no prompt in ada's next page", func() (string, error) { return c.expectPrompt("ada", gate.Completed) }},
-		{"still one in bob's", func() (string, error) { return c.expectPrompt("bob", gate.Eligible) }},
+		{"no prompt in ada's next page", func() (string, error) { return c.expectPrompt("ada", gate.ReasonCompleted) }},
+		{"still one in bob's", func() (string, error) { return c.expectPrompt("bob", gate.ReasonEligible) }},
 		{"app restarted: nothing forgotten", c.restarted},
 		{"study full: none for anybody", c.studyFull},
 		{"forged webhook: 401 and nothing changed", c.forged},
@@ -141,7 +141,7 @@ func (c *checker) studyRequests() (n int) {
 var startLink = regexp.MustCompile(`<a href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
 
 func (c *checker) promptInPage() (string, error) {
-	if _, err := c.expectPrompt("ada", gate.Eligible); err != nil {
+	if _, err := c.expectPrompt("ada", gate.ReasonEligible); err != nil {
 		return "", err
 	}
 	found := startLink.FindAllStringSubmatch(c.lastPage, -1)
@@ -201,7 +201,7 @@ func (c *checker) pressButton(reference string) error {
 func (c *checker) signatureVerified() (observed string, err error) {
 	err = c.eventually(func() error {
 		reason, n := c.app.log.lastDelivery()
-		if n != 1 || reason != webhook.Accepted {
+		if n != 1 || reason != webhook.ResultAccepted {
 			return fmt.Errorf("%d deliveries, the last one %s", n, reason)
 		}
 		observed = fmt.Sprintf("%d %s", reason.Status(), reason)
@@ -238,10 +238,10 @@ func (c *checker) restarted() (string, error) {
 	if err := errors.Join(c.stop(), c.start()); err != nil {
 		return "", err
 	}
-	if _, err := c.expectPrompt("ada", gate.Completed); err != nil {
+	if _, err := c.expectPrompt("ada", gate.ReasonCompleted); err != nil {
 		return "", err
 	}
-	if _, err := c.expectPrompt("bob", gate.Eligible); err != nil {
+	if _, err := c.expectPrompt("bob", gate.ReasonEligible); err != nil {
 		return "", err
 	}
 	transcript, err := c.transcriptStored()
@@ -256,7 +256,7 @@ func (c *checker) studyFull() (string, error) {
 		return "", err
 	}
 	for _, user := range users {
-		if _, err := c.expectPrompt(user, gate.Full, gate.Completed); err != nil {
+		if _, err := c.expectPrompt(user, gate.ReasonFull, gate.ReasonCompleted); err != nil {
 			return "", err
 		}
 	}
@@ -305,7 +305,7 @@ func (c *checker) providerDown() (observed string, err error) {
 		if err != nil {
 			return "", err
 		}
-		if reason, ok := c.app.log.lastDecision("cleo"); !ok || reason != gate.Unavailable || startLink.MatchString(body) {
+		if reason, ok := c.app.log.lastDecision("cleo"); !ok || reason != gate.ReasonUnavailable || startLink.MatchString(body) {
 			return "", fmt.Errorf("cleo's page: %s", reason)
 		}
 		slowest = max(slowest, time.Since(begun))
@@ -313,7 +313,7 @@ func (c *checker) providerDown() (observed string, err error) {
 	if c.studyRequests() == before {
 		return "", errors.New("the provider was never asked")
 	}
-	return fmt.Sprintf("%d pages with 200, %s, the slowest after %v", views, gate.Unavailable, slowest.Round(time.Millisecond)), nil
+	return fmt.Sprintf("%d pages with 200, %s, the slowest after %v", views, gate.ReasonUnavailable, slowest.Round(time.Millisecond)), nil
 }
 
 // eventually tries again for a while: what it waits for happens in the background.
@@ -342,7 +342,7 @@ func (c *checker) expectPrompt(user string, reasons ...gate.Reason) (observed st
 		if !ok || !slices.Contains(reasons, reason) {
 			return fmt.Errorf("%s's page was decided %s", user, reason)
 		}
-		if prompt := startLink.MatchString(body); prompt != (reason == gate.Eligible) {
+		if prompt := startLink.MatchString(body); prompt != (reason == gate.ReasonEligible) {
 			return fmt.Errorf("%s's page was decided %s, prompt: %v", user, reason, prompt)
 		}
 		c.lastPage, observed = body, reason.String()

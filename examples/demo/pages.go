@@ -50,18 +50,18 @@ func home(w http.ResponseWriter, r *http.Request) {
 
 // meaning explains the reasons that the demo can show.
 var meaning = map[gate.Reason]string{
-	gate.Unavailable: "the provider does not answer: no prompt, but the page is served",
-	gate.Anonymous:   "nobody is logged in",
-	gate.Snoozed:     "said “later”",
-	gate.Declined:    "said “no thanks”",
-	gate.Opened:      "opened the interview a short while ago",
-	gate.ShownEnough: "has been shown the prompt as often as allowed",
-	gate.CoolingDown: "was shown the prompt a short while ago",
-	gate.NotSampled:  "others have been invited to the places that are left",
-	gate.Full:        "the study takes no more interviews now",
-	gate.Closed:      "the provider has no such active study",
-	gate.Completed:   "has been interviewed: never again",
-	gate.Eligible:    "nothing speaks against it",
+	gate.ReasonUnavailable: "the provider does not answer: no prompt, but the page is served",
+	gate.ReasonAnonymous:   "nobody is logged in",
+	gate.ReasonSnoozed:     "said “later”",
+	gate.ReasonDeclined:    "said “no thanks”",
+	gate.ReasonOpened:      "opened the interview a short while ago",
+	gate.ReasonShownEnough: "has been shown the prompt as often as allowed",
+	gate.ReasonCoolingDown: "was shown the prompt a short while ago",
+	gate.ReasonHeldOut:     "others have been invited to the places that are left",
+	gate.ReasonFull:        "the study takes no more interviews now",
+	gate.ReasonClosed:      "the provider has no such active study",
+	gate.ReasonCompleted:   "has been interviewed: never again",
+	gate.ReasonEligible:    "nothing speaks against it",
 }
 
 type decisionRow struct {
@@ -89,7 +89,7 @@ func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
 	a.log.mu.Lock()
 	var decisions []decisionRow
 	for _, d := range slices.Backward(a.log.decisions) {
-		decisions = append(decisions, decisionRow{d, d.Reason == gate.Eligible, meaning[d.Reason]})
+		decisions = append(decisions, decisionRow{d, d.Reason == gate.ReasonEligible, meaning[d.Reason]})
 	}
 	deliveries, prompts := slices.Clone(a.log.deliveries), slices.Clone(a.log.prompts)
 	a.log.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
@@ -29,17 +29,17 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	done := store.Cached(s.Store, nil)
+	done := store.NewCached(s.Store, nil)
 	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
 	if err != nil {
 		return err
 	}
-	prompt, err := askecho.New(ask, currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
+	prompt, err := askechov5.New(ask, currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
 	if err != nil {
 		return err
 	}
-	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
-		Interviews: uj,
+	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
+		Client:     uj,
 		URL:        s.WebhookURL,
 		OnDelivery: s.Metrics.Delivery,
 		OnRecorded: func(ctx context.Context, c store.Completion) {

@@ -36,7 +36,7 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	done := store.Cached(s.Store, nil)
+	done := store.NewCached(s.Store, nil)
 	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: func(ctx context.Context, v gate.Visitor, d gate.Decision) {
 		s.Metrics.Decision(ctx, v, d)
 		tracing.decision(ctx, d)
@@ -51,9 +51,9 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
-		Interviews: uj,
-		URL:        s.WebhookURL,
+	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
+		Client: uj,
+		URL:    s.WebhookURL,
 		OnDelivery: func(ctx context.Context, d webhook.Delivery) {
 			s.Metrics.Delivery(ctx, d)
 			tracing.delivery(ctx, d)

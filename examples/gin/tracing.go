@@ -73,5 +73,5 @@ func (t *tracing) prompt(ctx context.Context, o middleware.Outcome) {
 }
 
 func (t *tracing) delivery(ctx context.Context, d webhook.Delivery) {
-	trace.SpanFromContext(ctx).SetAttributes(attribute.Stringer("askonce.delivery", d.Reason))
+	trace.SpanFromContext(ctx).SetAttributes(attribute.Stringer("askonce.delivery", d.Result))
 }

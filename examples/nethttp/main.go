@@ -27,8 +27,8 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	// Who has completed what. s.Store is a store.NewSQL on SQLite or PostgreSQL.
-	done := store.Cached(s.Store, nil)
+	// Who has completed what. s.Store is a sqlstore.New on SQLite or PostgreSQL.
+	done := store.NewCached(s.Store, nil)
 	// Shall this user be asked?
 	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
 	if err != nil {
@@ -41,8 +41,8 @@ func run(ctx context.Context, s *site.Site) error {
 	}
 	// Takes completed interviews in, and fetches their transcripts. URL is where
 	// they should come: a warning says when the provider sends them elsewhere.
-	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
-		Interviews: uj,
+	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
+		Client:     uj,
 		URL:        s.WebhookURL,
 		OnDelivery: s.Metrics.Delivery,
 		OnRecorded: func(ctx context.Context, c store.Completion) {

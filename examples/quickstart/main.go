@@ -17,7 +17,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
@@ -48,8 +48,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Who has completed what. In production store.NewSQL, which a restart does not empty.
-	done := store.NewMemory()
+	// Who has completed what. In production sqlstore.New, which a restart does not empty.
+	done := memstore.New()
 	// Shall this user be asked?
 	ask, err := gate.New(uj, study, done, nil)
 	if err != nil {
@@ -62,7 +62,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	// Takes completed interviews in; its Run fetches transcripts, and completions whose delivery was lost.
-	hook, err := webhook.NewHandler(secret, done, &webhook.Options{Interviews: uj, OnRecorded: ask.Recorded})
+	hook, err := webhook.New(secret, done, &webhook.Options{Client: uj, OnRecorded: ask.Recorded})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 // Erase forgets a person who wants to be forgotten. The prompt stays away from
 // them all the same.
 func Erase(ctx context.Context, done store.Store, userID string) error {
-	eraser, ok := store.As[store.Eraser](done) // also behind store.Cached
+	eraser, ok := store.As[store.Eraser](done) // also behind store.NewCached
 	if !ok {
 		return errors.New("this store cannot erase")
 	}

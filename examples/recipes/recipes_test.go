@@ -15,6 +15,7 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
@@ -58,8 +59,8 @@ func plainPage(w http.ResponseWriter, _ *http.Request) {
 
 func TestChi(t *testing.T) {
 	t.Parallel()
-	done := store.NewMemory()
-	hook, err := webhook.NewHandler("whsec_0123456789abcdef", done, nil)
+	done := memstore.New()
+	hook, err := webhook.New("whsec_0123456789abcdef", done, nil)
 	require.NoError(t, err)
 	session := func(next http.Handler) http.Handler { return next }
 	app, err := recipes.Chi(ready(t, done), ada, hook, session, plainPage)
@@ -71,7 +72,7 @@ func TestChi(t *testing.T) {
 
 func TestTemplate(t *testing.T) {
 	t.Parallel()
-	prompt, err := middleware.New(ready(t, store.NewMemory()), ada, nil)
+	prompt, err := middleware.New(ready(t, memstore.New()), ada, nil)
 	require.NoError(t, err)
 	body := get(prompt.Handler(http.HandlerFunc(recipes.Home)), "/").Body.String()
 	require.Contains(t, body, `href="/askonce/start?study=`)
@@ -82,7 +83,7 @@ func TestTemplate(t *testing.T) {
 func TestStudies(t *testing.T) {
 	t.Parallel()
 	fake, uj := provider(t, "Checkout", "Onboarding")
-	m, err := recipes.Studies(uj, store.NewMemory(), ada, slog.New(slog.DiscardHandler))
+	m, err := recipes.Studies(uj, memstore.New(), ada, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	app := m.Handler(http.HandlerFunc(plainPage))
 	require.Eventually(t, func() bool { // the first pages may come before the provider's answer
@@ -98,7 +99,7 @@ func TestOwnStore(t *testing.T) {
 
 func TestImport(t *testing.T) {
 	t.Parallel()
-	done, key := store.NewMemory(), []byte("0123456789abcdef0123456789abcdef")
+	done, key := memstore.New(), []byte("0123456789abcdef0123456789abcdef")
 	_, err := done.Record(t.Context(), store.Completion{
 		Key: store.Key{StudyID: "s", UserID: "real"}, InterviewID: "a real one", CompletedAt: time.Now(),
 	})
@@ -124,7 +125,7 @@ func TestImport(t *testing.T) {
 
 func TestErase(t *testing.T) {
 	t.Parallel()
-	done := store.Cached(store.NewMemory(), nil)
+	done := store.NewCached(memstore.New(), nil)
 	k := store.Key{StudyID: "s", UserID: "ada"}
 	_, err := done.Record(t.Context(), store.Completion{Key: k, InterviewID: "i1", CompletedAt: time.Now()})
 	require.NoError(t, err)

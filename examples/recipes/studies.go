@@ -14,7 +14,7 @@ import (
 // Studies asks for the first of two studies that has room for the user, and a
 // week after one prompt at the earliest for the other one. One webhook serves
 // both: tell both gates in webhook.Options.OnRecorded.
-func Studies(uj gate.Studies, done store.Store, user func(*http.Request) string, log *slog.Logger) (*middleware.Middleware, error) {
+func Studies(uj gate.StudyFinder, done store.Store, user func(*http.Request) string, log *slog.Logger) (*middleware.Middleware, error) {
 	checkout, err := gate.New(uj, "Checkout", done, &gate.Options{CoolDown: 7 * 24 * time.Hour, Logger: log})
 	onboarding, err2 := gate.New(uj, "Onboarding", done, &gate.Options{CoolDown: 7 * 24 * time.Hour, Logger: log, Sample: 0.1})
 	if err := errors.Join(err, err2); err != nil {

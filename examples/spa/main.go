@@ -31,7 +31,7 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	done := store.Cached(s.Store, nil)
+	done := store.NewCached(s.Store, nil)
 	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
 	if err != nil {
 		return err
@@ -40,8 +40,8 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	hook, err := webhook.NewHandler(s.WebhookSecret, done, &webhook.Options{
-		Interviews: uj,
+	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
+		Client:     uj,
 		URL:        s.WebhookURL,
 		OnDelivery: s.Metrics.Delivery,
 		OnRecorded: func(ctx context.Context, c store.Completion) {

@@ -162,7 +162,7 @@ func serve(t *testing.T, dir string, open func(string) (store.Store, error)) {
 	defer stop()
 	s, err := open(dir)
 	require.NoError(t, err)
-	h, err := webhook.NewHandler(secret, s, &webhook.Options{Logger: slog.New(slog.DiscardHandler)})
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

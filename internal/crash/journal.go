@@ -10,13 +10,14 @@ import (
 	"sync"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 // Journal is a durable store for tests: Memory, and each completion in an
 // append-only file before it is acknowledged. The queue is made anew from the
 // completions; whatever else Memory can do is not durable.
 type Journal struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	file *os.File
 }
@@ -28,7 +29,7 @@ func OpenJournal(path string) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{Memory: store.NewMemory(), file: file}
+	j := &Journal{Store: memstore.New(), file: file}
 	in := bufio.NewReader(file)
 	var end int64
 	for {
@@ -40,7 +41,7 @@ func OpenJournal(path string) (*Journal, error) {
 		if err := json.Unmarshal(line, &c); err != nil {
 			return nil, err
 		}
-		if _, err := j.Memory.Record(context.Background(), c); err != nil {
+		if _, err := j.Store.Record(context.Background(), c); err != nil {
 			return nil, err
 		}
 		end += int64(len(line))
@@ -66,7 +67,7 @@ func (j *Journal) Record(ctx context.Context, c store.Completion) (first bool, e
 	if err := j.file.Sync(); err != nil {
 		return false, err
 	}
-	return j.Memory.Record(ctx, c)
+	return j.Store.Record(ctx, c)
 }
 
 // Close closes the file.

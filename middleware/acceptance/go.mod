@@ -49,7 +49,7 @@ require (
 )
 
 require (
-	github.com/askonce/askonce/middleware/askecho v0.0.0
+	github.com/askonce/askonce/middleware/askechov5 v0.0.0
 	github.com/askonce/askonce/middleware/askechov4 v0.0.0
 	github.com/askonce/askonce/middleware/askgin v0.0.0
 	github.com/chromedp/sysutil v1.1.0 // indirect
@@ -71,7 +71,7 @@ require (
 	golang.org/x/text v0.41.0 // indirect
 )
 
-replace github.com/askonce/askonce/middleware/askecho => ../askecho
+replace github.com/askonce/askonce/middleware/askechov5 => ../askechov5
 
 replace github.com/askonce/askonce/middleware/askechov4 => ../askechov4
 

@@ -1,5 +1,5 @@
 // Package askechov4 puts askonce's prompt into the pages of an Echo v4
-// application. For Echo's current line, v5, there is askecho.
+// application. For Echo's current line, v5, there is askechov5.
 //
 //	e.Use(middleware.Timeout())                             // if at all, first of all
 //	e.Use(middleware.RequestLogger(), middleware.Recover()) // they see everything

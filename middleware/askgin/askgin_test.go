@@ -27,9 +27,9 @@ type asksAda struct{}
 
 func (asksAda) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	if v.UserID != "ada" {
-		return gate.Decision{Reason: gate.NotSampled}
+		return gate.Decision{Reason: gate.ReasonHeldOut}
 	}
-	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "s1", InterviewLink: "https://interviews.example/i/a", UserID: v.UserID,
 	}}
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/stretchr/testify/require"
 )
 
@@ -85,7 +85,7 @@ func rawRows(b *testing.B, db *sql.DB, d database, prefix string) raw {
 	)
 	prepare := func(text string) *sql.Stmt {
 		text = fmt.Sprintf(text, prefix)
-		for n := 1; d.dialect == store.Postgres && strings.Contains(text, "?"); n++ {
+		for n := 1; d.dialect == sqlstore.Postgres && strings.Contains(text, "?"); n++ {
 			text = strings.Replace(text, "?", fmt.Sprint("$", n), 1)
 		}
 		stmt, err := db.PrepareContext(b.Context(), text)
@@ -94,7 +94,7 @@ func rawRows(b *testing.B, db *sql.DB, d database, prefix string) raw {
 		return stmt
 	}
 	rows := raw{db: db, interview: prepare(interview)}
-	if d.dialect == store.Postgres {
+	if d.dialect == sqlstore.Postgres {
 		rows.atOnce = prepare("with i as (" + interview + "), m as (" + mark + ") " + job)
 	} else {
 		rows.mark, rows.job = prepare(mark), prepare(job)
@@ -124,7 +124,7 @@ func (r raw) all(ctx context.Context, id string) error {
 	return tx.Commit()
 }
 
-func benchStore(b *testing.B, d database) (*sql.DB, *store.SQL, string) {
+func benchStore(b *testing.B, d database) (*sql.DB, *sqlstore.Store, string) {
 	b.Helper()
 	prefix := d.fresh(b)
 	db := d.open(b)
@@ -135,14 +135,14 @@ func benchStore(b *testing.B, d database) (*sql.DB, *store.SQL, string) {
 func lookup(b *testing.B, db *sql.DB, d database, prefix string) (do, done func()) {
 	b.Helper()
 	mark := "?"
-	if d.dialect == store.Postgres {
+	if d.dialect == sqlstore.Postgres {
 		mark = "$1"
 	}
 	text := "select until_at from " + prefix + "mark where key_hash = " + mark
 	var hash []byte
 	require.NoError(b, db.QueryRowContext(b.Context(), "select key_hash from "+prefix+"mark").Scan(&hash))
 	var until int64
-	if d.dialect == store.Postgres { // where the store does not prepare either
+	if d.dialect == sqlstore.Postgres { // where the store does not prepare either
 		return func() {
 			if err := db.QueryRowContext(b.Context(), text, hash).Scan(&until); err != nil {
 				b.Fatal(err)

@@ -39,7 +39,7 @@ func TestContractCached(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, []string{"sqlite-mattn"}, func(t *testing.T, d database) {
 		storetest.Run(t, func(t *testing.T) store.Store {
-			return store.Cached(d.store(t, d.fresh(t)), &store.CacheOptions{Open: time.Hour})
+			return store.NewCached(d.store(t, d.fresh(t)), &store.CacheOptions{Open: time.Hour})
 		})
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/stretchr/testify/require"
 )
 
@@ -85,7 +86,7 @@ func recordForEver() {
 		panic(err)
 	}
 	dialect, _ := strconv.Atoi(os.Getenv("DIALECT"))
-	s, err := store.NewSQL(db, store.Dialect(dialect), &store.SQLOptions{TablePrefix: os.Getenv("PREFIX")})
+	s, err := sqlstore.New(db, sqlstore.Dialect(dialect), &sqlstore.Options{TablePrefix: os.Getenv("PREFIX")})
 	if err != nil {
 		panic(err)
 	}
@@ -109,7 +110,7 @@ func crashInterview(id string) store.Completion {
 }
 
 // requireKept wants all that was acknowledged, and none of it to be first again.
-func requireKept(t *testing.T, s *store.SQL, acked []string) {
+func requireKept(t *testing.T, s *sqlstore.Store, acked []string) {
 	t.Helper()
 	for _, id := range acked {
 		c := crashInterview(id)
@@ -124,7 +125,7 @@ func requireKept(t *testing.T, s *store.SQL, acked []string) {
 
 // requireWhole wants each interview, acknowledged or not, to be whole: with its
 // mark and with its job.
-func requireWhole(t *testing.T, s *store.SQL) {
+func requireWhole(t *testing.T, s *sqlstore.Store) {
 	t.Helper()
 	jobs := map[string]bool{}
 	for j, err := range s.Jobs(t.Context(), false) {

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "github.com/lib/pq"
@@ -40,7 +40,7 @@ func skip(t testing.TB, format string, args ...any) {
 // A database is a driver with settings that users have.
 type database struct {
 	name    string
-	dialect store.Dialect
+	dialect sqlstore.Dialect
 	driver  string
 	// dsn returns the data source name, which is the same throughout a test.
 	// Without a test the server is known to be there.
@@ -50,19 +50,19 @@ type database struct {
 func (d database) open(t testing.TB) *sql.DB { return pool(t, d.driver, d.dsn(t)) }
 
 var databases = []database{
-	{"postgres-pgx", store.Postgres, "pgx", postgresWith(nil)},
-	{"postgres-pgx-simple-protocol", store.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"simple_protocol"}})},
-	{"postgres-pgx-exec", store.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"exec"}})},
-	{"postgres-pgx-serializable", store.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"serializable"}})},
-	{"postgres-pq", store.Postgres, "postgres", postgresWith(nil)},
-	{"postgres-pq-binary-parameters", store.Postgres, "postgres", postgresWith(url.Values{"binary_parameters": {"yes"}})},
-	{"mysql", store.MySQL, "mysql", mysqlWith(func(*mysql.Config) {})},
-	{"mysql-parseTime", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ParseTime = true })},
-	{"mysql-clientFoundRows", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ClientFoundRows = true })},
-	{"mysql-interpolateParams", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.InterpolateParams = true })},
-	{"mysql-latin1-not-strict", store.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"charset": "latin1", "sql_mode": "''"} })},
-	{"sqlite-modernc", store.SQLite, "sqlite", sqliteWith(modernc)},
-	{"sqlite-mattn", store.SQLite, "sqlite3", sqliteWith(mattn)},
+	{"postgres-pgx", sqlstore.Postgres, "pgx", postgresWith(nil)},
+	{"postgres-pgx-simple-protocol", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"simple_protocol"}})},
+	{"postgres-pgx-exec", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"exec"}})},
+	{"postgres-pgx-serializable", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"serializable"}})},
+	{"postgres-pq", sqlstore.Postgres, "postgres", postgresWith(nil)},
+	{"postgres-pq-binary-parameters", sqlstore.Postgres, "postgres", postgresWith(url.Values{"binary_parameters": {"yes"}})},
+	{"mysql", sqlstore.MySQL, "mysql", mysqlWith(func(*mysql.Config) {})},
+	{"mysql-parseTime", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ParseTime = true })},
+	{"mysql-clientFoundRows", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ClientFoundRows = true })},
+	{"mysql-interpolateParams", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.InterpolateParams = true })},
+	{"mysql-latin1-not-strict", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"charset": "latin1", "sql_mode": "''"} })},
+	{"sqlite-modernc", sqlstore.SQLite, "sqlite", sqliteWith(modernc)},
+	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteWith(mattn)},
 }
 
 // The data source names that NewSQL's documentation gives.
@@ -186,21 +186,21 @@ func pool(t testing.TB, driver, dsn string) *sql.DB {
 // A place is a set of tables of one server. Making them takes a database
 // longer than most tests, so they are emptied after a test and used again.
 type place struct {
-	dialect store.Dialect
+	dialect sqlstore.Dialect
 	prefix  string
 	open    func(testing.TB) *sql.DB
 }
 
 var places = struct {
 	sync.Mutex
-	free map[store.Dialect][]*place
+	free map[sqlstore.Dialect][]*place
 	all  []*place
-}{free: map[store.Dialect][]*place{}}
+}{free: map[sqlstore.Dialect][]*place{}}
 
 // fresh returns the prefix of empty tables. A SQLite database is fresh by itself.
 func (d database) fresh(t testing.TB) string {
 	t.Helper()
-	if d.dialect == store.SQLite {
+	if d.dialect == sqlstore.SQLite {
 		return "askonce_"
 	}
 	places.Lock()
@@ -255,14 +255,14 @@ func TestMain(m *testing.M) {
 }
 
 // store returns a migrated store in tables that fresh has named.
-func (d database) store(t testing.TB, prefix string) *store.SQL {
+func (d database) store(t testing.TB, prefix string) *sqlstore.Store {
 	t.Helper()
 	return migrated(t, d.open(t), d.dialect, prefix)
 }
 
-func migrated(t testing.TB, db *sql.DB, d store.Dialect, prefix string) *store.SQL {
+func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string) *sqlstore.Store {
 	t.Helper()
-	s, err := store.NewSQL(db, d, &store.SQLOptions{TablePrefix: prefix})
+	s, err := sqlstore.New(db, d, &sqlstore.Options{TablePrefix: prefix})
 	require.NoError(t, err)
 	require.NoError(t, s.Migrate(t.Context()))
 	return s

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/stretchr/testify/require"
 )
 
@@ -49,7 +50,7 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, done)
 
-		if d.dialect == store.SQLite {
+		if d.dialect == sqlstore.SQLite {
 			_, err := db.ExecContext(t.Context(), "pragma wal_checkpoint(truncate)")
 			require.NoError(t, err)
 			var seq int

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	_ "modernc.org/sqlite"
 )
 
 // A SQLite file that survives restarts and power failures.
-func ExampleNewSQL() {
+func Example_sqlite() {
 	ctx := context.Background()
 	dir, _ := os.MkdirTemp("", "askonce")
 	defer os.RemoveAll(dir)
@@ -29,7 +30,7 @@ func ExampleNewSQL() {
 		panic(err)
 	}
 	defer db.Close()
-	done, err := store.NewSQL(db, store.SQLite, nil)
+	done, err := sqlstore.New(db, sqlstore.SQLite, nil)
 	if err != nil {
 		panic(err)
 	}

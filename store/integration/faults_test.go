@@ -14,6 +14,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +22,7 @@ import (
 func TestNotMigrated(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
-		s, err := store.NewSQL(d.open(t), d.dialect, &store.SQLOptions{TablePrefix: "not_migrated_"})
+		s, err := sqlstore.New(d.open(t), d.dialect, &sqlstore.Options{TablePrefix: "not_migrated_"})
 		require.NoError(t, err)
 		_, err = s.Record(t.Context(), crashInterview("i1"))
 		require.ErrorContains(t, err, "call Migrate")
@@ -40,14 +41,14 @@ func TestMigrateAtOnce(t *testing.T) {
 		results := make(chan error)
 		const n = 8
 		for range n {
-			s, err := store.NewSQL(d.open(t), d.dialect, &store.SQLOptions{TablePrefix: prefix})
+			s, err := sqlstore.New(d.open(t), d.dialect, &sqlstore.Options{TablePrefix: prefix})
 			require.NoError(t, err)
 			go func() { results <- s.Migrate(t.Context()) }()
 		}
 		for range n {
 			require.NoError(t, <-results)
 		}
-		script, err := store.Schema(d.dialect, &store.SQLOptions{TablePrefix: prefix})
+		script, err := sqlstore.Schema(d.dialect, &sqlstore.Options{TablePrefix: prefix})
 		require.NoError(t, err)
 		db := d.open(t)
 		for statement := range strings.SplitSeq(script, ";\n") {
@@ -75,7 +76,7 @@ func TestMigrateLockedFile(t *testing.T) {
 		require.NoError(t, err)
 
 		db := pool(t, d.driver, file+"?_pragma=busy_timeout(0)&_busy_timeout=0")
-		s, err := store.NewSQL(db, d.dialect, nil)
+		s, err := sqlstore.New(db, d.dialect, nil)
 		require.NoError(t, err)
 		result := make(chan error)
 		go func() { result <- s.Migrate(t.Context()) }()
@@ -164,7 +165,7 @@ func TestBadConnections(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	for _, d := range databases {
-		if d.dialect != store.SQLite {
+		if d.dialect != sqlstore.SQLite {
 			continue
 		}
 		t.Run(d.name, func(t *testing.T) {
@@ -174,7 +175,7 @@ func TestDiskFull(t *testing.T) {
 			file := filepath.Join(dir, "askonce.db")
 			createPrivate(t, file)
 			db := pool(t, d.driver, "file:"+file+"?"+settings)
-			s := migrated(t, db, store.SQLite, "askonce_")
+			s := migrated(t, db, sqlstore.SQLite, "askonce_")
 			var acked []string
 			var err error
 			for i := 0; err == nil && i < 100_000; i++ {
@@ -214,7 +215,7 @@ func TestSlowServer(t *testing.T) {
 	eachDatabase(t, []string{"postgres-pgx", "postgres-pq"}, func(t *testing.T, d database) {
 		prefix := d.fresh(t)
 		s := d.store(t, prefix)
-		g, err := gate.New(oneStudy{}, "study", store.Cached(s, nil), nil)
+		g, err := gate.New(oneStudy{}, "study", store.NewCached(s, nil), nil)
 		require.NoError(t, err)
 		require.NotErrorIs(t, g.Decide(t.Context(), gate.Visitor{UserID: "warm"}).Err, sql.ErrConnDone)
 
@@ -227,7 +228,7 @@ func TestSlowServer(t *testing.T) {
 		decision := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
 		require.Less(t, time.Since(begun), 2*time.Second)
 		require.False(t, decision.Ask)
-		require.Equal(t, gate.Unavailable, decision.Reason)
+		require.Equal(t, gate.ReasonUnavailable, decision.Reason)
 		require.True(t, errors.Is(decision.Err, context.DeadlineExceeded), "%v", decision.Err)
 		require.NoError(t, tx.Rollback())
 		require.Eventually(t, func() bool { return g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Ask }, 30*time.Second, 20*time.Millisecond)

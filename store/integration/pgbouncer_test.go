@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/stretchr/testify/require"
 )
@@ -28,7 +29,7 @@ func TestContractPgBouncer(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) store.Store {
-				return migrated(t, pool(t, tc.driver, bouncer.dsn+tc.settings), store.Postgres, databases[0].fresh(t))
+				return migrated(t, pool(t, tc.driver, bouncer.dsn+tc.settings), sqlstore.Postgres, databases[0].fresh(t))
 			})
 		})
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 	"github.com/stretchr/testify/require"
@@ -42,11 +43,11 @@ func TestCrashOfTheServer(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
-		dialect store.Dialect
+		dialect sqlstore.Dialect
 		prepare func(t *testing.T) *server
 	}{
-		{"postgres", store.Postgres, privatePostgres},
-		{"mariadb", store.MySQL, privateMariaDB},
+		{"postgres", sqlstore.Postgres, privatePostgres},
+		{"mariadb", sqlstore.MySQL, privateMariaDB},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +74,7 @@ func TestCrashOfTheServer(t *testing.T) {
 
 // killUnderLoad records from several goroutines, kills the server in the midst
 // of it, and returns what was acknowledged.
-func (srv *server) killUnderLoad(s *store.SQL, round int) (acked []string) {
+func (srv *server) killUnderLoad(s *sqlstore.Store, round int) (acked []string) {
 	const enough = 50
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -107,8 +108,8 @@ func (srv *server) killUnderLoad(s *store.SQL, round int) (acked []string) {
 }
 
 // requireUnavailable asks the store and the webhook while the server is away.
-func (srv *server) requireUnavailable(s *store.SQL, away time.Duration) {
-	hook, err := webhook.NewHandler("whsec_of_the_test_0123456789abcdef", s, &webhook.Options{Logger: slog.New(slog.DiscardHandler)})
+func (srv *server) requireUnavailable(s *sqlstore.Store, away time.Duration) {
+	hook, err := webhook.New("whsec_of_the_test_0123456789abcdef", s, &webhook.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(srv.t, err)
 	for until := time.Now().Add(away); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
 		begun := time.Now()

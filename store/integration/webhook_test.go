@@ -11,6 +11,7 @@ import (
 
 	"github.com/askonce/askonce/internal/crash"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 )
 
 // TestCrashOfTheWebhook kills, and politely ends, a process that receives
@@ -33,7 +34,7 @@ func TestCrashOfTheWebhook(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			s, err := store.NewSQL(db, store.SQLite, nil)
+			s, err := sqlstore.New(db, sqlstore.SQLite, nil)
 			if err != nil {
 				return nil, err
 			}
@@ -44,8 +45,8 @@ func TestCrashOfTheWebhook(t *testing.T) {
 
 // ownDB closes the database with its store.
 type ownDB struct {
-	*store.SQL
+	*sqlstore.Store
 	db *sql.DB
 }
 
-func (o ownDB) Close() error { return errors.Join(o.SQL.Close(), o.db.Close()) }
+func (o ownDB) Close() error { return errors.Join(o.Store.Close(), o.db.Close()) }

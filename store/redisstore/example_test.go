@@ -26,8 +26,8 @@ func Example() {
 	if err := done.Check(ctx); err != nil { // serve all the same, but let somebody know
 		slog.Warn("redis is not set up to keep completions", "err", err)
 	}
-	asked := store.Cached(done, nil) // a page view seldom reaches Redis
-	_ = asked                        // hand it to gate.New and webhook.NewHandler
+	asked := store.NewCached(done, nil) // a page view seldom reaches Redis
+	_ = asked                           // hand it to gate.New and webhook.NewHandler
 	// Output:
 }
 

@@ -7,26 +7,27 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 // leases multiplies the lease.
 type leases struct {
-	*store.Memory
+	*memstore.Store
 	times time.Duration
 }
 
 func (s leases) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	return s.Memory.ClaimJobs(ctx, now, lease*s.times, limit)
+	return s.Store.ClaimJobs(ctx, now, lease*s.times, limit)
 }
 
 // unfenced takes any claim for the present one.
 type unfenced struct {
-	*store.Memory
+	*memstore.Store
 	now map[string]store.Job
 }
 
 func (s *unfenced) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	jobs, err := s.Memory.ClaimJobs(ctx, now, lease, limit)
+	jobs, err := s.Store.ClaimJobs(ctx, now, lease, limit)
 	for _, j := range jobs {
 		s.now[j.InterviewID] = j
 	}
@@ -34,21 +35,21 @@ func (s *unfenced) ClaimJobs(ctx context.Context, now time.Time, lease time.Dura
 }
 
 func (s *unfenced) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
-	return s.Memory.FinishJob(ctx, s.now[j.InterviewID], t)
+	return s.Store.FinishJob(ctx, s.now[j.InterviewID], t)
 }
 
-type eager struct{ *store.Memory }
+type eager struct{ *memstore.Store }
 
 func (s eager) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	return s.Memory.ClaimJobs(ctx, now.Add(3*time.Hour), lease, limit)
+	return s.Store.ClaimJobs(ctx, now.Add(3*time.Hour), lease, limit)
 }
 
-type youngest struct{ *store.Memory }
+type youngest struct{ *memstore.Store }
 
 func (s youngest) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
 		var all []store.Job
-		for j, err := range s.Memory.Jobs(ctx, dead) {
+		for j, err := range s.Store.Jobs(ctx, dead) {
 			if err != nil {
 				yield(j, err)
 				return
@@ -63,29 +64,29 @@ func (s youngest) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, erro
 	}
 }
 
-type hasty struct{ *store.Memory }
+type hasty struct{ *memstore.Store }
 
 func (s hasty) PostponeJob(ctx context.Context, j store.Job, _ time.Time) error {
-	return s.Memory.PostponeJob(ctx, j, time.Now())
+	return s.Store.PostponeJob(ctx, j, time.Now())
 }
 
-type reasonless struct{ *store.Memory }
+type reasonless struct{ *memstore.Store }
 
 func (s reasonless) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
 	j.Reason = ""
-	return s.Memory.PostponeJob(ctx, j, next)
+	return s.Store.PostponeJob(ctx, j, next)
 }
 
 func (s reasonless) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
 	d.Reason = ""
-	return s.Memory.AddDeadLetter(ctx, d)
+	return s.Store.AddDeadLetter(ctx, d)
 }
 
-type noDead struct{ *store.Memory }
+type noDead struct{ *memstore.Store }
 
 func (s noDead) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
 	if dead {
 		return func(func(store.Job, error) bool) {}
 	}
-	return s.Memory.Jobs(ctx, dead)
+	return s.Store.Jobs(ctx, dead)
 }

@@ -14,22 +14,23 @@ import (
 	"unicode"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"golang.org/x/text/unicode/norm"
 )
 
 // Each type below is a Memory that breaks one rule of the contract.
 
 type everyFirst struct {
-	*store.Memory
+	*memstore.Store
 }
 
 func (s *everyFirst) Record(ctx context.Context, c store.Completion) (bool, error) {
-	_, err := s.Memory.Record(ctx, c)
+	_, err := s.Store.Record(ctx, c)
 	return err == nil, err
 }
 
 type racyFirst struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	seen map[string]bool
 }
@@ -41,7 +42,7 @@ func (s *racyFirst) Record(ctx context.Context, c store.Completion) (bool, error
 	for range 100 {
 		runtime.Gosched()
 	}
-	_, err := s.Memory.Record(ctx, c)
+	_, err := s.Store.Record(ctx, c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen[c.InterviewID] = true
@@ -49,7 +50,7 @@ func (s *racyFirst) Record(ctx context.Context, c store.Completion) (bool, error
 }
 
 type lastWins struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	last map[string]store.Completion
 }
@@ -58,11 +59,11 @@ func (s *lastWins) Record(ctx context.Context, c store.Completion) (bool, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last[c.InterviewID] = c
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func (s *lastWins) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
-	return listed{s.Memory, func(cs []store.Completion) []store.Completion {
+	return listed{s.Store, func(cs []store.Completion) []store.Completion {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for i, c := range cs {
@@ -73,7 +74,7 @@ func (s *lastWins) Completions(ctx context.Context, f store.Filter) iter.Seq2[st
 }
 
 type dropsLate struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	seen map[string]bool
 }
@@ -85,30 +86,30 @@ func (s *dropsLate) Record(ctx context.Context, c store.Completion) (bool, error
 		return false, nil
 	}
 	s.seen[c.InterviewID] = true
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 // record spoils what is recorded.
 type record struct {
-	*store.Memory
+	*memstore.Store
 	spoil func(c *store.Completion)
 }
 
 func (s record) Record(ctx context.Context, c store.Completion) (bool, error) {
 	s.spoil(&c)
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 // listed spoils what is listed.
 type listed struct {
-	*store.Memory
+	*memstore.Store
 	spoil func([]store.Completion) []store.Completion
 }
 
 func (s listed) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	return func(yield func(store.Completion, error) bool) {
 		var all []store.Completion
-		for c, err := range s.Memory.Completions(ctx, f) {
+		for c, err := range s.Store.Completions(ctx, f) {
 			if err != nil {
 				yield(c, err)
 				return
@@ -130,17 +131,17 @@ func sortByID(cs []store.Completion) []store.Completion {
 
 // keyed spoils keys.
 type keyed struct {
-	*store.Memory
+	*memstore.Store
 	spoil func(k store.Key) store.Key
 }
 
 func (s keyed) Completed(ctx context.Context, k store.Key) (bool, error) {
-	return s.Memory.Completed(ctx, s.spoil(k))
+	return s.Store.Completed(ctx, s.spoil(k))
 }
 
 func (s keyed) Record(ctx context.Context, c store.Completion) (bool, error) {
 	c.Key = s.spoil(c.Key)
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func both(f func(string) string) func(store.Key) store.Key {
@@ -171,38 +172,38 @@ func joinIDs(k store.Key) store.Key {
 	return store.Key{StudyID: k.StudyID[:1], UserID: k.StudyID[1:] + ":" + k.UserID}
 }
 
-type tellsIDs struct{ *store.Memory }
+type tellsIDs struct{ *memstore.Store }
 
 func (s tellsIDs) Record(ctx context.Context, c store.Completion) (bool, error) {
-	first, err := s.Memory.Record(ctx, c)
+	first, err := s.Store.Record(ctx, c)
 	if err != nil {
 		err = fmt.Errorf("recording %v: %w", c, err)
 	}
 	return first, err
 }
 
-type heedless struct{ *store.Memory }
+type heedless struct{ *memstore.Store }
 
 func (s heedless) Record(ctx context.Context, c store.Completion) (bool, error) {
-	return s.Memory.Record(context.WithoutCancel(ctx), c)
+	return s.Store.Record(context.WithoutCancel(ctx), c)
 }
 
 func (s heedless) Completed(ctx context.Context, k store.Key) (bool, error) {
-	return s.Memory.Completed(context.WithoutCancel(ctx), k)
+	return s.Store.Completed(context.WithoutCancel(ctx), k)
 }
 
-type unclosed struct{ *store.Memory }
+type unclosed struct{ *memstore.Store }
 
 func (unclosed) Close() error { return nil }
 
 type replayed struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	done map[store.Key]bool
 }
 
 func (s *replayed) Record(ctx context.Context, c store.Completion) (bool, error) {
-	first, err := s.Memory.Record(ctx, c)
+	first, err := s.Store.Record(ctx, c)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done[c.Key] = s.done[c.Key] || err == nil && !first
@@ -212,12 +213,12 @@ func (s *replayed) Record(ctx context.Context, c store.Completion) (bool, error)
 func (s *replayed) Completed(ctx context.Context, k store.Key) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	done, err := s.Memory.Completed(ctx, k)
+	done, err := s.Store.Completed(ctx, k)
 	return done || s.done[k], err
 }
 
 type stickyReset struct {
-	*store.Memory
+	*memstore.Store
 	mu    sync.Mutex
 	reset map[store.Key]bool
 }
@@ -226,32 +227,32 @@ func (s *stickyReset) Reset(ctx context.Context, k store.Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reset[k] = true
-	return s.Memory.Reset(ctx, k)
+	return s.Store.Reset(ctx, k)
 }
 
 func (s *stickyReset) Completed(ctx context.Context, k store.Key) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	done, err := s.Memory.Completed(ctx, k)
+	done, err := s.Store.Completed(ctx, k)
 	return done && !s.reset[k], err
 }
 
-type wideReset struct{ *store.Memory }
+type wideReset struct{ *memstore.Store }
 
 func (s wideReset) Reset(ctx context.Context, k store.Key) error {
 	for c, err := range s.Completions(ctx, store.Filter{StudyID: k.StudyID}) {
 		if err != nil {
 			return err
 		}
-		if err := s.Memory.Reset(ctx, c.Key); err != nil {
+		if err := s.Store.Reset(ctx, c.Key); err != nil {
 			return err
 		}
 	}
-	return s.Memory.Reset(ctx, k)
+	return s.Store.Reset(ctx, k)
 }
 
 type eraseAsks struct {
-	*store.Memory
+	*memstore.Store
 	mu   sync.Mutex
 	gone map[string]bool
 }
@@ -260,23 +261,23 @@ func (s *eraseAsks) Erase(ctx context.Context, user string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone[user] = true
-	return s.Memory.Erase(ctx, user)
+	return s.Store.Erase(ctx, user)
 }
 
 func (s *eraseAsks) Completed(ctx context.Context, k store.Key) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	done, err := s.Memory.Completed(ctx, k)
+	done, err := s.Store.Completed(ctx, k)
 	return done && !s.gone[k.UserID], err
 }
 
 type keepsTranscripts struct {
-	*store.Memory
+	*memstore.Store
 	kept map[string]store.Transcript
 }
 
 func (s *keepsTranscripts) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
-	err := s.Memory.FinishJob(ctx, j, t)
+	err := s.Store.FinishJob(ctx, j, t)
 	if err == nil {
 		s.kept[j.InterviewID] = t
 	}
@@ -287,21 +288,21 @@ func (s *keepsTranscripts) Transcript(ctx context.Context, id string) (store.Tra
 	if t, ok := s.kept[id]; ok {
 		return t, nil
 	}
-	return s.Memory.Transcript(ctx, id)
+	return s.Store.Transcript(ctx, id)
 }
 
 type resurrects struct {
-	*store.Memory
+	*memstore.Store
 	kept map[string]store.Transcript
 }
 
 func (s *resurrects) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
 	s.kept[j.InterviewID] = t
-	return s.Memory.FinishJob(ctx, j, t)
+	return s.Store.FinishJob(ctx, j, t)
 }
 
 func (s *resurrects) Transcript(ctx context.Context, id string) (store.Transcript, error) {
-	t, err := s.Memory.Transcript(ctx, id)
+	t, err := s.Store.Transcript(ctx, id)
 	if kept, ok := s.kept[id]; err != nil && ok {
 		return kept, nil
 	}
@@ -310,7 +311,7 @@ func (s *resurrects) Transcript(ctx context.Context, id string) (store.Transcrip
 
 // forgetsErasure gives an erased user a new life at the next Record.
 type forgetsErasure struct {
-	*store.Memory
+	*memstore.Store
 	mu    sync.Mutex
 	lives map[string]int
 }
@@ -322,7 +323,7 @@ func (s *forgetsErasure) alive(user string) string {
 }
 
 func (s *forgetsErasure) Erase(ctx context.Context, user string) error {
-	err := s.Memory.Erase(ctx, s.alive(user))
+	err := s.Store.Erase(ctx, s.alive(user))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lives[user]++
@@ -331,79 +332,79 @@ func (s *forgetsErasure) Erase(ctx context.Context, user string) error {
 
 func (s *forgetsErasure) Record(ctx context.Context, c store.Completion) (bool, error) {
 	c.UserID = s.alive(c.UserID)
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func (s *forgetsErasure) Completed(ctx context.Context, k store.Key) (bool, error) {
-	done, err := s.Memory.Completed(ctx, k)
+	done, err := s.Store.Completed(ctx, k)
 	if done || err != nil {
 		return done, err
 	}
-	return s.Memory.Completed(ctx, store.Key{StudyID: k.StudyID, UserID: s.alive(k.UserID)})
+	return s.Store.Completed(ctx, store.Key{StudyID: k.StudyID, UserID: s.alive(k.UserID)})
 }
 
-type noErase struct{ *store.Memory }
+type noErase struct{ *memstore.Store }
 
 func (noErase) Erase(context.Context, string) error { return nil }
 
 // locked holds a lock while it lists.
 type locked struct {
-	*store.Memory
+	*memstore.Store
 	mu sync.Mutex
 }
 
 func (s *locked) Record(ctx context.Context, c store.Completion) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.Memory.Record(ctx, c)
+	return s.Store.Record(ctx, c)
 }
 
 func (s *locked) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	return func(yield func(store.Completion, error) bool) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.Memory.Completions(ctx, f)(yield)
+		s.Store.Completions(ctx, f)(yield)
 	}
 }
 
-type timeless struct{ *store.Memory }
+type timeless struct{ *memstore.Store }
 
 func (s timeless) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	f.Since = time.Time{}
-	return s.Memory.Completions(ctx, f)
+	return s.Store.Completions(ctx, f)
 }
 
 // bodies spoils transcripts.
 type bodies struct {
-	*store.Memory
+	*memstore.Store
 	spoil func([]byte) []byte
 }
 
 func (s bodies) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
 	t.Body = s.spoil(t.Body)
-	return s.Memory.FinishJob(ctx, j, t)
+	return s.Store.FinishJob(ctx, j, t)
 }
 
 func mendBody(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }
 
 type shared struct {
-	*store.Memory
+	*memstore.Store
 	kept map[string]store.Transcript
 }
 
 func (s *shared) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
 	s.kept[j.InterviewID] = t
-	return s.Memory.FinishJob(ctx, j, t)
+	return s.Store.FinishJob(ctx, j, t)
 }
 
 func (s *shared) Transcript(_ context.Context, id string) (store.Transcript, error) {
 	return s.kept[id], nil
 }
 
-type lastLetter struct{ *store.Memory }
+type lastLetter struct{ *memstore.Store }
 
 func (s lastLetter) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
-	for old, err := range s.Memory.DeadLetters(ctx) {
+	for old, err := range s.Store.DeadLetters(ctx) {
 		if err != nil {
 			return err
 		}
@@ -413,19 +414,19 @@ func (s lastLetter) AddDeadLetter(ctx context.Context, d store.DeadLetter) error
 			}
 		}
 	}
-	return s.Memory.AddDeadLetter(ctx, d)
+	return s.Store.AddDeadLetter(ctx, d)
 }
 
-type anyHolder struct{ *store.Memory }
+type anyHolder struct{ *memstore.Store }
 
 func (s anyHolder) Acquire(ctx context.Context, name, _ string, now time.Time, lease time.Duration) (string, bool, error) {
-	return s.Memory.Acquire(ctx, name, "me", now, lease)
+	return s.Store.Acquire(ctx, name, "me", now, lease)
 }
 
-type lenientSave struct{ *store.Memory }
+type lenientSave struct{ *memstore.Store }
 
 func (s lenientSave) Save(ctx context.Context, name, holder, state string, until time.Time) error {
-	if err := s.Memory.Save(ctx, name, holder, state, until); err != store.ErrLeaseLost {
+	if err := s.Store.Save(ctx, name, holder, state, until); err != store.ErrLeaseLost {
 		return err
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/stretchr/testify/require"
 )
@@ -17,11 +18,11 @@ type plain struct{ store.Store }
 
 func TestStoreWithoutCapabilities(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(*testing.T) store.Store { return plain{store.NewMemory()} })
+	storetest.Run(t, func(*testing.T) store.Store { return plain{memstore.New()} })
 }
 
 func BenchmarkMemory(b *testing.B) {
-	storetest.Bench(b, func(*testing.B) store.Store { return store.NewMemory() })
+	storetest.Bench(b, func(*testing.B) store.Store { return memstore.New() })
 }
 
 // TestExample wants the example to keep the contract.
@@ -33,7 +34,7 @@ func TestExample(t *testing.T) {
 func TestSharedMemory(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(*testing.T) func(*testing.T) store.Store {
-		m := store.NewMemory()
+		m := memstore.New()
 		return func(*testing.T) store.Store { return uncloseable{m, m, m, m, m, m, m} }
 	})
 }
@@ -85,30 +86,30 @@ func TestBrokenStore(t *testing.T) {
 	if i < 0 {
 		t.Skip("the child of TestBrokenStoresAreCaught, which sets STORETEST_BROKEN")
 	}
-	storetest.Run(t, func(*testing.T) store.Store { return brokenStores[i].open(store.NewMemory()) })
+	storetest.Run(t, func(*testing.T) store.Store { return brokenStores[i].open(memstore.New()) })
 }
 
 // A broken store breaks one rule. caught is the group and the case, as go test
 // spells them, that must catch it.
 type broken struct {
 	name, caught string
-	open         func(m *store.Memory) store.Store
+	open         func(m *memstore.Store) store.Store
 	hangs        bool // it is caught by the time limit of go test
 }
 
 var brokenStores = []broken{
-	{name: "every record is first", caught: "record/recorded_twice", open: func(m *store.Memory) store.Store { return &everyFirst{Memory: m} }},
-	{name: "checks and then acts", caught: "record/100_goroutines", open: func(m *store.Memory) store.Store { return &racyFirst{Memory: m, seen: map[string]bool{}} }},
-	{name: "the last record wins", caught: "record/repeated_record_changes", open: func(m *store.Memory) store.Store { return &lastWins{Memory: m, last: map[string]store.Completion{}} }},
-	{name: "drops late values", caught: "record/late", open: func(m *store.Memory) store.Store { return &dropsLate{Memory: m, seen: map[string]bool{}} }},
-	{name: "loses until", caught: "record/until_has_passed", open: func(m *store.Memory) store.Store {
+	{name: "every record is first", caught: "record/recorded_twice", open: func(m *memstore.Store) store.Store { return &everyFirst{Store: m} }},
+	{name: "checks and then acts", caught: "record/100_goroutines", open: func(m *memstore.Store) store.Store { return &racyFirst{Store: m, seen: map[string]bool{}} }},
+	{name: "the last record wins", caught: "record/repeated_record_changes", open: func(m *memstore.Store) store.Store { return &lastWins{Store: m, last: map[string]store.Completion{}} }},
+	{name: "drops late values", caught: "record/late", open: func(m *memstore.Store) store.Store { return &dropsLate{Store: m, seen: map[string]bool{}} }},
+	{name: "loses until", caught: "record/until_has_passed", open: func(m *memstore.Store) store.Store {
 		return record{m, func(c *store.Completion) { c.Until = time.Time{} }}
 	}},
-	{name: "loses milliseconds", caught: "record/times", open: func(m *store.Memory) store.Store {
+	{name: "loses milliseconds", caught: "record/times", open: func(m *memstore.Store) store.Store {
 		return record{m, func(c *store.Completion) { c.CompletedAt = c.CompletedAt.Truncate(time.Second) }}
 	}},
-	{name: "loses the duration", caught: "record/recorded_is_completed", open: func(m *store.Memory) store.Store { return record{m, func(c *store.Completion) { c.Duration = 0 }} }},
-	{name: "lists local times", caught: "list/filters", open: func(m *store.Memory) store.Store {
+	{name: "loses the duration", caught: "record/recorded_is_completed", open: func(m *memstore.Store) store.Store { return record{m, func(c *store.Completion) { c.Duration = 0 }} }},
+	{name: "lists local times", caught: "list/filters", open: func(m *memstore.Store) store.Store {
 		return listed{m, func(cs []store.Completion) []store.Completion {
 			for i := range cs {
 				cs[i].CompletedAt = cs[i].CompletedAt.In(time.FixedZone("", 3600))
@@ -116,51 +117,53 @@ var brokenStores = []broken{
 			return cs
 		}}
 	}},
-	{name: "folds case", caught: "ids/odd_users", open: func(m *store.Memory) store.Store { return keyed{m, foldCase} }},
-	{name: "trims ids", caught: "ids/odd_users", open: func(m *store.Memory) store.Store { return keyed{m, trimIDs} }},
-	{name: "normalises ids", caught: "ids/odd_studies", open: func(m *store.Memory) store.Store { return keyed{m, normalise} }},
-	{name: "joins ids", caught: "ids/study_and_user", open: func(m *store.Memory) store.Store { return keyed{m, joinIDs} }},
-	{name: "cuts long ids", caught: "ids/odd_users", open: func(m *store.Memory) store.Store { return keyed{m, cutIDs} }},
-	{name: "mends bad ids", caught: "ids/bad_ids", open: func(m *store.Memory) store.Store { return keyed{m, mendIDs} }},
-	{name: "tells ids", caught: "ids/bad_ids", open: func(m *store.Memory) store.Store { return tellsIDs{m} }},
-	{name: "writes after the context", caught: "trouble/cancelled_context_writes", open: func(m *store.Memory) store.Store { return heedless{m} }},
-	{name: "answers after the context", caught: "trouble/cancelled_context_reads", open: func(m *store.Memory) store.Store { return heedless{m} }},
-	{name: "serves after close", caught: "trouble/closed", open: func(m *store.Memory) store.Store { return unclosed{m} }},
-	{name: "a replay undoes a reset", caught: "reset/a_replay", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
-	{name: "a replay undoes a reset of the erased", caught: "erase/reset_of_the_erased$", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
-	{name: "the interview of the erased goes to another", caught: "erase/an_interview_of", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
-	{name: "late users all count", caught: "record/two_late", open: func(m *store.Memory) store.Store { return &replayed{Memory: m, done: map[store.Key]bool{}} }},
-	{name: "reset sticks", caught: "reset/(a_new|reset_of)", open: func(m *store.Memory) store.Store { return &stickyReset{Memory: m, reset: map[store.Key]bool{}} }},
-	{name: "reset resets the study", caught: "reset/reset_asks", open: func(m *store.Memory) store.Store { return wideReset{m} }},
-	{name: "erase asks again", caught: "erase/erase_keeps", open: func(m *store.Memory) store.Store { return &eraseAsks{Memory: m, gone: map[string]bool{}} }},
-	{name: "erase keeps transcripts", caught: "erase/erase_deletes", open: func(m *store.Memory) store.Store {
-		return &keepsTranscripts{Memory: m, kept: map[string]store.Transcript{}}
+	{name: "folds case", caught: "ids/odd_users", open: func(m *memstore.Store) store.Store { return keyed{m, foldCase} }},
+	{name: "trims ids", caught: "ids/odd_users", open: func(m *memstore.Store) store.Store { return keyed{m, trimIDs} }},
+	{name: "normalises ids", caught: "ids/odd_studies", open: func(m *memstore.Store) store.Store { return keyed{m, normalise} }},
+	{name: "joins ids", caught: "ids/study_and_user", open: func(m *memstore.Store) store.Store { return keyed{m, joinIDs} }},
+	{name: "cuts long ids", caught: "ids/odd_users", open: func(m *memstore.Store) store.Store { return keyed{m, cutIDs} }},
+	{name: "mends bad ids", caught: "ids/bad_ids", open: func(m *memstore.Store) store.Store { return keyed{m, mendIDs} }},
+	{name: "tells ids", caught: "ids/bad_ids", open: func(m *memstore.Store) store.Store { return tellsIDs{m} }},
+	{name: "writes after the context", caught: "trouble/cancelled_context_writes", open: func(m *memstore.Store) store.Store { return heedless{m} }},
+	{name: "answers after the context", caught: "trouble/cancelled_context_reads", open: func(m *memstore.Store) store.Store { return heedless{m} }},
+	{name: "serves after close", caught: "trouble/closed", open: func(m *memstore.Store) store.Store { return unclosed{m} }},
+	{name: "a replay undoes a reset", caught: "reset/a_replay", open: func(m *memstore.Store) store.Store { return &replayed{Store: m, done: map[store.Key]bool{}} }},
+	{name: "a replay undoes a reset of the erased", caught: "erase/reset_of_the_erased$", open: func(m *memstore.Store) store.Store { return &replayed{Store: m, done: map[store.Key]bool{}} }},
+	{name: "the interview of the erased goes to another", caught: "erase/an_interview_of", open: func(m *memstore.Store) store.Store { return &replayed{Store: m, done: map[store.Key]bool{}} }},
+	{name: "late users all count", caught: "record/two_late", open: func(m *memstore.Store) store.Store { return &replayed{Store: m, done: map[store.Key]bool{}} }},
+	{name: "reset sticks", caught: "reset/(a_new|reset_of)", open: func(m *memstore.Store) store.Store { return &stickyReset{Store: m, reset: map[store.Key]bool{}} }},
+	{name: "reset resets the study", caught: "reset/reset_asks", open: func(m *memstore.Store) store.Store { return wideReset{m} }},
+	{name: "erase asks again", caught: "erase/erase_keeps", open: func(m *memstore.Store) store.Store { return &eraseAsks{Store: m, gone: map[string]bool{}} }},
+	{name: "erase keeps transcripts", caught: "erase/erase_deletes", open: func(m *memstore.Store) store.Store {
+		return &keepsTranscripts{Store: m, kept: map[string]store.Transcript{}}
 	}},
-	{name: "a fetch in flight resurrects", caught: "erase/erase_deletes", open: func(m *store.Memory) store.Store { return &resurrects{Memory: m, kept: map[string]store.Transcript{}} }},
-	{name: "a late webhook resurrects", caught: "erase/a_late_webhook", open: func(m *store.Memory) store.Store { return &forgetsErasure{Memory: m, lives: map[string]int{}} }},
-	{name: "erase does nothing", caught: "erase/erase_takes", open: func(m *store.Memory) store.Store { return noErase{m} }},
-	{name: "ignores the lease", caught: "jobs/a_claim_hides", open: func(m *store.Memory) store.Store { return leases{m, 0} }},
-	{name: "shares jobs", caught: "jobs/workers", open: func(m *store.Memory) store.Store { return leases{m, 0} }},
-	{name: "leases never end", caught: "jobs/an_expired", open: func(m *store.Memory) store.Store { return leases{m, 1000} }},
-	{name: "any claim will do", caught: "jobs/a_lost_lease", open: func(m *store.Memory) store.Store { return &unfenced{Memory: m, now: map[string]store.Job{}} }},
-	{name: "jobs are claimed before they are due", caught: "jobs/not_due", open: func(m *store.Memory) store.Store { return eager{m} }},
-	{name: "youngest first", caught: "jobs/oldest", open: func(m *store.Memory) store.Store { return youngest{m} }},
-	{name: "postpones to now", caught: "jobs/postpone", open: func(m *store.Memory) store.Store { return hasty{m} }},
-	{name: "loses reasons", caught: "jobs/odd_reasons", open: func(m *store.Memory) store.Store { return reasonless{m} }},
-	{name: "dead jobs vanish", caught: "jobs/dead_jobs_are_listed", open: func(m *store.Memory) store.Store { return noDead{m} }},
-	{name: "locks while listing", caught: "list/writing", open: func(m *store.Memory) store.Store { return &locked{Memory: m} }, hangs: true},
-	{name: "lists one page", caught: "list/stable", open: func(m *store.Memory) store.Store {
+	{name: "a fetch in flight resurrects", caught: "erase/erase_deletes", open: func(m *memstore.Store) store.Store {
+		return &resurrects{Store: m, kept: map[string]store.Transcript{}}
+	}},
+	{name: "a late webhook resurrects", caught: "erase/a_late_webhook", open: func(m *memstore.Store) store.Store { return &forgetsErasure{Store: m, lives: map[string]int{}} }},
+	{name: "erase does nothing", caught: "erase/erase_takes", open: func(m *memstore.Store) store.Store { return noErase{m} }},
+	{name: "ignores the lease", caught: "jobs/a_claim_hides", open: func(m *memstore.Store) store.Store { return leases{m, 0} }},
+	{name: "shares jobs", caught: "jobs/workers", open: func(m *memstore.Store) store.Store { return leases{m, 0} }},
+	{name: "leases never end", caught: "jobs/an_expired", open: func(m *memstore.Store) store.Store { return leases{m, 1000} }},
+	{name: "any claim will do", caught: "jobs/a_lost_lease", open: func(m *memstore.Store) store.Store { return &unfenced{Store: m, now: map[string]store.Job{}} }},
+	{name: "jobs are claimed before they are due", caught: "jobs/not_due", open: func(m *memstore.Store) store.Store { return eager{m} }},
+	{name: "youngest first", caught: "jobs/oldest", open: func(m *memstore.Store) store.Store { return youngest{m} }},
+	{name: "postpones to now", caught: "jobs/postpone", open: func(m *memstore.Store) store.Store { return hasty{m} }},
+	{name: "loses reasons", caught: "jobs/odd_reasons", open: func(m *memstore.Store) store.Store { return reasonless{m} }},
+	{name: "dead jobs vanish", caught: "jobs/dead_jobs_are_listed", open: func(m *memstore.Store) store.Store { return noDead{m} }},
+	{name: "locks while listing", caught: "list/writing", open: func(m *memstore.Store) store.Store { return &locked{Store: m} }, hangs: true},
+	{name: "lists one page", caught: "list/stable", open: func(m *memstore.Store) store.Store {
 		return listed{m, func(cs []store.Completion) []store.Completion { return cs[:min(len(cs), 1000)] }}
 	}},
-	{name: "lists by id", caught: "list/stable", open: func(m *store.Memory) store.Store { return listed{m, sortByID} }},
-	{name: "ignores since", caught: "list/filters", open: func(m *store.Memory) store.Store { return timeless{m} }},
-	{name: "cuts bodies at 64 KB", caught: "transcripts/a_large", open: func(m *store.Memory) store.Store {
+	{name: "lists by id", caught: "list/stable", open: func(m *memstore.Store) store.Store { return listed{m, sortByID} }},
+	{name: "ignores since", caught: "list/filters", open: func(m *memstore.Store) store.Store { return timeless{m} }},
+	{name: "cuts bodies at 64 KB", caught: "transcripts/a_large", open: func(m *memstore.Store) store.Store {
 		return bodies{m, func(b []byte) []byte { return b[:min(len(b), 1<<16-1)] }}
 	}},
-	{name: "mends bodies", caught: "transcripts/odd", open: func(m *store.Memory) store.Store { return bodies{m, mendBody} }},
-	{name: "shares bodies", caught: "transcripts/bodies_are", open: func(m *store.Memory) store.Store { return &shared{Memory: m, kept: map[string]store.Transcript{}} }},
-	{name: "keeps the last dead letter", caught: "deadletters/the_same", open: func(m *store.Memory) store.Store { return lastLetter{m} }},
-	{name: "loses a dead letter's reason", caught: "deadletters/dead_letters_are_kept", open: func(m *store.Memory) store.Store { return reasonless{m} }},
-	{name: "one holder for all", caught: "checkpoints/one_holder", open: func(m *store.Memory) store.Store { return anyHolder{m} }},
-	{name: "saves what was lost", caught: "checkpoints/(a_lease|save_without)", open: func(m *store.Memory) store.Store { return lenientSave{m} }},
+	{name: "mends bodies", caught: "transcripts/odd", open: func(m *memstore.Store) store.Store { return bodies{m, mendBody} }},
+	{name: "shares bodies", caught: "transcripts/bodies_are", open: func(m *memstore.Store) store.Store { return &shared{Store: m, kept: map[string]store.Transcript{}} }},
+	{name: "keeps the last dead letter", caught: "deadletters/the_same", open: func(m *memstore.Store) store.Store { return lastLetter{m} }},
+	{name: "loses a dead letter's reason", caught: "deadletters/dead_letters_are_kept", open: func(m *memstore.Store) store.Store { return reasonless{m} }},
+	{name: "one holder for all", caught: "checkpoints/one_holder", open: func(m *memstore.Store) store.Store { return anyHolder{m} }},
+	{name: "saves what was lost", caught: "checkpoints/(a_lease|save_without)", open: func(m *memstore.Store) store.Store { return lenientSave{m} }},
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -15,7 +15,7 @@ const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
 
 // app is the app under test.
 func app() http.Handler {
-	hook, err := webhook.NewHandler(secret, store.NewMemory(), nil)
+	hook, err := webhook.New(secret, memstore.New(), nil)
 	if err != nil {
 		panic(err)
 	}

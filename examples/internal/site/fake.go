@@ -8,7 +8,7 @@ import (
 )
 
 // startFake starts the fake provider and registers the webhook with it, which
-// for a real app its operator does once, with examples/setup. The study's id is
+// for a real app its operator does once, with cmd/askonce. The study's id is
 // always the same, so that the store knows the study again after a restart.
 func (s *Site) startFake(ctx context.Context) (*userjourneystest.Server, error) {
 	fake := userjourneystest.Start(nil)

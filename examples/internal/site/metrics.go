@@ -20,7 +20,7 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	decided   func(gate.Reason)
 	prompted  func(middleware.Outcome)
-	delivered func(webhook.Reason)
+	delivered func(webhook.Result)
 	recorded  prometheus.Counter
 	took      prometheus.Histogram
 }
@@ -31,7 +31,7 @@ func newMetrics() *Metrics {
 		registry:  r,
 		decided:   counter[gate.Reason](r, "askonce_decisions_total", "Decisions of the gate, for page views and for clicks.", "reason"),
 		prompted:  counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
-		delivered: counter[webhook.Reason](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
+		delivered: counter[webhook.Result](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
 		recorded: promauto.With(r).NewCounter(prometheus.CounterOpts{
 			Name: "askonce_completions_total", Help: "Interviews recorded for the first time, delivered or found by reconciliation.",
 		}),
@@ -51,7 +51,7 @@ func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) 
 
 // Delivery is for webhook.Options.OnDelivery.
 func (m *Metrics) Delivery(_ context.Context, d webhook.Delivery) {
-	m.delivered(d.Reason)
+	m.delivered(d.Result)
 	m.took.Observe(d.Duration.Seconds())
 }
 

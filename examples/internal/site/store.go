@@ -17,6 +17,7 @@ import (
 
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/redisstore"
+	"github.com/askonce/askonce/store/sqlstore"
 )
 
 // openStore opens the database that the URL names, or the SQLite file when it
@@ -31,25 +32,25 @@ func openStore(ctx context.Context, databaseURL, file string) (store.Store, func
 	}
 	switch u.Scheme {
 	case "postgres", "postgresql":
-		return wrap(openSQL(ctx, store.Postgres, "pgx", databaseURL))
+		return wrap(openSQL(ctx, sqlstore.Postgres, "pgx", databaseURL))
 	case "mysql":
-		return wrap(openSQL(ctx, store.MySQL, "mysql", mysqlDSN(u)))
+		return wrap(openSQL(ctx, sqlstore.MySQL, "mysql", mysqlDSN(u)))
 	case "redis", "rediss":
 		return openRedis(ctx, databaseURL)
 	}
 	return nil, nil, fmt.Errorf("DATABASE_URL begins with %q: want postgres://, mysql:// or redis://", u.Scheme+"://")
 }
 
-func wrap(s *store.SQL, closeDB func() error, err error) (store.Store, func() error, error) {
+func wrap(s *sqlstore.Store, closeDB func() error, err error) (store.Store, func() error, error) {
 	if err != nil {
-		return nil, nil, err // not a *store.SQL that is nil
+		return nil, nil, err // not a *sqlstore.Store that is nil
 	}
 	return s, closeDB, nil
 }
 
-// OpenSQLite opens a SQLite file, with the settings that store.NewSQL asks for,
+// OpenSQLite opens a SQLite file, with the settings that sqlstore.New asks for,
 // and makes it first if it is not there: for its owner alone.
-func OpenSQLite(ctx context.Context, file string) (*store.SQL, func() error, error) {
+func OpenSQLite(ctx context.Context, file string) (*sqlstore.Store, func() error, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, nil, err
@@ -58,15 +59,15 @@ func OpenSQLite(ctx context.Context, file string) (*store.SQL, func() error, err
 		return nil, nil, err
 	}
 	const settings = "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=secure_delete(1)"
-	return openSQL(ctx, store.SQLite, "sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+settings)
+	return openSQL(ctx, sqlstore.SQLite, "sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+settings)
 }
 
-func openSQL(ctx context.Context, d store.Dialect, driver, dsn string) (*store.SQL, func() error, error) {
+func openSQL(ctx context.Context, d sqlstore.Dialect, driver, dsn string) (*sqlstore.Store, func() error, error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := store.NewSQL(db, d, nil)
+	s, err := sqlstore.New(db, d, nil)
 	if err == nil {
 		err = s.Migrate(ctx)
 	}

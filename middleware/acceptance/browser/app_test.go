@@ -12,7 +12,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/stretchr/testify/require"
@@ -34,7 +34,7 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 		gateOpts = &gate.Options{}
 	}
 	gateOpts.Logger = quiet
-	g, err := gate.New(uj, study.ID, store.NewMemory(), gateOpts)
+	g, err := gate.New(uj, study.ID, memstore.New(), gateOpts)
 	require.NoError(t, err)
 	require.NoError(t, g.Warm(t.Context()))
 	o := middleware.Options{}

@@ -24,8 +24,8 @@ func TestAxe(t *testing.T) {
 		{"right to left", look{language: "he"}, "/?rtl", middleware.Options{Texts: hebrew}},
 		{"without CSS", look{noCSS: true}, "/", middleware.Options{}},
 		{"phone", look{width: 360, height: 640}, "/", middleware.Options{}},
-		{"banner", look{}, "/", middleware.Options{Position: middleware.Banner}},
-		{"banner, dark", look{dark: true}, "/", middleware.Options{Position: middleware.Banner}},
+		{"banner", look{}, "/", middleware.Options{Position: middleware.PositionBanner}},
+		{"banner, dark", look{dark: true}, "/", middleware.Options{Position: middleware.PositionBanner}},
 		{"in the page", look{}, "/?here", middleware.Options{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

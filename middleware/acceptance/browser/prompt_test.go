@@ -360,7 +360,7 @@ func TestPlaces(t *testing.T) {
 	})
 	t.Run("banner", func(t *testing.T) {
 		t.Parallel()
-		b := newTab(t, look{}).open(newApp(t, &middleware.Options{Position: middleware.Banner}, nil).url + "/")
+		b := newTab(t, look{}).open(newApp(t, &middleware.Options{Position: middleware.PositionBanner}, nil).url + "/")
 		b.eventually(`document.getAnimations().length === 0`)
 		require.Equal(t, []int{0, 0, 0, 1024}, eval[[]int](b, box))
 	})

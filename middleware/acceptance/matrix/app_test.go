@@ -95,9 +95,9 @@ type decider struct{}
 
 func (decider) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	if v.UserID != "ada" {
-		return gate.Decision{Reason: gate.NotSampled}
+		return gate.Decision{Reason: gate.ReasonHeldOut}
 	}
-	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "s1", StudyName: "Matrix", InterviewLink: "https://interviews.example/i/a", UserID: v.UserID,
 	}}
 }

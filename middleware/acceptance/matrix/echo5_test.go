@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
 	"github.com/stretchr/testify/require"
@@ -74,7 +74,7 @@ func echo5App(t *testing.T, s setup) http.Handler {
 		e.Use(echo5Hide)
 	}
 	if s.in(asking) {
-		ask, err := askecho.New(decider{}, echo5User, nil)
+		ask, err := askechov5.New(decider{}, echo5User, nil)
 		require.NoError(t, err)
 		e.Use(ask)
 	}
@@ -84,7 +84,7 @@ func echo5App(t *testing.T, s setup) http.Handler {
 	e.Use(echo5Logger("inner"))
 	var below []echo.MiddlewareFunc
 	if s.again() {
-		ask, err := askecho.New(decider{}, echo5User, nil)
+		ask, err := askechov5.New(decider{}, echo5User, nil)
 		require.NoError(t, err)
 		below = append(below, ask)
 	}
@@ -197,7 +197,7 @@ func echo5Routes(e *echo.Echo, s *site) map[string]echo.HandlerFunc {
 			return page(c)
 		},
 		"/own": func(c *echo.Context) error {
-			p, ok := askecho.PromptFrom(c)
+			p, ok := askechov5.PromptFrom(c)
 			return c.HTML(http.StatusOK, ownPage(p, ok))
 		},
 	}

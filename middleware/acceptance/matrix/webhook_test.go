@@ -11,10 +11,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/askonce/askonce/middleware/askecho"
 	"github.com/askonce/askonce/middleware/askechov4"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/askonce/askonce/middleware/askgin"
-	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 	"github.com/gin-contrib/gzip"
@@ -41,12 +41,12 @@ type receiver struct {
 
 func newReceiver(t *testing.T) *receiver {
 	r := &receiver{}
-	h, err := webhook.NewHandler(secret, store.NewMemory(), &webhook.Options{
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{
 		Logger: slog.New(slog.NewTextHandler(&r.log, nil)),
 		OnDelivery: func(_ context.Context, d webhook.Delivery) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.reason = d.Reason.String()
+			r.reason = d.Result.String()
 		},
 	})
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestWebhookMounts(t *testing.T) {
 	require.NoError(t, err)
 	echo4Ask, err := askechov4.New(decider{}, echo4User, nil)
 	require.NoError(t, err)
-	echo5Ask, err := askecho.New(decider{}, echo5User, nil)
+	echo5Ask, err := askechov5.New(decider{}, echo5User, nil)
 	require.NoError(t, err)
 	isHook4 := func(c echo4.Context) bool { return c.Path() == path }
 	isHook5 := func(c *echo5.Context) bool { return c.Path() == path }

@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/middleware/askecho"
 	"github.com/askonce/askonce/middleware/askechov4"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/askonce/askonce/middleware/askgin"
 	coder "github.com/coder/websocket"
 	"github.com/gin-gonic/gin"
@@ -56,7 +56,7 @@ func TestWebSocket(t *testing.T) {
 	require.NoError(t, err)
 	echo4Ask, err := askechov4.New(decider{}, func(echo4.Context) string { return "ada" }, nil)
 	require.NoError(t, err)
-	echo5Ask, err := askecho.New(decider{}, func(*echo5.Context) string { return "ada" }, nil)
+	echo5Ask, err := askechov5.New(decider{}, func(*echo5.Context) string { return "ada" }, nil)
 	require.NoError(t, err)
 	apps := map[string]func(h http.HandlerFunc) http.Handler{
 		"net/http": func(h http.HandlerFunc) http.Handler { return m.Handler(h) },

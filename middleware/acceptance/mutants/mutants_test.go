@@ -16,7 +16,7 @@ import (
 )
 
 // columns are the names of the adapters' frameworks in the matrix.
-var columns = map[string]string{"askgin": "gin", "askecho": "echo_v5", "askechov4": "echo_v4"}
+var columns = map[string]string{"askgin": "gin", "askechov5": "echo_v5", "askechov4": "echo_v4"}
 
 func TestMutants(t *testing.T) {
 	all := os.Getenv("ASKONCE_MUTANTS") == "all"

@@ -16,7 +16,7 @@ type edit struct{ old, new string }
 
 func one(old, new string) []edit { return []edit{{old, new}} }
 
-var mutations = append(append(ginMutations, echoMutations("askecho", "c.Response()", "c.SetResponse(outer)")...),
+var mutations = append(append(ginMutations, echoMutations("askechov5", "c.Response()", "c.SetResponse(outer)")...),
 	echoMutations("askechov4", "res.Writer", "res.Writer = outer")...)
 
 var ginMutations = []mutation{
@@ -67,7 +67,7 @@ func echoMutations(adapter, where, back string) []mutation {
 		{adapter, file, "endpoints know nobody", one("userKey{}, user(c))", `userKey{}, "")`), false},
 	}
 	ms[3].edits = append(ms[3].edits, edit{"	panicked := true\n", "	panicked, r := true, c.Request()\n"}, edit{"	c.SetRequest(resp.Request())\n", ""}, edit{"	err := next(c)\n", "	c.SetRequest(resp.Request())\n	err := next(c)\n"})
-	if adapter == "askecho" {
+	if adapter == "askechov5" {
 		const below = "func belowResponse(c *echo.Context) *echo.Response { r, _ := echo.UnwrapResponse(c.Response()); return r }\n\nfunc committed("
 		return append(ms, mutation{adapter, file, "wraps what has left", one(" && !committed(c)", ""), false},
 			mutation{adapter, file, "writer below the Response", []edit{

@@ -11,6 +11,7 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 	"github.com/stretchr/testify/require"
@@ -28,9 +29,9 @@ type asksAda struct{}
 
 func (asksAda) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	if v.UserID != "ada" {
-		return gate.Decision{Reason: gate.NotSampled}
+		return gate.Decision{Reason: gate.ReasonHeldOut}
 	}
-	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "s1", InterviewLink: "https://interviews.example/i/a", UserID: v.UserID,
 	}}
 }
@@ -44,9 +45,9 @@ func newPrompt(t *testing.T) *middleware.Middleware {
 }
 
 // newHook returns a webhook handler and the store that it records in.
-func newHook(t *testing.T) (*webhook.Handler, *store.Memory) {
-	s := store.NewMemory()
-	h, err := webhook.NewHandler(secret, s, nil)
+func newHook(t *testing.T) (*webhook.Handler, *memstore.Store) {
+	s := memstore.New()
+	h, err := webhook.New(secret, s, nil)
 	require.NoError(t, err)
 	return h, s
 }
@@ -88,7 +89,7 @@ func read(t *testing.T, do doer, r *http.Request) (*http.Response, string) {
 }
 
 // requireWebhook delivers a completion and looks for it in the store.
-func requireWebhook(t *testing.T, do doer, s *store.Memory) {
+func requireWebhook(t *testing.T, do doer, s *memstore.Store) {
 	body, err := json.Marshal(webhooktest.Completed("ada"))
 	require.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, hookPath, bytes.NewReader(body))

@@ -21,7 +21,7 @@ import (
 type askEveryone struct{}
 
 func (askEveryone) Decide(_ context.Context, v gate.Visitor) gate.Decision {
-	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{StudyID: "s", InterviewLink: "https://provider.example/i/a", UserID: v.UserID}}
+	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{StudyID: "s", InterviewLink: "https://provider.example/i/a", UserID: v.UserID}}
 }
 
 func (a askEveryone) Confirm(ctx context.Context, v gate.Visitor) gate.Decision {
@@ -102,7 +102,7 @@ func TestCompressors(t *testing.T) {
 						require.Equal(t, page, get(t, srv, encoding, "nobody"), place)
 						require.Empty(t, outcomes)
 						got := get(t, srv, encoding, "")
-						require.Equal(t, middleware.Injected, <-outcomes, place)
+						require.Equal(t, middleware.OutcomeInjected, <-outcomes, place)
 						before, after, _ := strings.Cut(got, "<aside")
 						_, after, _ = strings.Cut(after, "</script>")
 						require.Equal(t, page, before+after, place)

@@ -88,7 +88,7 @@ func TestWebSockets(t *testing.T) {
 				}
 				require.NoError(t, one.Close())
 				if forced {
-					require.Equal(t, middleware.Hijacked, <-outcomes)
+					require.Equal(t, middleware.OutcomeHijacked, <-outcomes)
 				}
 
 				two, _, err := coder.Dial(ctx, url, &coder.DialOptions{HTTPHeader: header})
@@ -99,7 +99,7 @@ func TestWebSockets(t *testing.T) {
 				require.Equal(t, message, string(got))
 				require.NoError(t, two.Close(coder.StatusNormalClosure, ""))
 				if forced {
-					require.Equal(t, middleware.Hijacked, <-outcomes)
+					require.Equal(t, middleware.OutcomeHijacked, <-outcomes)
 				} else {
 					require.Empty(t, outcomes, "a handshake is no page")
 				}

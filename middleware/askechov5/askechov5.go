@@ -1,4 +1,4 @@
-package askecho
+package askechov5
 
 import (
 	"context"
@@ -19,7 +19,7 @@ type userKey struct{}
 // that of middleware.New. The middleware is safe for concurrent use.
 func New(d middleware.Decider, user func(*echo.Context) string, opts *middleware.Options) (echo.MiddlewareFunc, error) {
 	if user == nil {
-		panic("askecho: New: user is nil")
+		panic("askechov5: New: user is nil")
 	}
 	m, err := middleware.New(d, func(r *http.Request) string {
 		id, _ := r.Context().Value(userKey{}).(string)

@@ -1,4 +1,4 @@
-package askecho_test
+package askechov5_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
 )
@@ -17,7 +17,7 @@ func Example() {
 		return user
 	}
 	// asksAda stands for a *gate.Gate.
-	ask, err := askecho.New(asksAda{}, currentUser, nil)
+	ask, err := askechov5.New(asksAda{}, currentUser, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func Example() {
 
 // A page with a place for the prompt asks for it, and nothing is injected.
 func ExamplePromptFrom() {
-	ask, err := askecho.New(asksAda{}, currentUser, nil)
+	ask, err := askechov5.New(asksAda{}, currentUser, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func ExamplePromptFrom() {
 	e.Use(login, ask)
 	e.GET("/", func(c *echo.Context) error {
 		page := "<!doctype html><body>Hello</body>"
-		if prompt, ok := askecho.PromptFrom(c); ok { // in a template, with html/template
+		if prompt, ok := askechov5.PromptFrom(c); ok { // in a template, with html/template
 			page = `<!doctype html><body><a href="` + prompt.URL + `" target="_blank" rel="noopener">Talk to us</a></body>`
 		}
 		return c.HTML(http.StatusOK, page)

@@ -1,7 +1,7 @@
 // Command setup looks after the project's one webhook: it shows it, creates it
 // when there is none, and deletes it or rotates its secret only when asked to.
 //
-//	USERJOURNEYS_API_KEY=uj_live_… go run ./examples/setup -url https://your.app/webhooks/userjourneys
+//	USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce -url https://your.app/webhooks/userjourneys
 package main
 
 import (

@@ -1,4 +1,4 @@
-package store
+package memstore
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
 type memoryCheckpoint struct {
@@ -18,9 +20,9 @@ type memoryCheckpoint struct {
 }
 
 // AddDeadLetter implements DeadLetters.
-func (m *Memory) AddDeadLetter(ctx context.Context, d DeadLetter) error {
+func (m *Store) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
 	sum := sha256.Sum256(d.Body)
-	d.ID, d.ReceivedAt, d.Body = hex.EncodeToString(sum[:]), Instant(d.ReceivedAt), bytes.Clone(d.Body)
+	d.ID, d.ReceivedAt, d.Body = hex.EncodeToString(sum[:]), store.Instant(d.ReceivedAt), bytes.Clone(d.Body)
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
@@ -32,13 +34,13 @@ func (m *Memory) AddDeadLetter(ctx context.Context, d DeadLetter) error {
 }
 
 // DeadLetters implements DeadLetters.
-func (m *Memory) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
-	return func(yield func(DeadLetter, error) bool) {
+func (m *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, error] {
+	return func(yield func(store.DeadLetter, error) bool) {
 		if err := m.rlock(ctx); err != nil {
-			yield(DeadLetter{}, err)
+			yield(store.DeadLetter{}, err)
 			return
 		}
-		found := slices.SortedFunc(maps.Values(m.letters), func(a, b DeadLetter) int {
+		found := slices.SortedFunc(maps.Values(m.letters), func(a, b store.DeadLetter) int {
 			return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), cmp.Compare(a.ID, b.ID))
 		})
 		m.mu.RUnlock()
@@ -50,21 +52,21 @@ func (m *Memory) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 }
 
 // DeleteDeadLetter implements DeadLetters.
-func (m *Memory) DeleteDeadLetter(ctx context.Context, id string) error {
+func (m *Store) DeleteDeadLetter(ctx context.Context, id string) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
 	if _, ok := m.letters[id]; !ok {
-		return ErrNotFound
+		return store.ErrNotFound
 	}
 	delete(m.letters, id)
 	return nil
 }
 
 // Acquire implements Checkpoints.
-func (m *Memory) Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error) {
-	if err := cmp.Or(CheckID(name), CheckID(holder)); err != nil {
+func (m *Store) Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error) {
+	if err := cmp.Or(store.CheckID(name), store.CheckID(holder)); err != nil {
 		return "", false, err
 	}
 	if err := m.lock(ctx); err != nil {
@@ -80,8 +82,8 @@ func (m *Memory) Acquire(ctx context.Context, name, holder string, now time.Time
 }
 
 // Save implements Checkpoints.
-func (m *Memory) Save(ctx context.Context, name, holder, state string, until time.Time) error {
-	if err := cmp.Or(CheckID(name), CheckID(holder)); err != nil {
+func (m *Store) Save(ctx context.Context, name, holder, state string, until time.Time) error {
+	if err := cmp.Or(store.CheckID(name), store.CheckID(holder)); err != nil {
 		return err
 	}
 	if err := m.lock(ctx); err != nil {
@@ -89,7 +91,7 @@ func (m *Memory) Save(ctx context.Context, name, holder, state string, until tim
 	}
 	defer m.mu.Unlock()
 	if m.checkpoints[name].holder != holder {
-		return ErrLeaseLost
+		return store.ErrLeaseLost
 	}
 	m.checkpoints[name] = memoryCheckpoint{holder, state, until}
 	return nil

@@ -1,10 +1,12 @@
-package store
+package sqlstore
 
 import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
 	"sync"
+
+	"github.com/askonce/askonce/store"
 )
 
 // hasher makes the keyed hashes by which a SQL knows who has completed what,
@@ -20,12 +22,12 @@ type hashState struct {
 
 func newHasher(secret []byte) *hasher {
 	return &hasher{sync.Pool{New: func() any {
-		return &hashState{hmac.New(sha256.New, secret), make([]byte, 0, 2*MaxIDLen+1+sha256.Size)}
+		return &hashState{hmac.New(sha256.New, secret), make([]byte, 0, 2*store.MaxIDLen+1+sha256.Size)}
 	}}}
 }
 
 // key hashes a user in a study.
-func (h *hasher) key(k Key) []byte { return h.sum(k.StudyID, k.UserID) }
+func (h *hasher) key(k store.Key) []byte { return h.sum(k.StudyID, k.UserID) }
 
 // user hashes a user. No study is "", so it is no key's hash.
 func (h *hasher) user(userID string) []byte { return h.sum("", userID) }

@@ -1,4 +1,4 @@
-package store
+package sqlstore
 
 import (
 	"context"
@@ -10,13 +10,15 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/askonce/askonce/store"
 )
 
 // Dialect is the kind of database behind a *sql.DB. It is told, not found out:
 // drivers are often wrapped.
 type Dialect uint8
 
-// The dialects of NewSQL. MySQL is MariaDB too.
+// The dialects of New. MySQL is MariaDB too.
 const (
 	Postgres Dialect = iota + 1
 	MySQL
@@ -109,8 +111,8 @@ func (d *dialect) migration(version int, prefix string) string {
 // Schema returns the statements that make and update the tables, for teams that
 // run migrations of their own instead of Migrate. Every statement may be run
 // again. Of opts only TablePrefix matters; nil means defaults.
-func Schema(d Dialect, opts *SQLOptions) (string, error) {
-	var o SQLOptions
+func Schema(d Dialect, opts *Options) (string, error) {
+	var o Options
 	if opts != nil {
 		o = *opts
 	}
@@ -130,12 +132,12 @@ func Schema(d Dialect, opts *SQLOptions) (string, error) {
 // and find nothing to do. When nothing is to be done it needs no right to
 // change tables. Tables that a newer version of this package has made are left
 // as they are.
-func (s *SQL) Migrate(ctx context.Context) error {
+func (s *Store) Migrate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if s.closed.Load() {
-		return ErrClosed
+		return store.ErrClosed
 	}
 	// Of several that are the first to open a SQLite file, some find it locked,
 	// whatever their busy_timeout, while another turns it to WAL.
@@ -143,7 +145,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 	return s.failed(ctx, "migrate", err)
 }
 
-func (s *SQL) migrate(ctx context.Context) error {
+func (s *Store) migrate(ctx context.Context) error {
 	version, err := s.version(ctx)
 	if err != nil && !s.d.missing(err) {
 		return err

@@ -1,4 +1,4 @@
-package store
+package sqlstore
 
 import (
 	"context"
@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/askonce/askonce/store"
 )
 
 // ClaimJobs implements Transcripts.
-func (s *SQL) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) (jobs []Job, err error) {
+func (s *Store) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) (jobs []store.Job, err error) {
 	_, err = s.ready(ctx)
 	if err == nil && limit > 0 {
 		err = s.inTx(ctx, func(tx querier) (err error) {
@@ -26,7 +28,7 @@ func (s *SQL) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration,
 	return jobs, nil
 }
 
-func (s *SQL) claim(ctx context.Context, tx querier, now, until time.Time, limit int) ([]Job, error) {
+func (s *Store) claim(ctx context.Context, tx querier, now, until time.Time, limit int) ([]store.Job, error) {
 	var due []string
 	err := tx.each(ctx, func(rows *sql.Rows) error {
 		due = append(due, "")
@@ -36,7 +38,7 @@ func (s *SQL) claim(ctx context.Context, tx querier, now, until time.Time, limit
 		return nil, err
 	}
 	claim := rand.Text()
-	jobs := make([]Job, 0, len(due))
+	jobs := make([]store.Job, 0, len(due))
 	for _, id := range due {
 		if _, err := tx.exec(ctx, s.text.claimJobs, until.UnixMicro(), claim, id); err != nil {
 			return nil, err
@@ -52,7 +54,7 @@ func (s *SQL) claim(ctx context.Context, tx querier, now, until time.Time, limit
 }
 
 // scanJob scans jobColumns.
-func scanJob(scan func(...any) error) (j Job, err error) {
+func scanJob(scan func(...any) error) (j store.Job, err error) {
 	var queued, due int64
 	j.Completion, err = scanCompletion(scan, &queued, &due, &j.Attempts, &j.Reason)
 	j.QueuedAt, j.DueAt = instant(queued), instant(due)
@@ -62,7 +64,7 @@ func scanJob(scan func(...any) error) (j Job, err error) {
 // FinishJob implements Transcripts. The job is deleted first: when an Erase has
 // done so, there is nothing to store any more, and when it comes later, it
 // waits for this transaction and finds the transcript.
-func (s *SQL) FinishJob(ctx context.Context, j Job, t Transcript) error {
+func (s *Store) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
 	return s.withClaim(ctx, "finish a job", j, func(tx querier) (int64, error) {
 		n, err := tx.exec(ctx, s.text.finishJob, j.InterviewID, j.Claim)
 		if err != nil || n == 0 {
@@ -74,14 +76,14 @@ func (s *SQL) FinishJob(ctx context.Context, j Job, t Transcript) error {
 
 // PostponeJob implements Transcripts. Of the reason it keeps the first 1,024
 // bytes, with spaces for what is not printable.
-func (s *SQL) PostponeJob(ctx context.Context, j Job, next time.Time) error {
+func (s *Store) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
 	return s.withClaim(ctx, "postpone a job", j, func(tx querier) (int64, error) {
 		return tx.exec(ctx, s.text.postponeJob, next.UnixMicro(), j.Attempts, printable(j.Reason), j.InterviewID, j.Claim)
 	})
 }
 
 // KillJob implements Transcripts. It keeps the reason as PostponeJob does.
-func (s *SQL) KillJob(ctx context.Context, j Job) error {
+func (s *Store) KillJob(ctx context.Context, j store.Job) error {
 	return s.withClaim(ctx, "kill a job", j, func(tx querier) (int64, error) {
 		return tx.exec(ctx, s.text.killJob, j.Attempts, printable(j.Reason), j.InterviewID, j.Claim)
 	})
@@ -89,17 +91,17 @@ func (s *SQL) KillJob(ctx context.Context, j Job) error {
 
 // withClaim runs do in a transaction, which does not happen when it has not
 // affected a row.
-func (s *SQL) withClaim(ctx context.Context, doing string, j Job, do func(tx querier) (int64, error)) error {
+func (s *Store) withClaim(ctx context.Context, doing string, j store.Job, do func(tx querier) (int64, error)) error {
 	_, err := s.ready(ctx)
 	switch {
 	case err != nil:
-	case CheckID(j.InterviewID) != nil || CheckID(j.Claim) != nil: // no job of ours
-		err = ErrLeaseLost
+	case store.CheckID(j.InterviewID) != nil || store.CheckID(j.Claim) != nil: // no job of ours
+		err = store.ErrLeaseLost
 	default:
 		err = s.inTx(ctx, func(tx querier) error {
 			n, err := do(tx)
 			if err == nil && n == 0 {
-				err = ErrLeaseLost
+				err = store.ErrLeaseLost
 			}
 			return err
 		})
@@ -108,21 +110,21 @@ func (s *SQL) withClaim(ctx context.Context, doing string, j Job, do func(tx que
 }
 
 // RequeueJob implements Transcripts.
-func (s *SQL) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
-	if err := CheckID(interviewID); err != nil {
+func (s *Store) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
+	if err := store.CheckID(interviewID); err != nil {
 		return err
 	}
 	return s.affecting(ctx, "requeue a job", s.text.requeueJob, now.UnixMicro(), now.UnixMicro(), interviewID)
 }
 
 // affecting runs one statement, which is to affect a row: ErrNotFound.
-func (s *SQL) affecting(ctx context.Context, doing, text string, args ...any) error {
+func (s *Store) affecting(ctx context.Context, doing, text string, args ...any) error {
 	_, err := s.ready(ctx)
 	if err == nil {
 		err = s.retried(ctx, func() error {
 			n, err := s.outside().exec(ctx, text, args...)
 			if err == nil && n == 0 {
-				err = ErrNotFound
+				err = store.ErrNotFound
 			}
 			return err
 		})
@@ -131,13 +133,13 @@ func (s *SQL) affecting(ctx context.Context, doing, text string, args ...any) er
 }
 
 // Jobs implements Transcripts.
-func (s *SQL) Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error] {
-	return func(yield func(Job, error) bool) {
+func (s *Store) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
+	return func(yield func(store.Job, error) bool) {
 		state := 0
 		if dead {
 			state = 1
 		}
-		inPages(s, ctx, "list jobs", yield, pageSize, func(after *Job) (page []Job, err error) {
+		inPages(s, ctx, "list jobs", yield, pageSize, func(after *store.Job) (page []store.Job, err error) {
 			from, id := int64(-1<<63), ""
 			if after != nil {
 				from, id = after.DueAt.UnixMicro(), after.InterviewID
@@ -153,21 +155,21 @@ func (s *SQL) Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error] {
 }
 
 // Transcript implements Transcripts.
-func (s *SQL) Transcript(ctx context.Context, interviewID string) (Transcript, error) {
-	if err := CheckID(interviewID); err != nil {
-		return Transcript{}, err
+func (s *Store) Transcript(ctx context.Context, interviewID string) (store.Transcript, error) {
+	if err := store.CheckID(interviewID); err != nil {
+		return store.Transcript{}, err
 	}
-	t := Transcript{InterviewID: interviewID}
+	t := store.Transcript{InterviewID: interviewID}
 	var fetched int64
 	_, err := s.ready(ctx)
 	if err == nil {
 		err = s.outside().row(ctx, s.text.transcript, interviewID).Scan(&fetched, &t.Body)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
+		err = store.ErrNotFound
 	}
 	if err != nil {
-		return Transcript{}, s.failed(ctx, "read a transcript", err)
+		return store.Transcript{}, s.failed(ctx, "read a transcript", err)
 	}
 	t.FetchedAt = instant(fetched)
 	return t, nil

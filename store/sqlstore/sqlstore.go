@@ -1,4 +1,4 @@
-package store
+package sqlstore
 
 import (
 	"cmp"
@@ -14,10 +14,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
-// SQLOptions configure NewSQL. The zero value of each field means its default.
-type SQLOptions struct {
+// Options configure New. The zero value of each field means its default.
+type Options struct {
 	// TablePrefix begins the name of every table and index: a letter or "_",
 	// then letters, digits and "_", at most 32 of them. Defaults to "askonce_".
 	TablePrefix string
@@ -30,7 +32,7 @@ type SQLOptions struct {
 // SQL keeps everything in a PostgreSQL, MySQL, MariaDB or SQLite database,
 // through database/sql and whichever driver the app has chosen. It has every
 // optional capability and is safe for concurrent use.
-type SQL struct {
+type Store struct {
 	db     *sql.DB
 	d      *dialect
 	prefix string
@@ -56,7 +58,7 @@ func (s *session) close() error {
 	return errors.Join(errs...)
 }
 
-// NewSQL returns a store in db. It does not dial; the tables are made by
+// New returns a store in db. It does not dial; the tables are made by
 // Migrate, or by the app's own migrations from Schema, and until they are there
 // every method returns an error that says so. The db stays the caller's:
 // Close does not close it.
@@ -89,11 +91,11 @@ func (s *session) close() error {
 //
 // secure_delete overwrites what Erase has deleted. A copy of the file alone is
 // no backup while the database is open: use "vacuum into".
-func NewSQL(db *sql.DB, d Dialect, opts *SQLOptions) (*SQL, error) {
+func New(db *sql.DB, d Dialect, opts *Options) (*Store, error) {
 	if db == nil {
-		panic("store: NewSQL: db is nil")
+		panic("store: New: db is nil")
 	}
-	var o SQLOptions
+	var o Options
 	if opts != nil {
 		o = *opts
 	}
@@ -101,7 +103,7 @@ func NewSQL(db *sql.DB, d Dialect, opts *SQLOptions) (*SQL, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SQL{
+	return &Store{
 		db: db, d: dialect, prefix: prefix, text: newStatements(dialect, prefix),
 		log: cmp.Or(o.Logger, slog.Default()), loading: make(chan struct{}, 1),
 	}, nil
@@ -109,8 +111,8 @@ func NewSQL(db *sql.DB, d Dialect, opts *SQLOptions) (*SQL, error) {
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,31}$`)
 
-// resolve checks what NewSQL and Schema are given.
-func resolve(d Dialect, o SQLOptions) (*dialect, string, error) {
+// resolve checks what New and Schema are given.
+func resolve(d Dialect, o Options) (*dialect, string, error) {
 	var errs []error
 	dialect, ok := dialects[d]
 	if !ok {
@@ -118,13 +120,13 @@ func resolve(d Dialect, o SQLOptions) (*dialect, string, error) {
 	}
 	prefix := cmp.Or(o.TablePrefix, "askonce_")
 	if !prefixPattern.MatchString(prefix) {
-		errs = append(errs, fmt.Errorf("store: SQLOptions.TablePrefix %q: want up to 32 letters, digits and \"_\", not beginning with a digit", prefix))
+		errs = append(errs, fmt.Errorf("store: Options.TablePrefix %q: want up to 32 letters, digits and \"_\", not beginning with a digit", prefix))
 	}
 	return dialect, prefix, errors.Join(errs...)
 }
 
 // Close makes every later call return ErrClosed. The database stays open.
-func (s *SQL) Close() error {
+func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
@@ -135,12 +137,12 @@ func (s *SQL) Close() error {
 }
 
 // ready returns what the first call has read from the database.
-func (s *SQL) ready(ctx context.Context) (*session, error) {
+func (s *Store) ready(ctx context.Context) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if s.closed.Load() {
-		return nil, ErrClosed
+		return nil, store.ErrClosed
 	}
 	if ready := s.session.Load(); ready != nil {
 		return ready, nil
@@ -162,7 +164,7 @@ func (s *SQL) ready(ctx context.Context) (*session, error) {
 	return ready, nil
 }
 
-func (s *SQL) load(ctx context.Context) (*session, error) {
+func (s *Store) load(ctx context.Context) (*session, error) {
 	switch version, err := s.version(ctx); {
 	case err != nil:
 		return nil, err
@@ -179,7 +181,7 @@ func (s *SQL) load(ctx context.Context) (*session, error) {
 			return nil, err
 		}
 		if len(faults) > 0 {
-			s.log.WarnContext(ctx, "store: the database may lose or refuse completions; see the documentation of NewSQL", "found", strings.Join(faults, "; "))
+			s.log.WarnContext(ctx, "store: the database may lose or refuse completions; see the documentation of New", "found", strings.Join(faults, "; "))
 		}
 	}
 	ready := &session{hashes: newHasher(secret), prepared: map[string]*sql.Stmt{}}
@@ -196,7 +198,7 @@ func (s *SQL) load(ctx context.Context) (*session, error) {
 }
 
 // secret returns the key of the hashes; the first to ask makes it.
-func (s *SQL) secret(ctx context.Context) (secret []byte, err error) {
+func (s *Store) secret(ctx context.Context) (secret []byte, err error) {
 	err = s.db.QueryRowContext(ctx, s.text.secret).Scan(&secret)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return secret, err
@@ -209,13 +211,13 @@ func (s *SQL) secret(ctx context.Context) (secret []byte, err error) {
 	return secret, s.db.QueryRowContext(ctx, s.text.secret).Scan(&secret)
 }
 
-func (s *SQL) version(ctx context.Context) (int, error) {
+func (s *Store) version(ctx context.Context) (int, error) {
 	var version sql.Null[int]
 	err := s.db.QueryRowContext(ctx, s.text.version).Scan(&version)
 	return version.V, err
 }
 
-func (s *SQL) notMigrated(cause error) error {
+func (s *Store) notMigrated(cause error) error {
 	err := fmt.Errorf("store: the tables %s* of %s are missing or out of date: call Migrate or apply Schema", s.prefix, s.d.name)
 	if cause != nil {
 		err = fmt.Errorf("%w (%w)", err, cause)
@@ -225,15 +227,15 @@ func (s *SQL) notMigrated(cause error) error {
 
 // failed says what was being done. An error that came of the context's end
 // matches the context's error, which not every driver sees to.
-func (s *SQL) failed(ctx context.Context, doing string, err error) error {
+func (s *Store) failed(ctx context.Context, doing string, err error) error {
 	cause := ctx.Err()
 	switch {
-	case err == nil, err == ErrClosed, err == ErrNotFound, err == ErrLeaseLost:
+	case err == nil, err == store.ErrClosed, err == store.ErrNotFound, err == store.ErrLeaseLost:
 		return err
 	case cause != nil && !errors.Is(err, cause):
 		return fmt.Errorf("store: %s: %w (%w)", doing, cause, err)
 	case cause == nil && s.closed.Load():
-		return ErrClosed // whatever was closed under the call
+		return store.ErrClosed // whatever was closed under the call
 	case s.d.missing(err):
 		return s.notMigrated(err)
 	}
@@ -242,7 +244,7 @@ func (s *SQL) failed(ctx context.Context, doing string, err error) error {
 
 // retried runs do again when the database has undone it in favour of another
 // transaction: deadlocks, serialization failures and SQLite's busy.
-func (s *SQL) retried(ctx context.Context, do func() error) error {
+func (s *Store) retried(ctx context.Context, do func() error) error {
 	const attempts = 12
 	for attempt := 1; ; attempt++ {
 		err := do()
@@ -260,7 +262,7 @@ func (s *SQL) retried(ctx context.Context, do func() error) error {
 
 // inTx runs do in one transaction. Each statement of it sees what had been
 // committed when the statement began.
-func (s *SQL) inTx(ctx context.Context, do func(tx querier) error) error {
+func (s *Store) inTx(ctx context.Context, do func(tx querier) error) error {
 	return s.retried(ctx, func() error {
 		tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: s.d.isolation})
 		if err != nil {
@@ -275,7 +277,7 @@ func (s *SQL) inTx(ctx context.Context, do func(tx querier) error) error {
 }
 
 // outside returns the querier that is not in a transaction.
-func (s *SQL) outside() querier { return querier{s.db, nil, s.session.Load()} }
+func (s *Store) outside() querier { return querier{s.db, nil, s.session.Load()} }
 
 // querier runs statements in a transaction or outside of one, prepared where
 // that is worth it.
@@ -353,3 +355,5 @@ func untilTime(micros int64) time.Time {
 }
 
 func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+func live(until time.Time) bool { return until.IsZero() || time.Now().Before(until) }

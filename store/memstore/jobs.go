@@ -1,4 +1,4 @@
-package store
+package memstore
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
 // memoryJob is a Job without its completion, which the interview has.
@@ -52,14 +54,14 @@ func (d *dueJobs) Pop() any {
 }
 
 // queue queues a job that is due at now.
-func (m *Memory) queue(ref uint32, now time.Time) {
+func (m *Store) queue(ref uint32, now time.Time) {
 	j := &memoryJob{ref: ref, queuedAt: now.UnixMicro(), dueAt: now.UnixMicro()}
 	m.jobs[ref] = j
 	heap.Push(&m.due, j)
 }
 
 // unqueue drops a job, if there is one.
-func (m *Memory) unqueue(ref uint32) {
+func (m *Store) unqueue(ref uint32) {
 	j, ok := m.jobs[ref]
 	if !ok {
 		return
@@ -71,8 +73,8 @@ func (m *Memory) unqueue(ref uint32) {
 }
 
 // job returns j as it is to be seen from outside.
-func (m *Memory) job(j *memoryJob) Job {
-	return Job{
+func (m *Store) job(j *memoryJob) store.Job {
+	return store.Job{
 		Completion: m.interviews.completion(m.interviews.at(j.ref)),
 		QueuedAt:   instant(j.queuedAt), DueAt: instant(j.dueAt),
 		Attempts: int(j.attempts), Reason: j.reason, Claim: strconv.FormatUint(j.claim, 10),
@@ -80,7 +82,7 @@ func (m *Memory) job(j *memoryJob) Job {
 }
 
 // ClaimJobs implements Transcripts.
-func (m *Memory) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Job, error) {
+func (m *Store) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
 	if err := m.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func (m *Memory) ClaimJobs(ctx context.Context, now time.Time, lease time.Durati
 	for len(due) < limit && len(m.due) > 0 && m.due[0].dueAt <= now.UnixMicro() {
 		due = append(due, heap.Pop(&m.due).(*memoryJob))
 	}
-	var claimed []Job
+	var claimed []store.Job
 	for _, j := range due {
 		m.claims++
 		j.dueAt, j.claim = now.Add(lease).UnixMicro(), m.claims
@@ -100,7 +102,7 @@ func (m *Memory) ClaimJobs(ctx context.Context, now time.Time, lease time.Durati
 }
 
 // claimed runs do on the job that j has claimed.
-func (m *Memory) claimed(ctx context.Context, j Job, do func(*memoryJob)) error {
+func (m *Store) claimed(ctx context.Context, j store.Job, do func(*memoryJob)) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
@@ -108,14 +110,14 @@ func (m *Memory) claimed(ctx context.Context, j Job, do func(*memoryJob)) error 
 	e, known := m.interviews.find(j.InterviewID)
 	have, ok := m.jobs[e.ref]
 	if !known || !ok || have.dead || have.claim == 0 || strconv.FormatUint(have.claim, 10) != j.Claim {
-		return ErrLeaseLost
+		return store.ErrLeaseLost
 	}
 	do(have)
 	return nil
 }
 
 // FinishJob implements Transcripts.
-func (m *Memory) FinishJob(ctx context.Context, j Job, t Transcript) error {
+func (m *Store) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
 	return m.claimed(ctx, j, func(have *memoryJob) {
 		m.unqueue(have.ref)
 		m.transcripts[have.ref] = memoryTranscript{t.FetchedAt.UnixMicro(), bytes.Clone(t.Body)}
@@ -123,7 +125,7 @@ func (m *Memory) FinishJob(ctx context.Context, j Job, t Transcript) error {
 }
 
 // PostponeJob implements Transcripts.
-func (m *Memory) PostponeJob(ctx context.Context, j Job, next time.Time) error {
+func (m *Store) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
 	return m.claimed(ctx, j, func(have *memoryJob) {
 		have.dueAt, have.attempts, have.reason, have.claim = next.UnixMicro(), int32(j.Attempts), j.Reason, 0
 		heap.Fix(&m.due, int(have.place))
@@ -131,7 +133,7 @@ func (m *Memory) PostponeJob(ctx context.Context, j Job, next time.Time) error {
 }
 
 // KillJob implements Transcripts.
-func (m *Memory) KillJob(ctx context.Context, j Job) error {
+func (m *Store) KillJob(ctx context.Context, j store.Job) error {
 	return m.claimed(ctx, j, func(have *memoryJob) {
 		heap.Remove(&m.due, int(have.place))
 		have.dead, have.attempts, have.reason, have.claim = true, int32(j.Attempts), j.Reason, 0
@@ -139,8 +141,8 @@ func (m *Memory) KillJob(ctx context.Context, j Job) error {
 }
 
 // RequeueJob implements Transcripts.
-func (m *Memory) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
-	if err := CheckID(interviewID); err != nil {
+func (m *Store) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
+	if err := store.CheckID(interviewID); err != nil {
 		return err
 	}
 	if err := m.lock(ctx); err != nil {
@@ -150,20 +152,20 @@ func (m *Memory) RequeueJob(ctx context.Context, interviewID string, now time.Ti
 	e, known := m.interviews.find(interviewID)
 	j, ok := m.jobs[e.ref]
 	if !known || !ok || !j.dead {
-		return ErrNotFound
+		return store.ErrNotFound
 	}
 	m.queue(e.ref, now)
 	return nil
 }
 
 // Jobs implements Transcripts.
-func (m *Memory) Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error] {
-	return func(yield func(Job, error) bool) {
+func (m *Store) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
+	return func(yield func(store.Job, error) bool) {
 		if err := m.rlock(ctx); err != nil {
-			yield(Job{}, err)
+			yield(store.Job{}, err)
 			return
 		}
-		var found []Job
+		var found []store.Job
 		for _, j := range m.jobs {
 			if j.dead == dead {
 				job := m.job(j)
@@ -172,7 +174,7 @@ func (m *Memory) Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error] {
 			}
 		}
 		m.mu.RUnlock()
-		slices.SortFunc(found, func(a, b Job) int {
+		slices.SortFunc(found, func(a, b store.Job) int {
 			return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.InterviewID, b.InterviewID))
 		})
 		yieldAll(ctx, found, yield)
@@ -180,18 +182,18 @@ func (m *Memory) Jobs(ctx context.Context, dead bool) iter.Seq2[Job, error] {
 }
 
 // Transcript implements Transcripts.
-func (m *Memory) Transcript(ctx context.Context, interviewID string) (Transcript, error) {
-	if err := CheckID(interviewID); err != nil {
-		return Transcript{}, err
+func (m *Store) Transcript(ctx context.Context, interviewID string) (store.Transcript, error) {
+	if err := store.CheckID(interviewID); err != nil {
+		return store.Transcript{}, err
 	}
 	if err := m.rlock(ctx); err != nil {
-		return Transcript{}, err
+		return store.Transcript{}, err
 	}
 	defer m.mu.RUnlock()
 	e, known := m.interviews.find(interviewID)
 	t, ok := m.transcripts[e.ref]
 	if !known || !ok {
-		return Transcript{}, ErrNotFound
+		return store.Transcript{}, store.ErrNotFound
 	}
-	return Transcript{interviewID, instant(t.fetchedAt), bytes.Clone(t.body)}, nil
+	return store.Transcript{InterviewID: interviewID, FetchedAt: instant(t.fetchedAt), Body: bytes.Clone(t.body)}, nil
 }

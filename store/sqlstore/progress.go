@@ -1,4 +1,4 @@
-package store
+package sqlstore
 
 import (
 	"cmp"
@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 	"iter"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
 // AddDeadLetter implements DeadLetters. It keeps the reason as PostponeJob does.
-func (s *SQL) AddDeadLetter(ctx context.Context, d DeadLetter) error {
+func (s *Store) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
 	sum := sha256.Sum256(d.Body)
 	_, err := s.ready(ctx)
 	if err == nil {
@@ -24,16 +26,16 @@ func (s *SQL) AddDeadLetter(ctx context.Context, d DeadLetter) error {
 }
 
 // DeadLetters implements DeadLetters.
-func (s *SQL) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
-	return func(yield func(DeadLetter, error) bool) {
+func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, error] {
+	return func(yield func(store.DeadLetter, error) bool) {
 		const size = 20 // bodies may be large
-		inPages(s, ctx, "list dead letters", yield, size, func(after *DeadLetter) (page []DeadLetter, err error) {
+		inPages(s, ctx, "list dead letters", yield, size, func(after *store.DeadLetter) (page []store.DeadLetter, err error) {
 			from, id := int64(-1<<63), ""
 			if after != nil {
 				from, id = after.ReceivedAt.UnixMicro(), after.ID
 			}
 			err = s.outside().each(ctx, func(rows *sql.Rows) error {
-				var d DeadLetter
+				var d store.DeadLetter
 				var received int64
 				err := rows.Scan(&d.ID, &received, &d.Reason, &d.Body)
 				d.ReceivedAt = instant(received)
@@ -46,17 +48,17 @@ func (s *SQL) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 }
 
 // DeleteDeadLetter implements DeadLetters.
-func (s *SQL) DeleteDeadLetter(ctx context.Context, id string) error {
-	if CheckID(id) != nil { // no letter's
+func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
+	if store.CheckID(id) != nil { // no letter's
 		_, err := s.ready(ctx)
-		return s.failed(ctx, "delete a dead letter", cmp.Or(err, ErrNotFound))
+		return s.failed(ctx, "delete a dead letter", cmp.Or(err, store.ErrNotFound))
 	}
 	return s.affecting(ctx, "delete a dead letter", s.text.deleteLetter, id)
 }
 
 // Acquire implements Checkpoints.
-func (s *SQL) Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error) {
-	if err := cmp.Or(CheckID(name), CheckID(holder)); err != nil {
+func (s *Store) Acquire(ctx context.Context, name, holder string, now time.Time, lease time.Duration) (state string, held bool, err error) {
+	if err := cmp.Or(store.CheckID(name), store.CheckID(holder)); err != nil {
 		return "", false, err
 	}
 	var has string
@@ -77,13 +79,13 @@ func (s *SQL) Acquire(ctx context.Context, name, holder string, now time.Time, l
 }
 
 // Save implements Checkpoints.
-func (s *SQL) Save(ctx context.Context, name, holder, state string, until time.Time) error {
-	if err := cmp.Or(CheckID(name), CheckID(holder)); err != nil {
+func (s *Store) Save(ctx context.Context, name, holder, state string, until time.Time) error {
+	if err := cmp.Or(store.CheckID(name), store.CheckID(holder)); err != nil {
 		return err
 	}
 	err := s.affecting(ctx, "save a checkpoint", s.text.save, []byte(state), until.UnixMicro(), name, holder)
-	if err == ErrNotFound {
-		err = ErrLeaseLost
+	if err == store.ErrNotFound {
+		err = store.ErrLeaseLost
 	}
 	return err
 }

@@ -1,13 +1,13 @@
 //go:build !race
 
-package askecho_test
+package askechov5_test
 
 import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/labstack/echo/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -21,7 +21,7 @@ func TestNotAskedAllocatesNothing(t *testing.T) {
 		w := httptest.NewRecorder()
 		return testing.AllocsPerRun(100, func() { e.ServeHTTP(w, r) })
 	}
-	ask, err := askecho.New(asksAda{}, func(*echo.Context) string { return "bob" }, nil)
+	ask, err := askechov5.New(asksAda{}, func(*echo.Context) string { return "bob" }, nil)
 	require.NoError(t, err)
 	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return func(c *echo.Context) error { return next(c) } }
 	require.InDelta(t, serve(pass), serve(ask), 0.5)

@@ -1,4 +1,4 @@
-package store
+package sqlstore
 
 import (
 	"context"
@@ -6,18 +6,20 @@ import (
 	"errors"
 	"iter"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
 // Completed implements Store.
-func (s *SQL) Completed(ctx context.Context, k Key) (bool, error) {
-	if err := CheckKey(k); err != nil {
+func (s *Store) Completed(ctx context.Context, k store.Key) (bool, error) {
+	if err := store.CheckKey(k); err != nil {
 		return false, err
 	}
 	done, err := s.completed(ctx, k)
 	return done, s.failed(ctx, "look up a completion", err)
 }
 
-func (s *SQL) completed(ctx context.Context, k Key) (bool, error) {
+func (s *Store) completed(ctx context.Context, k store.Key) (bool, error) {
 	ready, err := s.ready(ctx)
 	if err != nil {
 		return false, err
@@ -31,11 +33,11 @@ func (s *SQL) completed(ctx context.Context, k Key) (bool, error) {
 }
 
 // Record implements Store.
-func (s *SQL) Record(ctx context.Context, c Completion) (first bool, err error) {
-	if err := CheckCompletion(c); err != nil {
+func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
+	if err := store.CheckCompletion(c); err != nil {
 		return false, err
 	}
-	c.CompletedAt, c.Until = Instant(c.CompletedAt), Instant(c.Until)
+	c.CompletedAt, c.Until = store.Instant(c.CompletedAt), store.Instant(c.Until)
 	ready, err := s.ready(ctx)
 	if err == nil && s.text.record != "" {
 		first, err = s.recordAtOnce(ctx, ready.hashes, c)
@@ -49,7 +51,7 @@ func (s *SQL) Record(ctx context.Context, c Completion) (first bool, err error) 
 }
 
 // recordAtOnce is recordInSteps in one statement.
-func (s *SQL) recordAtOnce(ctx context.Context, hashes *hasher, c Completion) (first bool, err error) {
+func (s *Store) recordAtOnce(ctx context.Context, hashes *hasher, c store.Completion) (first bool, err error) {
 	now := time.Now().UnixMicro()
 	err = s.retried(ctx, func() error {
 		return s.outside().row(ctx, s.text.record, hashes.user(c.UserID), c.InterviewID, c.StudyID, c.UserID, c.CompletedAt.UnixMicro(),
@@ -59,7 +61,7 @@ func (s *SQL) recordAtOnce(ctx context.Context, hashes *hasher, c Completion) (f
 }
 
 // recordInSteps records an interview that is not known yet, in one transaction.
-func (s *SQL) recordInSteps(ctx context.Context, hashes *hasher, c Completion) (first bool, err error) {
+func (s *Store) recordInSteps(ctx context.Context, hashes *hasher, c store.Completion) (first bool, err error) {
 	now := time.Now().UnixMicro()
 	err = s.inTx(ctx, func(tx querier) error {
 		first = false
@@ -86,7 +88,7 @@ func (s *SQL) recordInSteps(ctx context.Context, hashes *hasher, c Completion) (
 }
 
 // recordAgain fills in what an interview that is known already did not have.
-func (s *SQL) recordAgain(ctx context.Context, hashes *hasher, c Completion) error {
+func (s *Store) recordAgain(ctx context.Context, hashes *hasher, c store.Completion) error {
 	if c.Quality == "" && c.UserID == "" {
 		return nil
 	}
@@ -114,7 +116,7 @@ func (s *SQL) recordAgain(ctx context.Context, hashes *hasher, c Completion) err
 		if err != nil || n != 1 {
 			return err
 		}
-		if _, err := tx.exec(ctx, s.text.insertMark, hashes.key(Key{study, c.UserID}), until); err != nil {
+		if _, err := tx.exec(ctx, s.text.insertMark, hashes.key(store.Key{StudyID: study, UserID: c.UserID}), until); err != nil {
 			return err
 		}
 		var gone bool // only now, as in recordInSteps
@@ -131,8 +133,8 @@ func (s *SQL) recordAgain(ctx context.Context, hashes *hasher, c Completion) err
 }
 
 // Reset implements Resetter.
-func (s *SQL) Reset(ctx context.Context, k Key) error {
-	if err := CheckKey(k); err != nil {
+func (s *Store) Reset(ctx context.Context, k store.Key) error {
+	if err := store.CheckKey(k); err != nil {
 		return err
 	}
 	ready, err := s.ready(ctx)
@@ -147,8 +149,8 @@ func (s *SQL) Reset(ctx context.Context, k Key) error {
 
 // Erase implements Eraser. It holds off Record for a moment: for the same user
 // in MySQL, for everybody in PostgreSQL and SQLite.
-func (s *SQL) Erase(ctx context.Context, userID string) error {
-	if err := CheckID(userID); err != nil {
+func (s *Store) Erase(ctx context.Context, userID string) error {
+	if err := store.CheckID(userID); err != nil {
 		return err
 	}
 	ready, err := s.ready(ctx)
@@ -161,7 +163,7 @@ func (s *SQL) Erase(ctx context.Context, userID string) error {
 // erase first lets everybody know, and then looks for what is there: whoever
 // records the user later on sees the one, and whoever does so at the moment is
 // waited for. Jobs go before transcripts, as in FinishJob.
-func (s *SQL) erase(ctx context.Context, userHash []byte, userID string) error {
+func (s *Store) erase(ctx context.Context, userHash []byte, userID string) error {
 	err := s.retried(ctx, func() error {
 		_, err := s.outside().exec(ctx, s.text.keepErased, userHash)
 		return err
@@ -190,10 +192,10 @@ func (s *SQL) erase(ctx context.Context, userHash []byte, userID string) error {
 
 // Completions implements Lister. What is recorded meanwhile may be in the list
 // or not.
-func (s *SQL) Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error] {
-	return func(yield func(Completion, error) bool) {
-		if err := CheckFilter(f); err != nil {
-			yield(Completion{}, err)
+func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	return func(yield func(store.Completion, error) bool) {
+		if err := store.CheckFilter(f); err != nil {
+			yield(store.Completion{}, err)
 			return
 		}
 		var where string
@@ -213,12 +215,12 @@ func (s *SQL) Completions(ctx context.Context, f Filter) iter.Seq2[Completion, e
 		}
 		text := s.d.render(s.text.completions+where+
 			`i.completed_at >= ? and (i.completed_at > ? or i.interview_id > ?) order by i.completed_at, i.interview_id limit ?`, s.prefix)
-		inPages(s, ctx, "list completions", yield, pageSize, func(after *Completion) ([]Completion, error) {
+		inPages(s, ctx, "list completions", yield, pageSize, func(after *store.Completion) ([]store.Completion, error) {
 			from, id := since, ""
 			if after != nil {
 				from, id = after.CompletedAt.UnixMicro(), after.InterviewID
 			}
-			var page []Completion
+			var page []store.Completion
 			err := s.outside().each(ctx, func(rows *sql.Rows) error {
 				c, err := scanCompletion(rows.Scan)
 				page = append(page, c)
@@ -233,7 +235,7 @@ const pageSize = 500
 
 // inPages yields what next returns, page by page, until one is shorter than size. No
 // connection is held while the consumer works.
-func inPages[T any](s *SQL, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(after *T) ([]T, error)) {
+func inPages[T any](s *Store, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(after *T) ([]T, error)) {
 	var last *T
 	for {
 		_, err := s.ready(ctx)
@@ -262,7 +264,7 @@ func inPages[T any](s *SQL, ctx context.Context, doing string, yield func(T, err
 }
 
 // scanCompletion scans interviewColumns, and more into dest.
-func scanCompletion(scan func(...any) error, dest ...any) (c Completion, err error) {
+func scanCompletion(scan func(...any) error, dest ...any) (c store.Completion, err error) {
 	var completed, until, duration int64
 	err = scan(append([]any{&c.InterviewID, &c.StudyID, &c.UserID, &completed, &until, &duration, &c.Quality, &c.Language}, dest...)...)
 	c.CompletedAt, c.Until, c.Duration = instant(completed), untilTime(until), time.Duration(duration)*time.Microsecond

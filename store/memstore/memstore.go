@@ -1,4 +1,4 @@
-package store
+package memstore
 
 import (
 	"cmp"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
 // Memory keeps everything in the memory of this process. It is not durable:
@@ -17,7 +19,7 @@ import (
 // that is done about 220; a transcript takes its size and about 150 bytes. All
 // completions take 16 GB at most. A Memory has every optional capability and
 // is safe for concurrent use.
-type Memory struct {
+type Store struct {
 	mu         sync.RWMutex
 	closed     bool
 	interviews *interviews
@@ -29,19 +31,19 @@ type Memory struct {
 	claims      uint64
 	transcripts map[uint32]memoryTranscript // by the interview's reference
 
-	letters     map[string]DeadLetter
+	letters     map[string]store.DeadLetter
 	checkpoints map[string]memoryCheckpoint
 }
 
-// NewMemory returns an empty Memory.
-func NewMemory() *Memory {
-	return &Memory{
+// New returns an empty Memory.
+func New() *Store {
+	return &Store{
 		interviews:  newInterviews(),
 		erased:      map[uint64]bool{},
 		marks:       map[uint64]int64{},
 		jobs:        map[uint32]*memoryJob{},
 		transcripts: map[uint32]memoryTranscript{},
-		letters:     map[string]DeadLetter{},
+		letters:     map[string]store.DeadLetter{},
 		checkpoints: map[string]memoryCheckpoint{},
 	}
 }
@@ -50,7 +52,7 @@ func NewMemory() *Memory {
 func live(until time.Time) bool { return until.IsZero() || time.Now().Before(until) }
 
 // Close makes every later call return ErrClosed.
-func (m *Memory) Close() error {
+func (m *Store) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
@@ -58,34 +60,34 @@ func (m *Memory) Close() error {
 }
 
 // lock takes the lock for writing, unless the context or the store has ended.
-func (m *Memory) lock(ctx context.Context) error {
+func (m *Store) lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
-		return ErrClosed
+		return store.ErrClosed
 	}
 	return nil
 }
 
 // rlock is lock for reading.
-func (m *Memory) rlock(ctx context.Context) error {
+func (m *Store) rlock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.RLock()
 	if m.closed {
 		m.mu.RUnlock()
-		return ErrClosed
+		return store.ErrClosed
 	}
 	return nil
 }
 
 // Completed implements Store.
-func (m *Memory) Completed(ctx context.Context, k Key) (bool, error) {
-	if err := CheckKey(k); err != nil {
+func (m *Store) Completed(ctx context.Context, k store.Key) (bool, error) {
+	if err := store.CheckKey(k); err != nil {
 		return false, err
 	}
 	if err := m.rlock(ctx); err != nil {
@@ -97,8 +99,8 @@ func (m *Memory) Completed(ctx context.Context, k Key) (bool, error) {
 
 // Peek is Completed for callers that must not wait. It is always known, except
 // for a key that Completed refuses and in a closed store.
-func (m *Memory) Peek(k Key) (completed, known bool) {
-	if CheckKey(k) != nil {
+func (m *Store) Peek(k store.Key) (completed, known bool) {
+	if store.CheckKey(k) != nil {
 		return false, false
 	}
 	m.mu.RLock()
@@ -106,7 +108,7 @@ func (m *Memory) Peek(k Key) (completed, known bool) {
 	return m.completed(k), !m.closed
 }
 
-func (m *Memory) completed(k Key) bool {
+func (m *Store) completed(k store.Key) bool {
 	for e := range m.interviews.ofUser(k) {
 		if !e.reset && live(untilTime(e.until)) {
 			return true
@@ -120,11 +122,11 @@ func (m *Memory) completed(k Key) bool {
 }
 
 // Record implements Store.
-func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err error) {
-	if err := CheckCompletion(c); err != nil {
+func (m *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
+	if err := store.CheckCompletion(c); err != nil {
 		return false, err
 	}
-	c.CompletedAt, c.Until = Instant(c.CompletedAt), Instant(c.Until)
+	c.CompletedAt, c.Until = store.Instant(c.CompletedAt), store.Instant(c.Until)
 	if err := m.lock(ctx); err != nil {
 		return false, err
 	}
@@ -152,7 +154,7 @@ func (m *Memory) Record(ctx context.Context, c Completion) (first bool, err erro
 }
 
 // recordAgain fills in what an interview that is known already did not have.
-func (m *Memory) recordAgain(e entry, c Completion, gone bool) error {
+func (m *Store) recordAgain(e entry, c store.Completion, gone bool) error {
 	if e.quality == 0 && c.Quality != "" {
 		m.interviews.setQuality(e, c.Quality)
 	}
@@ -163,7 +165,7 @@ func (m *Memory) recordAgain(e entry, c Completion, gone bool) error {
 	if gone {
 		m.forget(e.ref)
 		m.interviews.erase(e)
-		m.mark(Key{study, c.UserID}, e.until)
+		m.mark(store.Key{StudyID: study, UserID: c.UserID}, e.until)
 		return nil
 	}
 	ref, err := m.interviews.setUser(e, c.UserID)
@@ -175,10 +177,10 @@ func (m *Memory) recordAgain(e entry, c Completion, gone bool) error {
 
 // userHash is what remains of an erased user. No study is "", so it is no
 // key's hash.
-func (m *Memory) userHash(userID string) uint64 { return m.interviews.hash("", userID) }
+func (m *Store) userHash(userID string) uint64 { return m.interviews.hash("", userID) }
 
 // mark notes that an erased user has completed a study; the later end counts.
-func (m *Memory) mark(k Key, until int64) {
+func (m *Store) mark(k store.Key, until int64) {
 	h := m.interviews.hash(k.StudyID, k.UserID)
 	if old, ok := m.marks[h]; !ok || until > old {
 		m.marks[h] = until
@@ -186,13 +188,13 @@ func (m *Memory) mark(k Key, until int64) {
 }
 
 // forget drops what an interview has left beside its completion.
-func (m *Memory) forget(ref uint32) {
+func (m *Store) forget(ref uint32) {
 	m.unqueue(ref)
 	delete(m.transcripts, ref)
 }
 
 // move is forget for an interview that stands elsewhere now, and has it there.
-func (m *Memory) move(from, to uint32) {
+func (m *Store) move(from, to uint32) {
 	if j, ok := m.jobs[from]; ok {
 		delete(m.jobs, from)
 		m.jobs[to], j.ref = j, to
@@ -204,8 +206,8 @@ func (m *Memory) move(from, to uint32) {
 }
 
 // Reset implements Resetter.
-func (m *Memory) Reset(ctx context.Context, k Key) error {
-	if err := CheckKey(k); err != nil {
+func (m *Store) Reset(ctx context.Context, k store.Key) error {
+	if err := store.CheckKey(k); err != nil {
 		return err
 	}
 	if err := m.lock(ctx); err != nil {
@@ -220,8 +222,8 @@ func (m *Memory) Reset(ctx context.Context, k Key) error {
 }
 
 // Erase implements Eraser.
-func (m *Memory) Erase(ctx context.Context, userID string) error {
-	if err := CheckID(userID); err != nil {
+func (m *Store) Erase(ctx context.Context, userID string) error {
+	if err := store.CheckID(userID); err != nil {
 		return err
 	}
 	if err := m.lock(ctx); err != nil {
@@ -230,7 +232,7 @@ func (m *Memory) Erase(ctx context.Context, userID string) error {
 	defer m.mu.Unlock()
 	m.erased[m.userHash(userID)] = true
 	for _, study := range m.interviews.studies.all {
-		k := Key{study, userID}
+		k := store.Key{StudyID: study, UserID: userID}
 		for e := range m.interviews.ofUser(k) {
 			if !e.reset {
 				m.mark(k, e.until)
@@ -243,17 +245,17 @@ func (m *Memory) Erase(ctx context.Context, userID string) error {
 }
 
 // Completions implements Lister.
-func (m *Memory) Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error] {
-	return func(yield func(Completion, error) bool) {
-		if err := CheckFilter(f); err != nil {
-			yield(Completion{}, err)
+func (m *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	return func(yield func(store.Completion, error) bool) {
+		if err := store.CheckFilter(f); err != nil {
+			yield(store.Completion{}, err)
 			return
 		}
 		if err := m.rlock(ctx); err != nil {
-			yield(Completion{}, err)
+			yield(store.Completion{}, err)
 			return
 		}
-		var found []Completion
+		var found []store.Completion
 		for e := range m.interviews.among(f) {
 			c := m.interviews.completion(e)
 			if (f.StudyID == "" || f.StudyID == c.StudyID) && (f.UserID == "" || f.UserID == c.UserID) && !c.CompletedAt.Before(f.Since) {
@@ -261,7 +263,7 @@ func (m *Memory) Completions(ctx context.Context, f Filter) iter.Seq2[Completion
 			}
 		}
 		m.mu.RUnlock()
-		slices.SortFunc(found, func(a, b Completion) int {
+		slices.SortFunc(found, func(a, b store.Completion) int {
 			return cmp.Or(a.CompletedAt.Compare(b.CompletedAt), cmp.Compare(a.InterviewID, b.InterviewID))
 		})
 		yieldAll(ctx, found, yield)

@@ -1,10 +1,10 @@
-module github.com/askonce/askonce/middleware/askecho
+module github.com/askonce/askonce/middleware/askechov5
 
 go 1.25.0
 
 require (
 	github.com/askonce/askonce v0.0.0
-	github.com/labstack/echo/v5 v5.4.4
+	github.com/labstack/echo/v5 v5.3.1
 	github.com/stretchr/testify v1.12.1
 )
 

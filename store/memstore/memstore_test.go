@@ -1,4 +1,4 @@
-package store_test
+package memstore_test
 
 import (
 	"math/rand/v2"
@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/stretchr/testify/require"
 )
 
 func TestMemoryContract(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(*testing.T) store.Store { return store.NewMemory() })
+	storetest.Run(t, func(*testing.T) store.Store { return memstore.New() })
 }
 
 // TestMemoryAgainstAModel does at random what can be done, often enough for
@@ -29,7 +30,7 @@ func TestMemoryAgainstAModel(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	m, model := store.NewMemory(), newModel()
+	m, model := memstore.New(), newModel()
 	key := func() store.Key {
 		return store.Key{StudyID: "study " + strconv.Itoa(random.IntN(studies)), UserID: "user " + strconv.Itoa(random.IntN(users))}
 	}
@@ -121,7 +122,7 @@ func (m *model) erase(userID string) {
 
 func TestMemoryClaimsAmongMany(t *testing.T) {
 	t.Parallel()
-	m := store.NewMemory()
+	m := memstore.New()
 	const n = 3000
 	for i := range n {
 		_, err := m.Record(t.Context(), numbered(i))

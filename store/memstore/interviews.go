@@ -1,4 +1,4 @@
-package store
+package memstore
 
 import (
 	"encoding/binary"
@@ -8,6 +8,8 @@ import (
 	"math/bits"
 	"strings"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
 // interviews are the completions of a Memory. Each is a few bytes in one of
@@ -136,7 +138,7 @@ func (is *interviews) at(ref uint32) entry {
 }
 
 // put writes c into the last block, or a new one.
-func (is *interviews) put(c Completion, flags byte) (ref uint32, err error) {
+func (is *interviews) put(c store.Completion, flags byte) (ref uint32, err error) {
 	if !c.Until.IsZero() {
 		flags |= flagUntil
 	}
@@ -169,7 +171,7 @@ func (is *interviews) put(c Completion, flags byte) (ref uint32, err error) {
 }
 
 // add adds an interview that is not there yet.
-func (is *interviews) add(c Completion, erased bool) (ref uint32, err error) {
+func (is *interviews) add(c store.Completion, erased bool) (ref uint32, err error) {
 	var flags byte
 	if erased {
 		flags = flagErased
@@ -184,7 +186,7 @@ func (is *interviews) add(c Completion, erased bool) (ref uint32, err error) {
 	return ref, nil
 }
 
-func (is *interviews) addUser(k Key, ref uint32) {
+func (is *interviews) addUser(k store.Key, ref uint32) {
 	if k.UserID == "" {
 		return
 	}
@@ -206,7 +208,7 @@ func (is *interviews) find(interviewID string) (entry, bool) {
 
 // ofUser yields the interviews of a user in a study. They may be changed
 // meanwhile, but none be added.
-func (is *interviews) ofUser(k Key) iter.Seq[entry] {
+func (is *interviews) ofUser(k store.Key) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
 		study, known := is.studies.numbers[k.StudyID]
 		if !known {
@@ -221,7 +223,7 @@ func (is *interviews) ofUser(k Key) iter.Seq[entry] {
 }
 
 // among yields at least those that f selects.
-func (is *interviews) among(f Filter) iter.Seq[entry] {
+func (is *interviews) among(f store.Filter) iter.Seq[entry] {
 	return func(yield func(entry) bool) {
 		switch {
 		case f.InterviewID != "":
@@ -230,7 +232,7 @@ func (is *interviews) among(f Filter) iter.Seq[entry] {
 			}
 		case f.UserID != "":
 			for _, study := range is.studies.all {
-				for e := range is.ofUser(Key{study, f.UserID}) {
+				for e := range is.ofUser(store.Key{StudyID: study, UserID: f.UserID}) {
 					if !yield(e) {
 						return
 					}
@@ -247,9 +249,9 @@ func (is *interviews) among(f Filter) iter.Seq[entry] {
 }
 
 // completion returns e as it is seen from outside.
-func (is *interviews) completion(e entry) Completion {
-	c := Completion{
-		Key:         Key{StudyID: is.studies.all[e.study]},
+func (is *interviews) completion(e entry) store.Completion {
+	c := store.Completion{
+		Key:         store.Key{StudyID: is.studies.all[e.study]},
 		InterviewID: string(e.interview),
 		CompletedAt: instant(e.completedAt),
 		Quality:     is.words.all[e.quality],

@@ -1,4 +1,4 @@
-package store_test
+package memstore_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 // BenchmarkMemory reports what an interview with ids of 36 bytes takes: with
@@ -21,7 +22,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 	for _, n := range sizes {
 		before := heap()
-		m := store.NewMemory()
+		m := memstore.New()
 		per := func() float64 { return float64(int64(heap()-before)) / float64(n) }
 		for i := range n {
 			if _, err := m.Record(b.Context(), numbered(i)); err != nil {
@@ -59,7 +60,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-func finishAll(b *testing.B, m *store.Memory) {
+func finishAll(b *testing.B, m *memstore.Store) {
 	b.Helper()
 	for {
 		jobs, err := m.ClaimJobs(b.Context(), time.Now(), time.Minute, 1000)

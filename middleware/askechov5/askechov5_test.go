@@ -1,4 +1,4 @@
-package askecho_test
+package askechov5_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	askonce "github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/middleware/askecho"
+	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
 	"github.com/stretchr/testify/require"
@@ -22,9 +22,9 @@ type asksAda struct{}
 
 func (asksAda) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	if v.UserID != "ada" {
-		return gate.Decision{Reason: gate.NotSampled}
+		return gate.Decision{Reason: gate.ReasonHeldOut}
 	}
-	return gate.Decision{Ask: true, Reason: gate.Eligible, Prompt: gate.Prompt{
+	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "s1", InterviewLink: "https://interviews.example/i/a", UserID: v.UserID,
 	}}
 }
@@ -45,7 +45,7 @@ func login(next echo.HandlerFunc) echo.HandlerFunc {
 func currentUser(c *echo.Context) string { user, _ := c.Get("user").(string); return user }
 
 func newAsk(t *testing.T) echo.MiddlewareFunc {
-	ask, err := askecho.New(asksAda{}, currentUser, nil)
+	ask, err := askechov5.New(asksAda{}, currentUser, nil)
 	require.NoError(t, err)
 	return ask
 }
@@ -158,7 +158,7 @@ func TestPromptFrom(t *testing.T) {
 	t.Parallel()
 	e := newEcho(login, newAsk(t))
 	e.GET("/", func(c *echo.Context) error {
-		p, ok := askecho.PromptFrom(c)
+		p, ok := askechov5.PromptFrom(c)
 		require.Equal(t, currentUser(c) == "ada", ok)
 		require.Equal(t, ok, p.URL != "")
 		return servePage(c)
@@ -170,7 +170,7 @@ func TestPromptFrom(t *testing.T) {
 func TestUserIsAskedForOnlyWhenNeeded(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	ask, err := askecho.New(asksAda{}, func(*echo.Context) string { calls++; return "" }, nil)
+	ask, err := askechov5.New(asksAda{}, func(*echo.Context) string { calls++; return "" }, nil)
 	require.NoError(t, err)
 	e := newEcho(ask)
 	e.GET("/", servePage)
@@ -307,10 +307,10 @@ func TestBodyDump(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	_, err := askecho.New(asksAda{}, currentUser, &askonce.Options{Path: "no slash"})
+	_, err := askechov5.New(asksAda{}, currentUser, &askonce.Options{Path: "no slash"})
 	require.Error(t, err)
-	require.PanicsWithValue(t, "askecho: New: user is nil", func() { _, _ = askecho.New(asksAda{}, nil, nil) })
-	require.Panics(t, func() { _, _ = askecho.New(nil, currentUser, nil) })
+	require.PanicsWithValue(t, "askechov5: New: user is nil", func() { _, _ = askechov5.New(asksAda{}, nil, nil) })
+	require.Panics(t, func() { _, _ = askechov5.New(nil, currentUser, nil) })
 }
 
 func response(t *testing.T, c *echo.Context) *echo.Response {

@@ -1,10 +1,10 @@
-// Package askecho puts askonce's prompt into the pages of an Echo
+// Package askechov5 puts askonce's prompt into the pages of an Echo
 // application, of Echo's current line, v5. For v4 there is askechov4.
 //
 //	e.Use(middleware.RequestLogger(), middleware.Recover()) // they see everything
 //	e.Use(middleware.Gzip())                                // compresses what the prompt is in
 //	e.Use(sessions, auth)                                   // know who the user is
-//	e.Use(ask)                                              // askecho.New
+//	e.Use(ask)                                              // askechov5.New
 //	e.Use(middleware.CSRF())                                // would ask the prompt's forms for a token
 //	e.Use(pageCache)                                        // must not see the prompt
 //
@@ -47,4 +47,4 @@
 // 404 with a trailing slash.
 //
 // It works with Echo from v5.3.1 on.
-package askecho
+package askechov5

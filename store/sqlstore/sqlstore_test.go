@@ -1,4 +1,4 @@
-package store_test
+package sqlstore_test
 
 import (
 	"context"
@@ -10,8 +10,11 @@ import (
 	"testing"
 
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/stretchr/testify/require"
 )
+
+var ada = store.Key{StudyID: "onboarding", UserID: "ada"}
 
 // The store's behaviour is tested against real databases in store/integration;
 // here is what needs none.
@@ -29,8 +32,8 @@ func TestNewSQLDoesNotDial(t *testing.T) {
 	down := &unreachable{}
 	db := sql.OpenDB(down)
 	defer db.Close()
-	for _, d := range []store.Dialect{store.Postgres, store.MySQL, store.SQLite} {
-		s, err := store.NewSQL(db, d, nil)
+	for _, d := range []sqlstore.Dialect{sqlstore.Postgres, sqlstore.MySQL, sqlstore.SQLite} {
+		s, err := sqlstore.New(db, d, nil)
 		require.NoError(t, err)
 		require.Zero(t, down.dials)
 		_, err = s.Completed(t.Context(), ada)
@@ -49,30 +52,30 @@ func TestNewSQLRefuses(t *testing.T) {
 	db := sql.OpenDB(&unreachable{})
 	defer db.Close()
 	for _, prefix := range []string{"1a", "a-b", "a b", "a;drop table x", `a"`, "public.a", strings.Repeat("a", 33), "é"} {
-		_, err := store.NewSQL(db, store.Postgres, &store.SQLOptions{TablePrefix: prefix})
+		_, err := sqlstore.New(db, sqlstore.Postgres, &sqlstore.Options{TablePrefix: prefix})
 		require.ErrorContains(t, err, "TablePrefix", prefix)
-		_, err = store.Schema(store.MySQL, &store.SQLOptions{TablePrefix: prefix})
+		_, err = sqlstore.Schema(sqlstore.MySQL, &sqlstore.Options{TablePrefix: prefix})
 		require.ErrorContains(t, err, "TablePrefix", prefix)
 	}
-	_, err := store.NewSQL(db, 0, &store.SQLOptions{TablePrefix: "1"})
+	_, err := sqlstore.New(db, 0, &sqlstore.Options{TablePrefix: "1"})
 	require.ErrorContains(t, err, "unknown dialect")
 	require.ErrorContains(t, err, "TablePrefix", "all faults at once")
-	require.PanicsWithValue(t, "store: NewSQL: db is nil", func() { _, _ = store.NewSQL(nil, store.SQLite, nil) })
+	require.PanicsWithValue(t, "store: New: db is nil", func() { _, _ = sqlstore.New(nil, sqlstore.SQLite, nil) })
 }
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
-	for _, d := range []store.Dialect{store.Postgres, store.MySQL, store.SQLite} {
-		script, err := store.Schema(d, &store.SQLOptions{TablePrefix: "shop_"})
+	for _, d := range []sqlstore.Dialect{sqlstore.Postgres, sqlstore.MySQL, sqlstore.SQLite} {
+		script, err := sqlstore.Schema(d, &sqlstore.Options{TablePrefix: "shop_"})
 		require.NoError(t, err)
 		require.Contains(t, script, "create table if not exists shop_interview (", d.String())
 		require.NotContains(t, script, "{prefix}")
 		require.NotContains(t, script, "askonce_")
-		defaults, err := store.Schema(d, nil)
+		defaults, err := sqlstore.Schema(d, nil)
 		require.NoError(t, err)
 		require.Equal(t, defaults, strings.ReplaceAll(script, "shop_", "askonce_"))
 	}
-	require.Equal(t, "Dialect(9)", store.Dialect(9).String())
+	require.Equal(t, "Dialect(9)", sqlstore.Dialect(9).String())
 }
 
 func TestNewSQLRefusesBadIDsItself(t *testing.T) {
@@ -80,7 +83,7 @@ func TestNewSQLRefusesBadIDsItself(t *testing.T) {
 	down := &unreachable{}
 	db := sql.OpenDB(down)
 	defer db.Close()
-	s, err := store.NewSQL(db, store.Postgres, nil)
+	s, err := sqlstore.New(db, sqlstore.Postgres, nil)
 	require.NoError(t, err)
 	for _, bad := range []string{"", "a\x00", "\xff", strings.Repeat("a", store.MaxIDLen+1)} {
 		_, err := s.Completed(t.Context(), store.Key{StudyID: "study", UserID: bad})
@@ -136,7 +139,7 @@ func TestSQLLeavesNoStatementBehind(t *testing.T) {
 	d := &withoutJobs{}
 	db := sql.OpenDB(d)
 	defer db.Close()
-	s, err := store.NewSQL(db, store.MySQL, nil)
+	s, err := sqlstore.New(db, sqlstore.MySQL, nil)
 	require.NoError(t, err)
 	for range 3 {
 		_, err := s.Completed(t.Context(), ada)
