@@ -53,8 +53,8 @@ func TestVectorsRequest(t *testing.T) {
 						mu.Unlock()
 					}
 				}
-				if c.Expect.Result != "net_http" { // the handler never ran
-					require.Equal(t, c.Expect.Result, (<-r.reasons).String())
+				if c.Expect.Reason != "net_http" { // the handler never ran
+					require.Equal(t, c.Expect.Reason, (<-r.reasons).String())
 				}
 				after := r.state(t)
 				require.Equal(t, c.Expect.Effect, effect(t, state{}, after))
@@ -125,7 +125,7 @@ func TestVectorsSequence(t *testing.T) {
 				}
 			}
 			final := r.state(t)
-			require.Equal(t, c.Final.Client, final.interviews)
+			require.Equal(t, c.Final.Interviews, final.interviews)
 			require.Equal(t, c.Final.Jobs, final.jobs)
 			for _, user := range c.Final.Complete {
 				done, err := r.store.Completed(t.Context(), store.Key{StudyID: studyID, UserID: user})

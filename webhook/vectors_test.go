@@ -62,8 +62,8 @@ type vectors struct {
 			Expect      expectation
 		}
 		Final struct {
-			Client, Jobs int
-			Complete     []string
+			Interviews, Jobs int
+			Complete         []string
 		}
 	} `json:"sequence_vectors"`
 	Construction []struct {
@@ -96,7 +96,7 @@ type bodyGen struct {
 
 type expectation struct {
 	Status                                                int
-	Effect, Result, User, Interview, Quality, Allow, Note string
+	Effect, Reason, User, Interview, Quality, Allow, Note string
 	RetryAfter                                            bool `json:"retry_after"`
 	AlsoOK                                                []struct {
 		Status int
