@@ -17,6 +17,7 @@ import (
 type event struct {
 	interviewID  string
 	studyID      string
+	studyName    string // "" when there is none
 	status       string // "" when there is none
 	completedAt  time.Time
 	quality      string
@@ -44,8 +45,8 @@ func decode(body []byte) (e event, r Result) {
 	case name != userjourneys.EventInterviewCompleted:
 		return e, ResultUnknownEvent
 	}
-	var data [8]json.RawMessage
-	if !fields(top[2], data[:], "interview_id", "study_id", "status", "completed_at", "quality_score", "language", "duration_secs", "reference_id") {
+	var data [9]json.RawMessage
+	if !fields(top[2], data[:], "interview_id", "study_id", "status", "completed_at", "quality_score", "language", "duration_secs", "reference_id", "study_name") {
 		return e, ResultSchema
 	}
 	if e.interviewID, ok = id(data[0]); !ok {
@@ -57,6 +58,7 @@ func decode(body []byte) (e event, r Result) {
 	if e.status, ok = str(data[2]); !ok && !isNull(data[2]) {
 		return e, ResultSchema
 	}
+	e.studyName, _ = str(data[8])
 	e.completedAt = firstTime(data[3], top[1])
 	e.quality, e.language = label(str(data[4])), label(str(data[5]))
 	e.duration = seconds(data[6])

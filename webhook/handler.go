@@ -14,7 +14,6 @@ import (
 
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
-	"github.com/askonce/askonce/userjourneys"
 )
 
 // Handler receives deliveries. It is safe for concurrent use.
@@ -23,7 +22,7 @@ type Handler struct {
 	store       store.Store
 	checkpoints store.Checkpoints // the store's, or memory of this process
 	keys        keyring
-	studies     map[string]bool
+	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
 	closed      atomic.Bool
@@ -49,7 +48,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	if opts != nil {
 		o = *opts
 	}
-	h := &Handler{store: s, work: make(chan struct{}, 1), trouble: make(chan struct{}, 1), studies: map[string]bool{}}
+	h := &Handler{store: s, work: make(chan struct{}, 1), trouble: make(chan struct{}, 1)}
 	var errs []error
 	if s == nil {
 		errs = append(errs, errors.New("webhook: the store is nil"))
@@ -63,9 +62,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	o.setDefaults()
 	o.PreviousSecrets = nil // a Handler that is printed has nothing to give away
 	o.Studies = append([]string(nil), o.Studies...)
-	for _, id := range o.Studies {
-		h.studies[userjourneys.CanonicalID(id)] = true
-	}
+	h.studies = newStudies(o.Studies)
 	h.opts, h.log = o, o.Logger
 	var ok bool
 	if h.checkpoints, ok = store.As[store.Checkpoints](s); !ok {

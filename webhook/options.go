@@ -56,10 +56,14 @@ type Options struct {
 	// accepted. Defaults to 24 hours.
 	Grace time.Duration
 
-	// Studies are the ids of the studies whose completions are recorded and
-	// reconciled. Defaults to all that are delivered, and for reconciliation to
-	// all active ones that Interviews lists, each for 72 hours more after Run
-	// has last seen it there: a study that is paused is not listed any more.
+	// Studies are the studies whose completions are recorded and reconciled,
+	// each by its id or its exact name, as in gate.New. Interviews of other
+	// studies of the project, for instance those of a staging environment, are
+	// neither recorded nor fetched; their deliveries get [ResultOtherStudy].
+	// Names need a Client that lists studies, as *userjourneys.Client does. The
+	// provider lists active studies only, so a study that is named, and not
+	// given by id, is reconciled for 72 hours after it was last listed.
+	// Defaults to all studies of the project.
 	Studies []string
 
 	// MaxBody is the largest body that is read, in bytes. Defaults to 64 KiB.
@@ -136,12 +140,16 @@ func (o *Options) faults() error {
 			errs = append(errs, fmt.Errorf("webhook: %s is negative", f.name))
 		}
 	}
-	for _, id := range o.Studies {
-		if !usableID(id) {
-			errs = append(errs, fmt.Errorf("webhook: %q in Studies is not a study's id", id))
+	_, lists := o.Client.(studyLister)
+	for _, s := range o.Studies {
+		switch {
+		case store.CheckID(s) != nil:
+			errs = append(errs, fmt.Errorf("webhook: %q in Studies is neither a study's id nor a name", s))
+		case !lists && !usableID(s):
+			errs = append(errs, fmt.Errorf("webhook: %q in Studies is not a study's id, and names need a Client that lists studies", s))
 		}
 	}
-	if _, lists := o.Client.(studyLister); o.Client != nil && !lists && len(o.Studies) == 0 && o.ReconcileEvery >= 0 {
+	if o.Client != nil && !lists && len(o.Studies) == 0 && o.ReconcileEvery >= 0 {
 		errs = append(errs, errors.New("webhook: reconciliation needs Studies, for Interviews cannot list them"))
 	}
 	return errors.Join(errs...)

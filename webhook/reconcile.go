@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"maps"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/askonce/askonce/userjourneys"
@@ -57,13 +55,12 @@ type outcome struct {
 type reconciler struct {
 	*Handler
 	holder  string
-	listed  map[string]time.Time // studies, and when the provider listed each last
 	failing condition
 	drifted condition // the provider delivers to another URL
 }
 
 func newReconciler(h *Handler) *reconciler {
-	return &reconciler{Handler: h, holder: rand.Text(), listed: map[string]time.Time{}}
+	return &reconciler{Handler: h, holder: rand.Text()}
 }
 
 func (r *reconciler) run(ctx context.Context) {
@@ -152,9 +149,8 @@ func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err err
 	all.walked = time.Now()
 	for _, id := range studies {
 		one, err := r.study(ctx, id, forced)
-		if at, ok := r.listed[id]; ok && at.Before(begun) && errors.Is(err, userjourneys.ErrNotFound) {
-			delete(r.listed, id) // it was not paused but deleted
-			continue
+		if errors.Is(err, userjourneys.ErrNotFound) && r.studies.forget(id, begun) {
+			continue // it was not paused but deleted
 		}
 		errs = append(errs, err)
 		all.held, all.more = all.held || one.held, all.more || one.more
@@ -169,24 +165,24 @@ func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err err
 	return all, err
 }
 
-// studyIDs are Options.Studies, or those that the provider lists now, for it
-// leaves out the paused ones, or has listed lately: an interview that was under
-// way when its study was paused is completed all the same.
+// studyIDs returns the ids of the studies to walk. The provider lists active
+// studies only, so those that it has listed lately are walked too: an interview
+// that was under way when its study was paused is completed all the same.
 func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
-	if len(r.opts.Studies) > 0 {
+	lister, lists := r.opts.Client.(studyLister)
+	if !lists {
 		return r.opts.Studies, nil
 	}
-	for s, listErr := range r.opts.Client.(studyLister).Studies(ctx) {
-		if listErr != nil {
-			err = fmt.Errorf("webhook: reconcile: %w", listErr)
-			break
-		}
-		if usableID(s.ID) {
-			r.listed[s.ID] = time.Now()
+	if !r.studies.complete() {
+		for s, listErr := range lister.Studies(ctx) {
+			if listErr != nil {
+				err = fmt.Errorf("webhook: reconcile: %w", listErr)
+				break
+			}
+			r.studies.note(s)
 		}
 	}
-	maps.DeleteFunc(r.listed, func(_ string, at time.Time) bool { return time.Since(at) > lookBack })
-	return slices.Sorted(maps.Keys(r.listed)), err
+	return r.studies.ids(), err
 }
 
 // study walks one study under its lease.

@@ -11,7 +11,7 @@ import (
 
 // accept records a completion, from a delivery or from the provider's list.
 func (h *Handler) accept(ctx context.Context, e event) (store.Completion, Result) {
-	if len(h.studies) > 0 && !h.studies[e.studyID] {
+	if !h.studies.has(e.studyID, e.studyName) {
 		return store.Completion{}, ResultOtherStudy
 	}
 	if e.status != "" && e.status != userjourneys.StatusCompleted {
