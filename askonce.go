@@ -1,0 +1,247 @@
+package askonce
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+)
+
+// Config configures a [Kit]. APIKey, WebhookSecret, Studies, User and Store are
+// required. Config is copied by [New], and prints neither keys nor secrets.
+type Config struct {
+	// APIKey is the key of the provider's project (uj_live_…).
+	APIKey string
+
+	// WebhookSecret is the webhook's signing secret (whsec_…). It may be empty
+	// only if Webhook.Secrets is set.
+	WebhookSecret string
+
+	// Studies are the studies to invite users to, each by its id or its exact
+	// name, the most important first. A user sees one prompt at a time: that of
+	// the first study that may be shown. Completions of other studies in the
+	// same project are ignored.
+	Studies []string
+
+	// User returns the app's id of the user who sent the request, or "" for an
+	// anonymous visitor. It runs in the request, usually reads the session, and
+	// must be safe for concurrent use.
+	User func(*http.Request) string
+
+	// Store keeps who has completed which study. Put [store.NewCached] in front
+	// of a database so that most pages need no round trip.
+	Store store.Store
+
+	// CookieKeys seal the prompt's cookies; see [middleware.Options]. All
+	// replicas need the same keys. Defaults to random keys and a warning: users
+	// who said "Later" are then asked again after a restart.
+	CookieKeys [][]byte
+
+	// References write the user into the interview's link and read it back from
+	// the webhook. Defaults to [gate.PlainReferences].
+	References gate.References
+
+	// Gate applies to each of the studies. Its References must be nil.
+	// Defaults to the defaults of [gate.Options].
+	Gate *gate.Options
+
+	// Middleware's CookieKeys must be empty. Defaults to the defaults of
+	// [middleware.Options].
+	Middleware *middleware.Options
+
+	// Webhook's Client, Studies and References must be unset. Defaults to the
+	// defaults of [webhook.Options].
+	Webhook *webhook.Options
+
+	// BaseURL is the root of the provider's API, for a fake provider. It must be
+	// https, except on a loopback host. Defaults to the provider's own.
+	BaseURL string
+
+	// Logger is the logger of every part whose options name no other.
+	// Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Format implements [fmt.Formatter]. It names the studies and nothing else.
+func (c Config) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "askonce.Config for %q", c.Studies) // fmt ignores errors of its writers
+}
+
+// MarshalText implements [encoding.TextMarshaler], for JSON and for logs.
+func (c Config) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
+
+// A Kit is a gate for each study, the middleware that shows their prompts, and
+// the webhook that reports completions to them. It is safe for concurrent use.
+type Kit struct {
+	gates      []*gate.Gate
+	middleware *middleware.Middleware
+	webhook    *webhook.Handler
+}
+
+// New returns a Kit. It does not connect to the provider or the store, so an app
+// starts while they are down.
+//
+// The error names every fault of cfg at once, a missing User or Store included:
+// a panic there, as in the constructors of the parts, would hide the others.
+func New(cfg Config) (*Kit, error) {
+	faults := cfg.check()
+	// What is missing is in faults. Stand-ins let the rest be checked too.
+	cfg.Studies = slices.DeleteFunc(slices.Clone(cfg.Studies), func(s string) bool { return s == "" })
+	if cfg.Store == nil {
+		cfg.Store = memstore.New()
+	}
+	if cfg.User == nil {
+		cfg.User = func(*http.Request) string { return "" }
+	}
+	var client *userjourneys.Client
+	if cfg.APIKey != "" {
+		var err error
+		client, err = userjourneys.NewClient(cfg.APIKey, &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
+		faults = append(faults, err)
+	}
+
+	kit := &Kit{}
+	var err error
+	for _, study := range cfg.Studies {
+		var g *gate.Gate
+		if g, err = gate.New(client, study, cfg.Store, cfg.gateOptions()); err != nil {
+			break // the options are the same for all
+		}
+		kit.gates = append(kit.gates, g)
+	}
+	faults = append(faults, err)
+	kit.middleware, err = middleware.New(gate.First(kit.gates...), cfg.User, cfg.middlewareOptions())
+	faults = append(faults, err)
+	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.recorded))
+	faults = append(faults, err)
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return kit, nil
+}
+
+// check returns the faults that no part's constructor would find.
+func (c *Config) check() (faults []error) {
+	for _, f := range []struct {
+		wrong bool
+		says  string
+	}{
+		{c.APIKey == "", "APIKey is empty"},
+		{len(c.Studies) == 0, "Studies is empty: name at least one study"},
+		{c.User == nil, "User is nil"},
+		{c.Store == nil, "Store is nil"},
+		{c.Gate != nil && c.Gate.References != nil, "Gate.References is set: set References, which the webhook gets too"},
+		{c.Middleware != nil && len(c.Middleware.CookieKeys) > 0, "Middleware.CookieKeys is set: set CookieKeys"},
+		{c.Webhook != nil && c.Webhook.References != nil, "Webhook.References is set: set References, which the gates get too"},
+		{c.Webhook != nil && len(c.Webhook.Studies) > 0, "Webhook.Studies is set: set Studies, which the gates get too"},
+		{c.Webhook != nil && c.Webhook.Client != nil, "Webhook.Client is set: it is made of APIKey and BaseURL"},
+	} {
+		if f.wrong {
+			faults = append(faults, errors.New("askonce: Config."+f.says))
+		}
+	}
+	for i, s := range c.Studies {
+		switch {
+		case s == "":
+			faults = append(faults, fmt.Errorf("askonce: Config.Studies[%d] is empty", i))
+		case slices.Index(c.Studies, s) != i:
+			faults = append(faults, fmt.Errorf("askonce: Config.Studies names %q twice", s))
+		}
+	}
+	return faults
+}
+
+func (c *Config) gateOptions() *gate.Options {
+	var o gate.Options
+	if c.Gate != nil {
+		o = *c.Gate
+	}
+	o.References = c.References
+	o.Logger = cmp.Or(o.Logger, c.Logger)
+	return &o
+}
+
+func (c *Config) middlewareOptions() *middleware.Options {
+	var o middleware.Options
+	if c.Middleware != nil {
+		o = *c.Middleware
+	}
+	o.CookieKeys = c.CookieKeys
+	o.Logger = cmp.Or(o.Logger, c.Logger)
+	return &o
+}
+
+func (c *Config) webhookOptions(client *userjourneys.Client, recorded func(context.Context, store.Completion)) *webhook.Options {
+	var o webhook.Options
+	if c.Webhook != nil {
+		o = *c.Webhook
+	}
+	o.Client, o.Studies = client, c.Studies
+	if c.References != nil { // webhook.References would not be nil otherwise
+		o.References = c.References
+	}
+	if app := o.OnRecorded; app == nil {
+		o.OnRecorded = recorded
+	} else {
+		o.OnRecorded = func(ctx context.Context, c store.Completion) {
+			recorded(ctx, c) // first: the app's function may panic
+			app(ctx, c)
+		}
+	}
+	o.Logger = cmp.Or(o.Logger, c.Logger)
+	return &o
+}
+
+// recorded lets the gates look at once whether the completion took a study's
+// last place.
+func (k *Kit) recorded(ctx context.Context, c store.Completion) {
+	for _, g := range k.gates {
+		g.Recorded(ctx, c)
+	}
+}
+
+// Handler returns a handler that serves next, with the prompt in its pages for
+// users who are invited, and that serves the prompt's own endpoints; see
+// [middleware.Middleware.Handler]. A nil next panics.
+func (k *Kit) Handler(next http.Handler) http.Handler { return k.middleware.Handler(next) }
+
+// Webhook returns the handler of the provider's deliveries. Mount it at the URL
+// that is registered with the provider.
+func (k *Kit) Webhook() *webhook.Handler { return k.webhook }
+
+// Run does the work in the background until ctx ends, which is not an error: it
+// fetches the studies, so that the first pages need not wait for them, and then
+// transcripts and completions whose delivery was lost. Replicas that share a
+// store share the work, and each may call Run.
+func (k *Kit) Run(ctx context.Context) error {
+	var warm sync.WaitGroup
+	for _, g := range k.gates {
+		warm.Go(func() { _ = g.Warm(ctx) }) // the gate logs it and tries again by itself
+	}
+	defer warm.Wait()
+	return k.webhook.Run(ctx)
+}
+
+// Close makes the webhook answer 503 from now on, so that deliveries reach
+// another process. Call it before [http.Server.Shutdown]. It does not end Run,
+// whose context does.
+func (k *Kit) Close() error { return k.webhook.Close() }
+
+// Middleware returns the middleware, for the adapters of web frameworks and for
+// apps that mount its endpoints without its pages.
+func (k *Kit) Middleware() *middleware.Middleware { return k.middleware }
+
+// Gates returns the gates in the order of Config.Studies, to explain a decision
+// or to report how old the provider's answer is.
+func (k *Kit) Gates() []*gate.Gate { return slices.Clone(k.gates) }
