@@ -18,6 +18,13 @@ type decisionJSON struct {
 	Links     *links `json:"links,omitempty"`
 }
 
+// links are the prompt's own.
+type links struct {
+	Start   string `json:"start"`
+	Later   string `json:"later"`
+	Decline string `json:"decline"`
+}
+
 // serveDecision answers a single-page app that renders the prompt itself. To
 // answer "ask" counts as a showing, unless the parameter "peek" says that it will
 // not be shown. The user's id is not in it, unless links are direct.
@@ -42,10 +49,10 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 			m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
-			s := dec.snippet
+			c := dec.rendered.Content()
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
-				Language: s.texts.Language, Direction: direction(s.texts.Language), Texts: &s.texts, Links: &s.links,
+				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.LaterURL, c.DeclineURL},
 			}
 		}
 	}

@@ -24,9 +24,9 @@ package middleware
 //	response.go                   one that gets it: its context, request and Finish
 //	writer.go writer_optional.go  its http.ResponseWriter
 //	refusal.go outcome.go         why a response does not carry the prompt
-//	header.go csp.go              the header of one that does
+//	header.go                     the header of one that does
 //	tail.go scanner.go element.go the place in the page; opening.go its beginning
-//	snippet.go template.go        what is placed; words.go, position.go, assets.go, ui
+//	prompt.go internal/prompt     what is placed
 //	history.go anonymous.go       who has seen what; cookie.go how it is kept
-//	endpoints.go decision.go      what the prompt's links and scripts ask for; page.go
+//	endpoints.go decision.go      what the prompt's links and scripts ask for
 //	languages.go memo.go ascii.go tools of these

@@ -57,13 +57,13 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request) {
 		method, serve = http.MethodPost, m.later
 	case "decline":
 		method, serve = http.MethodPost, m.decline
-	case strings.TrimPrefix(m.assets.style.path, m.opts.Path):
-		serve = m.assets.style.serve
-	case strings.TrimPrefix(m.assets.script.path, m.opts.Path):
-		serve = m.assets.script.serve
 	default:
-		http.NotFound(w, r)
-		return
+		asset := m.prompts.Asset(r.URL.Path)
+		if asset == nil {
+			http.NotFound(w, r)
+			return
+		}
+		serve = asset.ServeHTTP
 	}
 	if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
 		allow := method

@@ -36,7 +36,7 @@ func (w *writer) personalize(h http.Header) {
 	w.values[0] = private(h["Cache-Control"])
 	h["Cache-Control"] = w.values[:1:1]
 	if tag := h["Etag"]; len(tag) == 1 && isEntityTag(tag[0]) {
-		h["Etag"] = []string{tag[0][:len(tag[0])-1] + w.resp.root.snippet.tag + `"`}
+		h["Etag"] = []string{tag[0][:len(tag[0])-1] + w.resp.root.rendered.Tag() + `"`}
 	} else {
 		delete(h, "Etag")
 	}

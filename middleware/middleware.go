@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
 // Decider decides who is asked; *gate.Gate does, and gate.First's answer.
@@ -20,8 +21,7 @@ type Middleware struct {
 	decider   Decider
 	user      func(*http.Request) string
 	opts      Options
-	assets    assets
-	snippets  snippets
+	prompts   *prompt.Renderer
 	histories *cookies[remembered]
 	anonymous *cookies[string] // nil unless Options.Anonymous
 	languages languages
@@ -47,14 +47,16 @@ func New(d Decider, user func(*http.Request) string, opts *Options) (*Middleware
 	o.CookieKeys = o.cookieKeys()
 	codecs, keysErr := newCodecs(o.CookieKeys)
 	m := &Middleware{
-		decider: d, user: user, opts: o, assets: newAssets(o.Path),
+		decider: d, user: user, opts: o,
 		histories: newCookies[remembered](historyCookie, codecs),
 		languages: languages{newMemo[[]string]()},
 	}
 	if o.Anonymous {
 		m.anonymous = newCookies[string]("askonce-id", codecs)
 	}
-	err := errors.Join(o.check(), keysErr, m.protect(), m.checkTemplate())
+	var promptErr error
+	m.prompts, promptErr = prompt.New(prompt.Options{Path: o.Path, Origin: o.Origin, Position: o.Position, Template: o.Template, Texts: o.Texts})
+	err := errors.Join(o.check(), keysErr, m.protect(), promptErr)
 	if err != nil {
 		return nil, err
 	}

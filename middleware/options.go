@@ -98,17 +98,12 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Path = cmp.Or(o.Path, "/askonce/")
 	o.Snooze = cmp.Or(o.Snooze, 7*24*time.Hour)
-	o.Template = cmp.Or(o.Template, contentTemplate)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
 
 func (o Options) check() error {
-	errs := []error{checkPath(o.Path), checkOrigin(o.Origin)}
-	if o.Position > PositionBanner {
-		errs = append(errs, fmt.Errorf("middleware: Position is %d: Corner or Banner", o.Position))
-	}
-	return errors.Join(errs...)
+	return errors.Join(checkPath(o.Path), checkOrigin(o.Origin))
 }
 
 func checkPath(p string) error {

@@ -24,12 +24,13 @@ const (
 	OutcomeHeadOnly                   // a HEAD request: the header of the page, and no page
 	OutcomeHijacked                   // the handler took the connection over
 	OutcomePanicked                   // the handler panicked
+	OutcomePolicy                     // the page's Content-Security-Policy lets the prompt have neither its script nor its style
 )
 
 var outcomeNames = [...]string{
 	OutcomeNoAnswer: "no_answer", OutcomeInjected: "injected", OutcomeRendered: "rendered", OutcomeStatus: "status", OutcomeNotHTML: "not_html", OutcomeEncoded: "encoded",
 	OutcomeCharset: "charset", OutcomePartial: "partial", OutcomeAttachment: "attachment", OutcomeNoTransform: "no_transform", OutcomeEmpty: "empty",
-	OutcomeFragment: "fragment", OutcomeNoEndTag: "no_end_tag", OutcomeUnfinished: "unfinished", OutcomeHeadOnly: "head_only", OutcomeHijacked: "hijacked", OutcomePanicked: "panicked",
+	OutcomeFragment: "fragment", OutcomeNoEndTag: "no_end_tag", OutcomeUnfinished: "unfinished", OutcomeHeadOnly: "head_only", OutcomeHijacked: "hijacked", OutcomePanicked: "panicked", OutcomePolicy: "policy",
 }
 
 // String returns the outcome in snake case.

@@ -272,12 +272,12 @@ func TestErrorPagesAreInjectedWhenAskedFor(t *testing.T) {
 func TestOutcomeString(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for o := middleware.OutcomeNoAnswer; o <= middleware.OutcomePanicked; o++ {
+	for o := middleware.OutcomeNoAnswer; o <= middleware.OutcomePolicy; o++ {
 		require.Regexp(t, `^[a-z_]+$`, o.String())
 		require.False(t, seen[o.String()], o)
 		seen[o.String()] = true
 	}
-	require.Equal(t, "unknown", (middleware.OutcomePanicked + 1).String())
+	require.Equal(t, "unknown", (middleware.OutcomePolicy + 1).String())
 }
 
 // A page that announces its length keeps its promise, with the prompt and

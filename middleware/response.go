@@ -8,14 +8,15 @@ import (
 	"sync/atomic"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
 // decision is what there is to place into one response, and for whom.
 type decision struct {
-	prompt  gate.Prompt
-	snippet *snippet
-	user    string
-	history gate.History // before this showing
+	prompt   gate.Prompt
+	rendered *prompt.Prompt
+	user     string
+	history  gate.History // before this showing
 }
 
 // Who has the prompt of a request.
@@ -161,7 +162,7 @@ func (r *Response) prepareHeader(h http.Header) {
 	}
 	delete(h, "If-Modified-Since")
 	if match {
-		own := ownValidators(h["If-None-Match"], r.root.snippet.tag)
+		own := ownValidators(h["If-None-Match"], r.root.rendered.Tag())
 		delete(h, "If-None-Match")
 		if own != "" {
 			h["If-None-Match"] = []string{own}

@@ -152,7 +152,13 @@ func (w *writer) hold(h http.Header, head []byte) {
 		w.release()
 		return
 	}
-	w.snippet = w.resp.snippetFor(h)
+	snippet, ok := w.resp.snippetFor(h)
+	if !ok {
+		w.outcome = OutcomePolicy
+		w.pass(h)
+		return
+	}
+	w.snippet = snippet
 	w.declared = w.lengthen(h, len(w.snippet))
 	w.carry(h)
 	w.state = holding

@@ -1,4 +1,4 @@
-package middleware
+package prompt
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// asset is one embedded file under a name that changes with its content.
+// An asset is an embedded file under a name that changes with its content.
 type asset struct {
 	path, contentType string
 	body              []byte
@@ -30,6 +30,17 @@ func newAsset(path, name, ext, contentType string) asset {
 	}
 	sum := sha256.Sum256(body)
 	return asset{path + name + "-" + hex.EncodeToString(sum[:6]) + ext, contentType, body}
+}
+
+// Asset returns the handler of the asset with this URL path, or nil if there is
+// none.
+func (r *Renderer) Asset(path string) http.Handler {
+	for _, a := range []asset{r.assets.style, r.assets.script} {
+		if a.path == path {
+			return http.HandlerFunc(a.serve)
+		}
+	}
+	return nil
 }
 
 func (a asset) serve(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-package middleware
+package prompt
 
 // Position is where the prompt stands in a page that has no place of its own
 // for it. A page that has, an element with the attribute data-askonce-here,

@@ -1,4 +1,4 @@
-package middleware
+package prompt
 
 import (
 	"net/http"
@@ -91,7 +91,7 @@ func nonceOf(source string) string {
 	}
 	n := source[len(prefix) : len(source)-1]
 	for i := range len(n) {
-		if !isLetter(n[i]) && (n[i] < '0' || n[i] > '9') && !oneOf(n[i], "+/_=-") {
+		if !isAlphanumeric(n[i]) && !strings.ContainsRune("+/_=-", rune(n[i])) {
 			return ""
 		}
 	}
@@ -113,4 +113,8 @@ func (p *policy) offer(nonce string) {
 			g.nonce = nonce
 		}
 	}
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

@@ -1,25 +1,25 @@
-package middleware
+package prompt
 
 import (
 	"errors"
 	"fmt"
+	"golang.org/x/net/html"
 	"html/template"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/askonce/askonce/gate"
-	"golang.org/x/net/html"
 )
 
-// Content is what Options.Template is executed with.
+// Content is what a prompt says and where its links lead. It is what
+// Options.Template is executed with.
 type Content struct {
 	StudyID, StudyName string
 	Texts              Texts
-	StartURL           string // where a link leads to, with target="_blank" rel="noopener"
-	LaterURL           string // what a form is to be posted to, for not now
-	DeclineURL         string // the same, for never
+	Direction          string // of the words: "ltr", "rtl" or "auto"
+	StartURL           string // for a link with target="_blank" and rel="noopener"
+	LaterURL           string // for a form with method="post"
+	DeclineURL         string // for a form with method="post"
 }
 
 var (
@@ -130,15 +130,4 @@ func toASCII(s string) string {
 		b.WriteByte(';')
 	}
 	return b.String()
-}
-
-// checkTemplate renders the prompt in every language once.
-func (m *Middleware) checkTemplate() error {
-	for _, w := range words {
-		p := gate.Prompt{StudyID: "sample-study", StudyName: "Sample", Language: w.Language, InterviewLink: "https://interview.example/i/sample", UserID: "sample"}
-		if _, err := m.render(p); err != nil {
-			return err
-		}
-	}
-	return nil
 }
