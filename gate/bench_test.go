@@ -31,7 +31,7 @@ func outcomes(tb testing.TB) []outcome {
 	_, err := done.Record(tb.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "done"}, InterviewID: "i", CompletedAt: time.Now()})
 	require.NoError(tb, err)
 	long := gate.Options{Fresh: time.Hour}
-	nobody := gate.Options{Fresh: time.Hour, Sample: 1e-9}
+	nobody := gate.Options{Fresh: time.Hour, Holdout: 1 - 1e-9}
 	full := newProvider()
 	full.places(0)
 	broken := newProvider()
@@ -41,7 +41,7 @@ func outcomes(tb testing.TB) []outcome {
 	open := warmGate(tb, newProvider(), done, &long)
 	return []outcome{
 		{"anonymous", open, gate.Visitor{}, gate.ReasonAnonymous, 0},
-		{"not sampled", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.ReasonHeldOut, 0},
+		{"held out", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.ReasonHeldOut, 0},
 		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.WithShown(studyID, time.Now())}, gate.ReasonCoolingDown, 0},
 		{"full", warmGate(tb, full, done, &long), gate.Visitor{UserID: id}, gate.ReasonFull, 0},
 		{"provider down", down, gate.Visitor{UserID: id}, gate.ReasonUnavailable, 0},

@@ -127,7 +127,7 @@ func TestHangingProviderOverHTTP(t *testing.T) {
 			require.Eventually(t, func() bool { return len(fake.Requests()) > before }, 10*time.Second, time.Millisecond)
 			require.Len(t, fake.Requests(), before+1)
 			fake.Release()
-			require.Eventually(t, func() bool { return g.Decide(t.Context(), ada).Ask }, 30*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return g.Decide(t.Context(), ada).Ask() }, 30*time.Second, 10*time.Millisecond)
 		})
 	}
 }
@@ -150,7 +150,7 @@ func TestCancelledRequestDoesNotCancelOthers(t *testing.T) {
 		require.ErrorIs(t, first.Err, context.Canceled)
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
-		require.True(t, second.Ask, "%v", second)
+		require.True(t, second.Ask(), "%v", second)
 		require.Equal(t, 1, p.count())
 	})
 }
@@ -186,7 +186,7 @@ func TestDayOfFailures(t *testing.T) {
 				for end := time.Now().Add(24 * time.Hour); time.Now().Before(end); time.Sleep(between) {
 					pages++
 					d := g.Decide(t.Context(), ada)
-					if d.Ask {
+					if d.Ask() {
 						asked++
 						at, err := time.Parse(time.RFC3339Nano, d.Prompt.StudyName)
 						require.NoError(t, err)
@@ -297,7 +297,7 @@ func TestMissingStudyIsClosed(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		g.Decide(t.Context(), ada)
 		synctest.Wait()
-		require.True(t, g.Decide(t.Context(), ada).Ask)
+		require.True(t, g.Decide(t.Context(), ada).Ask())
 
 		// Once known, a study is asked for by its id, and when it is gone by
 		// the configured name again.
@@ -369,7 +369,7 @@ func TestRecordedOutdatesAtOnce(t *testing.T) {
 		require.Equal(t, 1, p.count())
 		p.places(0)
 		g.Recorded(t.Context(), store.Completion{Key: store.Key{StudyID: studyID}})
-		require.True(t, g.Decide(t.Context(), ada).Ask, "nobody waits for it")
+		require.True(t, g.Decide(t.Context(), ada).Ask(), "nobody waits for it")
 		synctest.Wait()
 		require.Equal(t, 2, p.count())
 		require.Equal(t, gate.ReasonFull, g.Decide(t.Context(), ada).Reason)
@@ -390,7 +390,7 @@ func TestConfirmWantsARecentAnswer(t *testing.T) {
 		p := newProvider()
 		g := warmGate(t, p, nobodyCompleted, nil)
 		time.Sleep(10 * time.Second)
-		require.True(t, g.Confirm(t.Context(), ada).Ask)
+		require.True(t, g.Confirm(t.Context(), ada).Ask())
 		require.Equal(t, 1, p.count())
 		time.Sleep(time.Second)
 		p.places(0)
@@ -468,7 +468,7 @@ func TestStudyIDHasOneSpelling(t *testing.T) {
 	g, err := gate.New(p, studyName, done, &gate.Options{Logger: discard, Timeout: 10 * time.Second})
 	require.NoError(t, err)
 	d := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
-	require.True(t, d.Ask)
+	require.True(t, d.Ask())
 	require.Equal(t, studyID, d.Prompt.StudyID)
 
 	_, err = done.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now()})

@@ -31,8 +31,8 @@ var checks = [...]check{
 	{"language", ReasonExcluded, whichStudy, onPage, anyLanguage, func(_ context.Context, q *question) (bool, error) {
 		return q.study.language(q.visitor.Languages) != "", nil
 	}},
-	{"sample", ReasonHeldOut, whichStudy, onPage, everybody, func(_ context.Context, q *question) (bool, error) {
-		return sampled(q.opts().Sample, q.study.study.ID, q.visitor.UserID), nil
+	{"holdout", ReasonHeldOut, whichStudy, onPage, noHoldout, func(_ context.Context, q *question) (bool, error) {
+		return !heldOut(q.opts().Holdout, q.study.study.ID, q.visitor.UserID), nil
 	}},
 	{"opted out", ReasonDeclined, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
 		return !q.visitor.History.optedOut, nil
@@ -85,7 +85,7 @@ type check struct {
 
 func noTarget(o *Options) bool    { return o.Target == nil }
 func anyLanguage(o *Options) bool { return !o.RequireLanguage }
-func everybody(o *Options) bool   { return o.Sample >= 1 }
+func noHoldout(o *Options) bool   { return o.Holdout == 0 }
 func unpaced(o *Options) bool     { return o.ExpectedUptake == 0 }
 
 func (c *check) isIdle(o *Options) bool { return c.idle != nil && c.idle(o) }

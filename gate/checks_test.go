@@ -46,7 +46,7 @@ func testOrderOfChecks(t *testing.T) {
 			History: gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithDecline(studyID).WithOptOut(),
 		},
 		opts: gate.Options{
-			Sample: -1, RequireLanguage: true, MaxShowings: 1, ShowingPause: time.Hour, CoolDown: 2 * time.Hour,
+			Holdout: 1, RequireLanguage: true, MaxShowings: 1, ShowingPause: time.Hour, CoolDown: 2 * time.Hour,
 			ExpectedUptake: 0.5, Audience: 1 << 40,
 		},
 		missing: true, completed: true,
@@ -60,7 +60,7 @@ func testOrderOfChecks(t *testing.T) {
 		{gate.ReasonExcluded, func(w *world) { w.target = true }},
 		{gate.ReasonExcluded, func(w *world) { w.visitor.StudyID = "" }},
 		{gate.ReasonExcluded, func(w *world) { w.visitor.Languages = []string{"nb"} }},
-		{gate.ReasonHeldOut, func(w *world) { w.opts.Sample = 1 }},
+		{gate.ReasonHeldOut, func(w *world) { w.opts.Holdout = 0 }},
 		{gate.ReasonDeclined, func(w *world) {
 			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithDecline(studyID)
 		}},
@@ -92,7 +92,7 @@ func testOrderOfChecks(t *testing.T) {
 		}
 		d := g.Decide(t.Context(), w.visitor)
 		require.Equal(t, step.no.String(), d.Reason.String(), "step %d", i)
-		require.Equal(t, step.no == gate.ReasonEligible, d.Ask)
+		require.Equal(t, step.no == gate.ReasonEligible, d.Ask())
 		require.Equal(t, step.no == gate.ReasonUnavailable, d.Err != nil)
 
 		// Explain agrees: its first check that does not pass is the reason.
@@ -136,7 +136,7 @@ func TestStudyRulesOutliveCapacity(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider()
-		g := warmGate(t, p, nobodyCompleted, &gate.Options{Sample: 0.5})
+		g := warmGate(t, p, nobodyCompleted, &gate.Options{Holdout: 0.5})
 		p.hang(time.Hour)
 		time.Sleep(time.Hour)
 		calls := p.count()
@@ -178,7 +178,7 @@ func TestTroubleIsUnavailable(t *testing.T) {
 			began := time.Now()
 			d := g.Decide(t.Context(), gate.Visitor{UserID: "ada-lovelace"})
 			require.Equal(t, gate.ReasonUnavailable, d.Reason, name)
-			require.False(t, d.Ask, name)
+			require.False(t, d.Ask(), name)
 			require.Error(t, d.Err, name)
 			require.NotContains(t, d.Err.Error(), "ada", name)
 			if tc.is != nil {
@@ -209,7 +209,7 @@ func TestVisitorIsForgotten(t *testing.T) {
 	g := warmGate(t, newProvider(), nobodyCompleted, nil)
 	decide := func() weak.Pointer[string] {
 		languages := []string{"de"}
-		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: languages}).Ask)
+		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: languages}).Ask())
 		return weak.Make(&languages[0])
 	}
 	kept := decide()
@@ -265,7 +265,7 @@ func TestNoAnswerOfTheStoreIsLost(t *testing.T) {
 		for range 8 {
 			all.Go(func() {
 				for range fewer(12_000) {
-					if !g.Decide(t.Context(), ada).Ask {
+					if !g.Decide(t.Context(), ada).Ask() {
 						lost.Add(1)
 					}
 				}
@@ -306,11 +306,11 @@ func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
 	p := newProvider()
 	completed := false
 	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) { return completed, nil }),
-		&gate.Options{Sample: -1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond})
+		&gate.Options{Holdout: 1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond})
 	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.WithShown(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithOpened(studyID, now).WithDecline(studyID).WithOptOut()}
 	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), v).Reason)
 	d := g.Confirm(t.Context(), v)
-	require.True(t, d.Ask, "%v", d)
+	require.True(t, d.Ask(), "%v", d)
 	require.Equal(t, store.Key{StudyID: studyID, UserID: "ada"}, d.Prompt.Key())
 
 	v.StudyID = "another"
@@ -347,12 +347,12 @@ func TestLanguages(t *testing.T) {
 			v.Languages = strings.Split(tc.wanted, ",")
 		}
 		d := g.Decide(t.Context(), v)
-		require.True(t, d.Ask)
+		require.True(t, d.Ask())
 		require.Equal(t, tc.is, d.Prompt.Language, "%v", tc)
 		if tc.is == "" {
 			require.Equal(t, gate.ReasonExcluded, strict.Decide(t.Context(), v).Reason, "%v", tc)
 		} else {
-			require.True(t, strict.Decide(t.Context(), v).Ask, "%v", tc)
+			require.True(t, strict.Decide(t.Context(), v).Ask(), "%v", tc)
 		}
 	}
 }
@@ -400,7 +400,7 @@ func TestOnDecisionPanics(t *testing.T) {
 		OnDecision: func(context.Context, gate.Visitor, gate.Decision) { panic("lost") },
 	})
 	d := g.Decide(t.Context(), ada)
-	require.False(t, d.Ask)
+	require.False(t, d.Ask())
 	require.Equal(t, gate.ReasonUnavailable, d.Reason)
 	require.Zero(t, d.Prompt)
 	require.ErrorContains(t, d.Err, "OnDecision panicked: lost")
@@ -421,10 +421,10 @@ func TestOnDecisionHearsOfPanics(t *testing.T) {
 func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := gate.New(newProvider(), "", nobodyCompleted, &gate.Options{
-		Sample: 10, MaxShowings: 256, ExpectedUptake: -1, Audience: -1, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
+		Holdout: 10, MaxShowings: 256, ExpectedUptake: -1, Audience: -1, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
 	})
 	require.Error(t, err)
-	for _, fault := range []string{"name is empty", "Sample is 10", "MaxShowings is 256", "ExpectedUptake is -1", "Audience", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
+	for _, fault := range []string{"name is empty", "Holdout is 10", "MaxShowings is 256", "ExpectedUptake is -1", "Audience", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
 		require.ErrorContains(t, err, fault)
 	}
 	_, err = gate.New(newProvider(), "x", nobodyCompleted, &gate.Options{Fresh: time.Hour, Stale: time.Minute, Audience: 5})

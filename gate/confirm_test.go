@@ -26,7 +26,7 @@ func TestConfirmTriesAgainAfterTrouble(t *testing.T) {
 		require.Zero(t, time.Since(began), "it is too early")
 		require.Equal(t, 1, p.count())
 		time.Sleep(75 * time.Second)
-		require.True(t, g.Confirm(t.Context(), ada).Ask)
+		require.True(t, g.Confirm(t.Context(), ada).Ask())
 		require.Equal(t, 2, p.count())
 	})
 }
@@ -50,9 +50,9 @@ func TestConfirmTakesNoSlot(t *testing.T) {
 	p := newProvider()
 	p.places(1)
 	g := warmGate(t, p, nobodyCompleted, &gate.Options{ExpectedUptake: 1})
-	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask)
-	require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Ask)
-	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask)
+	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask())
+	require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Ask())
+	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Ask())
 	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 }
 
@@ -65,7 +65,7 @@ func TestConfirmAsksAgainAfterASlowAnswer(t *testing.T) {
 		p.hang(7 * time.Second)
 		g := newGate(t, p, nobodyCompleted, &gate.Options{Stale: 5 * time.Second, ConfirmTimeout: time.Minute})
 		g.Decide(t.Context(), ada)
-		require.True(t, g.Confirm(t.Context(), ada).Ask)
+		require.True(t, g.Confirm(t.Context(), ada).Ask())
 		require.Equal(t, 2, p.count())
 		synctest.Wait()
 	})

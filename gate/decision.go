@@ -20,11 +20,14 @@ type Visitor struct {
 
 // Decision is a gate's answer for one visitor.
 type Decision struct {
-	Ask    bool
 	Reason Reason
 	Prompt Prompt // set only when Ask is true
 	Err    error  // what stood behind Unavailable; for logs, never for clients
 }
+
+// Ask reports whether to invite the visitor, which is when the reason is
+// [ReasonEligible].
+func (d Decision) Ask() bool { return d.Reason == ReasonEligible }
 
 // Prompt is what there is to say to a visitor who is asked. It is a value:
 // copies are independent.
@@ -77,7 +80,7 @@ const (
 	ReasonUnavailable Reason = iota // provider, store or deadline: nobody knows, so nobody is asked
 	ReasonAnonymous                 // no user id
 	ReasonExcluded                  // the app's Target said no, or no common language
-	ReasonHeldOut                   // outside the sample, or beyond what pacing invites
+	ReasonHeldOut                   // in the holdout, or beyond what pacing invites
 	ReasonDeclined                  // "No thanks", for this study or for all
 	ReasonSnoozed                   // "Later", and later is not yet
 	ReasonOpened                    // the interview was opened a short while ago
@@ -90,7 +93,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	ReasonUnavailable: "unavailable", ReasonAnonymous: "anonymous", ReasonExcluded: "excluded", ReasonHeldOut: "not_sampled",
+	ReasonUnavailable: "unavailable", ReasonAnonymous: "anonymous", ReasonExcluded: "excluded", ReasonHeldOut: "held_out",
 	ReasonDeclined: "declined", ReasonSnoozed: "snoozed", ReasonOpened: "opened", ReasonShownEnough: "shown_enough",
 	ReasonCoolingDown: "cooling_down", ReasonFull: "full", ReasonClosed: "closed", ReasonCompleted: "completed", ReasonEligible: "eligible",
 }

@@ -2,7 +2,7 @@
 //
 // A Gate stands for one study. Decide walks an ordered list of checks, the
 // cheapest first, and stops at the first that says no: who the user is, the
-// app's own rules, the study, its languages, the sample, what the visitor has
+// app's own rules, the study, its languages, the holdout, what the visitor has
 // seen, whether the study has a place, pacing, and last the store. Explain walks
 // all of them and says what each found. Any doubt (the provider is down, the
 // store does not answer, time is up) is Unavailable: nobody is asked, and nothing
@@ -21,8 +21,8 @@
 //
 // # Who is asked
 //
-// Options.Target has the app's own rules. Options.Sample draws a share of all
-// users. Options.ExpectedUptake paces: of a study with three places left it
+// Options.Target has the app's own rules. Options.Holdout leaves a share of
+// users out. Options.ExpectedUptake paces: of a study with three places left it
 // shows the prompt to some dozens of users instead of a million. What each
 // visitor has seen so far comes in as a History, which the middleware carries
 // in a cookie: showings, "Later", "No thanks" and an opened interview each have

@@ -35,7 +35,7 @@ func Example() {
 	}
 	visitor := gate.Visitor{UserID: "ada"}
 	d := ask.Decide(ctx, visitor)
-	fmt.Println(d.Ask, d.Reason)
+	fmt.Println(d.Ask(), d.Reason)
 
 	// The middleware shows the prompt and notes it.
 	visitor.History = visitor.History.WithShown(d.Prompt.StudyID, time.Now())
@@ -190,12 +190,12 @@ func ExampleSealedReferences() {
 	//  gate: bad reference
 }
 
-// The wrong way: Sample is a fraction, so one user in ten is 0.1.
+// The wrong way: Holdout is a share, so one user in ten is 0.1.
 func ExampleOptions_percentage() {
 	uj, study, stop := fakeClient()
 	defer stop()
-	_, err := gate.New(uj, study, memstore.New(), &gate.Options{Sample: 10})
+	_, err := gate.New(uj, study, memstore.New(), &gate.Options{Holdout: 10})
 	fmt.Println(err)
 	// Output:
-	// gate: Sample is 10: a fraction from 0 to 1, not a percentage
+	// gate: Holdout is 10: want a share from 0 to 1, not a percentage
 }

@@ -24,7 +24,7 @@ yes user id
 yes target
 yes this study
 yes language
-yes sample
+yes holdout
 yes opted out
 no  declined       declined
 yes snoozed
@@ -76,7 +76,7 @@ func TestExplainWritesNothing(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, 1, p.count())
-		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: user(7)}).Ask)
+		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: user(7)}).Ask())
 		require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(8)})))
 	})
 }

@@ -34,7 +34,7 @@ type peeker interface {
 	Peek(k store.Key) (completed, known bool)
 }
 
-// Decider is what a Gate and several of them (First) have in common.
+// A Decider decides whether to invite a visitor. [Gate] and [Group] are Deciders.
 type Decider interface {
 	Decide(ctx context.Context, v Visitor) Decision
 	Confirm(ctx context.Context, v Visitor) Decision
@@ -64,10 +64,11 @@ type Options struct {
 	// it short. A panic counts as Unavailable. Defaults to everybody.
 	Target func(ctx context.Context, v Visitor) bool
 
-	// Sample is the fraction of users that may be asked, 0 to 1. It is sticky:
-	// raising it never drops a user, and two studies sample independently.
-	// Defaults to 1. Negative means nobody.
-	Sample float64
+	// Holdout is the share of users who are never asked, from 0 for none to 1
+	// for everybody. The draw is sticky: lowering Holdout never excludes a user
+	// who could be asked before, and two studies draw independently. Defaults
+	// to 0.
+	Holdout float64
 
 	// MaxShowings is how often one user sees the prompt of this study.
 	// Defaults to 3, at most 255. Negative means no limit.
@@ -174,8 +175,8 @@ func checkStudy(study string) error {
 
 func (o Options) check() error {
 	var errs []error
-	if !(o.Sample <= 1) {
-		errs = append(errs, fmt.Errorf("gate: Sample is %v: a fraction from 0 to 1, not a percentage", o.Sample))
+	if !(o.Holdout >= 0 && o.Holdout <= 1) {
+		errs = append(errs, fmt.Errorf("gate: Holdout is %v: want a share from 0 to 1, not a percentage", o.Holdout))
 	}
 	if !(o.ExpectedUptake >= 0 && o.ExpectedUptake <= 1) {
 		errs = append(errs, fmt.Errorf("gate: ExpectedUptake is %v: a fraction from 0 to 1", o.ExpectedUptake))
@@ -208,7 +209,6 @@ func (o Options) withDefaults() Options {
 	o.ConfirmTimeout = cmp.Or(o.ConfirmTimeout, 3*time.Second)
 	o.Stale = cmp.Or(o.Stale, max(15*time.Minute, o.Fresh))
 	o.Fresh = cmp.Or(o.Fresh, min(3*time.Minute, o.Stale/2))
-	o.Sample = cmp.Or(o.Sample, 1)
 	o.MaxShowings = cmp.Or(o.MaxShowings, 3)
 	o.ShowingPause = cmp.Or(o.ShowingPause, 24*time.Hour)
 	o.CoolDown = cmp.Or(o.CoolDown, o.ShowingPause)
@@ -225,7 +225,7 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) Decision {
 }
 
 // Confirm says whether v, who has just clicked the prompt, may go on to the
-// interview. What has been shown, snoozed or sampled no longer matters then;
+// interview. What has been shown, snoozed or held out no longer matters then;
 // the study must have a place by an answer of the last 10 seconds, and v must
 // not have completed it. While the provider fails, which is for about a minute
 // after each failure, it is Unavailable: better a friendly page than an
@@ -292,7 +292,7 @@ func (g *Gate) walk(ctx context.Context, v *Visitor, clicked bool, began time.Ti
 		d.Reason = ReasonHeldOut // others have taken the last slots meanwhile
 		return
 	}
-	d.Ask, d.Reason = true, ReasonEligible
+	d.Reason = ReasonEligible
 	q.prompt(&d.Prompt)
 }
 

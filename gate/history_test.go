@@ -140,7 +140,7 @@ func TestPausesCanBeTurnedOff(t *testing.T) {
 	var h gate.History
 	for range 300 {
 		h = h.WithShown(studyID, time.Now()).WithOpened(studyID, time.Now())
-		require.True(t, g.Decide(context.Background(), gate.Visitor{UserID: "ada", History: h}).Ask)
+		require.True(t, g.Decide(context.Background(), gate.Visitor{UserID: "ada", History: h}).Ask())
 	}
 }
 

@@ -50,7 +50,7 @@ type ruleCase struct {
 	places               int  // negative: no limit
 	completed, storeDown bool
 
-	target, language, sample, pacing                                               bool
+	target, language, holdout, pacing                                              bool
 	optedOut, declined, snoozed, opened, showings, showingPause, coolDown, badUser bool
 }
 
@@ -66,7 +66,7 @@ func (c *ruleCase) first(clicked bool) gate.Reason {
 		{c.target, gate.ReasonExcluded, true},
 		{c.visitor.StudyID == "another", gate.ReasonExcluded, true},
 		{c.language, gate.ReasonExcluded, false},
-		{c.sample, gate.ReasonHeldOut, false},
+		{c.holdout, gate.ReasonHeldOut, false},
 		{c.optedOut || c.declined, gate.ReasonDeclined, false},
 		{c.snoozed, gate.ReasonSnoozed, false},
 		{c.opened, gate.ReasonOpened, false},
@@ -128,9 +128,9 @@ func randomCase(rng *rand.Rand, i int) *ruleCase {
 		c.opts.Target = func(context.Context, gate.Visitor) bool { return !c.target }
 	}
 	c.language = c.opts.RequireLanguage && len(c.visitor.Languages) == 1 && c.visitor.Languages[0] == "ja"
-	c.opts.Sample = oneOf(rng, 0, 0, 1, 0.5, 0.5, -1)
+	c.opts.Holdout = oneOf(rng, 0, 0, 0, 0.5, 0.5, 1)
 	sum := sha256.Sum256([]byte(studyID + "\x00" + c.visitor.UserID))
-	c.sample = c.opts.Sample < 0 || c.opts.Sample == 0.5 && sum[0] >= 128
+	c.holdout = c.opts.Holdout == 1 || c.opts.Holdout == 0.5 && sum[0] >= 128
 	if rng.IntN(2) == 0 {
 		c.opts.ExpectedUptake, c.opts.Audience = 0.5, oneOf(rng, 0, 1, 1<<40)
 		c.pacing = c.opts.Audience == 1<<40 && c.places >= 0

@@ -92,7 +92,7 @@ func compare(b *testing.B, with, bare func()) {
 	b.ReportMetric(testing.AllocsPerRun(20, with)-testing.AllocsPerRun(20, bare), "more-allocs")
 }
 
-func newMiddleware(t testing.TB, d middleware.Decider, user string) *middleware.Middleware {
+func newMiddleware(t testing.TB, d gate.Decider, user string) *middleware.Middleware {
 	t.Helper()
 	keys := [][]byte{bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)} // the same for all, so that they know each other's cookies
 	m, err := middleware.New(d, func(*http.Request) string { return user }, &middleware.Options{CookieKeys: keys})

@@ -43,7 +43,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 		d = m.decider.Decide(r.Context(), v)
 	}
 	answer := decisionJSON{Reason: d.Reason.String()}
-	if d.Ask {
+	if d.Ask() {
 		dec, err := m.newDecision(d.Prompt, user, v.History)
 		if err != nil {
 			m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 )
 
@@ -80,7 +81,7 @@ func TestNoPromptIsHandedOn(t *testing.T) {
 	}
 	user := func(id string) func(*http.Request) string { return func(*http.Request) string { return id } }
 	for name, tt := range map[string]struct {
-		d    middleware.Decider
+		d    gate.Decider
 		user func(*http.Request) string
 		r    *http.Request
 	}{

@@ -113,7 +113,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		v.History = m.history(r, user)
 		d = m.decider.Confirm(r.Context(), v)
 	}
-	if !d.Ask {
+	if !d.Ask() {
 		if d.Err != nil {
 			m.opts.Logger.WarnContext(r.Context(), "askonce: click not confirmed", "study", v.StudyID, "err", d.Err)
 		}

@@ -69,8 +69,8 @@ func TestStartPages(t *testing.T) {
 		{"provider down", "ada", gate.Decision{Err: errors.New("dial tcp 10.1.2.3: secret detail")}, "es", 503, "Inténtalo de nuevo"},
 		{"signed out", "", gate.Decision{Reason: gate.ReasonEligible}, "nb-NO", 403, "Logg inn først"},
 		{"no such language", "ada", gate.Decision{Reason: gate.ReasonFull}, "tlh", 200, "not taking any more participants"},
-		{"link is no link", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada", InterviewLink: "javascript:alert(1)"}}, "en", 503, "try again"},
-		{"no link at all", "ada", gate.Decision{Ask: true, Prompt: gate.Prompt{UserID: "ada"}}, "en", 503, "try again"},
+		{"link is no link", "ada", gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{UserID: "ada", InterviewLink: "javascript:alert(1)"}}, "en", 503, "try again"},
+		{"no link at all", "ada", gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{UserID: "ada"}}, "en", 503, "try again"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -339,7 +339,7 @@ func TestAnonymous(t *testing.T) {
 
 func TestAnonymousKeepsItsID(t *testing.T) {
 	t.Parallel()
-	m := newPrompt(t, newGate(t, &gate.Options{Sample: -1}), &middleware.Options{Anonymous: true})
+	m := newPrompt(t, newGate(t, &gate.Options{Holdout: 1}), &middleware.Options{Anonymous: true})
 	h := m.Handler(m.Handler(respond("<!doctype html><p>x</p></body></html>")))
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, pageRequest())

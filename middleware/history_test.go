@@ -225,7 +225,7 @@ func TestNoPromptAllocatesNothing(t *testing.T) {
 	b := newBrowser(t, m)
 	b.do(http.MethodPost, "/askonce/decline?study=study-1", "Accept", "*/*")
 	cookie := b.Jar.Cookies(mustParse(t, b.url))[0].String()
-	nobody := newPrompt(t, newGate(t, &gate.Options{Sample: -1}), nil)
+	nobody := newPrompt(t, newGate(t, &gate.Options{Holdout: 1}), nil)
 	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for name, tt := range map[string]struct {
 		h http.Handler

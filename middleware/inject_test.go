@@ -19,7 +19,7 @@ import (
 type askEveryone struct{}
 
 func (askEveryone) Decide(_ context.Context, v gate.Visitor) gate.Decision {
-	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
+	return gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "study-1", StudyName: "Onboarding", InterviewLink: "https://provider.example/i/abc", UserID: v.UserID,
 	}}
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -10,15 +9,9 @@ import (
 	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
-// Decider decides who is asked; *gate.Gate does, and gate.First's answer.
-type Decider interface {
-	Decide(ctx context.Context, v gate.Visitor) gate.Decision
-	Confirm(ctx context.Context, v gate.Visitor) gate.Decision
-}
-
 // Middleware injects prompts. It is safe for concurrent use.
 type Middleware struct {
-	decider   Decider
+	decider   gate.Decider
 	user      func(*http.Request) string
 	opts      Options
 	prompts   *prompt.Renderer
@@ -32,7 +25,7 @@ type Middleware struct {
 // user returns the app's id of whoever sent the request, "" for an anonymous
 // visitor; it is called only for requests that could get a prompt, and for the
 // endpoints. A nil d or user panics; a nil opts means defaults.
-func New(d Decider, user func(*http.Request) string, opts *Options) (*Middleware, error) {
+func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middleware, error) {
 	if d == nil {
 		panic("middleware: New: d is nil")
 	}
@@ -122,7 +115,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 	}
 	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: m.history(r, user)}
 	d := m.decider.Decide(r.Context(), v)
-	if !d.Ask {
+	if !d.Ask() {
 		return nil
 	}
 	return m.ask(w, r, d, user, v.History)

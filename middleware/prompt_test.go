@@ -47,7 +47,7 @@ func newGate(t testing.TB, opts *gate.Options) *gate.Gate {
 var testKeys = [][]byte{[]byte(strings.Repeat("h", 32)), []byte(strings.Repeat("b", 16))}
 
 // newPrompt is a middleware whose user is named by a header.
-func newPrompt(t testing.TB, d middleware.Decider, opts *middleware.Options) *middleware.Middleware {
+func newPrompt(t testing.TB, d gate.Decider, opts *middleware.Options) *middleware.Middleware {
 	t.Helper()
 	o := middleware.Options{}
 	if opts != nil {

@@ -97,7 +97,7 @@ func studies(ctx context.Context, e effort) (report.Table, []report.Panel, error
 		for i := range n {
 			s := openStudy
 			s.ID = fmt.Sprintf("study-%d", i)
-			g, err := gate.New(s, s.ID, done, &gate.Options{Sample: -1})
+			g, err := gate.New(s, s.ID, done, &gate.Options{Holdout: 1})
 			if err != nil {
 				return t, nil, err
 			}

@@ -17,7 +17,7 @@ import (
 type asks struct{ language string }
 
 func (a asks) Decide(context.Context, gate.Visitor) gate.Decision {
-	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
+	return gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "s", StudyName: "Study", InterviewLink: "https://interviews.example/i/x", UserID: "ada", Language: a.language,
 	}}
 }

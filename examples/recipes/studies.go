@@ -16,7 +16,7 @@ import (
 // both: tell both gates in webhook.Options.OnRecorded.
 func Studies(uj gate.StudyFinder, done store.Store, user func(*http.Request) string, log *slog.Logger) (*middleware.Middleware, error) {
 	checkout, err := gate.New(uj, "Checkout", done, &gate.Options{CoolDown: 7 * 24 * time.Hour, Logger: log})
-	onboarding, err2 := gate.New(uj, "Onboarding", done, &gate.Options{CoolDown: 7 * 24 * time.Hour, Logger: log, Sample: 0.1})
+	onboarding, err2 := gate.New(uj, "Onboarding", done, &gate.Options{CoolDown: 7 * 24 * time.Hour, Logger: log, Holdout: 0.9})
 	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}

@@ -3,12 +3,13 @@ package recipes
 import (
 	"net/http"
 
+	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 )
 
 // Texts has its own words in English and Dutch, and the built-in ones in all
 // other languages.
-func Texts(ask middleware.Decider, user func(*http.Request) string) (*middleware.Middleware, error) {
+func Texts(ask gate.Decider, user func(*http.Request) string) (*middleware.Middleware, error) {
 	return middleware.New(ask, user, &middleware.Options{
 		Texts: func(studyID, language string, words middleware.Texts) middleware.Texts {
 			switch language {

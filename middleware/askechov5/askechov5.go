@@ -17,7 +17,7 @@ type userKey struct{}
 // visitor; it is called only for requests that could get a prompt, and for the
 // endpoints. A nil d or user panics; a nil opts means defaults; the error is
 // that of middleware.New. The middleware is safe for concurrent use.
-func New(d middleware.Decider, user func(*echo.Context) string, opts *middleware.Options) (echo.MiddlewareFunc, error) {
+func New(d gate.Decider, user func(*echo.Context) string, opts *middleware.Options) (echo.MiddlewareFunc, error) {
 	if user == nil {
 		panic("askechov5: New: user is nil")
 	}

@@ -18,7 +18,7 @@ type userKey struct{}
 // visitor; it is called only for requests that could get a prompt, and for the
 // endpoints. A nil d or user panics; a nil opts means defaults; the error is
 // that of middleware.New. The handler is safe for concurrent use.
-func New(d middleware.Decider, user func(*gin.Context) string, opts *middleware.Options) (gin.HandlerFunc, error) {
+func New(d gate.Decider, user func(*gin.Context) string, opts *middleware.Options) (gin.HandlerFunc, error) {
 	if user == nil {
 		panic("askgin: New: user is nil")
 	}

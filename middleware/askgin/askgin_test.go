@@ -29,7 +29,7 @@ func (asksAda) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	if v.UserID != "ada" {
 		return gate.Decision{Reason: gate.ReasonHeldOut}
 	}
-	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{
+	return gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{
 		StudyID: "s1", InterviewLink: "https://interviews.example/i/a", UserID: v.UserID,
 	}}
 }

@@ -227,11 +227,11 @@ func TestSlowServer(t *testing.T) {
 		begun := time.Now()
 		decision := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
 		require.Less(t, time.Since(begun), 2*time.Second)
-		require.False(t, decision.Ask)
+		require.False(t, decision.Ask())
 		require.Equal(t, gate.ReasonUnavailable, decision.Reason)
 		require.True(t, errors.Is(decision.Err, context.DeadlineExceeded), "%v", decision.Err)
 		require.NoError(t, tx.Rollback())
-		require.Eventually(t, func() bool { return g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Ask }, 30*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Ask() }, 30*time.Second, 20*time.Millisecond)
 	})
 }
 

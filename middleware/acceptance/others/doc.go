@@ -51,7 +51,7 @@
 // the start endpoint:
 //
 //	d := gate.Decide(c.Context(), gate.Visitor{UserID: user})
-//	if d.Ask {
+//	if d.Ask() {
 //		link = "/askonce/start?study=" + url.QueryEscape(d.Prompt.StudyID)
 //	}
 //

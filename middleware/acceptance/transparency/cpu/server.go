@@ -91,7 +91,7 @@ func byHand(c measured) http.HandlerFunc {
 type askEveryone struct{}
 
 func (askEveryone) Decide(_ context.Context, v gate.Visitor) gate.Decision {
-	return gate.Decision{Ask: true, Reason: gate.ReasonEligible, Prompt: gate.Prompt{StudyID: "s", InterviewLink: "https://provider.example/i/a", UserID: v.UserID}}
+	return gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{StudyID: "s", InterviewLink: "https://provider.example/i/a", UserID: v.UserID}}
 }
 
 func (a askEveryone) Confirm(ctx context.Context, v gate.Visitor) gate.Decision {

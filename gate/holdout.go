@@ -7,11 +7,11 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// sampled reports whether the user is in the study's sample of this fraction.
-// The draw is SHA-256 of study, NUL and user: the same for ever, and
-// independent between studies.
-func sampled(fraction float64, studyID, userID string) bool {
-	return inShare(draw("", studyID, userID), fraction)
+// heldOut reports whether the user is in the study's holdout. The draw is the
+// SHA-256 of study, NUL and user: it never changes, and two studies draw
+// independently.
+func heldOut(share float64, studyID, userID string) bool {
+	return !inShare(draw("", studyID, userID), 1-share)
 }
 
 // draw is uniform over all 64-bit numbers.
@@ -26,7 +26,7 @@ func draw(purpose, studyID, userID string) uint64 {
 }
 
 // inShare reports whether a draw is among the lowest fraction of all draws. The
-// comparison is strict: of 2⁶⁴ draws, exactly fraction × 2⁶⁴ lie below it.
+// comparison is strict: of 2⁶⁴ draws, exactly fraction × 2⁶⁴ are lower.
 func inShare(draw uint64, fraction float64) bool {
 	return fraction >= 1 || draw < uint64(max(0, fraction)*0x1p64)
 }

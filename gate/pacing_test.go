@@ -22,7 +22,7 @@ import (
 func asked(t *testing.T, g gate.Decider, n int) (who []bool, count int) {
 	who = make([]bool, n)
 	for i := range n {
-		if who[i] = g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask; who[i] {
+		if who[i] = g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask(); who[i] {
 			count++
 		}
 	}
@@ -32,7 +32,7 @@ func asked(t *testing.T, g gate.Decider, n int) (who []bool, count int) {
 func sampleGate(t *testing.T, id string, fraction float64) *gate.Gate {
 	p := newProvider()
 	p.study.ID = id
-	return warmGate(t, p, memstore.New(), &gate.Options{Sample: fraction})
+	return warmGate(t, p, memstore.New(), &gate.Options{Holdout: 1 - fraction})
 }
 
 func TestStudiesSampleIndependently(t *testing.T) {
@@ -76,7 +76,7 @@ func TestSampleIsPinned(t *testing.T) {
 	var in []int
 	g := sampleGate(t, studyID, 0.05)
 	for i := range 100 {
-		if g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask {
+		if g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask() {
 			in = append(in, i)
 		}
 	}
@@ -96,7 +96,7 @@ func TestRaisingTheSampleNeverDropsAUser(t *testing.T) {
 	n := fewer(20_000)
 	var before []bool
 	last := 0
-	for _, fraction := range []float64{-1, 1e-9, 0.01, 0.1, 0.1000001, 0.5, 0.99, 1} {
+	for _, fraction := range []float64{0, 1e-9, 0.01, 0.1, 0.1000001, 0.5, 0.99, 1} {
 		now, count := asked(t, sampleGate(t, studyID, fraction), n)
 		for i := range before {
 			require.False(t, before[i] && !now[i])
@@ -187,7 +187,7 @@ func TestPacingAsksOthersInTheNextPeriod(t *testing.T) {
 						if passed[i] {
 							v.History = v.History.WithDecline(studyID)
 						}
-						if g.Decide(t.Context(), v).Ask {
+						if g.Decide(t.Context(), v).Ask() {
 							invited = append(invited, i)
 						}
 					}
@@ -230,7 +230,7 @@ func TestPacingHandsOutASlotOnce(t *testing.T) {
 	})
 	g = warmGate(t, p, done, &gate.Options{ExpectedUptake: 1, Timeout: 10 * time.Second})
 	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), ada).Reason)
-	require.True(t, other.Ask)
+	require.True(t, other.Ask())
 }
 
 // When now the weekly and now the monthly limit has fewer places left, the
@@ -249,12 +249,12 @@ func TestPacingBetweenTwoLimits(t *testing.T) {
 				if tc.weekly == 3 && i == 0 && p.count() > 2 {
 					v.UserID = user(9) // a newcomer, before those who were invited
 					require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), v)))
-					require.False(t, g.Decide(t.Context(), v).Ask)
+					require.False(t, g.Decide(t.Context(), v).Ask())
 					v.UserID = user(0)
 				}
 				ask := i < tc.invited
 				require.Equal(t, ask, firstNo(g.Explain(t.Context(), v)) == gate.ReasonEligible, "%+v, user %d", tc, i)
-				require.Equal(t, ask, g.Decide(t.Context(), v).Ask, "%+v, user %d", tc, i)
+				require.Equal(t, ask, g.Decide(t.Context(), v).Ask(), "%+v, user %d", tc, i)
 			}
 		}
 	})
