@@ -32,46 +32,6 @@ func ExampleRotate() {
 	// Output: <nil> true
 }
 
-// A server rotates by itself. It accepts the new secret at once, and the old one
-// for Options.Grace: what was signed before the rotation is still on its way.
-func ExampleHandler_Rotate() {
-	ctx := context.Background()
-	provider := userjourneystest.Start(nil) // a fake one
-	defer provider.Close()
-	uj, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	const url = "https://app.example/webhooks/userjourneys"
-	created, err := uj.PutWebhook(ctx, userjourneys.Webhook{URL: url})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	hook, err := webhook.New(created.SigningSecret, memstore.New(), &webhook.Options{Client: uj, URL: url})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	var kept string
-	err = hook.Rotate(ctx, uj, url, func(_ context.Context, secret string) error {
-		kept = secret // for the next start
-		return nil
-	})
-	fmt.Println(err, kept == provider.Secret())
-
-	for _, secret := range []string{created.SigningSecret, kept} {
-		rec := httptest.NewRecorder()
-		hook.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
-		fmt.Println(rec.Code)
-	}
-	// Output:
-	// <nil> true
-	// 200
-	// 200
-}
-
 // With a source of secrets a rotation elsewhere needs no restart here. The
 // source is asked at every delivery, so it answers from memory; what reads the
 // secret manager anew, every minute say, stores what it finds.

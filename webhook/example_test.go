@@ -1,7 +1,6 @@
 package webhook_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -204,13 +202,6 @@ func ExampleSnooze() {
 	// Output: 2160h0m0s <nil>
 }
 
-// A secret can be printed without being given away.
-func ExampleSecret() {
-	s := webhook.Secret("whsec_5b69ff6a12af94c6e3901a061180ca73")
-	fmt.Printf("%v %+v %q %x\n", s, struct{ S webhook.Secret }{s}, s, s)
-	// Output: whsec_…ca73 {S:whsec_…ca73} whsec_…ca73 whsec_…ca73
-}
-
 // Transcripts that were given up stay listed with the reason, and can be put
 // back.
 func ExampleHandler_Health() {
@@ -230,32 +221,13 @@ func ExampleHandler_Health() {
 	// Output: 0 0 false <nil>
 }
 
-// The inspector shows what was delivered, while developing.
-func ExampleHandler_Inspector() {
-	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
-	hook, err := webhook.New(secret, memstore.New(), nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/webhooks/userjourneys", hook)
-	mux.Handle("/debug/webhooks", hook.Inspector()) // behind the app's own log-in
-
-	mux.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, webhooktest.Completed("user_12345")))
-	rec := httptest.NewRecorder()
-	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/debug/webhooks", nil))
-	fmt.Println(strings.Contains(rec.Body.String(), "200 accepted"), bytes.Contains(rec.Body.Bytes(), []byte("user_12345")))
-	// Output: true true
-}
-
-// Reasons are few, so that they can label a metric.
-func ExampleReason() {
+// There are few results, so that they can label a metric.
+func ExampleResult() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	var counted []string
 	hook, err := webhook.New(secret, memstore.New(), &webhook.Options{
 		OnDelivery: func(_ context.Context, d webhook.Delivery) {
-			counted = append(counted, d.Result.String()) // deliveries.WithLabelValues(d.Reason.String()).Inc()
+			counted = append(counted, d.Result.String()) // deliveries.WithLabelValues(d.Result.String()).Inc()
 		},
 	})
 	if err != nil {
@@ -268,4 +240,18 @@ func ExampleReason() {
 	}
 	fmt.Println(counted)
 	// Output: [accepted duplicate bad_signature]
+}
+
+// The last deliveries show why nothing arrives, here a wrong secret.
+func ExampleHandler_Deliveries() {
+	hook, err := webhook.New("whsec_5b69ff6a12af94c6e3901a061180ca73", memstore.New(), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	hook.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest("whsec_ffffffffffffffffffffffffffffffff", webhooktest.Completed("user_12345")))
+	for _, d := range hook.Deliveries() {
+		fmt.Println(d.Result.Status(), d.Result)
+	}
+	// Output: 401 bad_signature
 }

@@ -3,67 +3,71 @@ package webhook
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// Handler receives deliveries. It is safe for concurrent use.
+// A Handler receives deliveries. It is safe for concurrent use.
 type Handler struct {
 	opts        Options
-	store       store.Store
-	checkpoints store.Checkpoints // the store's, or memory of this process
-	keys        keyring
+	store       guardedStore
+	checkpoints store.Checkpoints // of the store, or in memory
+	secrets     func(context.Context) ([]string, error)
 	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
+	recent      recorder
 	closed      atomic.Bool
 	work        chan struct{} // a job may have been queued
 	trouble     chan struct{} // a delivery may have been lost
-	inspector   atomic.Pointer[inspector]
+	reconciled  atomic.Int64  // Unix time in ns
 
-	noSecrets  condition // Options.Secrets fails
-	eaten      condition // something reads bodies before this handler does
-	refused    condition // the provider refuses the API key
-	reconciled atomic.Int64
+	received   edge // a body has come
+	verified   edge // a signature was right
+	mismatched edge // a signature was wrong, and none was right before
+	recorded   edge
+	noSecrets  edge // Options.Secrets fails
+	consumed   edge // something reads bodies before the Handler
+	otherStudy edge
+	oddRefs    edge // a reference was not a string
+	refused    edge // the provider refuses the API key
 }
 
 const retryAfter = "30" // seconds
 
-// NewHandler returns a handler that accepts deliveries signed with the secret
-// and records them in s. The secret must have at least 16 bytes and no white
-// space; an empty or weak one is refused, for anybody could sign with it. The
-// error names every fault of the configuration at once. A nil opts means
-// defaults. It does not connect.
+// New returns a Handler that accepts deliveries signed with the secret and
+// records them in s. The secret must have at least 16 bytes; it must be empty if
+// [Options.Secrets] is set. A nil opts means defaults. The error names every
+// fault of the configuration at once. New panics if s is nil. It does not connect
+// to anything.
 func New(secret string, s store.Store, opts *Options) (*Handler, error) {
+	if s == nil {
+		panic("webhook: New: s is nil")
+	}
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
-	h := &Handler{store: s, work: make(chan struct{}, 1), trouble: make(chan struct{}, 1)}
-	var errs []error
-	if s == nil {
-		errs = append(errs, errors.New("webhook: the store is nil"))
-	}
-	if h.keys.source = o.Secrets; h.keys.source == nil {
-		errs = append(errs, h.keys.set(append([]string{secret}, o.PreviousSecrets...)))
-	}
-	if err := errors.Join(append(errs, o.faults())...); err != nil {
+	secrets, err := secretSource(secret, &o)
+	if err := errors.Join(err, o.faults()); err != nil {
 		return nil, err
 	}
 	o.setDefaults()
-	o.PreviousSecrets = nil // a Handler that is printed has nothing to give away
-	o.Studies = append([]string(nil), o.Studies...)
-	h.studies = newStudies(o.Studies)
-	h.opts, h.log = o, o.Logger
+	o.PreviousSecrets = nil // fmt prints the fields of a Handler
+	if o.Client != nil {
+		o.Client = guardedClient{o.Client}
+	}
+	h := &Handler{
+		opts: o, log: o.Logger, store: guardedStore{s}, secrets: secrets, studies: newStudies(o.Studies),
+		work: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
+	}
 	var ok bool
 	if h.checkpoints, ok = store.As[store.Checkpoints](s); !ok {
 		h.checkpoints = memstore.New()
@@ -71,44 +75,48 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	return h, nil
 }
 
-// Close makes every later delivery 503, so that the provider tries again when
-// another process is there. It does not end Run, whose context does.
+// Close makes the Handler answer every later delivery with 503, so that the
+// provider tries again when another process is there. It does not end
+// [Handler.Run], whose context does.
 func (h *Handler) Close() error {
 	h.closed.Store(true)
 	return nil
 }
 
-// ServeHTTP receives one delivery. It answers 200 when the completion is in the
-// store, or when there is nothing to record; see Reason for all others. All
-// refused signatures are answered alike.
+// ServeHTTP receives one delivery. It answers 200 if the completion is in the
+// store, or if there is nothing to record; [Result] lists the other cases. The
+// response has no body, and every refused signature gets the same one.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d := Delivery{ReceivedAt: time.Now(), Result: ResultPanic}
-	b := newBody()
-	defer func() { h.delivered(r.Context(), d) }()
-	defer func() { // even if the writer panics: a place that is kept is lost for good
-		h.flight.leave(b)
-		b.release()
-	}()
-	defer func() {
-		if p := recover(); p != nil {
-			h.panicked(r.Context(), "while a delivery was received", p)
-		}
+	d := Delivery{ReceivedAt: time.Now()}
+	var sigs signatures
+	read := false
+	if d.Result = h.precheck(r, &sigs); d.Result == ResultAccepted {
+		b := newBody()
+		defer func() {
+			h.flight.leave(b)
+			b.release()
+		}()
+		d.Result = h.read(w, r, b)
 		d.Size = len(b.bytes)
-		answer(w, d.Result)
-		d.Duration = time.Since(d.ReceivedAt)
-		h.inspect(r, b.bytes, d)
-	}()
-	d.Result = h.receive(w, r, b)
+		if read = d.Result == ResultAccepted; read {
+			d.Result = h.verify(r, &sigs, b.bytes)
+		}
+		switch d.Result {
+		case ResultAccepted:
+			d.Result = h.use(r.Context(), b.bytes, &d)
+		case ResultBodyConsumed:
+			if h.consumed.changed(true) {
+				h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook?", "declared", r.ContentLength, "read", d.Size)
+			}
+		}
+	}
+	answer(w, r, d.Result, read)
+	d.Duration = time.Since(d.ReceivedAt)
+	h.delivered(r.Context(), d)
 }
 
-// receive is all that happens to a delivery, in its order: nothing is read
-// before the header makes sense, nothing is believed before the signature is
-// verified, and nothing is acknowledged before it is durable.
-func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Result {
-	// The deadline is also for a body that is refused unread: net/http reads on
-	// before it sends the answer. A writer that cannot set one leaves the
-	// server's own.
-	stoppable := r.ContentLength != 0 && setReadDeadline(w, time.Now().Add(h.opts.ReadTimeout)) == nil
+// precheck refuses what can be refused without reading the body.
+func (h *Handler) precheck(r *http.Request, sigs *signatures) Result {
 	switch {
 	case r.Method != http.MethodPost:
 		return ResultMethod
@@ -117,8 +125,7 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Resul
 	case encoded(r.Header):
 		return ResultContentEncoding
 	}
-	var sigs signatures
-	switch err := sigs.parse(r.Header); err {
+	switch sigs.parse(r.Header) {
 	case ErrMissingSignature:
 		return ResultMissingSignature
 	case ErrMalformedSignature:
@@ -127,55 +134,10 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request, b *body) Resul
 	if r.ContentLength > h.opts.MaxBody {
 		return ResultTooLarge
 	}
-	switch reason := h.read(w, r, b, stoppable); reason {
-	case ResultAccepted:
-	case ResultBodyConsumed:
-		return h.consumed(r, b)
-	default:
-		return reason
-	}
-	ok, err := h.keys.verified(r.Context(), &sigs, b.bytes)
-	if h.noSecrets.turns(err != nil) {
-		h.log.WarnContext(r.Context(), "askonce: the source of the signing secrets changed its state; while it fails, deliveries are answered 503", "err", err)
-	}
-	switch {
-	case err != nil:
-		h.alarm()
-		return ResultSecretsUnavailable
-	case !ok && r.ContentLength >= 0 && r.ContentLength != int64(len(b.bytes)):
-		return h.consumed(r, b) // net/http itself never gives less or more than what was declared
-	case !ok:
-		return ResultBadSignature
-	}
-	h.eaten.turns(false)
-	return h.use(r.Context(), b.bytes)
+	return ResultAccepted
 }
 
-// consumed is for a body that is not the one that was sent.
-func (h *Handler) consumed(r *http.Request, b *body) Result {
-	if h.eaten.turns(true) {
-		h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook handler?", "declared", r.ContentLength, "read", len(b.bytes))
-	}
-	return ResultBodyConsumed
-}
-
-// use does what an authentic body asks for.
-func (h *Handler) use(ctx context.Context, body []byte) Result {
-	e, reason := decode(body)
-	var c store.Completion
-	if reason == ResultAccepted {
-		c, reason = h.accept(ctx, e)
-	}
-	switch reason {
-	case ResultDuplicate:
-		h.checkBinding(ctx, c)
-	case ResultMalformedJSON, ResultSchema:
-		return h.bury(ctx, body, reason)
-	}
-	return reason
-}
-
-// encoded reports whether the body is in any other coding than its own.
+// encoded reports whether the body is compressed.
 func encoded(header http.Header) bool {
 	for _, v := range header["Content-Encoding"] {
 		for coding := range strings.SplitSeq(v, ",") {
@@ -187,31 +149,72 @@ func encoded(header http.Header) bool {
 	return false
 }
 
-// delivered tells who measures, and who debugs. A failure there is none of the
-// sender's.
-func (h *Handler) delivered(ctx context.Context, d Delivery) {
-	if h.log.Enabled(ctx, slog.LevelDebug) {
-		h.log.DebugContext(ctx, "askonce: a delivery was answered", "status", d.Result.Status(), "reason", d.Result.String(), "size", d.Size, "duration", d.Duration)
-	}
-	if h.opts.OnDelivery == nil {
-		return
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			h.panicked(ctx, "in OnDelivery", p)
+// verify checks the signatures of the body.
+func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result {
+	ctx := r.Context()
+	secrets, err := h.secrets(ctx)
+	if err != nil {
+		if h.noSecrets.changed(true) {
+			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err, guard.Stack(err))
 		}
-	}()
-	h.opts.OnDelivery(ctx, d)
+		h.alarm()
+		var panicked *guard.PanicError
+		if errors.As(err, &panicked) {
+			return ResultPanic
+		}
+		return ResultSecretsUnavailable
+	}
+	if h.noSecrets.changed(false) {
+		h.log.InfoContext(ctx, "askonce: signing secrets available again")
+	}
+	switch {
+	case sigs.match(secrets, body):
+	case r.ContentLength >= 0 && r.ContentLength != int64(len(body)): // net/http never reads less or more than that
+		return ResultBodyConsumed
+	default:
+		if !h.verified.now() && h.mismatched.changed(true) {
+			h.log.WarnContext(ctx, "askonce: every delivery so far fails its signature: is this the webhook's secret?")
+		}
+		return ResultBadSignature
+	}
+	if h.consumed.changed(false) {
+		h.log.InfoContext(ctx, "askonce: bodies arrive unread again")
+	}
+	if h.verified.changed(true) {
+		h.log.InfoContext(ctx, "askonce: first delivery verified")
+	}
+	return ResultAccepted
 }
 
-// panicked logs a panic of the app's code. Its value may hold whatever the app
-// was given, a reference or a transcript: only the runtime's own are logged.
-func (h *Handler) panicked(ctx context.Context, where string, p any) {
-	what := fmt.Sprintf("%T", p)
-	if e, ok := p.(runtime.Error); ok {
-		what = e.Error()
+// use records what an authentic body says.
+func (h *Handler) use(ctx context.Context, body []byte, d *Delivery) Result {
+	e, result := decode(body)
+	d.InterviewID, d.StudyID = e.interviewID, e.studyID
+	if result == ResultAccepted {
+		result = h.accept(ctx, e)
 	}
-	h.log.ErrorContext(ctx, "askonce: panic "+where, "panic", what, "stack", string(debug.Stack()))
+	switch result {
+	case ResultOtherStudy:
+		if h.otherStudy.changed(true) {
+			h.log.WarnContext(ctx, "askonce: ignoring deliveries of a study that is not in Options.Studies", "study", e.studyID)
+		}
+	case ResultMalformedJSON, ResultSchema:
+		if err := h.bury(ctx, body, result); err != nil {
+			return ResultStore
+		}
+	}
+	return result
+}
+
+// delivered keeps the delivery, logs it and calls OnDelivery.
+func (h *Handler) delivered(ctx context.Context, d Delivery) {
+	h.recent.add(d)
+	if h.log.Enabled(ctx, slog.LevelDebug) {
+		h.log.DebugContext(ctx, "askonce: delivery answered", "status", d.Result.Status(), "result", d.Result, "interview", d.InterviewID, "study", d.StudyID, "size", d.Size, "duration", d.Duration)
+	}
+	if h.opts.OnDelivery != nil {
+		h.callback(ctx, "OnDelivery", func() { h.opts.OnDelivery(ctx, d) })
+	}
 }
 
 // alarm makes Run look for what may have been lost.
@@ -224,21 +227,22 @@ func signal(c chan struct{}) {
 	}
 }
 
-// answer sends the status and no body: the provider needs none, and others are
-// told nothing. It always calls WriteHeader and never sets a Content-Length:
-// some compressors get the latter wrong.
-func answer(w http.ResponseWriter, r Result) {
+// answer sends the status and no body. It always calls WriteHeader and never sets
+// a Content-Length, which some compressors get wrong.
+func answer(w http.ResponseWriter, r *http.Request, result Result, read bool) {
 	h := w.Header()
-	status := r.Status()
+	status := result.Status()
 	switch status {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodPost)
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
 	}
-	switch r {
-	case ResultSlowBody, ResultTooLarge, ResultBusy:
-		h.Set("Connection", "close") // the rest of the body is not wanted
+	// Otherwise net/http would wait for the rest of the body before it sends the
+	// answer. HTTP/2 ends the stream alone and forbids the field (RFC 9113,
+	// section 8.2.2): Go's server would close the connection for everybody on it.
+	if !read && r.ContentLength != 0 && r.ProtoMajor == 1 {
+		h.Set("Connection", "close")
 	}
 	w.WriteHeader(status)
 }

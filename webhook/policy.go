@@ -6,24 +6,26 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Verdict is what Options.Policy makes of a completion: Complete, Snooze or
-// Ignore. The zero value is Complete.
+// A Verdict is what [Options.Policy] makes of a completion: [Complete], [Snooze]
+// or [Ignore]. The zero value is Complete.
 type Verdict struct {
 	ignore bool
 	snooze time.Duration
 }
 
-// Complete lets the completion count for ever.
+// Complete returns the verdict that the user has completed the study for good.
 func Complete() Verdict { return Verdict{} }
 
-// Snooze lets the user be asked again once d has passed since the interview.
-// Nothing above zero is the same as Ignore.
+// Snooze returns the verdict that the user may be asked again once d has passed
+// since the interview. A d of zero or less is the same as [Ignore].
 func Snooze(d time.Duration) Verdict { return Verdict{ignore: d <= 0, snooze: d} }
 
-// Ignore records the interview, and fetches its transcript, as nobody's: the
-// user counts as one who has not been interviewed.
+// Ignore returns the verdict that the interview does not count: the user may be
+// asked again at once. The interview is recorded all the same, and its
+// transcript is fetched.
 func Ignore() Verdict { return Verdict{ignore: true} }
 
+// apply writes the verdict into c.
 func (v Verdict) apply(c *store.Completion) {
 	switch {
 	case v.ignore:

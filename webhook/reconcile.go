@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net/url"
 	"time"
 
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -20,14 +20,6 @@ const (
 	afterTrouble = time.Minute
 	heldRetry    = 2 * time.Second
 )
-
-type studyLister interface {
-	Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
-}
-
-type webhookReader interface {
-	Webhook(ctx context.Context) (userjourneys.Webhook, error)
-}
 
 // progress is what is remembered of the walks through one study's list.
 type progress struct {
@@ -55,8 +47,8 @@ type outcome struct {
 type reconciler struct {
 	*Handler
 	holder  string
-	failing condition
-	drifted condition // the provider delivers to another URL
+	failing edge
+	drifted edge // the provider delivers to another URL
 }
 
 func newReconciler(h *Handler) *reconciler {
@@ -73,7 +65,7 @@ func (r *reconciler) run(ctx context.Context) {
 		r.checkURL(ctx)
 		wait := r.opts.ReconcileEvery
 		switch {
-		case r.refused.bad.Load():
+		case r.refused.now():
 			wait = min(wait, pauseFor)
 		case err != nil:
 			wait = max(min(wait, afterTrouble), retryAfterOf(err))
@@ -97,8 +89,8 @@ func (r *reconciler) run(ctx context.Context) {
 func (r *reconciler) report(ctx context.Context, err error) {
 	r.noteKey(ctx, err)
 	switch {
-	case r.refused.bad.Load(): // has been said
-	case !r.failing.turns(err != nil):
+	case r.refused.now(): // has been said
+	case !r.failing.changed(err != nil):
 	case err != nil:
 		r.log.WarnContext(ctx, "askonce: reconciliation fails and is tried again", "err", err)
 	default:
@@ -124,7 +116,7 @@ func (h *Handler) Reconcile(ctx context.Context) error {
 	if h.opts.Client == nil {
 		return errors.New("webhook: reconciliation needs Options.Interviews")
 	}
-	if _, lists := h.opts.Client.(studyLister); !lists && len(h.opts.Studies) == 0 {
+	if _, lists := h.opts.Client.(guardedClient).Client.(studyLister); !lists && len(h.opts.Studies) == 0 {
 		return errors.New("webhook: reconciliation needs Options.Studies, for Interviews cannot list them")
 	}
 	r := newReconciler(h)
@@ -169,12 +161,12 @@ func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err err
 // studies only, so those that it has listed lately are walked too: an interview
 // that was under way when its study was paused is completed all the same.
 func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
-	lister, lists := r.opts.Client.(studyLister)
+	lister, lists := r.opts.Client.(guardedClient).Client.(studyLister)
 	if !lists {
 		return r.opts.Studies, nil
 	}
 	if !r.studies.complete() {
-		for s, listErr := range lister.Studies(ctx) {
+		for s, listErr := range guard.Seq(lister.Studies(ctx)) {
 			if listErr != nil {
 				err = fmt.Errorf("webhook: reconcile: %w", listErr)
 				break
@@ -235,7 +227,7 @@ func (r *reconciler) study(ctx context.Context, studyID string, forced bool) (ou
 // It never writes: there is one webhook for a project, and another deployment
 // may own it.
 func (r *reconciler) checkURL(ctx context.Context) {
-	reader, ok := r.opts.Client.(webhookReader)
+	reader, ok := r.opts.Client.(guardedClient).Client.(webhookReader)
 	if !ok || r.opts.URL == "" {
 		return
 	}
@@ -247,7 +239,7 @@ func (r *reconciler) checkURL(ctx context.Context) {
 	}
 	drifted := hook.URL != r.opts.URL
 	switch {
-	case !r.drifted.turns(drifted):
+	case !r.drifted.changed(drifted):
 	case drifted:
 		r.log.WarnContext(ctx, "askonce: the provider delivers to another URL or to none: completions come late", "registered", withoutQuery(hook.URL), "ours", withoutQuery(r.opts.URL))
 	default:

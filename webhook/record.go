@@ -5,49 +5,73 @@ import (
 	"errors"
 	"time"
 
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 )
 
 // accept records a completion, from a delivery or from the provider's list.
-func (h *Handler) accept(ctx context.Context, e event) (store.Completion, Result) {
+func (h *Handler) accept(ctx context.Context, e event) Result {
+	result, err := h.tryAccept(ctx, e)
+	switch result {
+	case ResultPanic:
+		h.log.ErrorContext(ctx, "askonce: completion not recorded, the app's code panicked", "interview", e.interviewID, "err", err, guard.Stack(err))
+	case ResultStore:
+		h.log.ErrorContext(ctx, "askonce: completion not recorded, the store failed", "interview", e.interviewID, "err", err, guard.Stack(err))
+		h.alarm()
+	}
+	return result
+}
+
+// tryAccept is accept without its log lines. The error belongs to ResultPanic,
+// ResultStore and ResultSchema.
+func (h *Handler) tryAccept(ctx context.Context, e event) (Result, error) {
 	if !h.studies.has(e.studyID, e.studyName) {
-		return store.Completion{}, ResultOtherStudy
+		return ResultOtherStudy, nil
 	}
 	if e.status != "" && e.status != userjourneys.StatusCompleted {
-		return store.Completion{}, ResultNotCompleted
+		return ResultNotCompleted, nil
 	}
-	c, reason := h.completion(e)
+	c, result, err := h.completion(ctx, e)
+	if err != nil {
+		return ResultPanic, err
+	}
 	ctx, cancel := h.detached(ctx)
 	defer cancel()
 	first, err := h.store.Record(ctx, c)
 	if errors.Is(err, store.ErrInvalid) && c.UserID != "" {
-		c.UserID, reason = "", ResultBadReference // a store that is stricter than CheckID
+		c.UserID, result = "", ResultBadReference // the store is stricter than store.CheckID
 		first, err = h.store.Record(ctx, c)
 	}
 	switch {
 	case errors.Is(err, store.ErrInvalid):
-		return c, ResultSchema
+		return ResultSchema, err
 	case err != nil:
-		h.log.ErrorContext(ctx, "askonce: a completion could not be recorded", "interview", c.InterviewID, "err", err)
-		h.alarm()
-		return c, ResultStore
+		return ResultStore, err
 	case !first:
-		return c, ResultDuplicate
+		h.checkUser(ctx, c)
+		return ResultDuplicate, nil
 	}
-	h.recorded(ctx, c)
-	return c, reason
+	if h.recorded.changed(true) {
+		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
+	}
+	signal(h.work)
+	if h.opts.OnRecorded != nil {
+		h.callback(ctx, "OnRecorded", func() { h.opts.OnRecorded(ctx, c) })
+	}
+	return result, nil
 }
 
-// detached is a context for the store: it ends neither with the request nor
-// with the process's wish to stop, for what was begun is to be finished.
+// detached returns a context for the store. It ends neither with the request nor
+// with Run, because what was begun is to be finished.
 func (h *Handler) detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), h.opts.StoreTimeout)
 }
 
-// completion is what is recorded of an event, and why it is nobody's if it is.
-func (h *Handler) completion(e event) (store.Completion, Result) {
-	user, reason := h.user(e)
+// completion returns what is recorded of an event, and why it is nobody's if it
+// is. The error is a panic of the app's code.
+func (h *Handler) completion(ctx context.Context, e event) (store.Completion, Result, error) {
+	user, result, err := h.user(ctx, e)
 	c := store.Completion{
 		Key:         store.Key{StudyID: e.studyID, UserID: user},
 		InterviewID: e.interviewID,
@@ -60,81 +84,83 @@ func (h *Handler) completion(e event) (store.Completion, Result) {
 		c.CompletedAt = time.Now()
 	}
 	c.CompletedAt = store.Instant(c.CompletedAt)
-	if h.opts.Policy != nil {
-		h.opts.Policy(c).apply(&c)
+	if err == nil {
+		err = h.judge(&c)
 	}
-	return c, reason
+	return c, result, err
 }
 
-func (h *Handler) user(e event) (string, Result) {
+// judge applies Options.Policy to c. The error is a panic of it.
+func (h *Handler) judge(c *store.Completion) error {
+	if h.opts.Policy == nil {
+		return nil
+	}
+	return guard.Call(func() { h.opts.Policy(*c).apply(c) })
+}
+
+// user returns the user whose reference the event has. The error is a panic of
+// Options.References; any other failure of it makes the interview nobody's.
+func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
 	switch {
 	case e.badReference:
-		return "", ResultBadReference
+		if h.oddRefs.changed(true) {
+			h.log.WarnContext(ctx, "askonce: reference_id is not a string, the interview is recorded as nobody's", "interview", e.interviewID)
+		}
+		return "", ResultBadReference, nil
 	case e.reference == "":
-		return "", ResultNoReference
+		return "", ResultNoReference, nil
 	}
 	user, err := e.reference, error(nil)
 	if h.opts.References != nil {
-		user, err = h.opts.References.UserID(e.studyID, e.reference)
+		user, err = guard.Get(func() (string, error) { return h.opts.References.UserID(e.studyID, e.reference) })
 	}
+	var panicked *guard.PanicError
 	switch {
+	case errors.As(err, &panicked):
+		return "", ResultPanic, err
 	case errors.Is(err, ErrUnknownUser):
-		return "", ResultUnknownUser
+		return "", ResultUnknownUser, nil
 	case errors.Is(err, ErrExpiredReference):
-		return "", ResultExpiredReference
+		return "", ResultExpiredReference, nil
 	case err != nil || store.CheckID(user) != nil:
-		return "", ResultBadReference
+		return "", ResultBadReference, nil
 	}
-	return user, ResultAccepted
+	return user, ResultAccepted, nil
 }
 
-// recorded tells who wants to know. Nothing that they do can undo the record.
-func (h *Handler) recorded(ctx context.Context, c store.Completion) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.panicked(ctx, "in OnRecorded", p)
-		}
-	}()
-	signal(h.work)
-	if h.opts.OnRecorded != nil {
-		h.opts.OnRecorded(ctx, c)
-	}
-}
-
-// checkBinding warns when a delivery names another user than the first one for
-// the same interview did. The store keeps the first.
-func (h *Handler) checkBinding(ctx context.Context, c store.Completion) {
-	list, ok := store.As[store.Lister](h.store)
+// checkUser warns if the store knows the interview as another user's. The store
+// keeps the first.
+func (h *Handler) checkUser(ctx context.Context, c store.Completion) {
+	list, ok := store.As[store.Lister](h.store.Store)
 	if !ok || c.UserID == "" {
 		return
 	}
-	ctx, cancel := h.detached(ctx)
-	defer cancel()
-	for have, err := range list.Completions(ctx, store.Filter{InterviewID: c.InterviewID}) {
+	for have, err := range (guardedLister{list}).Completions(ctx, store.Filter{InterviewID: c.InterviewID}) {
 		if err == nil && have.UserID != "" && have.UserID != c.UserID {
-			h.rebound(ctx, c.InterviewID)
+			h.warnOtherUser(ctx, c.InterviewID)
 		}
 		return
 	}
 }
 
-func (h *Handler) rebound(ctx context.Context, interviewID string) {
-	h.log.WarnContext(ctx, "askonce: the provider names another user than the first delivery: the first stays", "interview", interviewID)
+func (h *Handler) warnOtherUser(ctx context.Context, interviewID string) {
+	h.log.WarnContext(ctx, "askonce: the provider names another user than the first delivery did, the first is kept", "interview", interviewID)
 }
 
-// bury keeps what is authentic and cannot be used, before it is refused.
-func (h *Handler) bury(ctx context.Context, b []byte, reason Result) Result {
-	h.log.ErrorContext(ctx, "askonce: an authentic delivery makes no sense", "reason", reason)
-	letters, ok := store.As[store.DeadLetters](h.store)
-	if !ok || len(b) == 0 {
-		return reason
+// bury keeps an authentic body that cannot be used as a dead letter, if the store
+// has those. The error is the store's.
+func (h *Handler) bury(ctx context.Context, body []byte, result Result) error {
+	h.log.ErrorContext(ctx, "askonce: signed delivery cannot be used", "result", result)
+	letters, ok := store.As[store.DeadLetters](h.store.Store)
+	if !ok || len(body) == 0 {
+		return nil
 	}
 	ctx, cancel := h.detached(ctx)
 	defer cancel()
-	err := letters.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Reason: reason.String(), Body: b})
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		h.log.ErrorContext(ctx, "askonce: a dead letter could not be kept", "err", err)
-		return ResultStore
+	err := guardedLetters{letters}.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Reason: result.String(), Body: body})
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return nil
 	}
-	return reason
+	h.log.ErrorContext(ctx, "askonce: dead letter not kept", "err", err, guard.Stack(err))
+	return err
 }

@@ -3,22 +3,20 @@ package webhook_test
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
-	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// The vectors O01 to O08 are in vectors_rotate_test.go; these are the cases
-// beside them.
+const hookURL = "https://app.example/webhooks/userjourneys"
 
 func TestRotateChangesNothingOnAFaultThatItCanSee(t *testing.T) {
 	t.Parallel()
@@ -59,8 +57,7 @@ func TestRotateBeginsAgainWhenTheSecretWasLostOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &registrar{exists: true, lost: true, fails: []error{nil, errors.New("test: network")}}
 		var saved string
-		h, _ := rotating(t)
-		require.NoError(t, h.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
+		require.NoError(t, webhook.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
 		require.Equal(t, []string{"delete", "put", "put", "delete", "put"}, r.calls)
 		require.Equal(t, r.secret, saved)
 	})
@@ -68,102 +65,12 @@ func TestRotateBeginsAgainWhenTheSecretWasLostOnTheWay(t *testing.T) {
 
 func TestRotateWhoseSaveFails(t *testing.T) {
 	t.Parallel()
-	h, _ := rotating(t)
 	r := &registrar{exists: true}
 	full := errors.New("test: disk full")
-	err := h.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return full })
+	err := webhook.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return full })
 	require.ErrorIs(t, err, full)
 	require.ErrorContains(t, err, "rotate again")
-	body := []byte(`{"event":"other"}`)
-	require.Equal(t, 200, post(h, body, webhooktest.Sign(r.secret, body)), "this process goes on with what it knows")
-	require.NoError(t, h.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return nil }))
-}
-
-// TestRotateManyTimes never accepts more than four secrets.
-func TestRotateManyTimes(t *testing.T) {
-	t.Parallel()
-	h, _ := rotating(t)
-	r := &registrar{}
-	secrets := []string{secret}
-	for range 6 {
-		require.NoError(t, h.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error {
-			secrets = append(secrets, s)
-			return nil
-		}))
-	}
-	body := []byte(`{"event":"other"}`)
-	for n, s := range secrets {
-		want := 401
-		if n >= len(secrets)-4 {
-			want = 200
-		}
-		require.Equal(t, want, post(h, body, webhooktest.Sign(s, body)), "secret %d", n)
-	}
-}
-
-// TestRotateKeepsOthersOut for as long as it tries, and while the provider asks
-// to be left alone for longer than the lease is.
-func TestRotateKeepsOthersOut(t *testing.T) {
-	t.Parallel()
-	for name, failure := range map[string]error{"network": errors.New("test: network"), "Retry-After": status(503, 25*time.Minute)} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := memstore.New()
-				a, b := rotatingIn(t, s), rotatingIn(t, s)
-				r := &registrar{exists: true, fails: []error{nil}, always: failure}
-				ended := make(chan error)
-				go func() {
-					ended <- a.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return nil })
-				}()
-				other := &registrar{exists: true}
-				for range 45 {
-					time.Sleep(time.Minute)
-					require.ErrorIs(t, b.Rotate(t.Context(), other, hookURL, neverSaved(t)), webhook.ErrRotating)
-				}
-				require.Empty(t, other.calls)
-				r.recover()
-				require.NoError(t, <-ended)
-				require.NoError(t, b.Rotate(t.Context(), other, hookURL, func(context.Context, string) error { return nil }), "the lease is given back")
-			})
-		})
-	}
-}
-
-// noSaves is a store whose leases cannot be extended while it is broken.
-type noSaves struct {
-	*memstore.Store
-	broken atomic.Bool
-}
-
-func (s *noSaves) Save(ctx context.Context, name, holder, state string, until time.Time) error {
-	if s.broken.Load() {
-		return errors.New("test: the store is down")
-	}
-	return s.Store.Save(ctx, name, holder, state, until)
-}
-
-func TestRotateEndsWhenItIsOvertaken(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := &noSaves{Store: memstore.New()}
-		a, b := rotatingIn(t, s), rotatingIn(t, s)
-		r := &registrar{exists: true, fails: []error{nil}, always: errors.New("test: network")}
-		ended := make(chan error)
-		go func() { ended <- a.Rotate(t.Context(), r, hookURL, neverSaved(t)) }()
-		time.Sleep(time.Second)
-		s.broken.Store(true)
-		time.Sleep(11 * time.Minute)
-		s.broken.Store(false)
-		other := &registrar{exists: true}
-		require.NoError(t, b.Rotate(t.Context(), other, hookURL, func(context.Context, string) error {
-			overtaken := <-ended
-			require.ErrorIs(t, overtaken, webhook.ErrRotating)
-			require.NotContains(t, overtaken.Error(), "no webhook exists", "the other one creates it")
-			return nil
-		}))
-		require.Greater(t, len(r.recover()), 15, "while nobody else is at it, it goes on without a lease")
-	})
+	require.NoError(t, webhook.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return nil }))
 }
 
 // TestRotateAgainstTheFakeProvider is the whole of it over HTTP.
@@ -178,4 +85,114 @@ func TestRotateAgainstTheFakeProvider(t *testing.T) {
 	require.NoError(t, webhook.Rotate(t.Context(), client, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
 	require.NotEqual(t, first.SigningSecret, saved)
 	require.Equal(t, provider.Secret(), saved)
+}
+
+func TestRotateTriesTheCreationUntilItWorks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &registrar{fails: []error{nil, errors.New("test: network"), errors.New("test: network"), status(503, 0)}, exists: true}
+		var saved string
+		begun := time.Now()
+		require.NoError(t, webhook.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
+		require.Equal(t, r.secret, saved)
+		require.Equal(t, []string{"delete", "put", "put", "put", "put"}, r.calls)
+		require.Less(t, time.Since(begun), 10*time.Second)
+	})
+}
+
+func TestRotateSaysWhatExistsWhenTheCreationFails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		failure error
+		want    string
+	}{
+		"an answer that was lost": {errors.New("test: network"), "a webhook may exist now"},
+		"a server error":          {status(503, 0), "a webhook may exist now"},
+		"a rate limit":            {status(429, 0), "no webhook exists now"},
+		"a refusal":               {status(400, 0), "no webhook exists now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := &registrar{exists: true, fails: []error{nil}, always: c.failure}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				err := webhook.Rotate(ctx, r, hookURL, neverSaved(t))
+				require.ErrorContains(t, err, c.want)
+				require.ErrorContains(t, err, "rotate again")
+			})
+		})
+	}
+}
+
+func TestRotateTakesNoUpdateForARotation(t *testing.T) {
+	t.Parallel()
+	r := &registrar{created: func(r *registrar) { r.exists = true }} // somebody else creates it first
+	require.ErrorIs(t, webhook.Rotate(t.Context(), r, hookURL, neverSaved(t)), webhook.ErrNotRotated)
+}
+
+func TestRotatePanicsWithoutAClientOrASave(t *testing.T) {
+	t.Parallel()
+	require.PanicsWithValue(t, "webhook: Rotate: client is nil", func() { _ = webhook.Rotate(t.Context(), nil, hookURL, neverSaved(t)) })
+	require.PanicsWithValue(t, "webhook: Rotate: save is nil", func() { _ = webhook.Rotate(t.Context(), &registrar{}, hookURL, nil) })
+}
+
+// registrar is the provider's side of a rotation.
+type registrar struct {
+	mu      sync.Mutex
+	exists  bool
+	secret  string
+	fails   []error // of the next calls; nil: it works
+	always  error   // of those after
+	lost    bool    // a failing creation has worked all the same
+	created func(r *registrar)
+	calls   []string
+}
+
+func (r *registrar) fail() (err error) {
+	if err = r.always; len(r.fails) > 0 {
+		err, r.fails = r.fails[0], r.fails[1:]
+	}
+	return err
+}
+
+func (r *registrar) DeleteWebhook(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, "delete")
+	if err := r.fail(); err != nil {
+		return err
+	}
+	if !r.exists {
+		return status(404, 0)
+	}
+	r.exists = false
+	return nil
+}
+
+func (r *registrar) PutWebhook(_ context.Context, w userjourneys.Webhook) (userjourneys.Webhook, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, "put")
+	if err := r.fail(); err != nil {
+		r.exists = r.exists || r.lost
+		return userjourneys.Webhook{}, err
+	}
+	if r.created != nil {
+		r.created(r)
+	}
+	if r.exists {
+		return w, nil
+	}
+	r.exists = true
+	r.secret = fmt.Sprintf("whsec_%032d", len(r.calls))
+	w.SigningSecret = r.secret
+	return w, nil
+}
+
+func neverSaved(t *testing.T) func(context.Context, string) error {
+	return func(context.Context, string) error {
+		t.Error("there is no secret to save")
+		return nil
+	}
 }

@@ -8,78 +8,78 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 	"unicode"
+
+	"github.com/askonce/askonce/internal/guard"
 )
 
 const (
-	minSecret      = 16 // bytes; below 14 crypto/hmac refuses under FIPS 140
-	maxSecrets     = 4  // each costs one HMAC for every forged request
+	secretPrefix   = "whsec_"
+	minSecret      = 16 // bytes; crypto/hmac refuses less than 14 in FIPS 140 mode
+	maxSecrets     = 4  // every forged request costs one HMAC for each
 	secretsTimeout = 5 * time.Second
 )
 
-// ErrSecret is matched by every fault of a signing secret.
+// ErrSecret is matched by every error about a signing secret that cannot be used.
 var ErrSecret = errors.New("webhook: unusable signing secret")
 
-// Secret is a signing secret that does not give itself away: in every fmt verb,
-// in JSON and in slog it reads like whsec_…ca73.
-type Secret string
-
-func (s Secret) redacted() string {
-	prefix := ""
-	if strings.HasPrefix(string(s), "whsec_") {
-		prefix = "whsec_"
-	}
-	if len(s) < minSecret {
-		return prefix + "…"
-	}
-	return prefix + "…" + string(s[len(s)-4:])
-}
-
-// Format implements fmt.Formatter.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(s.redacted())) }
-
-// MarshalText implements encoding.TextMarshaler.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.redacted()), nil }
-
-// LogValue implements slog.LogValuer.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.redacted()) }
-
-// SecretList is a list of signing secrets that prints like Secret. A []string is
+// SecretList is a list of signing secrets that never prints them: with fmt,
+// encoding/json and log/slog a secret reads like whsec_…ca73. A []string is
 // assignable to it.
 type SecretList []string
 
-func (l SecretList) redacted() []Secret {
-	out := make([]Secret, len(l))
+func (l SecretList) redacted() []string {
+	out := make([]string, len(l))
 	for i, s := range l {
-		out[i] = Secret(s)
+		if strings.HasPrefix(s, secretPrefix) {
+			out[i] = secretPrefix
+		}
+		out[i] += "…"
+		if len(s) >= minSecret {
+			out[i] += s[len(s)-4:]
+		}
 	}
 	return out
 }
 
-// Format implements fmt.Formatter.
+// Format implements [fmt.Formatter].
 func (l SecretList) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, l.redacted()) }
 
-// MarshalJSON implements json.Marshaler.
+// MarshalJSON implements [json.Marshaler].
 func (l SecretList) MarshalJSON() ([]byte, error) { return json.Marshal(l.redacted()) }
 
-// LogValue implements slog.LogValuer.
+// LogValue implements [slog.LogValuer].
 func (l SecretList) LogValue() slog.Value { return slog.AnyValue(l.redacted()) }
 
-var (
-	errNoSecret       = fmt.Errorf("%w: there is none", ErrSecret)
-	errTooManySecrets = fmt.Errorf("%w: more than %d", ErrSecret, maxSecrets)
-)
+// checkSecrets applies check to each secret and returns every fault. A secret
+// that is listed twice counts once.
+func checkSecrets(secrets []string, check func(string) error) error {
+	if len(secrets) == 0 {
+		return fmt.Errorf("%w: there is none", ErrSecret)
+	}
+	var errs []error
+	distinct := 0
+	for i, s := range secrets {
+		if !slices.Contains(secrets[:i], s) {
+			distinct++
+			errs = append(errs, check(s))
+		}
+	}
+	if distinct > maxSecrets {
+		errs = append(errs, fmt.Errorf("%w: there are more than %d", ErrSecret, maxSecrets))
+	}
+	return errors.Join(errs...)
+}
 
-// checkSecret never puts the secret into the error.
-func checkSecret(s string) error {
+// tooWeak refuses what anybody could sign with, or what can only be a mistake.
+// The error never contains the secret.
+func tooWeak(s string) error {
 	switch {
 	case s == "":
 		return fmt.Errorf("%w: it is empty", ErrSecret)
 	case strings.HasPrefix(s, "uj_"):
-		return fmt.Errorf("%w: this is an API key; the signing secret begins with whsec_", ErrSecret)
+		return fmt.Errorf("%w: this is an API key; the signing secret begins with %s", ErrSecret, secretPrefix)
 	case strings.ContainsFunc(s, isBlank):
 		return fmt.Errorf("%w: it contains white space, perhaps the newline of a file or its byte order mark", ErrSecret)
 	case s[0] == '"', s[0] == '\'':
@@ -90,81 +90,51 @@ func checkSecret(s string) error {
 	return nil
 }
 
-// isBlank reports whether r is not to be seen: white space, or a mark that only
-// says how the text around it is written.
+// isBlank reports whether r is invisible: white space, or a format character
+// such as a byte order mark.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
-// keyring is the secrets that are accepted now. It keeps keyed states, not the
-// secrets, so that a Handler has none to print.
-type keyring struct {
-	source func(context.Context) ([]string, error) // nil: those in fixed
-
-	mu    sync.Mutex // for changing fixed
-	fixed atomic.Pointer[[]key]
-}
-
-type key struct {
-	mac   *mac
-	until time.Time // the zero time: for good
-}
-
-// set makes the secrets the accepted ones, each once, and names every fault.
-func (k *keyring) set(secrets []string) error {
-	var keys []key
-	var errs []error
-	for i, s := range secrets {
-		if slices.Contains(secrets[:i], s) {
-			continue
-		}
-		errs = append(errs, checkSecret(s))
-		keys = append(keys, key{mac: newMAC(s)})
+// misread is tooWeak and also refuses what no provider issues: a secret that was
+// read from the wrong place would verify nothing, and nobody would know why.
+func misread(s string) error {
+	if err := tooWeak(s); err != nil {
+		return err
 	}
-	if len(keys) > maxSecrets {
-		errs = append(errs, errTooManySecrets)
-	}
-	k.fixed.Store(&keys)
-	return errors.Join(errs...)
-}
-
-// adopt accepts the secret from now on, and those so far until then.
-func (k *keyring) adopt(secret string, until time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	keys := []key{{mac: newMAC(secret)}}
-	for _, old := range *k.fixed.Load() {
-		if old.until.IsZero() || old.until.After(until) {
-			old.until = until
-		}
-		if len(keys) < maxSecrets {
-			keys = append(keys, old)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~':
+			return fmt.Errorf("%w: it contains bytes that are not visible ASCII, perhaps it was read as UTF-16", ErrSecret)
+		case c == '"', c == '\'', c == '`':
+			return fmt.Errorf("%w: it contains quotes, which are not part of it", ErrSecret)
+		case c == ',':
+			return fmt.Errorf("%w: it contains a comma; give each secret by itself, without a version in front", ErrSecret)
 		}
 	}
-	k.fixed.Store(&keys)
+	if strings.LastIndex(s, secretPrefix) > 0 {
+		return fmt.Errorf("%w: it does not begin with %s: remove what is in front of it", ErrSecret, secretPrefix)
+	}
+	return nil
 }
 
-// verified reports whether one of the signatures is that of the body. The error
-// is that of the source.
-func (k *keyring) verified(ctx context.Context, sigs *signatures, body []byte) (ok bool, err error) {
-	if k.source == nil {
-		now := time.Now()
-		for _, key := range *k.fixed.Load() {
-			if key.until.IsZero() || now.Before(key.until) {
-				ok = key.mac.matches(sigs, body) || ok
-			}
+// secretSource returns a function that returns the accepted secrets. They are
+// kept in it, and not in the Handler, because fmt prints every field.
+func secretSource(secret string, o *Options) (func(context.Context) ([]string, error), error) {
+	if o.Secrets == nil {
+		fixed := append([]string{secret}, o.PreviousSecrets...)
+		return func(context.Context) ([]string, error) { return fixed, nil }, checkSecrets(fixed, misread)
+	}
+	if secret != "" || len(o.PreviousSecrets) > 0 {
+		return nil, errors.New("webhook: Options.Secrets excludes a fixed secret and Options.PreviousSecrets: it returns every secret that is accepted")
+	}
+	source := o.Secrets
+	return func(ctx context.Context) ([]string, error) {
+		// A sender that hangs up must not make the source fail.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretsTimeout)
+		defer cancel()
+		secrets, err := guard.Get(func() ([]string, error) { return source(ctx) })
+		if err != nil {
+			return nil, err
 		}
-		return ok, nil
-	}
-	// Not the request's own context: whoever hangs up would make the source fail.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretsTimeout)
-	defer cancel()
-	secrets, err := k.source(ctx)
-	if err != nil {
-		return false, err
-	}
-	var macs [maxSecrets]*mac
-	n, err := lookUp(secrets, &macs)
-	for _, m := range macs[:n] {
-		ok = m.matches(sigs, body) || ok
-	}
-	return ok, err
+		return secrets, checkSecrets(secrets, misread)
+	}, nil
 }

@@ -21,7 +21,7 @@ func TestVectorsRequest(t *testing.T) {
 	bodies401 := map[string]bool{}
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range v.Request {
-			t.Run(c.ID, func(t *testing.T) {
+			t.Run(c.Category+"/"+c.ID, func(t *testing.T) {
 				t.Parallel()
 				count(t, "request")
 				opts := webhook.Options{}
@@ -132,7 +132,7 @@ func TestVectorsSequence(t *testing.T) {
 				require.NoError(t, err)
 				require.True(t, done)
 			}
-			if c.ID == "K09-quality-update" {
+			if c.ID == "quality update" {
 				require.Equal(t, "insightful", final.quality)
 			}
 		})

@@ -73,23 +73,6 @@ func TestVerifyNeverTrustsWeakSecrets(t *testing.T) {
 	}
 }
 
-func TestSecretNeverShowsItself(t *testing.T) {
-	t.Parallel()
-	s := webhook.Secret(secret)
-	var out strings.Builder
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-		fmt.Fprintf(&out, verb+" "+verb+"\n", s, struct{ S webhook.Secret }{s})
-	}
-	b, err := json.Marshal(map[string]any{"s": s, string("k"): []webhook.Secret{s}})
-	require.NoError(t, err)
-	out.Write(b)
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "s", s)
-	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "s", s)
-	require.NotContains(t, out.String(), secret[6:20])
-	require.NotContains(t, out.String(), hex.EncodeToString([]byte(secret))[:20])
-	require.Contains(t, out.String(), "whsec_…ca73")
-}
-
 // TestNothingPrintsASecret prints what an app might, in each way.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
@@ -117,17 +100,70 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 }
 
-func TestNewHandlerNamesEveryFault(t *testing.T) {
+func TestNewNamesEveryFault(t *testing.T) {
 	t.Parallel()
-	_, err := webhook.New("short", nil, &webhook.Options{
+	_, err := webhook.New("short", memstore.New(), &webhook.Options{
 		PreviousSecrets: []string{"whsec_ with a blank 0123456789", "uj_live_0123456789abcdef"},
-		MaxBody:         -1, ReadTimeout: -1, StoreTimeout: -1, Grace: -1, Studies: []string{"a/b"},
+		MaxBody:         -1, ReadTimeout: -1, StoreTimeout: -1, Studies: []string{"a/b"}, URL: "https://app.example",
+		OnCompleted: func(context.Context, store.Completion, store.Transcript) error { return nil },
 	})
 	require.ErrorIs(t, err, webhook.ErrSecret)
-	for _, fault := range []string{"shorter", "white space", "API key", "store is nil", "MaxBody", "ReadTimeout", "StoreTimeout", "Grace", `"a/b"`} {
+	for _, fault := range []string{"shorter", "white space", "API key", "MaxBody", "ReadTimeout", "StoreTimeout", `"a/b"`, "URL does nothing", "OnCompleted does nothing"} {
 		require.ErrorContains(t, err, fault)
 	}
 	require.NotContains(t, err.Error(), "0123456789")
+}
+
+func TestNewPanicsWithoutAStore(t *testing.T) {
+	t.Parallel()
+	require.PanicsWithValue(t, "webhook: New: s is nil", func() { _, _ = webhook.New(secret, nil, nil) })
+}
+
+func TestSecretsThatWereReadFromTheWrongPlaceAreRefusedWithTheReason(t *testing.T) {
+	t.Parallel()
+	utf16 := "\xff\xfe"
+	for _, c := range secret {
+		utf16 += string(c) + "\x00"
+	}
+	for name, c := range map[string]struct{ secret, reason string }{
+		"with a version":          {"v1," + secret, "comma"},
+		"two in one":              {secret + "," + previous, "comma"},
+		"a line of a file":        {"USERJOURNEYS_WEBHOOK_SECRET=" + secret, "in front of it"},
+		"a quote in front":        {`"` + secret, "quotes"},
+		"a quote behind":          {secret + `"`, "quotes"},
+		"in backquotes":           {"`" + secret + "`", "quotes"},
+		"as UTF-16":               {utf16, "UTF-16"},
+		"with a NUL":              {secret + "\x00", "visible ASCII"},
+		"with an escape sequence": {"\x1b[0m" + secret, "visible ASCII"},
+		"with a newline":          {secret + "\n", "white space"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := webhook.New(c.secret, memstore.New(), nil)
+			require.ErrorIs(t, err, webhook.ErrSecret)
+			require.ErrorContains(t, err, c.reason)
+			require.NotContains(t, err.Error(), secret[6:20])
+		})
+	}
+}
+
+func TestAFixedSecretAndASourceExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	source := func(context.Context) ([]string, error) { return []string{secret}, nil }
+	for name, c := range map[string]struct {
+		secret   string
+		previous []string
+	}{
+		"PreviousSecrets":          {"", []string{previous}},
+		"PreviousSecrets, invalid": {"", []string{"x"}},
+		"the secret":               {secret, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := webhook.New(c.secret, memstore.New(), &webhook.Options{Secrets: source, PreviousSecrets: c.previous})
+			require.ErrorContains(t, err, "excludes")
+		})
+	}
 }
 
 func TestOptionsAreCopied(t *testing.T) {
@@ -174,7 +210,8 @@ func TestSecretsFromASource(t *testing.T) {
 		now, fails = c.secrets, c.fails
 		require.Equal(t, c.want, post(h, body, webhooktest.Sign(secret, body)), "%q %v", c.secrets, c.fails)
 	}
-	require.Equal(t, 2, strings.Count(log.String(), "\n"), "a change of state is said once: %s", log)
+	require.Equal(t, 1, strings.Count(log.String(), "signing secrets unavailable"))
+	require.Equal(t, 1, strings.Count(log.String(), "signing secrets available again"))
 }
 
 // TestSecretsFromASourceThatHangs: it has five seconds of its own, whatever the
@@ -204,13 +241,13 @@ func TestSecretsFromASourceThatHangs(t *testing.T) {
 		begun := time.Now()
 		require.Equal(t, 503, deliver(t.Context()))
 		require.Equal(t, 5*time.Second, time.Since(begun))
-		require.Equal(t, 1, strings.Count(log.String(), "\n"), log)
+		require.Equal(t, 1, strings.Count(log.String(), "signing secrets unavailable"))
 
 		takes = 4 * time.Second
 		hungUp, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.Equal(t, 200, deliver(hungUp), "a sender that hangs up takes nothing away")
-		require.Equal(t, 2, strings.Count(log.String(), "\n"), log)
+		require.Equal(t, 1, strings.Count(log.String(), "signing secrets available again"))
 	})
 }
 

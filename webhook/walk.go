@@ -122,7 +122,7 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	if !ok || i.Status != userjourneys.StatusCompleted {
 		return nil
 	}
-	switch _, reason := w.accept(ctx, e); reason {
+	switch result := w.accept(ctx, e); result {
 	case ResultStore:
 		return errors.New("the store does not record")
 	case ResultDuplicate, ResultOtherStudy, ResultNotCompleted:

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 )
@@ -34,7 +35,7 @@ const (
 func (h *Handler) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	if h.opts.Client != nil {
-		if jobs, ok := store.As[store.Transcripts](h.store); ok {
+		if jobs, ok := store.As[store.Transcripts](h.store.Store); ok {
 			wg.Go(func() { (&worker{Handler: h, jobs: jobs}).run(ctx) })
 		} else {
 			h.log.WarnContext(ctx, "askonce: the store keeps no transcripts: none are fetched")
@@ -52,7 +53,7 @@ func (h *Handler) Run(ctx context.Context) error {
 type worker struct {
 	*Handler
 	jobs       store.Transcripts
-	unreadable condition // the queue
+	unreadable edge // the queue
 
 	mu          sync.Mutex
 	pausedUntil time.Time
@@ -100,7 +101,7 @@ func (w *worker) wanted() int {
 	switch {
 	case time.Now().Before(w.pausedUntil):
 		return 0
-	case w.refused.bad.Load(), w.rateLimits > 0:
+	case w.refused.now(), w.rateLimits > 0:
 		return 1
 	}
 	return workers
@@ -108,7 +109,7 @@ func (w *worker) wanted() int {
 
 func (w *worker) claim(ctx context.Context, n int) []store.Job {
 	jobs, err := w.jobs.ClaimJobs(ctx, time.Now(), lease, n)
-	if ctx.Err() == nil && w.unreadable.turns(err != nil) {
+	if ctx.Err() == nil && w.unreadable.changed(err != nil) {
 		w.log.WarnContext(ctx, "askonce: the transcript queue changed its state; while it cannot be read, no transcript is fetched", "err", err)
 	}
 	return jobs
@@ -185,8 +186,8 @@ func (w *worker) update(ctx context.Context, j store.Job, i userjourneys.Intervi
 	if !ok {
 		return
 	}
-	if user, _ := w.user(e); user != j.UserID && j.UserID != "" {
-		w.rebound(ctx, j.InterviewID)
+	if user, _, err := w.user(ctx, e); err == nil && user != j.UserID && j.UserID != "" {
+		w.warnOtherUser(ctx, j.InterviewID)
 	}
 	if j.Quality == "" && e.quality != "" {
 		c := j.Completion
@@ -219,16 +220,11 @@ func (w *worker) tell(ctx context.Context, j store.Job, t store.Transcript) (err
 	if w.opts.OnCompleted == nil {
 		return nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			w.panicked(ctx, "in OnCompleted", p)
-			err = hookFailed
-		}
-	}()
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
-	if err := w.opts.OnCompleted(ctx, j.Completion, t); err != nil {
-		w.log.WarnContext(ctx, "askonce: OnCompleted failed and will be tried again", "interview", j.InterviewID, "err", err)
+	err = guard.Do(func() error { return w.opts.OnCompleted(ctx, j.Completion, t) })
+	if err != nil {
+		w.log.WarnContext(ctx, "askonce: OnCompleted failed and will be tried again", "interview", j.InterviewID, "err", err, guard.Stack(err))
 		return hookFailed
 	}
 	return nil
@@ -238,7 +234,7 @@ func (w *worker) tell(ctx context.Context, j store.Job, t store.Transcript) (err
 // job's own, a refused key or a rate limit, never puts it aside.
 func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 	now := time.Now()
-	reason, wait, counts := judge(cause, j.Attempts)
+	reason, wait, counts := classify(cause, j.Attempts)
 	j.Reason = reason.Error()
 	if counts {
 		j.Attempts++
@@ -283,9 +279,9 @@ func backOff(failures int) time.Duration {
 	return time.Second + rand.N(min(maxRetry, firstRetry<<min(failures, 12)))
 }
 
-// judge says what a failure is called, how long its job has to wait, and whether
+// classify says what a failure is called, how long its job has to wait, and whether
 // it counts as an attempt of the job's.
-func judge(err error, attempts int) (reason failure, wait time.Duration, counts bool) {
+func classify(err error, attempts int) (reason failure, wait time.Duration, counts bool) {
 	wait = max(backOff(attempts), retryAfterOf(err))
 	switch {
 	case errors.As(err, &reason):
@@ -329,7 +325,7 @@ func (h *Handler) noteKey(ctx context.Context, err error) {
 		return // no answer at all
 	}
 	switch {
-	case !h.refused.turns(bad):
+	case !h.refused.changed(bad):
 	case bad:
 		h.log.ErrorContext(ctx, "askonce: the provider refuses the API key: no transcripts and no reconciliation until it accepts it")
 	default:

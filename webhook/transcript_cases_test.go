@@ -40,9 +40,19 @@ func transcriptCase(reason string, attempts int, early, late time.Duration, scri
 	})
 }
 
-// transcriptVectors are the tests of M01 to M20.
-var transcriptVectors = map[string]func(t *testing.T){
-	"M01": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	for name, test := range transcriptCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// transcriptCases are sentences and the tests of them.
+var transcriptCases = map[string]func(t *testing.T){
+	"a transcript is stored once, byte for byte": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		want := interviewJSON(interviewID, "ada")
 		b.wire.add(want)
 		b.run()
@@ -57,10 +67,10 @@ var transcriptVectors = map[string]func(t *testing.T){
 		require.Empty(b.t, b.jobs(false))
 		require.Len(b.t, b.wire.asked(), 1)
 	}),
-	"M02": func(t *testing.T) {
+	"an interview that is processing is tried again": func(t *testing.T) {
 		transcriptCase("not_ready", 1, time.Second/2, 20*time.Second, jsonAnswer(200, interviewJSON(interviewID, "ada", "status", "processing")))(t)
 	},
-	"M04": func(t *testing.T) {
+	"an interview that is not found is tried again, and given up after a day": func(t *testing.T) {
 		t.Run("twice", transcriptCase("not_found", 1, time.Second/2, time.Minute, jsonAnswer(404, nil), jsonAnswer(404, nil)))
 		t.Run("for a day", withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 			b.run()
@@ -73,7 +83,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 			require.Equal(b.t, "not_found", b.jobs(true)[0].Reason)
 		}))
 	},
-	"M05": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"a refused key pauses the queue and counts no attempt": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		for range 20 {
 			b.wire.next(jsonAnswer(401, nil))
 		}
@@ -89,20 +99,20 @@ var transcriptVectors = map[string]func(t *testing.T){
 		b.receive("int-3", "eve")
 		require.Equal(b.t, 3, b.recorded())
 	}),
-	"M06": transcriptCase("rate_limited", 0, 17*time.Second-1, 45*time.Second, jsonAnswer(429, nil, "Retry-After", "17")),
-	"M07": func(t *testing.T) {
+	"a rate limit with Retry-After in seconds is waited for": transcriptCase("rate_limited", 0, 17*time.Second-1, 45*time.Second, jsonAnswer(429, nil, "Retry-After", "17")),
+	"a rate limit with Retry-After as a date is waited for": func(t *testing.T) {
 		transcriptCase("rate_limited", 0, 59*time.Second, 90*time.Second, func(r *http.Request) (*http.Response, error) {
 			return jsonAnswer(429, nil, "Retry-After", time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(r)
 		})(t)
 	},
-	"M09": transcriptCase("unavailable", 1, time.Second/2, 3*time.Minute, jsonAnswer(500, nil), jsonAnswer(502, nil), jsonAnswer(503, nil), jsonAnswer(504, nil)),
-	"M10": func(t *testing.T) {
+	"server errors are tried again and counted": transcriptCase("unavailable", 1, time.Second/2, 3*time.Minute, jsonAnswer(500, nil), jsonAnswer(502, nil), jsonAnswer(503, nil), jsonAnswer(504, nil)),
+	"a request without an answer ends after ten seconds": func(t *testing.T) {
 		t.Run("gives up at ten seconds", transcriptCase("unavailable", 1, 10*time.Second+1, 40*time.Second, noAnswer))
 		t.Run("and not before", transcriptCase("", 0, 10*time.Second-1, 40*time.Second, noAnswer))
 	},
-	"M11": transcriptCase("bad_answer", 1, time.Second/2, 20*time.Second, textAnswer(200, "text/html", "<!doctype html><title>Log in</title>")),
-	"M12": transcriptCase("bad_answer", 1, time.Second/2, 20*time.Second, textAnswer(200, "application/json", `{"id":"`+interviewID)),
-	"M13": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"a page of HTML is not stored":         transcriptCase("bad_answer", 1, time.Second/2, 20*time.Second, textAnswer(200, "text/html", "<!doctype html><title>Log in</title>")),
+	"JSON that is cut short is not stored": transcriptCase("bad_answer", 1, time.Second/2, 20*time.Second, textAnswer(200, "application/json", `{"id":"`+interviewID)),
+	"an answer beyond 16 MiB is given up": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		body := &countingReader{left: 50 << 20}
 		b.wire.next(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(body), Request: r}, nil
@@ -114,7 +124,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 		require.Equal(b.t, "too_large", b.jobs(true)[0].Reason)
 		require.LessOrEqual(b.t, body.read, 16<<20+1)
 	}),
-	"M15": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"a redirect is not followed": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.next(textAnswer(302, "text/plain", "", "Location", "https://evil.example/steal"))
 		b.run()
 		b.receive(interviewID, "ada")
@@ -125,7 +135,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 		require.False(b.t, b.stored())
 		require.Len(b.t, b.jobs(false), 1)
 	}),
-	"M17": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"of two replicas one fetches": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.add(interviewJSON(interviewID, "ada"))
 		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: b.wire}, Logger: discard})
 		require.NoError(b.t, err)
@@ -140,7 +150,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 		require.True(b.t, b.stored())
 		require.Len(b.t, b.wire.asked(), 1)
 	}),
-	"M18": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"another reference in the API does not change the user": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.add(interviewJSON(interviewID, "bob"))
 		b.run()
 		b.receive(interviewID, "ada")
@@ -151,7 +161,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 		require.NotContains(b.t, b.log.String(), "ada")
 		require.NotContains(b.t, b.log.String(), "bob")
 	}),
-	"M19": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"a quality that comes later is recorded": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.add(interviewJSON(interviewID, "ada"))
 		e := webhooktest.Completed("ada")
 		e.Data.InterviewID, e.Data.QualityScore = interviewID, nil
@@ -161,7 +171,7 @@ var transcriptVectors = map[string]func(t *testing.T){
 		b.wait(time.Minute)
 		require.Equal(b.t, "insightful", b.completion(interviewID).Quality)
 	}),
-	"M20": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
+	"nothing is stored of a user who was erased meanwhile": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.next(func(r *http.Request) (*http.Response, error) {
 			require.NoError(b.t, b.store.Erase(b.t.Context(), "ada"))
 			return jsonAnswer(200, interviewJSON(interviewID, "ada"))(r)

@@ -16,13 +16,23 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// sealVectors are the tests of P01 to P14, of the references that the gate
+func TestSealedReferences(t *testing.T) {
+	t.Parallel()
+	for name, test := range sealCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// sealCases are sentences and the tests of them, of the references that the gate
 // seals, as they come back in a webhook.
-var sealVectors = map[string]func(t *testing.T){
-	"P01": func(t *testing.T) {
+var sealCases = map[string]func(t *testing.T){
+	"what is sealed is unsealed": func(t *testing.T) {
 		returned(t, "ada", webhook.ResultAccepted, sealing(t, 1), seal(t, sealing(t, 1), "ada"))
 	},
-	"P02": func(t *testing.T) {
+	"no flipped bit unseals": func(t *testing.T) {
 		ref := seal(t, sealing(t, 1), "ada")
 		for bit := range 8 * len(ref) {
 			flipped := []byte(ref)
@@ -30,30 +40,30 @@ var sealVectors = map[string]func(t *testing.T){
 			unsealable(t, studyID, string(flipped))
 		}
 	},
-	"P03": func(t *testing.T) {
+	"no cut reference unseals": func(t *testing.T) {
 		ref := seal(t, sealing(t, 1), "ada")
 		for n := range len(ref) {
 			unsealable(t, studyID, ref[:n])
 		}
 	},
-	"P04": func(t *testing.T) { unsealable(t, "another", seal(t, sealing(t, 1), "ada")) },
-	"P05": func(t *testing.T) {
+	"another study does not unseal": func(t *testing.T) { unsealable(t, "another", seal(t, sealing(t, 1), "ada")) },
+	"an older key unseals": func(t *testing.T) {
 		returned(t, "ada", webhook.ResultAccepted, sealing(t, 2, 1), seal(t, sealing(t, 1), "ada"))
 	},
-	"P06": func(t *testing.T) {
+	"a removed key makes a bad reference": func(t *testing.T) {
 		returned(t, "", webhook.ResultBadReference, sealing(t, 2), seal(t, sealing(t, 1), "ada"))
 	},
-	"P09": func(t *testing.T) {
+	"a reference fits into a URL": func(t *testing.T) {
 		for n := 1; n <= store.MaxIDLen; n++ {
 			require.Regexp(t, `^[A-Za-z][A-Za-z0-9_-]*$`, seal(t, sealing(t, 1), strings.Repeat("x", n)))
 		}
 	},
-	"P11": func(t *testing.T) { unsealed(t, "") },
-	"P12": func(t *testing.T) {
+	"an empty user is not sealed": func(t *testing.T) { unsealed(t, "") },
+	"an invalid user is not sealed": func(t *testing.T) {
 		unsealed(t, "a\x00b")
 		unsealed(t, "\xff")
 	},
-	"P13": func(t *testing.T) {
+	"one reference has one spelling": func(t *testing.T) {
 		ref := seal(t, sealing(t, 1), "ada")
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 		for _, last := range alphabet {
@@ -62,7 +72,7 @@ var sealVectors = map[string]func(t *testing.T){
 			}
 		}
 	},
-	"P14": func(t *testing.T) {
+	"a reference in lower case is a bad one": func(t *testing.T) {
 		returned(t, "", webhook.ResultBadReference, sealing(t, 1), strings.ToLower(seal(t, sealing(t, 1), "ada")))
 	},
 }

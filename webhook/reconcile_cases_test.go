@@ -17,9 +17,19 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// reconcileVectors are the tests of N01 to N18.
-var reconcileVectors = map[string]func(t *testing.T){
-	"N01": withClient(webhook.Options{References: resolver{}}, func(b *clientBubble) {
+func TestReconciliation(t *testing.T) {
+	t.Parallel()
+	for name, test := range reconcileCases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// reconcileCases are sentences and the tests of them.
+var reconcileCases = map[string]func(t *testing.T){
+	"items are recorded as deliveries are": withClient(webhook.Options{References: resolver{}}, func(b *clientBubble) {
 		b.wire.add(interviewJSON("int-1", "user_1"), interviewJSON("int-2", "forged"), interviewJSON("int-3", "user_3"))
 		b.reconcile()
 		require.Equal(b.t, 3, b.recorded())
@@ -27,14 +37,14 @@ var reconcileVectors = map[string]func(t *testing.T){
 		require.Empty(b.t, b.completion("int-2").UserID, "the references are read as in a webhook")
 		require.Len(b.t, b.jobs(false), 3)
 	}),
-	"N02": withClient(webhook.Options{}, func(b *clientBubble) {
+	"pages follow each other by the last id": withClient(webhook.Options{}, func(b *clientBubble) {
 		list := interviewList(250, time.Minute)
 		b.wire.add(list...)
 		b.reconcile()
 		require.Equal(b.t, []string{"", list[99]["id"].(string), list[199]["id"].(string)}, b.cursors())
 		require.Equal(b.t, 250, b.recorded())
 	}),
-	"N03": withClient(webhook.Options{}, func(b *clientBubble) {
+	"a list that says more and has none ends whole": withClient(webhook.Options{}, func(b *clientBubble) {
 		b.wire.next(listAnswer(true, interviewJSON("int-1", "ada")), listAnswer(true))
 		require.ErrorIs(b.t, b.Reconcile(b.t.Context()), userjourneys.ErrBadAnswer)
 		require.Len(b.t, b.wire.asked(), 2)
@@ -42,14 +52,14 @@ var reconcileVectors = map[string]func(t *testing.T){
 		b.reconcile()
 		require.Equal(b.t, 201, b.recorded(), "the watermark did not move: the next run sees all")
 	}),
-	"N05": withClient(webhook.Options{}, func(b *clientBubble) {
+	"newest first, the next walk stops after 72 hours": withClient(webhook.Options{}, func(b *clientBubble) {
 		b.wire.add(interviewList(1000, time.Hour)...)
 		b.reconcile()
 		require.Len(b.t, b.cursors(), 10, "the first run sees everything")
 		b.reconcile()
 		require.Len(b.t, b.cursors(), 1, "then 72 hours are enough")
 	}),
-	"N08": func(t *testing.T) {
+	"a cursor that is gone starts from the top": func(t *testing.T) {
 		statuses := []int{400, 404}
 		if testing.Short() || raceDetector {
 			statuses = statuses[:1]
@@ -72,7 +82,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 			}))
 		}
 	},
-	"N09": withClient(webhook.Options{}, func(b *clientBubble) {
+	"an item that is inserted meanwhile is found": withClient(webhook.Options{}, func(b *clientBubble) {
 		list := interviewList(250, time.Minute)
 		b.wire.add(list...)
 		b.wire.next(b.wire.serve, func(r *http.Request) (*http.Response, error) {
@@ -86,7 +96,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 		b.reconcile()
 		require.Equal(b.t, 251, b.recorded(), "the next run sees what came meanwhile")
 	}),
-	"N10": withClient(webhook.Options{}, func(b *clientBubble) {
+	"a rate limit on page two goes on behind the same item": withClient(webhook.Options{}, func(b *clientBubble) {
 		list := interviewList(250, time.Minute)
 		b.wire.add(list...)
 		b.wire.next(b.wire.serve, jsonAnswer(429, nil, "Retry-After", "20"))
@@ -96,7 +106,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 		require.Equal(b.t, []string{"", list[99]["id"].(string), list[99]["id"].(string), list[199]["id"].(string)}, b.cursors())
 		require.Equal(b.t, 250, b.recorded())
 	}),
-	"N11": withClient(webhook.Options{}, func(b *clientBubble) {
+	"a crash on page two goes on from there": withClient(webhook.Options{}, func(b *clientBubble) {
 		b.wire.add(interviewList(250, time.Hour)...)
 		ctx, crash := context.WithCancel(b.t.Context())
 		b.wire.next(b.wire.serve, func(*http.Request) (*http.Response, error) {
@@ -110,12 +120,12 @@ var reconcileVectors = map[string]func(t *testing.T){
 		require.Len(b.t, b.cursors(), 3, "from the top, to the end")
 		require.Equal(b.t, 250, b.recorded())
 	}),
-	"N12": withClient(webhook.Options{}, func(b *clientBubble) {
+	"an item that is not completed is passed": withClient(webhook.Options{}, func(b *clientBubble) {
 		b.wire.add(interviewJSON("int-1", "ada", "status", "started"), interviewJSON("int-2", "bob"))
 		b.reconcile()
 		require.Equal(b.t, 1, b.recorded())
 	}),
-	"N14": withClient(webhook.Options{}, func(b *clientBubble) {
+	"two replicas walk one list once": withClient(webhook.Options{}, func(b *clientBubble) {
 		b.wire.add(interviewList(250, time.Minute)...)
 		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: b.wire}, Logger: discard})
 		require.NoError(b.t, err)
@@ -133,7 +143,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 		lists = slices.DeleteFunc(b.wire.asked(), func(r *http.Request) bool { return r.URL.Path != "/api/v1/interviews" })
 		require.InDelta(b.t, 6*3, len(lists), 6, "then one of the two")
 	}),
-	"N15": func(t *testing.T) {
+	"the look-back is by the provider's clock": func(t *testing.T) {
 		for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, -100 * time.Hour} {
 			t.Run(off.String(), withClient(webhook.Options{}, func(b *clientBubble) {
 				list := interviewList(300, time.Hour)
@@ -150,7 +160,7 @@ var reconcileVectors = map[string]func(t *testing.T){
 			}))
 		}
 	},
-	"N16": func(t *testing.T) {
+	"a page has at most 100 items": func(t *testing.T) {
 		w := &wire{}
 		client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: w}})
 		require.NoError(t, err)
@@ -159,11 +169,11 @@ var reconcileVectors = map[string]func(t *testing.T){
 		}
 		require.Equal(t, "100", w.asked()[0].URL.Query().Get("limit"))
 	},
-	"N17": func(t *testing.T) {
+	"reconciliation needs studies": func(t *testing.T) {
 		_, err := webhook.New(secret, memstore.New(), &webhook.Options{Client: &fakeInterviews{}})
 		require.ErrorContains(t, err, "Studies")
 	},
-	"N18": withClient(webhook.Options{ReconcileEvery: time.Hour}, func(b *clientBubble) {
+	"a long list is read in parts": withClient(webhook.Options{ReconcileEvery: time.Hour}, func(b *clientBubble) {
 		n := 50_000
 		if testing.Short() || raceDetector {
 			n = 12_000

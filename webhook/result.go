@@ -2,40 +2,40 @@ package webhook
 
 import "net/http"
 
-// Reason says what became of a delivery. Its values are few, so that they can
-// label a metric; a client never sees them.
+// A Result says what became of a delivery. There are few of them, so that they
+// can label a metric. The sender sees only the status.
 type Result uint8
 
-// The reasons, with the status that each is answered with.
+// The results, with the HTTP status of each.
 const (
 	ResultAccepted           Result = iota // 200: recorded for the first time, the user is known
 	ResultDuplicate                        // 200: recorded before
-	ResultNoReference                      // 200: recorded; nobody's: the link had no reference
-	ResultBadReference                     // 200: recorded; nobody's: the reference was not made here
-	ResultExpiredReference                 // 200: recorded; nobody's: the reference is too old
-	ResultUnknownUser                      // 200: recorded; nobody's: the user is gone
-	ResultUnknownEvent                     // 200: nothing done
-	ResultOtherStudy                       // 200: nothing done: not one of Options.Studies
-	ResultNotCompleted                     // 200: nothing done: the event and the status disagree
+	ResultNoReference                      // 200: recorded as nobody's: the link had no reference
+	ResultBadReference                     // 200: recorded as nobody's: the reference was not made here
+	ResultExpiredReference                 // 200: recorded as nobody's: the reference is too old
+	ResultUnknownUser                      // 200: recorded as nobody's: the user does not exist any more
+	ResultUnknownEvent                     // 200: ignored: another event than interview.completed
+	ResultOtherStudy                       // 200: ignored: not one of Options.Studies
+	ResultNotCompleted                     // 200: ignored: the status says that the interview is not completed
 	ResultMethod                           // 405
 	ResultContentEncoding                  // 415
 	ResultMissingSignature                 // 401
 	ResultMalformedSignature               // 401
 	ResultBadSignature                     // 401
-	ResultBodyConsumed                     // 401: something reads or changes the body before this handler does
+	ResultBodyConsumed                     // 401: something reads or changes the body before the Handler
 	ResultTooLarge                         // 413
 	ResultSlowBody                         // 408
-	ResultAbortedBody                      // the client is gone
-	ResultMalformedJSON                    // 400: authentic, but not JSON
-	ResultSchema                           // 400: authentic, but not what an event looks like
+	ResultAbortedBody                      // 400: the sender hung up
+	ResultMalformedJSON                    // 400: the signature is right, the body is not JSON
+	ResultSchema                           // 400: the signature is right, the body is not an event that can be recorded
 	ResultBusy                             // 503: too many bodies at once, and this one was the slowest
 	ResultSecretsUnavailable               // 503: Options.Secrets failed
 	ResultStore                            // 503: the store failed
 	ResultShuttingDown                     // 503: after Close
-	ResultPanic                            // 500: a func of Options panicked
+	ResultPanic                            // 500: Options.Policy, Options.References or Options.Secrets panicked
 )
 
-var reasons = [...]struct {
+var results = [...]struct {
 	name   string
 	status int
 }{
@@ -66,18 +66,21 @@ var reasons = [...]struct {
 	ResultPanic:              {"panic", http.StatusInternalServerError},
 }
 
-// String returns the reason in snake case.
+// String returns the result in snake case, such as "bad_signature".
 func (r Result) String() string {
-	if int(r) < len(reasons) {
-		return reasons[r].name
+	if int(r) < len(results) {
+		return results[r].name
 	}
 	return "unknown"
 }
 
-// Status is the HTTP status that the delivery was answered with.
+// MarshalText implements [encoding.TextMarshaler]. It returns what String does.
+func (r Result) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Status returns the HTTP status of the response.
 func (r Result) Status() int {
-	if int(r) < len(reasons) {
-		return reasons[r].status
+	if int(r) < len(results) {
+		return results[r].status
 	}
 	return http.StatusInternalServerError
 }
