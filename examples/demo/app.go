@@ -129,7 +129,6 @@ func (a *app) routes(prompt *middleware.Middleware, receiver *webhook.Handler) h
 	mux.Handle(webhookPath, receiver)
 	// What only a demo has stays outside of the middleware: nobody is asked there.
 	mux.HandleFunc("GET /underneath", a.underneath)
-	mux.Handle("GET /deliveries", receiver.Inspector())
 	mux.HandleFunc("POST /provider", a.switchProvider)
 	mux.HandleFunc("POST /forge", a.forge)
 	return mux

@@ -105,7 +105,7 @@ func (c *checker) webhookRegistered() (string, error) {
 	if hook.URL != c.app.url+webhookPath || hook.SigningSecret != "" || c.p.secret == "" {
 		return "", fmt.Errorf("the provider has %q", hook.URL)
 	}
-	return fmt.Sprintf("%s, secret %s, shown once", hook.URL, webhook.Secret(c.p.secret)), nil
+	return fmt.Sprintf("%s, secret %s, shown once", hook.URL, webhook.SecretList{c.p.secret}), nil
 }
 
 // capacityAskedOnce sends the views at the same time, to an app that knows
