@@ -84,7 +84,7 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), ni
 // A Kit is a gate for each study, the middleware that shows their prompts, and
 // the webhook that reports completions to them. It is safe for concurrent use.
 type Kit struct {
-	gates      []*gate.Gate
+	gate       *gate.Group
 	middleware *middleware.Middleware
 	webhook    *webhook.Handler
 }
@@ -111,19 +111,20 @@ func New(cfg Config) (*Kit, error) {
 		faults = append(faults, err)
 	}
 
-	kit := &Kit{}
-	var err error
+	var gates []*gate.Gate
 	for _, study := range cfg.Studies {
-		var g *gate.Gate
-		if g, err = gate.New(client, study, cfg.Store, cfg.gateOptions()); err != nil {
+		g, err := gate.New(client, study, cfg.Store, cfg.gateOptions())
+		if err != nil {
+			faults = append(faults, err)
 			break // the options are the same for all
 		}
-		kit.gates = append(kit.gates, g)
+		gates = append(gates, g)
 	}
+	kit := &Kit{gate: gate.First(gates...)}
+	var err error
+	kit.middleware, err = middleware.New(kit.gate, cfg.User, cfg.middlewareOptions())
 	faults = append(faults, err)
-	kit.middleware, err = middleware.New(gate.First(kit.gates...), cfg.User, cfg.middlewareOptions())
-	faults = append(faults, err)
-	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.recorded))
+	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.gate.Recorded))
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -203,14 +204,6 @@ func (c *Config) webhookOptions(client *userjourneys.Client, recorded func(conte
 	return &o
 }
 
-// recorded lets the gates look at once whether the completion took a study's
-// last place.
-func (k *Kit) recorded(ctx context.Context, c store.Completion) {
-	for _, g := range k.gates {
-		g.Recorded(ctx, c)
-	}
-}
-
 // Handler returns a handler that serves next, with the prompt in its pages for
 // users who are invited, and that serves the prompt's own endpoints; see
 // [middleware.Middleware.Handler]. A nil next panics.
@@ -226,9 +219,7 @@ func (k *Kit) Webhook() *webhook.Handler { return k.webhook }
 // store share the work, and each may call Run.
 func (k *Kit) Run(ctx context.Context) error {
 	var warm sync.WaitGroup
-	for _, g := range k.gates {
-		warm.Go(func() { _ = g.Warm(ctx) }) // the gate logs it and tries again by itself
-	}
+	warm.Go(func() { _ = k.gate.Warm(ctx) }) // the gates log it and try again by themselves
 	defer warm.Wait()
 	return k.webhook.Run(ctx)
 }
@@ -242,6 +233,6 @@ func (k *Kit) Close() error { return k.webhook.Close() }
 // apps that mount its endpoints without its pages.
 func (k *Kit) Middleware() *middleware.Middleware { return k.middleware }
 
-// Gates returns the gates in the order of Config.Studies, to explain a decision
-// or to report how old the provider's answer is.
-func (k *Kit) Gates() []*gate.Gate { return slices.Clone(k.gates) }
+// Gate returns the gates of all studies, to explain a decision or to report how
+// old the provider's answers are.
+func (k *Kit) Gate() *gate.Group { return k.gate }

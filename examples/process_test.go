@@ -97,16 +97,21 @@ func (p *process) stop() {
 // notDurable is up to the Redis that the tests are given.
 const notDurable = "Redis is not configured to keep what is acknowledged"
 
-// requireDiscreet holds the logs of an undisturbed run to what an operator
-// wants of them: JSON, two lines that are worth reading, nothing at Info per
-// request, and at no level who the users are or what they have said.
+// requireDiscreet checks that the logs of an undisturbed run are JSON, have the
+// two lines of the server and one at the first success of each kind, nothing at
+// Info per request, and at no level who the users are or what they have said.
 func requireDiscreet(t *testing.T, logs string) {
 	t.Helper()
-	var told []string
+	var told, firsts []string
 	for line := range strings.Lines(logs) {
 		var entry struct{ Level, Msg string }
 		require.NoError(t, json.Unmarshal([]byte(line), &entry), line)
-		if entry.Level != "DEBUG" && entry.Msg != notDurable {
+		switch {
+		case entry.Level == "DEBUG", entry.Msg == notDurable:
+		case strings.HasPrefix(entry.Msg, "askonce: first "):
+			require.NotContains(t, firsts, entry.Msg, "a first time came twice")
+			firsts = append(firsts, entry.Msg)
+		default:
 			told = append(told, entry.Level+" "+entry.Msg)
 		}
 	}

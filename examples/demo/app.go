@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
@@ -41,12 +42,13 @@ func startProvider() *provider {
 	return &provider{Server: fake, study: fake.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback", WeeklyLimit: 2})}
 }
 
-// app is the app that uses askonce, as an app of anybody's would.
+// app is an app that uses askonce like any other.
 type app struct {
 	url      string
+	listener net.Listener
+	kit      *askonce.Kit
 	provider *provider
 	done     store.Store
-	ask      *gate.Gate
 	log      *journal
 	db       func() error // closes it
 	server   *http.Server
@@ -54,15 +56,23 @@ type app struct {
 	run      sync.WaitGroup
 }
 
-// startApp serves the app on addr, with its state in the SQLite file. It
-// registers its webhook with the provider, which a real app has an operator do
-// once, with cmd/askonce.
-func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (_ *app, err error) {
+// startApp serves the app on addr, with its state in the SQLite file.
+func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (*app, error) {
+	a, err := newApp(ctx, addr, file, p, logger)
+	if err == nil {
+		a.serve(ctx, logger)
+	}
+	return a, err
+}
+
+// newApp makes an app that does not run yet. It registers its webhook with the
+// provider, which a real app has an operator do once, with cmd/askonce.
+func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (_ *app, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	a := &app{url: "http://" + listener.Addr().String(), provider: p, log: &journal{}}
+	a := &app{url: "http://" + listener.Addr().String(), listener: listener, provider: p, log: &journal{}}
 	defer func() {
 		if err == nil {
 			return
@@ -88,45 +98,48 @@ func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.
 	}
 	p.secret = cmp.Or(hook.SigningSecret, p.secret)
 
-	a.ask, err = gate.New(uj, p.study.Name, a.done, &gate.Options{
-		OnDecision: a.log.decision, Logger: logger,
-		MaxShowings: -1, ShowingPause: -1, // whoever tries the demo reloads a lot
-	})
-	if err != nil {
-		return nil, err
-	}
-	prompt, err := middleware.New(a.ask, currentUser, &middleware.Options{OnPrompt: a.log.prompt, Logger: logger})
-	if err != nil {
-		return nil, err
-	}
-	receiver, err := webhook.New(p.secret, a.done, &webhook.Options{
-		Client: uj, Studies: []string{p.study.ID}, OnRecorded: a.ask.Recorded, OnDelivery: a.log.delivery, URL: a.url + webhookPath, Logger: logger,
+	a.kit, err = askonce.New(askonce.Config{
+		APIKey: p.APIKey(), BaseURL: p.BaseURL(), WebhookSecret: p.secret,
+		Studies: []string{p.study.Name},
+		User:    currentUser,
+		Store:   a.done,
+		Gate: &gate.Options{
+			OnDecision:  a.log.decision,
+			MaxShowings: -1, ShowingPause: -1, // whoever tries the demo reloads a lot
+		},
+		Middleware: &middleware.Options{OnPrompt: a.log.prompt},
+		Webhook:    &webhook.Options{OnDelivery: a.log.delivery, URL: a.url + webhookPath},
+		Logger:     logger,
 	})
 	if err != nil {
 		return nil, err
 	}
 
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = stop
-	a.server = &http.Server{Handler: a.routes(prompt, receiver), ReadHeaderTimeout: 10 * time.Second}
-	a.run.Go(func() { _ = receiver.Run(background) }) // ends with background
-	a.run.Go(func() {
-		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("the app stopped serving", "err", err)
-		}
-	})
 	return a, nil
 }
 
-func (a *app) routes(prompt *middleware.Middleware, receiver *webhook.Handler) http.Handler {
+// serve serves the app and runs its kit until Close.
+func (a *app) serve(ctx context.Context, logger *slog.Logger) {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
+	a.run.Go(func() { _ = a.kit.Run(background) }) // ends with background
+	a.run.Go(func() {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("the app stopped serving", "err", err)
+		}
+	})
+}
+
+func (a *app) routes() http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /{$}", home)
 
 	mux := http.NewServeMux()
-	mux.Handle("/", prompt.Handler(pages))
+	mux.Handle("/", a.kit.Handler(pages))
 	mux.HandleFunc("GET /style.css", style)
 	mux.HandleFunc("POST /login", login)
-	mux.Handle(webhookPath, receiver)
+	mux.Handle(webhookPath, a.kit.Webhook())
 	// What only a demo has stays outside of the middleware: nobody is asked there.
 	mux.HandleFunc("GET /underneath", a.underneath)
 	mux.HandleFunc("POST /provider", a.switchProvider)

@@ -79,9 +79,11 @@ func runCheck(ctx context.Context, db string, out io.Writer) (err error) {
 }
 
 func (c *checker) start() (err error) {
-	c.app, err = startApp(c.ctx, "127.0.0.1:0", c.db, c.p, slog.New(slog.DiscardHandler))
+	c.app, err = startApp(c.ctx, "127.0.0.1:0", c.db, c.p, discard)
 	return err
 }
+
+var discard = slog.New(slog.DiscardHandler)
 
 // stop may be called again.
 func (c *checker) stop() error {
@@ -108,11 +110,10 @@ func (c *checker) webhookRegistered() (string, error) {
 	return fmt.Sprintf("%s, secret %s, shown once", hook.URL, webhook.SecretList{c.p.secret}), nil
 }
 
-// capacityAskedOnce sends the views at the same time, to an app that knows
-// nothing of the study yet.
+// capacityAskedOnce sends the views at the same time, to an app that has only
+// just started.
 func (c *checker) capacityAskedOnce() (string, error) {
 	const views = 50
-	before := c.studyRequests()
 	var group errgroup.Group
 	for range views {
 		group.Go(func() error {
@@ -123,10 +124,11 @@ func (c *checker) capacityAskedOnce() (string, error) {
 	if err := group.Wait(); err != nil {
 		return "", err
 	}
-	if n := c.studyRequests() - before; n != 1 {
-		return "", fmt.Errorf("%d requests for the study", n)
+	n := c.studyRequests()
+	if n < 1 || n > 2 { // the gate's, and that of the look for lost deliveries
+		return "", fmt.Errorf("%d requests for studies", n)
 	}
-	return fmt.Sprintf("%d page views at once, 1 request for the study", views), nil
+	return fmt.Sprintf("%d page views at once, requests for studies: %d", views, n), nil
 }
 
 func (c *checker) studyRequests() (n int) {
@@ -291,12 +293,16 @@ func (c *checker) forged() (string, error) {
 // is what shows that they did not wait for it; how long they took depends on the
 // machine.
 func (c *checker) providerDown() (observed string, err error) {
-	if err := errors.Join(c.stop(), c.start()); err != nil {
+	if err := c.stop(); err != nil {
+		return "", err
+	}
+	if c.app, err = newApp(c.ctx, "127.0.0.1:0", c.db, c.p, discard); err != nil {
 		return "", err
 	}
 	before := c.studyRequests()
 	c.p.Hang()
 	defer c.p.Release()
+	c.app.serve(c.ctx, discard)
 	var slowest time.Duration
 	const views = 20
 	for range views {

@@ -13,40 +13,37 @@ import (
 	"github.com/labstack/echo/v5"
 	echomiddleware "github.com/labstack/echo/v5/middleware"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/askonce/askonce/store"
-	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
 
 func main() { site.Main(run) }
 
 func run(ctx context.Context, s *site.Site) error {
-	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
-	if err != nil {
-		return err
-	}
-	done := store.NewCached(s.Store, nil)
-	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
-	if err != nil {
-		return err
-	}
-	prompt, err := askechov5.New(ask, currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
-	if err != nil {
-		return err
-	}
-	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
-		Client:     uj,
-		URL:        s.WebhookURL,
-		OnDelivery: s.Metrics.Delivery,
-		OnRecorded: func(ctx context.Context, c store.Completion) {
-			ask.Recorded(ctx, c)
-			s.Metrics.Recorded(ctx, c)
+	kit, err := askonce.New(askonce.Config{
+		APIKey:        s.APIKey,
+		WebhookSecret: s.WebhookSecret,
+		Studies:       []string{s.Study},
+		User:          s.User,
+		Store:         store.NewCached(s.Store, nil),
+		CookieKeys:    s.CookieKeys,
+		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
+		Webhook: &webhook.Options{
+			URL:        s.WebhookURL,
+			OnDelivery: s.Metrics.Delivery,
+			OnRecorded: s.Metrics.Recorded,
 		},
+		BaseURL: s.BaseURL,
 	})
+	if err != nil {
+		return err
+	}
+	prompt, err := askechov5.New(kit.Gate(), currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
 	if err != nil {
 		return err
 	}
@@ -76,10 +73,10 @@ func run(ctx context.Context, s *site.Site) error {
 	e.POST("/login", echo.WrapHandler(http.HandlerFunc(s.Login)))
 	e.POST("/logout", echo.WrapHandler(http.HandlerFunc(s.Logout)))
 	e.GET("/style.css", echo.WrapHandler(http.HandlerFunc(site.Style)))
-	e.POST(site.WebhookPath, echo.WrapHandler(hook))
-	e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler(hook, ask)))
-	e.GET("/healthz", echo.WrapHandler(site.Healthz(hook)))
-	return s.Serve(ctx, e, hook)
+	e.POST(site.WebhookPath, echo.WrapHandler(kit.Webhook()))
+	e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler(kit)))
+	e.GET("/healthz", echo.WrapHandler(site.Healthz(kit.Webhook())))
+	return s.Serve(ctx, e, kit)
 }
 
 const userKey = "user"

@@ -14,12 +14,12 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/middleware/askgin"
 	"github.com/askonce/askonce/store"
-	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
 
@@ -32,37 +32,34 @@ func run(ctx context.Context, s *site.Site) error {
 	}
 	defer tracing.close()
 
-	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
+	kit, err := askonce.New(askonce.Config{
+		APIKey:        s.APIKey,
+		WebhookSecret: s.WebhookSecret,
+		Studies:       []string{s.Study},
+		User:          s.User,
+		Store:         store.NewCached(s.Store, nil),
+		CookieKeys:    s.CookieKeys,
+		Gate: &gate.Options{OnDecision: func(ctx context.Context, v gate.Visitor, d gate.Decision) {
+			s.Metrics.Decision(ctx, v, d)
+			tracing.decision(ctx, d)
+		}},
+		Webhook: &webhook.Options{
+			URL: s.WebhookURL,
+			OnDelivery: func(ctx context.Context, d webhook.Delivery) {
+				s.Metrics.Delivery(ctx, d)
+				tracing.delivery(ctx, d)
+			},
+			OnRecorded: s.Metrics.Recorded,
+		},
+		BaseURL: s.BaseURL,
+	})
 	if err != nil {
 		return err
 	}
-	done := store.NewCached(s.Store, nil)
-	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: func(ctx context.Context, v gate.Visitor, d gate.Decision) {
-		s.Metrics.Decision(ctx, v, d)
-		tracing.decision(ctx, d)
-	}})
-	if err != nil {
-		return err
-	}
-	prompt, err := askgin.New(ask, currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: func(r *http.Request, o middleware.Outcome) {
+	prompt, err := askgin.New(kit.Gate(), currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: func(r *http.Request, o middleware.Outcome) {
 		s.Metrics.Prompt(r, o)
 		tracing.prompt(r.Context(), o)
 	}})
-	if err != nil {
-		return err
-	}
-	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
-		Client: uj,
-		URL:    s.WebhookURL,
-		OnDelivery: func(ctx context.Context, d webhook.Delivery) {
-			s.Metrics.Delivery(ctx, d)
-			tracing.delivery(ctx, d)
-		},
-		OnRecorded: func(ctx context.Context, c store.Completion) {
-			ask.Recorded(ctx, c)
-			s.Metrics.Recorded(ctx, c)
-		},
-	})
 	if err != nil {
 		return err
 	}
@@ -72,9 +69,9 @@ func run(ctx context.Context, s *site.Site) error {
 	engine.SetHTMLTemplate(site.Templates)
 	engine.Use(tracing.request, gin.CustomRecoveryWithWriter(nil, recovered))
 	// Use does nothing for the routes before it: these have no user and no prompt.
-	engine.POST(site.WebhookPath, gin.WrapH(hook))
-	engine.GET("/metrics", gin.WrapH(s.Metrics.Handler(hook, ask)))
-	engine.GET("/healthz", gin.WrapH(site.Healthz(hook)))
+	engine.POST(site.WebhookPath, gin.WrapH(kit.Webhook()))
+	engine.GET("/metrics", gin.WrapH(s.Metrics.Handler(kit)))
+	engine.GET("/healthz", gin.WrapH(site.Healthz(kit.Webhook())))
 	engine.GET("/style.css", gin.WrapF(site.Style))
 
 	engine.Use(
@@ -82,7 +79,7 @@ func run(ctx context.Context, s *site.Site) error {
 		prompt, // behind it, and before the pages
 	)
 	pages(engine, s)
-	return s.Serve(ctx, engine, hook)
+	return s.Serve(ctx, engine, kit)
 }
 
 func pages(engine *gin.Engine, s *site.Site) {

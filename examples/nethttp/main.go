@@ -1,5 +1,5 @@
-// Command nethttp is the quickstart grown up: an app on net/http alone, with
-// sessions, a database and metrics, that asks its users for an interview once.
+// Command nethttp is the quickstart with what a real app has: sessions, a
+// database, metrics, health and a graceful shutdown, on net/http alone.
 //
 //	go run ./examples/nethttp -fake   # with a fake provider: no account needed
 //	go run ./examples/nethttp -h      # what to set to run it for real
@@ -9,11 +9,11 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
-	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
 
@@ -22,33 +22,21 @@ func main() { site.Main(run) }
 // run wires askonce into the app. What the site brings stands for what yours
 // has already: configuration, a database, sessions, metrics, pages.
 func run(ctx context.Context, s *site.Site) error {
-	// The client of the provider's API. An empty BaseURL is the real one.
-	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
-	if err != nil {
-		return err
-	}
-	// Who has completed what. s.Store is a sqlstore.New on SQLite or PostgreSQL.
-	done := store.NewCached(s.Store, nil)
-	// Shall this user be asked?
-	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
-	if err != nil {
-		return err
-	}
-	// Puts the prompt into pages. s.User returns the id of who is logged in.
-	prompt, err := middleware.New(ask, s.User, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
-	if err != nil {
-		return err
-	}
-	// Takes completed interviews in, and fetches their transcripts. URL is where
-	// they should come: a warning says when the provider sends them elsewhere.
-	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
-		Client:     uj,
-		URL:        s.WebhookURL,
-		OnDelivery: s.Metrics.Delivery,
-		OnRecorded: func(ctx context.Context, c store.Completion) {
-			ask.Recorded(ctx, c)
-			s.Metrics.Recorded(ctx, c)
+	kit, err := askonce.New(askonce.Config{
+		APIKey:        s.APIKey,
+		WebhookSecret: s.WebhookSecret,
+		Studies:       []string{s.Study},
+		User:          s.User,                        // the id of who is logged in
+		Store:         store.NewCached(s.Store, nil), // a sqlstore or redisstore
+		CookieKeys:    s.CookieKeys,
+		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
+		Middleware:    &middleware.Options{OnPrompt: s.Metrics.Prompt},
+		Webhook: &webhook.Options{
+			URL:        s.WebhookURL, // a warning says when the provider delivers elsewhere
+			OnDelivery: s.Metrics.Delivery,
+			OnRecorded: s.Metrics.Recorded,
 		},
+		BaseURL: s.BaseURL,
 	})
 	if err != nil {
 		return err
@@ -61,14 +49,14 @@ func run(ctx context.Context, s *site.Site) error {
 	pages.HandleFunc("GET /interviews", func(w http.ResponseWriter, r *http.Request) { interviews(w, r, s) })
 
 	mux := http.NewServeMux()
-	mux.Handle("/", prompt.Handler(pages))
-	mux.Handle(site.WebhookPath, hook)
+	mux.Handle("/", kit.Handler(pages))
+	mux.Handle(site.WebhookPath, kit.Webhook())
 	mux.HandleFunc("POST /login", s.Login)
 	mux.HandleFunc("POST /logout", s.Logout)
 	mux.HandleFunc("GET /style.css", site.Style)
-	mux.Handle("GET /metrics", s.Metrics.Handler(hook, ask))
-	mux.Handle("GET /healthz", site.Healthz(hook))
-	return s.Serve(ctx, mux, hook)
+	mux.Handle("GET /metrics", s.Metrics.Handler(kit))
+	mux.Handle("GET /healthz", site.Healthz(kit.Webhook()))
+	return s.Serve(ctx, mux, kit)
 }
 
 func interviews(w http.ResponseWriter, r *http.Request, s *site.Site) {

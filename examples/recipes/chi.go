@@ -5,26 +5,21 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce"
 )
 
 // Chi mounts askonce in a chi router, as in any router that takes
-// func(http.Handler) http.Handler: behind the session, and only around pages.
-// The webhook stands outside of all that reads bodies or asks for tokens.
-func Chi(ask *gate.Gate, user func(*http.Request) string, hook *webhook.Handler, session func(http.Handler) http.Handler, home http.HandlerFunc) (http.Handler, error) {
-	prompt, err := middleware.New(ask, user, nil)
-	if err != nil {
-		return nil, err
-	}
+// func(http.Handler) http.Handler: inside the session, and around pages only.
+// The webhook is mounted outside of anything that reads bodies or checks CSRF
+// tokens.
+func Chi(kit *askonce.Kit, session func(http.Handler) http.Handler, home http.HandlerFunc) http.Handler {
 	r := chi.NewRouter()
-	r.Handle("/webhooks/userjourneys", hook)
+	r.Handle("/webhooks/userjourneys", kit.Webhook())
 	r.Group(func(r chi.Router) {
-		r.Use(session, prompt.Handler)
+		r.Use(session, kit.Handler)
 		r.Get("/", home)
-		// The middleware of a group does not see what has no route in it.
+		// A group's middleware runs only where the group has a route.
 		r.Handle("/askonce/*", http.NotFoundHandler())
 	})
-	return r, nil
+	return r
 }

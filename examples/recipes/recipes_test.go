@@ -1,7 +1,6 @@
 package recipes_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/recipes"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
@@ -19,7 +19,6 @@ import (
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
-	"github.com/askonce/askonce/webhook"
 )
 
 func ada(*http.Request) string { return "ada" }
@@ -33,6 +32,17 @@ func provider(t *testing.T, studies ...string) (*userjourneystest.Server, *userj
 	uj, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
 	require.NoError(t, err)
 	return fake, uj
+}
+
+// newKit is a kit for the study "Checkout" that has the provider's answer.
+func newKit(t *testing.T) *askonce.Kit {
+	fake, _ := provider(t, "Checkout")
+	kit, err := askonce.New(askonce.Config{
+		APIKey: fake.APIKey(), WebhookSecret: fake.Secret(), BaseURL: fake.BaseURL(), Studies: []string{"Checkout"},
+		User: ada, Store: memstore.New(), Gate: &gate.Options{Timeout: 10 * time.Second},
+	})
+	require.NoError(t, err)
+	return kit
 }
 
 // ready is a gate that has the provider's answer already.
@@ -59,12 +69,8 @@ func plainPage(w http.ResponseWriter, _ *http.Request) {
 
 func TestChi(t *testing.T) {
 	t.Parallel()
-	done := memstore.New()
-	hook, err := webhook.New("whsec_0123456789abcdef", done, nil)
-	require.NoError(t, err)
 	session := func(next http.Handler) http.Handler { return next }
-	app, err := recipes.Chi(ready(t, done), ada, hook, session, plainPage)
-	require.NoError(t, err)
+	app := recipes.Chi(newKit(t), session, plainPage)
 	require.Contains(t, get(app, "/").Body.String(), `class="askonce"`)
 	require.Equal(t, http.StatusMethodNotAllowed, get(app, "/webhooks/userjourneys").Code)
 	require.Equal(t, http.StatusMethodNotAllowed, get(app, "/askonce/later").Code, "the endpoints have no route")
@@ -80,12 +86,13 @@ func TestTemplate(t *testing.T) {
 	require.NotContains(t, get(http.HandlerFunc(recipes.Home), "/").Body.String(), "banner")
 }
 
-func TestStudies(t *testing.T) {
+func TestParts(t *testing.T) {
 	t.Parallel()
-	fake, uj := provider(t, "Checkout", "Onboarding")
-	m, err := recipes.Studies(uj, memstore.New(), ada, slog.New(slog.DiscardHandler))
+	fake, uj := provider(t, "Checkout", "Onboarding", "Another")
+	prompt, hook, err := recipes.Parts(uj, fake.Secret(), memstore.New(), ada)
 	require.NoError(t, err)
-	app := m.Handler(http.HandlerFunc(plainPage))
+	require.Equal(t, http.StatusMethodNotAllowed, get(hook, "/").Code)
+	app := prompt.Handler(http.HandlerFunc(plainPage))
 	require.Eventually(t, func() bool { // the first pages may come before the provider's answer
 		return strings.Contains(get(app, "/").Body.String(), `class="askonce"`)
 	}, 10*time.Second, 20*time.Millisecond)

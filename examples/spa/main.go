@@ -13,11 +13,10 @@ import (
 	"io/fs"
 	"net/http"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
-	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 )
 
@@ -27,27 +26,16 @@ var ui embed.FS
 func main() { site.Main(run) }
 
 func run(ctx context.Context, s *site.Site) error {
-	uj, err := userjourneys.NewClient(s.APIKey, &userjourneys.Options{BaseURL: s.BaseURL})
-	if err != nil {
-		return err
-	}
-	done := store.NewCached(s.Store, nil)
-	ask, err := gate.New(uj, s.Study, done, &gate.Options{OnDecision: s.Metrics.Decision})
-	if err != nil {
-		return err
-	}
-	prompt, err := middleware.New(ask, s.User, &middleware.Options{CookieKeys: s.CookieKeys})
-	if err != nil {
-		return err
-	}
-	hook, err := webhook.New(s.WebhookSecret, done, &webhook.Options{
-		Client:     uj,
-		URL:        s.WebhookURL,
-		OnDelivery: s.Metrics.Delivery,
-		OnRecorded: func(ctx context.Context, c store.Completion) {
-			ask.Recorded(ctx, c)
-			s.Metrics.Recorded(ctx, c)
-		},
+	kit, err := askonce.New(askonce.Config{
+		APIKey:        s.APIKey,
+		WebhookSecret: s.WebhookSecret,
+		Studies:       []string{s.Study},
+		User:          s.User,
+		Store:         store.NewCached(s.Store, nil),
+		CookieKeys:    s.CookieKeys,
+		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
+		Webhook:       &webhook.Options{URL: s.WebhookURL, OnDelivery: s.Metrics.Delivery, OnRecorded: s.Metrics.Recorded},
+		BaseURL:       s.BaseURL,
 	})
 	if err != nil {
 		return err
@@ -58,7 +46,7 @@ func run(ctx context.Context, s *site.Site) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/askonce/", prompt.Endpoints()) // the script fetches /askonce/decision
+	mux.Handle("/askonce/", kit.Middleware().Endpoints()) // the script fetches /askonce/decision
 	mux.Handle("/", strict(http.FileServerFS(files)))
 	mux.HandleFunc("GET /style.css", site.Style)
 	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) {
@@ -79,10 +67,10 @@ func run(ctx context.Context, s *site.Site) error {
 	})
 	mux.HandleFunc("POST /login", s.Login)
 	mux.HandleFunc("POST /logout", s.Logout)
-	mux.Handle(site.WebhookPath, hook)
-	mux.Handle("GET /metrics", s.Metrics.Handler(hook, ask))
-	mux.Handle("GET /healthz", site.Healthz(hook))
-	return s.Serve(ctx, mux, hook)
+	mux.Handle(site.WebhookPath, kit.Webhook())
+	mux.Handle("GET /metrics", s.Metrics.Handler(kit))
+	mux.Handle("GET /healthz", site.Healthz(kit.Webhook()))
+	return s.Serve(ctx, mux, kit)
 }
 
 // strict lets the page run its own script and nothing else.

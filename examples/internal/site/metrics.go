@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
@@ -55,13 +56,13 @@ func (m *Metrics) Delivery(_ context.Context, d webhook.Delivery) {
 	m.took.Observe(d.Duration.Seconds())
 }
 
-// Recorded is for webhook.Options.OnRecorded, beside Gate.Recorded.
+// Recorded is for webhook.Options.OnRecorded.
 func (m *Metrics) Recorded(context.Context, store.Completion) { m.recorded.Inc() }
 
-// Handler serves all series, with how the work of hook and ask stands at that
-// moment. It is for your monitoring, not for the public.
-func (m *Metrics) Handler(hook *webhook.Handler, ask *gate.Gate) http.Handler {
-	m.registry.MustRegister(health{hook, ask})
+// Handler serves all series, and the state of the kit at that moment. It is for
+// your monitoring, not for the public.
+func (m *Metrics) Handler(kit *askonce.Kit) http.Handler {
+	m.registry.MustRegister(health{kit.Webhook(), kit.Gate()})
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
@@ -86,7 +87,7 @@ func counter[L enum](r prometheus.Registerer, name, help, label string) func(L) 
 // health asks how things stand when Prometheus does.
 type health struct {
 	hook *webhook.Handler
-	ask  *gate.Gate
+	ask  *gate.Group
 }
 
 const healthTimeout = 2 * time.Second

@@ -10,14 +10,19 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/askonce/askonce/webhook"
 )
 
-// Serve runs the app and the webhook's background work until ctx ends. Then it
-// takes no more deliveries, lets the requests in flight finish, and last of all
-// ends the work. Other sites cannot post to the app.
-func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handler) error {
+// Work is what runs beside the app's server: an *askonce.Kit, or a
+// *webhook.Handler where the parts are wired by hand.
+type Work interface {
+	Run(ctx context.Context) error
+	Close() error
+}
+
+// Serve serves the app and does the work until ctx ends. Then it refuses
+// deliveries, drains the requests in flight, and ends the work last. Other sites
+// cannot post to the app.
+func (s *Site) Serve(ctx context.Context, app http.Handler, work Work) error {
 	server := &http.Server{
 		Handler:           http.NewCrossOriginProtection().Handler(app),
 		ReadHeaderTimeout: 10 * time.Second,
@@ -29,8 +34,8 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handle
 		fmt.Fprintf(s.greeting, "open %s and log in with any name; %q may read the interviews\n", s.url(), Admin)
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	work, end := context.WithCancel(context.WithoutCancel(ctx))
-	group.Go(func() error { return hook.Run(work) })
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { return work.Run(background) })
 	group.Go(func() error {
 		if err := server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -43,7 +48,7 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, hook *webhook.Handle
 		slog.InfoContext(ctx, "stopping")
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return errors.Join(hook.Close(), server.Shutdown(grace))
+		return errors.Join(work.Close(), server.Shutdown(grace))
 	})
 	return group.Wait()
 }
