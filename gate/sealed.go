@@ -39,21 +39,21 @@ func SealedReferences(pairs ...[]byte) (References, error) {
 	if err := checkPairs(pairs); err != nil {
 		return nil, err
 	}
-	var s sealedReferences
+	var codecs []*securecookie.SecureCookie
 	for i := 0; i < len(pairs); i += 2 {
 		// Copies: the codec keeps the hash key as it is given.
 		codec := securecookie.New(bytes.Clone(pairs[i]), bytes.Clone(pairs[i+1]))
 		codec.MaxAge(0) // a link that is opened late is still this user's
 		codec.MaxLength(maxSealedLen)
 		codec.SetSerializer(securecookie.NopEncoder{})
-		s = append(s, codec)
+		codecs = append(codecs, codec)
 	}
 	// A codec keeps its faults to itself until it is used, and the first one
 	// alone would be used for long.
 	var errs []error
 	probe := store.Key{StudyID: "study", UserID: "user"}
-	for i := range s {
-		one := s[i : i+1]
+	for i := range codecs {
+		one := sealWith(codecs[i : i+1])
 		token, err := one.Reference(probe)
 		if err == nil {
 			_, err = one.UserID(probe.StudyID, token)
@@ -65,7 +65,7 @@ func SealedReferences(pairs ...[]byte) (References, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return sealWith(codecs), nil
 }
 
 func checkPairs(pairs [][]byte) error {
@@ -96,7 +96,15 @@ func checkPairs(pairs [][]byte) error {
 	return errors.Join(errs...)
 }
 
-type sealedReferences []*securecookie.SecureCookie
+// sealedReferences keeps its codecs, which hold the keys, in a function because
+// fmt prints the fields of any struct.
+type sealedReferences struct {
+	codecs func() []*securecookie.SecureCookie
+}
+
+func sealWith(codecs []*securecookie.SecureCookie) sealedReferences {
+	return sealedReferences{func() []*securecookie.SecureCookie { return codecs }}
+}
 
 func (s sealedReferences) Reference(k store.Key) (string, error) {
 	if err := store.CheckKey(k); err != nil {
@@ -104,7 +112,7 @@ func (s sealedReferences) Reference(k store.Key) (string, error) {
 	}
 	// The codec encrypts in place, so the slice is made for it.
 	payload := append(studyHash(k.StudyID), k.UserID...)
-	token, err := s[0].Encode(sealedPurpose, payload)
+	token, err := s.codecs()[0].Encode(sealedPurpose, payload)
 	if err != nil {
 		return "", fmt.Errorf("gate: seal: %w", err)
 	}
@@ -117,7 +125,7 @@ func (s sealedReferences) UserID(studyID, reference string) (string, error) {
 		return "", ErrBadReference
 	}
 	padded := reference + strings.Repeat("=", (4-len(reference)%4)%4)
-	for _, codec := range s {
+	for _, codec := range s.codecs() {
 		var payload []byte
 		if codec.Decode(sealedPurpose, padded, &payload) != nil || len(payload) < studyHashLen {
 			continue

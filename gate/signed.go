@@ -50,11 +50,11 @@ func SignedReferences(keys ...[]byte) (References, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	own := make(signedReferences, len(keys))
+	own := make([][]byte, len(keys))
 	for i, key := range keys {
 		own[i] = bytes.Clone(key)
 	}
-	return own, nil
+	return signedReferences{func() [][]byte { return own }}, nil
 }
 
 func checkKey(key []byte) error {
@@ -67,15 +67,16 @@ func checkKey(key []byte) error {
 	return nil
 }
 
-// signedReferences are the keys. A token is the tag and then the user id.
-type signedReferences [][]byte
+// signedReferences makes tokens of a tag and the user id. The keys are kept in a
+// function because fmt prints the fields of any struct.
+type signedReferences struct{ keys func() [][]byte }
 
 func (s signedReferences) Reference(k store.Key) (string, error) {
 	if err := store.CheckKey(k); err != nil {
 		return "", err
 	}
 	token := make([]byte, 0, tagLen+len(k.UserID))
-	token = append(token, tag(s[0], k.StudyID, k.UserID)...)
+	token = append(token, tag(s.keys()[0], k.StudyID, k.UserID)...)
 	token = append(token, k.UserID...)
 	return tokenText.EncodeToString(token), nil
 }
@@ -89,7 +90,7 @@ func (s signedReferences) UserID(studyID, reference string) (string, error) {
 	if store.CheckKey(store.Key{StudyID: studyID, UserID: userID}) != nil {
 		return "", ErrBadReference
 	}
-	for _, key := range s {
+	for _, key := range s.keys() {
 		if hmac.Equal(token[:tagLen], tag(key, studyID, userID)) {
 			return userID, nil
 		}

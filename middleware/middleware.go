@@ -37,8 +37,8 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 		o = *opts
 	}
 	o = o.withDefaults()
-	o.CookieKeys = o.cookieKeys()
-	codecs, keysErr := newCodecs(o.CookieKeys)
+	codecs, keysErr := newCodecs(o.cookieKeys())
+	o.CookieKeys = nil // a Middleware that is printed shows no key
 	m := &Middleware{
 		decider: d, user: user, opts: o,
 		histories: newCookies[remembered](historyCookie, codecs),

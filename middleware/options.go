@@ -74,7 +74,7 @@ type Options struct {
 	// same. Defaults to random keys of this process and a warning in the log:
 	// after a restart, and by other replicas, users are asked as if they had
 	// never seen the prompt.
-	CookieKeys [][]byte
+	CookieKeys Keys
 
 	// Snooze is for how long "Later" silences the study. Defaults to 7 days.
 	// Negative means not at all.

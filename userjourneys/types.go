@@ -2,6 +2,7 @@ package userjourneys
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -108,6 +109,23 @@ type Webhook struct {
 	// the webhook. The provider never shows it again.
 	SigningSecret string
 }
+
+// printable is a Webhook without its methods and its secret.
+func (w Webhook) printable() any {
+	type plain Webhook
+	if w.SigningSecret != "" {
+		w.SigningSecret = "whsec_…"
+	}
+	return plain(w)
+}
+
+// Format implements [fmt.Formatter]. It never prints the secret.
+func (w Webhook) Format(f fmt.State, verb rune) {
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), w.printable())
+}
+
+// MarshalJSON implements [json.Marshaler]. It never writes the secret.
+func (w Webhook) MarshalJSON() ([]byte, error) { return json.Marshal(w.printable()) }
 
 // EventInterviewCompleted is the one event that the provider documents.
 const EventInterviewCompleted = "interview.completed"

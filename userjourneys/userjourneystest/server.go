@@ -13,6 +13,7 @@ package userjourneystest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,22 @@ type Options struct {
 	// of 10 s.
 	HTTPClient *http.Client
 }
+
+// printable is o without its methods, key and secret: a test may be given those
+// of a real account.
+func (o Options) printable() any {
+	type plain Options
+	o.APIKey, o.Secret = "uj_…", "whsec_…"
+	return plain(o)
+}
+
+// Format implements [fmt.Formatter]. It prints neither key nor secret.
+func (o Options) Format(f fmt.State, verb rune) {
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), o.printable())
+}
+
+// MarshalJSON implements [json.Marshaler]. It writes neither key nor secret.
+func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(o.printable()) }
 
 // Server is the fake provider. All methods are safe for concurrent use.
 type Server struct {
