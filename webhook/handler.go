@@ -19,7 +19,7 @@ type Handler struct {
 	opts        Options
 	store       guardedStore
 	checkpoints store.Checkpoints // of the store, or in memory
-	secrets     func(context.Context) ([]string, error)
+	keys        keySource
 	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
@@ -55,7 +55,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	if opts != nil {
 		o = *opts
 	}
-	secrets, err := secretSource(secret, &o)
+	keys, err := newKeySource(secret, &o)
 	if err := errors.Join(err, o.faults()); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 		o.Client = guardedClient{o.Client}
 	}
 	h := &Handler{
-		opts: o, log: o.Logger, store: guardedStore{s}, secrets: secrets, studies: newStudies(o.Studies),
+		opts: o, log: o.Logger, store: guardedStore{s}, keys: keys, studies: newStudies(o.Studies),
 		work: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
 	}
 	var ok bool
@@ -152,7 +152,7 @@ func encoded(header http.Header) bool {
 // verify checks the signatures of the body.
 func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result {
 	ctx := r.Context()
-	secrets, err := h.secrets(ctx)
+	keys, err := h.keys(ctx)
 	if err != nil {
 		if h.noSecrets.changed(true) {
 			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err, guard.Stack(err))
@@ -168,7 +168,7 @@ func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result 
 		h.log.InfoContext(ctx, "askonce: signing secrets available again")
 	}
 	switch {
-	case sigs.match(secrets, body):
+	case sigs.match(keys, body):
 	case r.ContentLength >= 0 && r.ContentLength != int64(len(body)): // net/http never reads less or more than that
 		return ResultBodyConsumed
 	default:

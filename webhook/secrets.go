@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -116,18 +117,28 @@ func misread(s string) error {
 	return nil
 }
 
-// secretSource returns a function that returns the accepted secrets. They are
-// kept in it, and not in the Handler, because fmt prints every field.
-func secretSource(secret string, o *Options) (func(context.Context) ([]string, error), error) {
+// A keySource returns the keys of the accepted secrets.
+type keySource func(ctx context.Context) ([]*key, error)
+
+// newKeySource checks the options that say what is accepted. The secrets are kept
+// in the function that it returns, and not in the Handler, because fmt prints
+// every field.
+func newKeySource(secret string, o *Options) (keySource, error) {
 	if o.Secrets == nil {
 		fixed := append([]string{secret}, o.PreviousSecrets...)
-		return func(context.Context) ([]string, error) { return fixed, nil }, checkSecrets(fixed, misread)
+		keys := newKeys(fixed)
+		return func(context.Context) ([]*key, error) { return keys, nil }, checkSecrets(fixed, misread)
 	}
 	if secret != "" || len(o.PreviousSecrets) > 0 {
 		return nil, errors.New("webhook: Options.Secrets excludes a fixed secret and Options.PreviousSecrets: it returns every secret that is accepted")
 	}
 	source := o.Secrets
-	return func(ctx context.Context) ([]string, error) {
+	type snapshot struct {
+		secrets []string
+		keys    []*key
+	}
+	var last atomic.Pointer[snapshot]
+	return func(ctx context.Context) ([]*key, error) {
 		// A sender that hangs up must not make the source fail.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretsTimeout)
 		defer cancel()
@@ -135,6 +146,14 @@ func secretSource(secret string, o *Options) (func(context.Context) ([]string, e
 		if err != nil {
 			return nil, err
 		}
-		return secrets, checkSecrets(secrets, misread)
+		if s := last.Load(); s != nil && slices.Equal(s.secrets, secrets) {
+			return s.keys, nil
+		}
+		if err := checkSecrets(secrets, misread); err != nil {
+			return nil, err
+		}
+		s := &snapshot{slices.Clone(secrets), newKeys(secrets)}
+		last.Store(s)
+		return s.keys, nil
 	}, nil
 }

@@ -1,0 +1,149 @@
+package webhook_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store/memstore"
+	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
+)
+
+// statusLogger is what many middlewares have around the ResponseWriter: it has no
+// Unwrap, so no read deadline can be set through it.
+type statusLogger struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusLogger) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// unwrapping is a good one.
+type unwrapping struct{ http.ResponseWriter }
+
+func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+var wrappers = map[string]func(http.Handler) http.Handler{
+	"none": func(h http.Handler) http.Handler { return h },
+	"with Unwrap": func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwrapping{w}, r) })
+	},
+	"without Unwrap": func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&statusLogger{ResponseWriter: w}, r) })
+	},
+	"http.TimeoutHandler": func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") },
+}
+
+// halfBody sends the first byte of a body and no more.
+func halfBody(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	_, err = fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: %s\r\nContent-Length: 600\r\n\r\n{", webhooktest.Sign(secret, nil))
+	require.NoError(t, err)
+	return c
+}
+
+func TestSendersThatStopInMidBodyKeepNobodyOutBehindAnyWriter(t *testing.T) {
+	t.Parallel()
+	for name, wrap := range wrappers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, logger := newLog()
+			h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: logger, ReadTimeout: time.Hour})
+			require.NoError(t, err)
+			srv := httptest.NewServer(wrap(h))
+			t.Cleanup(srv.CloseClientConnections)
+			for range 300 {
+				halfBody(t, srv.Listener.Addr().String())
+			}
+			require.Eventually(t, func() bool { return len(h.Deliveries()) == 300-256 }, 20*time.Second, time.Millisecond)
+			var took []time.Duration
+			for range 20 {
+				begun := time.Now()
+				code, err := webhooktest.Deliver(t.Context(), srv.URL, secret, webhooktest.Completed("ada"))
+				took = append(took, time.Since(begun))
+				require.NoError(t, err)
+				require.Equal(t, http.StatusOK, code)
+			}
+			slices.Sort(took)
+			t.Logf("20 good deliveries beside 256 half-sent ones: median %v, slowest %v", took[10], took[19])
+			unwraps := name == "none" || name == "with Unwrap"
+			require.Equal(t, !unwraps, strings.Contains(log.String(), "set http.Server.ReadTimeout"), "the cause is named once")
+		})
+	}
+}
+
+func TestASlowBodyIsAnsweredAfterReadTimeoutBehindAnyWriter(t *testing.T) {
+	t.Parallel()
+	for name, wrap := range wrappers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, ReadTimeout: 50 * time.Millisecond})
+			require.NoError(t, err)
+			srv := httptest.NewServer(wrap(h))
+			t.Cleanup(srv.CloseClientConnections)
+			c := halfBody(t, srv.Listener.Addr().String())
+			require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
+			head := make([]byte, len("HTTP/1.1 408"))
+			_, err = io.ReadFull(c, head)
+			require.NoError(t, err)
+			require.Equal(t, "HTTP/1.1 408", string(head))
+		})
+	}
+}
+
+func TestAServersShorterReadTimeoutStays(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, ReadTimeout: time.Hour})
+	require.NoError(t, err)
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.ReadTimeout = 100 * time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	c := halfBody(t, srv.Listener.Addr().String())
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
+	answer, err := io.ReadAll(c)
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "408 Request Timeout")
+	require.Equal(t, webhook.ResultSlowBody, h.Deliveries()[0].Result)
+}
+
+func TestARefusalOnHTTP2KeepsTheConnectionForOthers(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
+	require.NoError(t, err)
+	srv := httptest.NewUnstartedServer(h)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	for n := range 3 {
+		var reused bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL, bytes.NewReader(make([]byte, 100<<10)))
+		require.NoError(t, err)
+		r.Header.Set("X-Webhook-Signature", webhooktest.Sign("another", nil))
+		resp, err := srv.Client().Do(r)
+		require.NoError(t, err)
+		resp.Body.Close()
+		require.Equal(t, 2, resp.ProtoMajor)
+		require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+		require.Empty(t, resp.Header.Get("Connection"))
+		require.Equal(t, n > 0, reused, "no GOAWAY for the others")
+	}
+}
