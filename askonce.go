@@ -46,7 +46,7 @@ type Config struct {
 	// CookieKeys seal the prompt's cookies; see [middleware.Options]. All
 	// replicas need the same keys. Defaults to random keys and a warning: users
 	// who said "Later" are then asked again after a restart.
-	CookieKeys [][]byte
+	CookieKeys middleware.Keys
 
 	// References write the user into the interview's link and read it back from
 	// the webhook. Defaults to [gate.PlainReferences].

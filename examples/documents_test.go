@@ -64,9 +64,10 @@ func flat(text string) string {
 var commands = []struct{ command, file, as string }{
 	{`go run ./examples/demo`, "middleware/acceptance/browser/demo_test.go", `"-addr", "127.0.0.1:0"`},
 	{`go run ./examples/demo -check`, ".ci/run", "go run ./examples/demo -check"},
-	{`go mod edit -require=github.com/askonce/askonce@v0.0.0 -replace=github.com/askonce/askonce=../askonce`,
-		".ci/consumer", `go mod edit -require=github.com/askonce/askonce@v0.0.0 -replace=github.com/askonce/askonce="$root"`},
-	{`go mod tidy`, ".ci/consumer", "go mod tidy"},
+	{`for module in "" /store/redisstore /middleware/askgin /middleware/askechov5 /middleware/askechov4; do`, ".ci/consumer", `eval "$commands"`},
+	{`go mod edit -replace="github.com/askonce/askonce$module=../askonce$module"`, ".ci/consumer", `eval "$commands"`},
+	{`done`, ".ci/consumer", `eval "$commands"`},
+	{`go mod tidy`, ".ci/consumer", `eval "$commands"`},
 	{`USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce -url https://your.app/webhooks/userjourneys`,
 		"cmd/askonce/main_test.go", `{args: []string{"-url", ours}, requests: []string{"GET", "PUT"}`},
 	{`USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce -url https://your.app/webhooks/userjourneys -replace`,
