@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/askonce/askonce/examples/internal/site"
+	"github.com/askonce/askonce/examples/recipes"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
@@ -222,7 +222,7 @@ func (c *checker) completionRecorded() (string, error) {
 
 func (c *checker) transcriptStored() (observed string, err error) {
 	err = c.eventually(func() error {
-		all, err := site.Interviews(c.ctx, c.app.done, time.Time{})
+		all, err := recipes.Interviews(c.ctx, c.app.done, time.Time{})
 		if err != nil {
 			return err
 		}

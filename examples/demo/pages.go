@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/askonce/askonce/examples/internal/site"
+	"github.com/askonce/askonce/examples/recipes"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -77,7 +77,7 @@ type requestRow struct {
 }
 
 func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
-	interviews, err := site.Interviews(r.Context(), a.done, time.Time{})
+	interviews, err := recipes.Interviews(r.Context(), a.done, time.Time{})
 	if err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return

@@ -1,10 +1,14 @@
 package recipes_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +23,7 @@ import (
 	"github.com/askonce/askonce/store/storetest"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
 )
 
 func ada(*http.Request) string { return "ada" }
@@ -97,6 +102,68 @@ func TestParts(t *testing.T) {
 		return strings.Contains(get(app, "/").Body.String(), `class="askonce"`)
 	}, 10*time.Second, 20*time.Millisecond)
 	require.NotEmpty(t, fake.Requests())
+}
+
+func TestMenu(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, get(recipes.Menu("s1"), "/").Body.String(), `href="/askonce/start?study=s1"`)
+}
+
+// TestBranded finds each property in the style sheet that the prompt loads, and
+// each that the style sheet reads in the page.
+func TestBranded(t *testing.T) {
+	t.Parallel()
+	app := newKit(t).Handler(http.HandlerFunc(recipes.Branded))
+	page := get(app, "/").Body.String()
+	link := regexp.MustCompile(`/askonce/prompt-[^"]+\.css`).FindString(page)
+	require.NotEmpty(t, link)
+	property := regexp.MustCompile(`--askonce-[a-z-]+`)
+	want := property.FindAllString(strings.Split(page, "</style>")[0], -1)
+	require.Len(t, want, 10)
+	read := regexp.MustCompile(`var\((--askonce-[a-z-]+)`).FindAllStringSubmatch(get(app, link).Body.String(), -1)
+	var got []string
+	for _, m := range read {
+		got = append(got, m[1])
+	}
+	slices.Sort(got)
+	require.ElementsMatch(t, want, slices.Compact(got))
+}
+
+func TestInEnvironment(t *testing.T) {
+	t.Parallel()
+	production := recipes.InEnvironment("production", gate.PlainReferences())
+	staging := recipes.InEnvironment("staging", gate.PlainReferences())
+	reference, err := staging.Reference(store.Key{StudyID: "s", UserID: "ada"})
+	require.NoError(t, err)
+	user, err := staging.UserID("s", reference)
+	require.NoError(t, err)
+	require.Equal(t, "ada", user)
+	for _, other := range []string{reference, "ada", ""} {
+		_, err = production.UserID("s", other)
+		require.ErrorIs(t, err, gate.ErrBadReference)
+	}
+}
+
+func TestInterviews(t *testing.T) {
+	t.Parallel()
+	fake, uj := provider(t, "Checkout")
+	study, err := uj.FindStudy(t.Context(), "Checkout")
+	require.NoError(t, err)
+	fake.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "ada"})
+	s := memstore.New()
+	hook, err := webhook.New(fake.Secret(), s, &webhook.Options{Client: uj})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { _ = hook.Run(ctx) })
+	t.Cleanup(run.Wait)
+	t.Cleanup(stop)
+	require.Eventually(t, func() bool {
+		all, err := recipes.Interviews(t.Context(), s, time.Now().AddDate(0, 0, -7))
+		return err == nil && len(all) == 1 && all[0].UserID == "ada" && len(all[0].Turns) > 0
+	}, 10*time.Second, 20*time.Millisecond)
+	_, err = recipes.Interviews(t.Context(), new(recipes.OwnStore), time.Time{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
 
 func TestOwnStore(t *testing.T) {

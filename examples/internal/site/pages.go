@@ -1,9 +1,14 @@
 package site
 
 import (
+	"context"
 	"embed"
 	"html/template"
+	"log/slog"
 	"net/http"
+	"time"
+
+	"github.com/askonce/askonce/examples/recipes"
 )
 
 //go:embed ui
@@ -16,7 +21,7 @@ var Templates = template.Must(template.ParseFS(ui, "ui/*.html"))
 // Page is what a page shows.
 type Page struct {
 	User       string
-	Interviews []Interview
+	Interviews []recipes.Interview
 }
 
 // Admin reports whether the page's user may read interviews.
@@ -30,3 +35,12 @@ func Render(w http.ResponseWriter, name string, p Page) {
 
 // Style serves the style sheet.
 func Style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, ui, "ui/style.css") }
+
+// Interviews are those of the last 30 days.
+func (s *Site) Interviews(ctx context.Context) ([]recipes.Interview, error) {
+	all, err := recipes.Interviews(ctx, s.Store, time.Now().AddDate(0, 0, -30))
+	if err != nil {
+		slog.ErrorContext(ctx, "interviews unavailable", "err", err)
+	}
+	return all, err
+}

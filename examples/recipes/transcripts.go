@@ -1,9 +1,8 @@
-package site
+package recipes
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -16,16 +15,9 @@ type Interview struct {
 	Turns []userjourneys.Turn // none until the transcript has been fetched
 }
 
-// Interviews are those of the last 30 days.
-func (s *Site) Interviews(ctx context.Context) ([]Interview, error) {
-	all, err := Interviews(ctx, s.Store, time.Now().AddDate(0, 0, -30))
-	if err != nil {
-		slog.ErrorContext(ctx, "the interviews cannot be read", "err", err)
-	}
-	return all, err
-}
-
-// Interviews reads those that were completed since, with their transcripts.
+// Interviews reads the interviews that were completed since then, with their
+// transcripts, for a page or a weekly export. The store keeps each transcript as
+// the provider's JSON; [userjourneys.Interview] reads it.
 func Interviews(ctx context.Context, s store.Store, since time.Time) (all []Interview, err error) {
 	lister, lists := store.As[store.Lister](s)
 	transcripts, keeps := store.As[store.Transcripts](s)
@@ -40,15 +32,14 @@ func Interviews(ctx context.Context, s store.Store, since time.Time) (all []Inte
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
-		all = append(all, Interview{c, turnsOf(t.Body)})
+		all = append(all, Interview{c, turns(t.Body)})
 	}
 	return all, nil
 }
 
-// turnsOf reads a stored transcript.
-func turnsOf(body []byte) []userjourneys.Turn {
+func turns(transcript []byte) []userjourneys.Turn {
 	var i userjourneys.Interview
-	if i.UnmarshalJSON(body) != nil {
+	if i.UnmarshalJSON(transcript) != nil {
 		return nil
 	}
 	return i.Turns()
