@@ -15,6 +15,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/askonce/askonce/internal/backoff"
 )
 
 // DefaultBaseURL is where the provider's API lives.
@@ -168,10 +170,10 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, out any
 		if err == nil || attempt >= c.retries || ctx.Err() != nil || !retryable(err) {
 			return err
 		}
-		wait := backoff(attempt, err)
+		wait := retryWait(attempt, err)
 		c.log.DebugContext(ctx, "userjourneys: trying again", "path", path, "attempt", attempt+1, "wait", wait, "err", err)
-		if !sleep(ctx, wait) {
-			return fmt.Errorf("userjourneys: %w (after %w)", ctx.Err(), err)
+		if ended := backoff.Sleep(ctx, wait); ended != nil {
+			return fmt.Errorf("userjourneys: %w (after %w)", ended, err)
 		}
 	}
 }

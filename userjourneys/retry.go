@@ -1,20 +1,18 @@
 package userjourneys
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/askonce/askonce/internal/backoff"
 )
 
-const (
-	firstBackoff  = 200 * time.Millisecond
-	maxBackoff    = 5 * time.Second
-	maxRetryAfter = time.Minute // a longer Retry-After is clamped to this
-)
+var retries = backoff.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Second}
+
+const maxRetryAfter = time.Minute // a longer Retry-After is clamped to this
 
 // retryable reports whether the same GET may succeed a little later.
 func retryable(err error) bool {
@@ -43,25 +41,13 @@ func untrusted(err error) bool {
 		errors.As(err, &invalid) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// backoff is exponential with full jitter, and never sooner than the
-// provider's Retry-After, clamped to maxRetryAfter.
-func backoff(attempt int, err error) time.Duration {
-	ceiling := min(maxBackoff, firstBackoff<<min(attempt, 10))
-	wait := rand.N(ceiling)
+// retryWait returns how long to wait before the next attempt: never less than
+// the provider's Retry-After, up to maxRetryAfter.
+func retryWait(attempt int, err error) time.Duration {
+	wait := retries.Wait(attempt)
 	var e *Error
 	if errors.As(err, &e) {
 		wait += min(e.RetryAfter, maxRetryAfter)
 	}
 	return wait
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
