@@ -330,9 +330,9 @@ func (panickingStore) Record(context.Context, store.Completion) (bool, error) {
 	panic("of the store")
 }
 
-// TestPanicsOfTheAppCostOnePrompt calls everything that Config takes from the
-// app, where it panics.
-func TestPanicsOfTheAppCostOnePrompt(t *testing.T) {
+// TestPanicsOfTheAppCostOneItem gives the kit an app whose functions panic: the
+// pages are served, and the background work goes on.
+func TestPanicsOfTheAppCostOneItem(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*askonce.Config){
 		"Store":      func(c *askonce.Config) { c.Store = panickingStore{} },
@@ -340,15 +340,30 @@ func TestPanicsOfTheAppCostOnePrompt(t *testing.T) {
 		"Target": func(c *askonce.Config) {
 			c.Gate.Target = func(context.Context, gate.Visitor) bool { panic("of the app") }
 		},
+		"OnDecision": func(c *askonce.Config) {
+			c.Gate.OnDecision = func(context.Context, gate.Visitor, gate.Decision) { panic("of the app") }
+		},
+		"Policy": func(c *askonce.Config) {
+			c.Webhook = &webhook.Options{Policy: func(store.Completion) webhook.Verdict { panic("of the app") }}
+		},
+		"OnCompleted": func(c *askonce.Config) {
+			c.Webhook = &webhook.Options{OnCompleted: func(context.Context, store.Completion, store.Transcript) error { panic("of the app") }}
+		},
+		"OnDelivery": func(c *askonce.Config) {
+			c.Webhook = &webhook.Options{OnDelivery: func(context.Context, webhook.Delivery) { panic("of the app") }}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := newApp(t, change)
 			a.register()
+			a.run()
 			require.Contains(t, a.page("ada"), "<h1>Home</h1>")
 			a.fake.FinishInterview(a.checkout.ID, userjourneystest.Interview{ReferenceID: "ada"})
 			a.eventually(func() bool { return len(a.fake.Deliveries()) == 1 }, "the delivery")
+			require.NoError(t, a.fake.Deliveries()[0].Err, "the connection was cut")
 			require.Contains(t, a.page("ada"), "<h1>Home</h1>")
+			require.Contains(t, a.page("bob"), "<h1>Home</h1>")
 		})
 	}
 }
