@@ -104,7 +104,7 @@ func (i *Interview) UnmarshalJSON(b []byte) error {
 		StartedAt:       o.time("started_at"),
 		CompletedAt:     o.time("completed_at"),
 		CreatedAt:       o.time("created_at"),
-		Transcript:      o.raw("transcript", "turns"),
+		Transcript:      transcriptOf(o),
 		Answers:         o.raw("answers", "structured_answers"),
 		Raw:             slices.Clone(b),
 	}
@@ -112,61 +112,4 @@ func (i *Interview) UnmarshalJSON(b []byte) error {
 		return errors.New("an interview without an id")
 	}
 	return nil
-}
-
-// Turn is one utterance of a transcript.
-type Turn struct {
-	Role string // as the provider names it, such as "assistant" or "user"; "" when it names none
-	Text string
-	At   time.Duration // since the start, 0 when unknown
-}
-
-// Turns reads the transcript as a list of utterances. The transcript's shape is
-// undocumented: Turns understands a list of objects with the common names of
-// such fields, a list or a single piece of plain text, and any of these inside
-// an object; it leaves out what it does not understand. Transcript itself
-// always holds everything.
-func (i Interview) Turns() []Turn { return turns(i.Transcript, 0) }
-
-func turns(raw json.RawMessage, depth int) []Turn {
-	var list []json.RawMessage
-	var o object
-	var text string
-	switch {
-	case len(raw) == 0 || depth > 3:
-		return nil
-	case json.Unmarshal(raw, &text) == nil:
-		if text == "" {
-			return nil
-		}
-		return []Turn{{Text: text}}
-	case json.Unmarshal(raw, &list) == nil:
-		var all []Turn
-		for _, item := range list {
-			all = append(all, turn(item)...)
-		}
-		return all
-	case json.Unmarshal(raw, &o) == nil:
-		return turns(o.raw("turns", "messages", "transcript", "entries", "segments", "items", "text"), depth+1)
-	}
-	return nil
-}
-
-func turn(raw json.RawMessage) []Turn {
-	var text string
-	var o object
-	if json.Unmarshal(raw, &text) != nil {
-		if json.Unmarshal(raw, &o) != nil {
-			return nil
-		}
-		text = o.str("text", "content", "message", "utterance")
-	}
-	if text == "" {
-		return nil
-	}
-	return []Turn{{
-		Role: o.str("role", "speaker", "from", "author"),
-		Text: text,
-		At:   seconds(o, "start", "start_secs", "offset_secs", "time"),
-	}}
 }

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 	"unicode"
@@ -185,10 +186,70 @@ func TestTurns(t *testing.T) {
 		``:                                       nil,
 		`null`:                                   nil,
 		`7`:                                      nil,
-		`{"turns":{"turns":{"turns":{"turns":{"turns":["too deep"]}}}}}`: nil,
+		`{"turns":[],"messages":["Hello"]}`:      {{Text: "Hello"}},
+		strings.Repeat(`{"turns":`, 10) + `["too deep"]` + strings.Repeat(`}`, 10): nil,
 	} {
 		require.Equal(t, want, userjourneys.Interview{Transcript: json.RawMessage(transcript)}.Turns(), transcript)
 	}
+}
+
+func TestHasTranscript(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		detail string
+		want   bool
+	}{
+		{`{"id":"1"}`, false},
+		{`{"id":"1","transcript":null}`, false},
+		{`{"id":"1","transcript":""}`, false},
+		{`{"id":"1","transcript":"  "}`, false},
+		{`{"id":"1","transcript":[]}`, false},
+		{`{"id":"1","transcript":[null,""]}`, false},
+		{`{"id":"1","transcript":{}}`, false},
+		{`{"id":"1","transcript":{"turns":[]}}`, false},
+		{`{"id":"1","transcript":{"turns":null,"status":"processing"}}`, false},
+		{`{"id":"1","transcript":{"status":"processing"}}`, false},
+		{`{"id":"1","transcript":{"language":"en","utterances":[]}}`, false},
+		{`{"id":"1","transcript":{"transcript":{"segments":[]}}}`, false},
+		{`{"id":"1","transcript":[{"role":"assistant","text":""}]}`, false},
+		{`{"id":"1","transcript":[{}]}`, false},
+		{`{"id":"1","transcript":[{"id":"t1","speaker":"user","said":""}]}`, false},
+		{`{"id":"1","transcript":[[]]}`, false},
+		{`{"id":"1","transcript":false}`, false},
+		{`{"id":"1","turns":[]}`, false},
+
+		{`{"id":"1","transcript":"Hello"}`, true},
+		{`{"id":"1","transcript":["Hello"]}`, true},
+		{`{"id":"1","transcript":[{"role":"user","text":"Hello"}]}`, true},
+		{`{"id":"1","transcript":{"turns":[{"role":"user","text":"Hello"}]}}`, true},
+		{`{"id":"1","transcript":{"turns":[],"messages":["Hello"]}}`, true},
+		{`{"id":"1","transcript":{"utterances":[{"words":["Hello"]}]}}`, true},
+		{`{"id":"1","transcript":[["user","Hello"]]}`, true},
+		{`{"id":"1","transcript":[{"id":"t1","speaker":"user","said":"Hello"}]}`, true},
+		{`{"id":"1","transcript":[],"turns":["Hello"]}`, true},
+		{`{"id":"1","transcript":` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000) + `}`, true},
+	} {
+		var i userjourneys.Interview
+		require.NoError(t, json.Unmarshal([]byte(tt.detail), &i))
+		require.Equal(t, tt.want, i.HasTranscript(), tt.detail)
+		if !tt.want {
+			require.Empty(t, i.Turns(), tt.detail)
+		}
+	}
+}
+
+func TestUnreadableReference(t *testing.T) {
+	t.Parallel()
+	for reference, want := range map[string]bool{
+		`"user_1"`: false, `""`: false, `null`: false,
+		`12345`: true, `{}`: true, `["user_1"]`: true, `true`: true,
+	} {
+		var i userjourneys.Interview
+		require.NoError(t, json.Unmarshal([]byte(`{"id":"1","reference_id":`+reference+`}`), &i))
+		require.Equal(t, want, i.UnreadableReference(), reference)
+		require.True(t, i.ReferenceID == "" || !want, reference)
+	}
+	require.False(t, userjourneys.Interview{}.UnreadableReference())
 }
 
 // FuzzDecode holds the objects against encoding/json's own reading: an object
@@ -218,6 +279,8 @@ func FuzzDecode(f *testing.F) {
 			require.True(t, plainErr != nil || id == "")
 		}
 		i.Transcript = b
+		i.UnreadableReference()
+		require.True(t, i.HasTranscript() || len(i.Turns()) == 0)
 		for _, turn := range i.Turns() {
 			require.NotEmpty(t, turn.Text)
 			require.GreaterOrEqual(t, turn.At, time.Duration(0))

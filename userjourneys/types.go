@@ -50,7 +50,7 @@ type Interview struct {
 	ID              string
 	StudyID         string
 	Status          string // StatusStarted, StatusProcessing, StatusCompleted; expect others
-	ReferenceID     string // as it stood in the interview link; "" when there was none
+	ReferenceID     string // as in the interview link; "" if there was none or it is unreadable
 	RespondentEmail string // "" when the provider knows none
 	Language        string // BCP 47 tag
 	QualityScore    string // QualityInsightful, …; "" until the provider has scored it
@@ -68,6 +68,16 @@ type Interview struct {
 
 	// Raw is the whole object, byte for byte as the provider sent it.
 	Raw json.RawMessage
+}
+
+// UnreadableReference reports whether the provider sent a reference id that is
+// not a string, such as a number. ReferenceID is then empty, as it is if there
+// was none: a number may have lost digits on the way and name another user.
+func (i Interview) UnreadableReference() bool {
+	var o object
+	_ = json.Unmarshal(i.Raw, &o) // an Interview that was not decoded has no Raw
+	raw, ok := o["reference_id"]
+	return ok && raw[0] != '"' && string(raw) != "null"
 }
 
 // Interview statuses that the provider documents. Expect others.
