@@ -60,7 +60,7 @@ func (b *browser) do(method, target string, form url.Values) answer {
 
 var link = regexp.MustCompile(`<a href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
 
-// startLink is the link of the one prompt in a page, "" when there is none.
+// startLink returns the link of the prompt in a page, or "" if there is none.
 func startLink(page string) string {
 	if found := link.FindStringSubmatch(page); found != nil {
 		return html.UnescapeString(found[1])
@@ -68,8 +68,8 @@ func startLink(page string) string {
 	return ""
 }
 
-// decision is the link in the answer of the decision endpoint, "" when the user
-// is not to be asked.
+// decision returns the link in the decision endpoint's answer, or "" if the user
+// is not invited.
 func (b *browser) decision(target string) string {
 	b.t.Helper()
 	var d struct {
@@ -82,8 +82,8 @@ func (b *browser) decision(target string) string {
 	return d.Links.Start
 }
 
-// eventually is polled on the test's own goroutine: what it asks may fail the
-// test.
+// eventually polls is until it is true. Unlike require.Eventually it does so on
+// the test's own goroutine, so is may fail the test.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !is(); <-time.After(20 * time.Millisecond) {

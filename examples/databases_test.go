@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// skip leaves out what the machine lacks; in CI it must be there.
+// skip skips the test for want of a server. In CI it fails.
 func skip(t *testing.T, variable string, err error) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -33,7 +33,7 @@ func deadline(t *testing.T) context.Context {
 
 func database(url string) []string { return []string{"DATABASE_URL=" + url, cookieKey} }
 
-// postgres makes a schema of the test's own.
+// postgres returns the environment for a schema of the test's own.
 func postgres(t *testing.T) []string {
 	const variable = "ASKONCE_TEST_POSTGRES"
 	dsn, err := url.Parse(cmp.Or(os.Getenv(variable), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable"))
@@ -45,7 +45,7 @@ func postgres(t *testing.T) []string {
 	return database(dsn.String())
 }
 
-// mariaDB makes a database of the test's own.
+// mariaDB returns the environment for a database of the test's own.
 func mariaDB(t *testing.T) []string {
 	const variable = "ASKONCE_TEST_MYSQL"
 	c, err := mysql.ParseDSN(cmp.Or(os.Getenv(variable), "root@tcp(127.0.0.1:3306)/test"))
@@ -54,7 +54,7 @@ func mariaDB(t *testing.T) []string {
 	return database((&url.URL{Scheme: "mysql", User: url.UserPassword(c.User, c.Passwd), Host: c.Addr, Path: "/" + name}).String())
 }
 
-// scratch makes a schema or database that is dropped when the test ends.
+// scratch creates a schema or database that is dropped when the test ends.
 func scratch(t *testing.T, variable, driver, dsn, what, dropAll string) string {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
@@ -76,8 +76,8 @@ func scratch(t *testing.T, variable, driver, dsn, what, dropAll string) string {
 	return name
 }
 
-// redisServer takes a numbered database that is rarely used, and leaves it as
-// it was.
+// redisServer returns the environment for a numbered database that is rarely
+// used, and removes its keys when the test ends.
 func redisServer(t *testing.T) []string {
 	const variable = "ASKONCE_TEST_REDIS"
 	dsn, err := url.Parse(cmp.Or(os.Getenv(variable), "redis://127.0.0.1:6379"))

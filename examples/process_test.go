@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// programs are those that share a site.
+// programs are the examples that share package site.
 var programs = []string{"nethttp", "gin", "echo", "spa"}
 
 var binaries string // a folder
@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build makes all programs, once.
+// build builds all programs once. The tests restart processes because that is what
+// users run.
 var build = sync.OnceValues(func() (output []byte, err error) {
 	args := []string{"build", "-ldflags=-s -w", "-o", binaries + string(os.PathSeparator)}
 	if raceEnabled {
@@ -54,8 +55,8 @@ type process struct {
 	read    sync.WaitGroup
 }
 
-// startProcess starts an example with nothing but env in its environment, and
-// waits until it says where it is.
+// startProcess starts an example with only env in its environment, and waits for
+// the line with its URL.
 func startProcess(t *testing.T, program string, env []string, args ...string) *process {
 	t.Helper()
 	output, err := build()
@@ -67,7 +68,7 @@ func startProcess(t *testing.T, program string, env []string, args ...string) *p
 	out, err := p.command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, p.command.Start())
-	t.Cleanup(func() { _ = p.command.Process.Kill() }) // no matter if it has ended
+	t.Cleanup(func() { _ = p.command.Process.Kill() }) // it may have ended
 	lines := bufio.NewReader(out)
 	first, err := lines.ReadString('\n')
 	if err != nil {
@@ -81,7 +82,7 @@ func startProcess(t *testing.T, program string, env []string, args ...string) *p
 	return p
 }
 
-// stop ends the process as an operator would, and looks at what it has logged.
+// stop interrupts the process and checks its log.
 func (p *process) stop() {
 	p.t.Helper()
 	require.NoError(p.t, p.command.Process.Signal(os.Interrupt))
@@ -94,7 +95,7 @@ func (p *process) stop() {
 	require.NotRegexp(p.t, `(ada|bob)-`, p.out.String(), "traces name no users")
 }
 
-// notDurable is up to the Redis that the tests are given.
+// notDurable depends on the configuration of the Redis at hand.
 const notDurable = "Redis is not configured to keep what is acknowledged"
 
 // requireDiscreet checks that the logs of an undisturbed run are JSON, have the

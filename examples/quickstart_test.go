@@ -15,7 +15,7 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// quickstart is the program as a reader of the README copies it.
+// quickstart returns the program of the README, not started.
 func quickstart(t *testing.T, env ...string) *exec.Cmd {
 	t.Helper()
 	output, err := build()
@@ -67,7 +67,7 @@ func TestQuickstart(t *testing.T) {
 	require.Equal(t, http.StatusOK, ada.post(interview.String(), reference).status)
 	eventually(t, "a delivery", func() bool { return len(fake.Deliveries()) > 0 })
 	require.Equal(t, http.StatusOK, fake.Deliveries()[0].Status)
-	page := newBrowser(t).get(app + "/") // which has seen nothing yet: the server must know
+	page := newBrowser(t).get(app + "/") // without cookies: the server must know
 	require.Equal(t, http.StatusOK, page.status)
 	require.Empty(t, startLink(page.body))
 

@@ -19,8 +19,8 @@ import (
 
 const cookieKey = "COOKIE_KEY=a-cookie-key-of-the-tests-0123456789"
 
-// TestServers takes users of every example through the whole flow, over real
-// HTTP, with the program as "go run" builds it.
+// TestServers takes users of every example through the whole flow, over HTTP and
+// with the built program.
 func TestServers(t *testing.T) {
 	t.Parallel()
 	sqlite := func(*testing.T) []string { return nil }
@@ -40,7 +40,7 @@ func TestServers(t *testing.T) {
 			t.Parallel()
 			f := &flow{
 				T: t, program: tc.program, db: filepath.Join(t.TempDir(), "a b#%?.db"), env: append(tc.env(t), "OTEL_TRACES_EXPORTER=console"),
-				// Databases are shared with other runs, so users are new ones.
+				// Other runs use the same databases, so the users are new.
 				ada: "ada-" + strings.ToLower(rand.Text()[:12]), bob: "bob-" + strings.ToLower(rand.Text()[:12]),
 			}
 			f.app = f.start()
@@ -62,7 +62,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// flow is one program on its way through the test.
+// flow is the test of one program.
 type flow struct {
 	*testing.T
 	program, db string
@@ -75,7 +75,8 @@ func (f *flow) start() *process {
 	return startProcess(f.T, f.program, append(f.env, "LOG_LEVEL=debug"), "-fake", "-addr", "127.0.0.1:0", "-db", f.db)
 }
 
-// home is where a page greets its user; in the single-page app the script does.
+// home returns the URL of a page with the user's name. In the single-page app the
+// script shows it.
 func (f *flow) home() string {
 	if f.program == "spa" {
 		return f.app.url + "/api/me"
@@ -83,7 +84,7 @@ func (f *flow) home() string {
 	return f.app.url + "/"
 }
 
-// login logs a user in with a browser that has seen nothing yet.
+// login signs a user in with a new browser.
 func (f *flow) login(user string) *browser {
 	b := newBrowser(f.T)
 	require.NotContains(f, b.get(f.app.url+"/").body, "/askonce/start", "nobody is logged in")
@@ -92,7 +93,7 @@ func (f *flow) login(user string) *browser {
 	return b
 }
 
-// prompt is the link of the prompt that the user is shown, "" for none.
+// prompt returns the link of the prompt that the user sees, or "".
 func (f *flow) prompt(b *browser) string {
 	if f.program == "spa" {
 		return b.decision(f.app.url + "/askonce/decision")
@@ -131,7 +132,7 @@ func (f *flow) interview(ada *browser) {
 	require.Equal(f, http.StatusUnauthorized, status)
 }
 
-// kept sees to it that ada's interview is known.
+// kept checks that ada's interview is recorded.
 func (f *flow) kept() {
 	interviews := f.app.url + "/interviews"
 	if f.program == "spa" {
@@ -158,7 +159,7 @@ func (f *flow) kept() {
 	eventually(f.T, "a prompt for bob", func() bool { return f.prompt(bob) != "" })
 }
 
-// counted looks at what the hooks have told, and at what stands in the logs.
+// counted checks the metrics and the health endpoint.
 func (f *flow) counted() {
 	require.GreaterOrEqual(f, f.series(`askonce_decisions_total{reason="eligible"}`), 2.0)
 	require.Equal(f, 1.0, f.series(`askonce_deliveries_total{reason="accepted"}`))
@@ -191,7 +192,8 @@ func (f *flow) counted() {
 	require.False(f, body.KeyRefused)
 }
 
-// series is the value of a series of /metrics; one that is missing fails the test.
+// series returns the value of a series of /metrics, and fails the test if there is
+// none.
 func (f *flow) series(name string) float64 {
 	v, ok := f.seriesIfAny(name)
 	require.True(f, ok, "no series %s", name)
@@ -210,7 +212,7 @@ func (f *flow) seriesIfAny(name string) (value float64, ok bool) {
 	return 0, false
 }
 
-// TestFakeLeavesNothingBehind runs a server as somebody who tries it does.
+// TestFakeLeavesNothingBehind checks that a trial run removes its files.
 func TestFakeLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	tmp := t.TempDir()

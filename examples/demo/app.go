@@ -31,7 +31,7 @@ const (
 type provider struct {
 	*userjourneystest.Server
 	study  userjourneystest.Study
-	secret string // of the webhook, which only its creation shows
+	secret string // the webhook's, shown only when it is created
 	down   atomic.Bool
 }
 
@@ -65,8 +65,8 @@ func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.
 	return a, err
 }
 
-// newApp makes an app that does not run yet. It registers its webhook with the
-// provider, which a real app has an operator do once, with cmd/askonce.
+// newApp returns an app that does not run yet. It registers the webhook with the
+// provider. For a real app an operator does that once, with cmd/askonce.
 func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (_ *app, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -105,7 +105,7 @@ func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Lo
 		Store:   a.done,
 		Gate: &gate.Options{
 			OnDecision:  a.log.decision,
-			MaxShowings: -1, ShowingPause: -1, // whoever tries the demo reloads a lot
+			MaxShowings: -1, ShowingPause: -1, // visitors of the demo reload often
 		},
 		Middleware: &middleware.Options{OnPrompt: a.log.prompt},
 		Webhook:    &webhook.Options{OnDelivery: a.log.delivery, URL: a.url + webhookPath},
@@ -140,28 +140,28 @@ func (a *app) routes() http.Handler {
 	mux.HandleFunc("GET /style.css", style)
 	mux.HandleFunc("POST /login", login)
 	mux.Handle(webhookPath, a.kit.Webhook())
-	// What only a demo has stays outside of the middleware: nobody is asked there.
+	// The demo's own pages are outside the middleware and have no prompt.
 	mux.HandleFunc("GET /underneath", a.underneath)
 	mux.HandleFunc("POST /provider", a.switchProvider)
 	mux.HandleFunc("POST /forge", a.forge)
 	return mux
 }
 
-// Close lets requests in flight finish, stops the background work and closes
-// the database.
+// Close drains requests in flight, stops the background work and closes the
+// database.
 func (a *app) Close() error {
 	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := a.server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = a.server.Close() // Shutdown waits 5 s for a connection on which nothing was ever asked: clients open some in advance
+		err = a.server.Close() // Shutdown waits 5 s for new connections without a request, which browsers open in advance
 	}
 	a.stop()
 	a.run.Wait()
 	return errors.Join(err, a.db())
 }
 
-// journal remembers what the hooks were told, for the page that shows it.
+// journal keeps the calls of the hooks for the page that shows them.
 type journal struct {
 	mu         sync.Mutex
 	decisions  []decided
@@ -202,7 +202,7 @@ func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
 	j.deliveries = keep(j.deliveries, d)
 }
 
-// lastDecision is the newest one for user.
+// lastDecision returns the reason of the newest decision for user.
 func (j *journal) lastDecision(user string) (reason gate.Reason, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -214,7 +214,7 @@ func (j *journal) lastDecision(user string) (reason gate.Reason, ok bool) {
 	return reason, false
 }
 
-// lastDelivery is the verdict on the newest delivery, and how many there were.
+// lastDelivery returns the result of the newest delivery, and their number.
 func (j *journal) lastDelivery() (reason webhook.Result, n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A browser opens connections in advance, on which it may ask nothing for long.
+// A browser opens connections in advance and may send nothing on them for long.
 func TestCloseDoesNotFailForASilentConnection(t *testing.T) {
 	t.Parallel()
 	p := startProvider()

@@ -25,19 +25,19 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// checker drives the demo over real HTTP as browsers and the provider would.
+// checker drives the demo over HTTP like browsers and the provider.
 type checker struct {
 	ctx context.Context
 	out io.Writer
 	p   *provider
 	app *app
 	db  string // the app's file
-	// what one step finds and a later one needs
+	// found by one step and needed by a later one
 	link, interview, lastPage string
 }
 
-// runCheck prints a line for each step with what it observed, and fails at the
-// first that is not as it should be.
+// runCheck prints a line with the observation of each step, and stops at the
+// first that fails.
 func runCheck(ctx context.Context, db string, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -125,7 +125,7 @@ func (c *checker) capacityAskedOnce() (string, error) {
 		return "", err
 	}
 	n := c.studyRequests()
-	if n < 1 || n > 2 { // the gate's, and that of the look for lost deliveries
+	if n < 1 || n > 2 { // one by the gate, one by the reconciliation
 		return "", fmt.Errorf("%d requests for studies", n)
 	}
 	return fmt.Sprintf("%d page views at once, requests for studies: %d", views, n), nil
@@ -288,10 +288,10 @@ func (c *checker) forged() (string, error) {
 	return fmt.Sprintf("%d %s, cleo has not completed", status, reason), nil
 }
 
-// providerDown starts the app anew, so that it knows nothing yet, with a
-// provider that does not answer. That it still has not when the pages are there
-// is what shows that they did not wait for it; how long they took depends on the
-// machine.
+// providerDown starts an app that has no study cached, with a provider that does
+// not answer. The provider still has not answered when the pages arrive, so they
+// did not wait for it. How long they took depends on the machine and is not
+// checked.
 func (c *checker) providerDown() (observed string, err error) {
 	if err := c.stop(); err != nil {
 		return "", err
@@ -322,7 +322,7 @@ func (c *checker) providerDown() (observed string, err error) {
 	return fmt.Sprintf("%d pages with 200, %s, the slowest after %v", views, gate.ReasonUnavailable, slowest.Round(time.Millisecond)), nil
 }
 
-// eventually tries again for a while: what it waits for happens in the background.
+// eventually calls try until it succeeds, for 15 seconds at most.
 func (c *checker) eventually(try func() error) error {
 	deadline := time.Now().Add(15 * time.Second)
 	for {
@@ -334,10 +334,10 @@ func (c *checker) eventually(try func() error) error {
 	}
 }
 
-// expectPrompt loads user's page until it was decided for one of the reasons,
-// and sees to it that the page then has a prompt exactly when it is Eligible. A
-// slow machine may need more than one: a decision that takes too long is
-// Unavailable, and what changes it may still be on its way.
+// expectPrompt loads the user's page until the decision has one of the reasons,
+// and checks that the page has a prompt only if it is eligible. It does not check
+// times: on a busy machine a decision may miss its deadline and be unavailable,
+// and what changes it may still be on its way.
 func (c *checker) expectPrompt(user string, reasons ...gate.Reason) (observed string, err error) {
 	err = c.eventually(func() error {
 		body, err := c.page(user)
@@ -357,7 +357,7 @@ func (c *checker) expectPrompt(user string, reasons ...gate.Reason) (observed st
 	return observed, err
 }
 
-// page is the app's home page as the user sees it.
+// page returns the home page that the user sees.
 func (c *checker) page(user string) (string, error) {
 	resp, err := c.get(user, c.app.url+"/")
 	if err != nil {
@@ -371,7 +371,7 @@ func (c *checker) page(user string) (string, error) {
 	return string(body), nil
 }
 
-// get sends what a browser sends for a page, and follows no redirect.
+// get requests a page like a browser, and follows no redirect.
 func (c *checker) get(user, target string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(c.ctx, http.MethodGet, target, nil)
 	if err != nil {
@@ -381,7 +381,7 @@ func (c *checker) get(user, target string) (*http.Response, error) {
 	req.Header.Set("Sec-Fetch-Dest", "document")
 	req.AddCookie(&http.Cookie{Name: userCookie, Value: user})
 	client := http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true}, // nothing is left open that would hold up a restart
+		Transport:     &http.Transport{DisableKeepAlives: true}, // an open connection would delay the restart
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return client.Do(req)

@@ -1,6 +1,6 @@
-// Command demo shows the whole flow on one machine, without an account: it
-// starts a fake provider and an app with three users to log in as, and shows
-// on one page what happens underneath.
+// Command demo shows the whole flow on one machine, without an account. It starts
+// a fake provider and an app with three users, and shows on one page what happens
+// underneath.
 //
 //	go run ./examples/demo          # prints a URL to open
 //	go run ./examples/demo -check   # drives itself over real HTTP, exit 1 at the first mismatch

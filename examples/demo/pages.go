@@ -18,7 +18,7 @@ var users = []string{"ada", "bob", "cleo"}
 
 const userCookie = "demo_user"
 
-// currentUser is what an app's session look-up would be.
+// currentUser stands in for an app's session.
 func currentUser(r *http.Request) string {
 	c, err := r.Cookie(userCookie)
 	if err != nil || !slices.Contains(users, c.Value) {
@@ -48,7 +48,7 @@ func home(w http.ResponseWriter, r *http.Request) {
 	show(w, "home.html", map[string]any{"User": currentUser(r), "Users": users})
 }
 
-// meaning explains the reasons that the demo can show.
+// meaning explains the reasons that occur in the demo.
 var meaning = map[gate.Reason]string{
 	gate.ReasonUnavailable: "the provider does not answer: no prompt, but the page is served",
 	gate.ReasonAnonymous:   "nobody is logged in",
@@ -61,7 +61,7 @@ var meaning = map[gate.Reason]string{
 	gate.ReasonFull:        "the study takes no more interviews now",
 	gate.ReasonClosed:      "the provider has no such active study",
 	gate.ReasonCompleted:   "has been interviewed: never again",
-	gate.ReasonEligible:    "nothing speaks against it",
+	gate.ReasonEligible:    "all checks passed",
 }
 
 type decisionRow struct {
@@ -99,7 +99,7 @@ func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
 	show(w, "underneath.html", data)
 }
 
-// asked counts the requests that the provider had, by kind.
+// asked counts the requests to the provider by kind.
 func (p *provider) asked() []requestRow {
 	rows := []requestRow{
 		{Call: "GET /studies", Why: "is there room? Asked for a cached answer, however many pages are served"},

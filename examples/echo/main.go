@@ -1,5 +1,5 @@
-// Command echo is an example server with Echo v5: askonce as an Echo
-// middleware, and its user from Echo's own context.
+// Command echo is an example server with Echo v5. askonce is an Echo middleware
+// and takes the user from Echo's context.
 //
 //	go run ./examples/echo -fake   # with a fake provider: no account needed
 //	go run ./examples/echo -h      # what to set to run it for real
@@ -54,7 +54,7 @@ func run(ctx context.Context, s *site.Site) error {
 	e.Use(
 		echomiddleware.Recover(),
 		session(s),
-		prompt, // behind the session, whose user it asks for
+		prompt, // inside the session, whose user it needs
 	)
 	e.GET("/", func(c *echo.Context) error {
 		return c.Render(http.StatusOK, "home.html", site.Page{User: currentUser(c)})
@@ -86,7 +86,7 @@ func currentUser(c *echo.Context) string {
 	return user
 }
 
-// session stands for your app's own.
+// session stands in for your app's own.
 func session(s *site.Site) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {

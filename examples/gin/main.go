@@ -1,5 +1,5 @@
-// Command gin is an example server with Gin: askonce as a Gin middleware, its
-// user from Gin's own context, and traces with OpenTelemetry.
+// Command gin is an example server with Gin. askonce is a Gin middleware and
+// takes the user from Gin's context; OpenTelemetry traces its decisions.
 //
 //	go run ./examples/gin -fake   # with a fake provider: no account needed
 //	go run ./examples/gin -h      # what to set to run it for real
@@ -68,7 +68,7 @@ func run(ctx context.Context, s *site.Site) error {
 	engine := gin.New()
 	engine.SetHTMLTemplate(site.Templates)
 	engine.Use(tracing.request, gin.CustomRecoveryWithWriter(nil, recovered))
-	// Use does nothing for the routes before it: these have no user and no prompt.
+	// Use has no effect on the routes before it: these have no user and no prompt.
 	engine.POST(site.WebhookPath, gin.WrapH(kit.Webhook()))
 	engine.GET("/metrics", gin.WrapH(s.Metrics.Handler(kit)))
 	engine.GET("/healthz", gin.WrapH(site.Healthz(kit.Webhook())))
@@ -76,7 +76,7 @@ func run(ctx context.Context, s *site.Site) error {
 
 	engine.Use(
 		func(c *gin.Context) { c.Set(userKey, s.User(c.Request)) }, // your session
-		prompt, // behind it, and before the pages
+		prompt, // inside the session, before the pages
 	)
 	pages(engine, s)
 	return s.Serve(ctx, engine, kit)

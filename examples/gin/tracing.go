@@ -18,16 +18,16 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// tracing makes a span of each request, to which the hooks of askonce add what
-// was decided. No attribute says who the user is.
+// tracing makes a span for each request, and the hooks of askonce add their
+// results to it. No attribute identifies the user.
 type tracing struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer
 }
 
-// newTracing knows two of the exporters that OpenTelemetry names for
-// OTEL_TRACES_EXPORTER: "console" and "none". To send spans to a collector, put
-// otlptracehttp.New in the place of stdouttrace.New.
+// newTracing supports two values of OpenTelemetry's OTEL_TRACES_EXPORTER:
+// "console" and "none". To send spans to a collector, replace stdouttrace.New
+// with otlptracehttp.New.
 func newTracing(exporter string) (*tracing, error) {
 	var opts []sdktrace.TracerProviderOption
 	switch exporter {
@@ -46,7 +46,7 @@ func newTracing(exporter string) (*tracing, error) {
 	return &tracing{p, p.Tracer("github.com/askonce/askonce/examples/gin")}, nil
 }
 
-// close sends what is still there.
+// close exports the remaining spans.
 func (t *tracing) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -19,14 +19,14 @@ import (
 
 func main() { site.Main(run) }
 
-// run wires askonce into the app. What the site brings stands for what yours
-// has already: configuration, a database, sessions, metrics, pages.
+// run wires askonce into the app. The site stands in for what your app has
+// already: configuration, a database, sessions, metrics, pages.
 func run(ctx context.Context, s *site.Site) error {
 	kit, err := askonce.New(askonce.Config{
 		APIKey:        s.APIKey,
 		WebhookSecret: s.WebhookSecret,
 		Studies:       []string{s.Study},
-		User:          s.User,                        // the id of who is logged in
+		User:          s.User,                        // the id of the user who is signed in
 		Store:         store.NewCached(s.Store, nil), // a sqlstore or redisstore
 		CookieKeys:    s.CookieKeys,
 		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},

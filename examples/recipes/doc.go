@@ -1,3 +1,3 @@
-// Package recipes shows one way to do each of the things that apps want beyond
-// the quickstart. Every file stands for itself; copy what you need.
+// Package recipes shows how to do what apps need beyond the quickstart, one
+// recipe in each file. The files are independent: copy what you need.
 package recipes

@@ -7,8 +7,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Erase forgets a person who wants to be forgotten. The prompt stays away from
-// them all the same.
+// Erase removes a user's data from the store. The user is still not invited
+// again.
 func Erase(ctx context.Context, done store.Store, userID string) error {
 	eraser, ok := store.As[store.Eraser](done) // also behind store.NewCached
 	if !ok {

@@ -9,13 +9,13 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// OwnStore is the least that a store must do; put your tables in the place of
-// its maps. What it has not, such as store.Transcripts, is then not done.
-// storetest.Run proves it: see the test beside this file.
+// OwnStore is a store with the two required methods. Replace its maps with your
+// tables. What needs an optional capability, such as [store.Transcripts], is not
+// done with it. storetest.Run proves it, see the test beside this file.
 type OwnStore struct {
 	mu    sync.Mutex
 	kept  map[string]store.Completion // by interview
-	marks map[store.Key]time.Time     // when it ends, zero for never
+	marks map[store.Key]time.Time     // the end of the completion, or zero
 }
 
 // Completed implements store.Store.
@@ -29,8 +29,8 @@ func (s *OwnStore) Completed(ctx context.Context, k store.Key) (bool, error) {
 	return ok && (until.IsZero() || time.Now().Before(until)), nil
 }
 
-// Record implements store.Store: in one transaction, and committed to disk when
-// it returns nil, for the webhook's 200 depends on it.
+// Record implements store.Store. Use one transaction, and return nil only once
+// it is on disk: the webhook then answers 200.
 func (s *OwnStore) Record(ctx context.Context, c store.Completion) (first bool, err error) {
 	if err := cmp.Or(store.CheckCompletion(c), ctx.Err()); err != nil {
 		return false, err
@@ -41,7 +41,7 @@ func (s *OwnStore) Record(ctx context.Context, c store.Completion) (first bool, 
 		s.kept, s.marks = map[string]store.Completion{}, map[store.Key]time.Time{}
 	}
 	have, again := s.kept[c.InterviewID]
-	if again { // only what was empty is filled in
+	if again { // fill in only what was empty
 		if have.Quality == "" {
 			have.Quality = c.Quality
 		}

@@ -24,7 +24,7 @@ func Parts(client *userjourneys.Client, secret string, s store.Store, user func(
 	prompt, err := middleware.New(studies, user, nil)
 	hook, err2 := webhook.New(secret, s, &webhook.Options{
 		Client:     client,
-		Studies:    []string{"Checkout", "Onboarding"}, // those of the gates
+		Studies:    []string{"Checkout", "Onboarding"}, // the same as the gates'
 		OnRecorded: studies.Recorded,
 	})
 	return prompt, hook, errors.Join(err, err2)

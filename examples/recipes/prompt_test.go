@@ -13,7 +13,7 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// asks is a decider that always asks.
+// asks is a gate.Decider that invites everybody.
 type asks struct{ language string }
 
 func (a asks) Decide(context.Context, gate.Visitor) gate.Decision {

@@ -28,7 +28,7 @@ import (
 
 func ada(*http.Request) string { return "ada" }
 
-// provider is a fake one with these studies, and a client of it.
+// provider returns a fake provider with these studies, and a client for it.
 func provider(t *testing.T, studies ...string) (*userjourneystest.Server, *userjourneys.Client) {
 	fake := userjourneystest.NewServer(t, nil)
 	for _, name := range studies {
@@ -39,7 +39,7 @@ func provider(t *testing.T, studies ...string) (*userjourneystest.Server, *userj
 	return fake, uj
 }
 
-// newKit is a kit for the study "Checkout" that has the provider's answer.
+// newKit returns a kit for the study "Checkout".
 func newKit(t *testing.T) *askonce.Kit {
 	fake, _ := provider(t, "Checkout")
 	kit, err := askonce.New(askonce.Config{
@@ -50,7 +50,7 @@ func newKit(t *testing.T) *askonce.Kit {
 	return kit
 }
 
-// ready is a gate that has the provider's answer already.
+// ready returns a gate that has fetched its study.
 func ready(t *testing.T, done store.Store) *gate.Gate {
 	_, uj := provider(t, "Checkout")
 	g, err := gate.New(uj, "Checkout", done, &gate.Options{Timeout: 10 * time.Second})

@@ -22,8 +22,8 @@ fetch("/askonce/decision").then(r => r.json()).then(d => {
 `
 
 // SinglePage serves an app that renders the prompt itself from the decision
-// endpoint. Only the endpoints are mounted, and nothing is injected. The answer
-// "ask" counts as a showing; add ?peek to look without showing.
+// endpoint. Only the endpoints are mounted, and nothing is injected. An answer
+// with "ask" counts as a showing, unless the request has the parameter peek.
 func SinglePage(m *middleware.Middleware) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/askonce/", m.Endpoints())

@@ -7,8 +7,8 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// Texts has its own words in English and Dutch, and the built-in ones in all
-// other languages.
+// Texts uses its own words in English and Dutch, and the built-in words in every
+// other language.
 func Texts(ask gate.Decider, user func(*http.Request) string) (*middleware.Middleware, error) {
 	return middleware.New(ask, user, &middleware.Options{
 		Texts: func(studyID, language string, words middleware.Texts) middleware.Texts {

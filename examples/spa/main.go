@@ -1,6 +1,6 @@
-// Command spa is an example of a single-page app: there is no page to put a
-// prompt into, so its script asks the middleware's endpoint for the decision
-// and shows the prompt itself, see ui/app.js.
+// Command spa is an example of a single-page app. No page of the server can
+// contain the prompt, so the script fetches the decision and shows the prompt
+// itself, see ui/app.js.
 //
 //	go run ./examples/spa -fake   # with a fake provider: no account needed
 //	go run ./examples/spa -h      # what to set to run it for real

@@ -7,9 +7,9 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// startFake starts the fake provider and registers the webhook with it, which
-// for a real app its operator does once, with cmd/askonce. The study's id is
-// always the same, so that the store knows the study again after a restart.
+// startFake starts a fake provider and registers the webhook with it. For a real
+// app an operator does that once, with cmd/askonce. The study's id is fixed so
+// that the store's completions still count after a restart.
 func (s *Site) startFake(ctx context.Context) (*userjourneystest.Server, error) {
 	fake := userjourneystest.Start(nil)
 	study := fake.AddStudy(userjourneystest.Study{ID: "e5f6a7b8-1234-56cd-ef78-222222222222", Name: "Onboarding Feedback"})

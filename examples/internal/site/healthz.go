@@ -8,10 +8,9 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Healthz answers 200 until the app is stopped, with how things stand in the
-// body. Neither the provider nor the store is needed to serve pages, so their
-// trouble is for alarms, see Metrics, and no reason to take the app away from
-// its users.
+// Healthz answers 200 until the app is stopped, with the webhook's health in the
+// body. Pages need neither the provider nor the store. When those are down, an
+// alarm should fire, see [Metrics], but traffic should not go elsewhere.
 func Healthz(hook *webhook.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
@@ -22,8 +21,8 @@ func Healthz(hook *webhook.Handler) http.Handler {
 		if health.Closed {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		_ = json.NewEncoder(w).Encode(struct { // an error: the client is gone
-			Store bool `json:"store"` // whether it answers
+		_ = json.NewEncoder(w).Encode(struct { // it fails only if the client is gone
+			Store bool `json:"store"` // whether it answered
 			webhook.Health
 		}{err == nil, health})
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Metrics counts what the hooks of askonce are told, for Prometheus.
+// Metrics counts the calls of askonce's hooks, for Prometheus.
 type Metrics struct {
 	registry  *prometheus.Registry
 	decided   func(gate.Reason)
@@ -43,20 +43,20 @@ func newMetrics() *Metrics {
 	}
 }
 
-// Decision is for gate.Options.OnDecision. A visitor makes no label: there are
-// too many, and it is nobody's business.
+// Decision is for [gate.Options.OnDecision]. The visitor is no label: there are
+// too many of them, and monitoring need not know who they are.
 func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) { m.decided(d.Reason) }
 
-// Prompt is for middleware.Options.OnPrompt.
+// Prompt is for [middleware.Options.OnPrompt].
 func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) }
 
-// Delivery is for webhook.Options.OnDelivery.
+// Delivery is for [webhook.Options.OnDelivery].
 func (m *Metrics) Delivery(_ context.Context, d webhook.Delivery) {
 	m.delivered(d.Result)
 	m.took.Observe(d.Duration.Seconds())
 }
 
-// Recorded is for webhook.Options.OnRecorded.
+// Recorded is for [webhook.Options.OnRecorded].
 func (m *Metrics) Recorded(context.Context, store.Completion) { m.recorded.Inc() }
 
 // Handler serves all series, and the state of the kit at that moment. It is for
@@ -66,15 +66,15 @@ func (m *Metrics) Handler(kit *askonce.Kit) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// enum is what askonce makes of a label: few values, from 0 up, the first one
-// that has no name being "unknown".
+// enum is a type of askonce that suits a label. Its values count up from 0, and
+// the first value without a name is "unknown".
 type enum interface {
 	~uint8
 	String() string
 }
 
-// counter makes a series for each value of the label, so that those that have
-// not come up yet are 0 and not missing.
+// counter returns a counter with a series for each value of the label. A value
+// that has not occurred yet is 0 and not missing.
 func counter[L enum](r prometheus.Registerer, name, help, label string) func(L) {
 	series := promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	var of []prometheus.Counter
@@ -84,7 +84,7 @@ func counter[L enum](r prometheus.Registerer, name, help, label string) func(L) 
 	return func(v L) { of[v].Inc() }
 }
 
-// health asks how things stand when Prometheus does.
+// health reads the state of askonce whenever Prometheus scrapes.
 type health struct {
 	hook *webhook.Handler
 	ask  *gate.Group

@@ -14,11 +14,11 @@ import (
 //go:embed ui
 var ui embed.FS
 
-// Templates are the pages: home.html and interviews.html, each executed with a
-// Page.
+// Templates are the pages home.html and interviews.html. Each is executed with a
+// [Page].
 var Templates = template.Must(template.ParseFS(ui, "ui/*.html"))
 
-// Page is what a page shows.
+// Page is the data of a page.
 type Page struct {
 	User       string
 	Interviews []recipes.Interview
@@ -36,7 +36,7 @@ func Render(w http.ResponseWriter, name string, p Page) {
 // Style serves the style sheet.
 func Style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, ui, "ui/style.css") }
 
-// Interviews are those of the last 30 days.
+// Interviews returns the interviews of the last 30 days.
 func (s *Site) Interviews(ctx context.Context) ([]recipes.Interview, error) {
 	all, err := recipes.Interviews(ctx, s.Store, time.Now().AddDate(0, 0, -30))
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Work is what runs beside the app's server: an *askonce.Kit, or a
-// *webhook.Handler where the parts are wired by hand.
+// Work runs beside the app's server. It is an *askonce.Kit, or a
+// *webhook.Handler if the parts are wired by hand.
 type Work interface {
 	Run(ctx context.Context) error
 	Close() error
@@ -53,7 +53,7 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, work Work) error {
 	return group.Wait()
 }
 
-// url is where this machine finds the app.
+// url returns the app's address on this machine.
 func (s *Site) url() string {
 	addr := s.listener.Addr().(*net.TCPAddr)
 	if addr.IP.IsUnspecified() {

@@ -16,8 +16,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Admin is the one user who may read what others have said. It stands in for
-// your app's roles.
+// Admin is the one user who may read the interviews. It stands in for your app's
+// roles.
 const Admin = "admin"
 
 const (
@@ -25,8 +25,8 @@ const (
 	sessionAge  = 30 * 24 * 60 * 60 // seconds
 )
 
-// User is who is logged in, "" for nobody. The session is a cookie that is
-// signed and sealed; it stands in for your app's own.
+// User returns the user who is signed in, or "". The session is a signed and
+// encrypted cookie. It stands in for your app's own.
 func (s *Site) User(r *http.Request) string {
 	var user string
 	if c, err := r.Cookie(sessionName); err != nil || s.session.Decode(sessionName, c.Value, &user) != nil {
@@ -35,7 +35,7 @@ func (s *Site) User(r *http.Request) string {
 	return user
 }
 
-// Login logs in whoever gives a name, without a password.
+// Login signs in anybody who gives a name, without a password.
 func (s *Site) Login(w http.ResponseWriter, r *http.Request) {
 	user := strings.TrimSpace(r.PostFormValue("user"))
 	if len(user) > 64 || store.CheckID(user) != nil {
@@ -61,8 +61,8 @@ func setSession(w http.ResponseWriter, r *http.Request, value string, age int) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// makeKeys derives the keys of all cookies from the one secret, or else from
-// the one in the file.
+// makeKeys derives the keys of all cookies from the secret, or from the one in
+// the file if secret is empty.
 func (s *Site) makeKeys(secret, file string) error {
 	if secret == "" {
 		var err error
@@ -82,7 +82,7 @@ func (s *Site) makeKeys(secret, file string) error {
 	return nil
 }
 
-// keptSecret is what the file holds; the first to ask makes it.
+// keptSecret returns the secret in the file, and creates it if there is none.
 func keptSecret(file string) (string, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {

@@ -1,6 +1,6 @@
-// Package site is what the example servers share because it is no part of
-// wiring askonce: the command line and the environment, sessions, pages, the
-// database, metrics, and serving until a signal comes.
+// Package site has what the example servers share and what is not about askonce:
+// the command line and the environment, sessions, pages, the database, metrics,
+// and a graceful shutdown.
 package site
 
 import (
@@ -22,22 +22,22 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// WebhookPath is where the examples mount their webhook.
+// WebhookPath is the path of the examples' webhook.
 const WebhookPath = "/webhooks/userjourneys"
 
-// Site is what an example is given to wire.
+// Site is what an example gets to wire askonce into.
 type Site struct {
-	APIKey, BaseURL string // of the provider; an empty BaseURL is the real one's
+	APIKey, BaseURL string // of the provider; an empty BaseURL means the real one
 	Study           string // id or name
 	WebhookSecret   string
-	WebhookURL      string // where the provider finds WebhookPath, "" when nobody has said
+	WebhookURL      string // the public URL of WebhookPath, or "" if unknown
 	Store           store.Store
-	CookieKeys      [][]byte // for middleware.Options
+	CookieKeys      [][]byte // for askonce.Config
 	Metrics         *Metrics
 
 	session  *securecookie.SecureCookie
 	listener net.Listener
-	greeting io.Writer // told where to look, once it is there; nil: nobody is
+	greeting io.Writer // gets a line with the URL to open, if not nil
 }
 
 // Main runs an example until SIGINT or SIGTERM, and exits.
@@ -88,8 +88,8 @@ func parse(args []string, out io.Writer) (c config, err error) {
 	return c, flags.Parse(args[1:])
 }
 
-// start makes a Site of the command line and the environment, and gives it to
-// run.
+// start makes a Site from the command line and the environment and calls run
+// with it.
 func start(ctx context.Context, args []string, getenv func(string) string, out, logs io.Writer, run func(context.Context, *Site) error) (err error) {
 	c, err := parse(args, logs)
 	if err != nil {
@@ -138,7 +138,8 @@ func start(ctx context.Context, args []string, getenv func(string) string, out, 
 	return run(ctx, s)
 }
 
-// fromEnvironment names every variable that is missing or wrong.
+// fromEnvironment reads the account. Its error names every variable that is
+// missing or wrong.
 func (s *Site) fromEnvironment(getenv func(string) string) error {
 	var faults []error
 	env := func(name string) string {
@@ -162,8 +163,7 @@ func (s *Site) fromEnvironment(getenv func(string) string) error {
 	return errors.Join(faults...)
 }
 
-// logTo makes JSON on w what slog.Default writes, and so all of askonce, for
-// that is its default too.
+// logTo makes slog.Default, which is askonce's default too, write JSON to w.
 func logTo(w io.Writer, level string) error {
 	var l slog.Level
 	if level != "" {

@@ -20,15 +20,15 @@ import (
 	"github.com/askonce/askonce/store/sqlstore"
 )
 
-// openStore opens the database that the URL names, or the SQLite file when it
-// is empty, and brings its tables up to date.
+// openStore opens the database at the URL, or the SQLite file if the URL is
+// empty, and migrates its tables.
 func openStore(ctx context.Context, databaseURL, file string) (store.Store, func() error, error) {
 	if databaseURL == "" {
 		return wrap(OpenSQLite(ctx, file))
 	}
 	u, err := url.Parse(databaseURL)
 	if err != nil {
-		return nil, nil, errors.New("DATABASE_URL is no URL") // err has it in full, with its password
+		return nil, nil, errors.New("DATABASE_URL is no URL") // err would show the password
 	}
 	switch u.Scheme {
 	case "postgres", "postgresql":
@@ -43,13 +43,13 @@ func openStore(ctx context.Context, databaseURL, file string) (store.Store, func
 
 func wrap(s *sqlstore.Store, closeDB func() error, err error) (store.Store, func() error, error) {
 	if err != nil {
-		return nil, nil, err // not a *sqlstore.Store that is nil
+		return nil, nil, err // a nil *sqlstore.Store would not be a nil store.Store
 	}
 	return s, closeDB, nil
 }
 
-// OpenSQLite opens a SQLite file, with the settings that sqlstore.New asks for,
-// and makes it first if it is not there: for its owner alone.
+// OpenSQLite opens a SQLite file with the settings that [sqlstore.New] requires.
+// A new file is readable by its owner only.
 func OpenSQLite(ctx context.Context, file string) (*sqlstore.Store, func() error, error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -77,7 +77,7 @@ func openSQL(ctx context.Context, d sqlstore.Dialect, driver, dsn string) (*sqls
 	return s, func() error { return errors.Join(s.Close(), db.Close()) }, nil
 }
 
-// mysqlDSN writes a URL as the driver wants it.
+// mysqlDSN converts a URL into the driver's format.
 func mysqlDSN(u *url.URL) string {
 	c := mysql.NewConfig()
 	c.User = u.User.Username()
@@ -113,8 +113,8 @@ func openRedis(ctx context.Context, databaseURL string) (store.Store, func() err
 	return s, client.Close, nil
 }
 
-// redisLog takes what the client logs on its own; what matters of it is in the
-// errors too.
+// redisLog receives the client's own log lines. What matters in them is in the
+// client's errors too.
 type redisLog struct{}
 
 func (redisLog) Printf(ctx context.Context, format string, v ...any) {
