@@ -24,10 +24,10 @@ func (a asks) Decide(context.Context, gate.Visitor) gate.Decision {
 
 func (a asks) Confirm(ctx context.Context, v gate.Visitor) gate.Decision { return a.Decide(ctx, v) }
 
-func TestTexts(t *testing.T) {
+func TestWords(t *testing.T) {
 	t.Parallel()
 	for language, title := range map[string]string{"en": "Make it ten", "nl": "Heb je even voor ons?", "de": "Haben Sie ein paar Minuten"} {
-		m, err := recipes.Texts(asks{language}, ada)
+		m, err := middleware.New(asks{language}, ada, recipes.Words())
 		require.NoError(t, err)
 		require.Contains(t, get(m.Handler(http.HandlerFunc(plainPage)), "/").Body.String(), title, language)
 	}

@@ -39,17 +39,6 @@ func provider(t *testing.T, studies ...string) (*userjourneystest.Server, *userj
 	return fake, uj
 }
 
-// newKit returns a kit for the study "Checkout".
-func newKit(t *testing.T) *askonce.Kit {
-	fake, _ := provider(t, "Checkout")
-	kit, err := askonce.New(askonce.Config{
-		APIKey: fake.APIKey(), WebhookSecret: fake.Secret(), BaseURL: fake.BaseURL(), Studies: []string{"Checkout"},
-		User: ada, Store: memstore.New(), Gate: &gate.Options{Timeout: 10 * time.Second},
-	})
-	require.NoError(t, err)
-	return kit
-}
-
 // ready returns a gate that has fetched its study.
 func ready(t *testing.T, done store.Store) *gate.Gate {
 	_, uj := provider(t, "Checkout")
@@ -89,6 +78,17 @@ func TestTemplate(t *testing.T) {
 	require.Contains(t, body, `href="/askonce/start?study=`)
 	require.NotContains(t, body, `class="askonce"`, "there are two prompts")
 	require.NotContains(t, get(http.HandlerFunc(recipes.Home), "/").Body.String(), "banner")
+}
+
+func TestStudies(t *testing.T) {
+	t.Parallel()
+	fake, _ := provider(t, "Onboarding", "Another")
+	kit, err := recipes.Studies(askonce.Config{
+		APIKey: fake.APIKey(), WebhookSecret: fake.Secret(), BaseURL: fake.BaseURL(), User: ada, Store: memstore.New(),
+	})
+	require.NoError(t, err)
+	require.NoError(t, kit.Gate().Warm(t.Context()), "a study that is missing is no error")
+	require.Contains(t, get(kit.Handler(http.HandlerFunc(plainPage)), "/").Body.String(), `class="askonce"`, "the second study")
 }
 
 func TestParts(t *testing.T) {
