@@ -22,7 +22,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.40.0
 	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sync v0.22.0
-	modernc.org/sqlite v1.59.0
+	modernc.org/sqlite v1.59.0 // the last version with a go directive no newer than ours
 )
 
 require (
