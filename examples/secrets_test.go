@@ -104,7 +104,7 @@ func exported(t *testing.T) map[string]any {
 		store.CacheOptions{}, store.Completion{}, store.DeadLetter{}, store.Filter{}, store.Job{}, store.Key{}, store.Transcript{},
 		memstore.New(), sqlStore, sqlstore.Postgres, sqlstore.Options{}, redisStore, redisstore.Options{},
 		client, userjourneys.Error{}, userjourneys.Interview{}, userjourneys.InterviewFilter{}, userjourneys.Limit{}, userjourneys.Limits{},
-		userjourneys.Options{}, userjourneys.Study{}, userjourneys.Turn{}, userjourneys.Webhook{},
+		userjourneys.Options{}, userjourneys.Study{}, userjourneys.NewSecret(printedSecret), userjourneys.Turn{}, userjourneys.Webhook{SigningSecret: userjourneys.NewSecret(printedSecret)},
 		fake, userjourneystest.Delivery{}, userjourneystest.Fate{}, userjourneystest.Interview{}, userjourneystest.Options{}, userjourneystest.Request{}, userjourneystest.Study{},
 	} {
 		of := reflect.TypeOf(v)

@@ -53,7 +53,7 @@ var (
 	_ = struct {
 		URL           string
 		Events        []string
-		SigningSecret string
+		SigningSecret userjourneys.Secret
 	}(userjourneys.Webhook{})
 )
 
@@ -73,11 +73,11 @@ func TestExportsNothingElse(t *testing.T) {
 	names = slices.DeleteFunc(names, func(name string) bool { return !ast.IsExported(name) })
 	require.ElementsMatch(t, strings.Fields(`
 		NewClient Client Options DefaultBaseURL
-		Error ErrUnauthorized ErrNotFound ErrRateLimited ErrAmbiguous ErrTooLarge ErrBadAnswer
+		Error ErrUnauthorized ErrNotFound ErrRateLimited ErrAmbiguous ErrTooLarge ErrUnexpectedResponse
 		Study Limits Limit
 		Interview InterviewFilter Turn StatusStarted StatusProcessing StatusCompleted
 		QualityInsightful QualitySuccessful QualityUnsuccessful
-		Webhook EventInterviewCompleted CanonicalID`), names)
+		Webhook Secret NewSecret EventInterviewCompleted CanonicalID`), names)
 }
 
 // declared returns the names that a file declares, but for those of methods.

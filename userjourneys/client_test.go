@@ -58,7 +58,7 @@ func TestNewClientNamesEveryFault(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestRequestsAreSigned(t *testing.T) {
+func TestRequestsSayWhoSendsThem(t *testing.T) {
 	t.Parallel()
 	for method, body := range map[string]string{"GET": "", "PUT": `{"events":["interview.completed"],"url":"https://example.com/"}`, "DELETE": ""} {
 		t.Run(method, func(t *testing.T) {
@@ -68,6 +68,7 @@ func TestRequestsAreSigned(t *testing.T) {
 				require.Equal(t, userjourneys.DefaultBaseURL+"/webhooks", r.URL.String())
 				require.Equal(t, "Bearer "+key, r.Header.Get("Authorization"))
 				require.Equal(t, "application/json", r.Header.Get("Accept"))
+				require.Regexp(t, `^askonce/[0-9A-Za-z.+-]+ \(\+https://github.com/askonce/askonce\)$`, r.Header.Get("User-Agent"))
 				if body != "" {
 					b, err := io.ReadAll(r.Body)
 					require.NoError(t, err)
@@ -217,7 +218,7 @@ func TestReferenceIDsStayOutOfErrors(t *testing.T) {
 	}
 }
 
-func TestBodyIsBounded(t *testing.T) { // M13
+func TestBodyIsBounded(t *testing.T) {
 	t.Parallel()
 	const limit = 16 << 20
 	for name, tt := range map[string]struct {
@@ -264,7 +265,7 @@ var chunk = bytes.Repeat([]byte(" "), 1<<20)
 
 func (spaces) Read(b []byte) (int, error) { return copy(b, chunk), nil }
 
-func TestAnswersThatMakeNoSense(t *testing.T) { // M11, M12
+func TestUnexpectedResponses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ body, contentType string }{
 		"page of a captive proxy":     {`<html>Log in</html>`, "text/html; charset=utf-8"},
@@ -272,7 +273,7 @@ func TestAnswersThatMakeNoSense(t *testing.T) { // M11, M12
 		"cut in the middle":           {`{"id":"1","url":"https://exa`, "application/json"},
 		"empty":                       {``, "application/json"},
 		"null":                        {`null`, "application/json"},
-		"an array":                    {`[]`, "application/json"},
+		"a string":                    {`"hello"`, "application/json"},
 		"no id, no url, no list":      {`{"message":"hello"}`, "application/json"},
 		"of other types":              {`{"id":1,"url":2,"data":3}`, "application/json"},
 	} {
@@ -284,18 +285,18 @@ func TestAnswersThatMakeNoSense(t *testing.T) { // M11, M12
 				return answer(200, tt.body, "Content-Type", tt.contentType), nil
 			}, 0)
 			_, err := c.Interview(t.Context(), "1")
-			require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
+			require.ErrorIs(t, err, userjourneys.ErrUnexpectedResponse)
 			_, err = c.FindStudy(t.Context(), "1")
-			require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
-			require.ErrorIs(t, call(t, c, "GET"), userjourneys.ErrBadAnswer)
+			require.ErrorIs(t, err, userjourneys.ErrUnexpectedResponse)
+			require.ErrorIs(t, call(t, c, "GET"), userjourneys.ErrUnexpectedResponse)
 			_, err = collect(t, c)
-			require.ErrorIs(t, err, userjourneys.ErrBadAnswer)
+			require.ErrorIs(t, err, userjourneys.ErrUnexpectedResponse)
 			require.Equal(t, 4, calls, "not tried again at once")
 		})
 	}
 }
 
-func TestBodyCutByTheConnectionIsTriedAgain(t *testing.T) { // M12
+func TestBodyCutByTheConnectionIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	calls := 0
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -308,6 +309,16 @@ func TestBodyCutByTheConnectionIsTriedAgain(t *testing.T) { // M12
 	}, userjourneys.Options{})
 	require.NoError(t, call(t, c, "GET"))
 	require.Equal(t, 2, calls)
+}
+
+func TestRetryAfterOfEveryStatusIsKept(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 401, 403, 404, 429, 500, 503} {
+		c := over(t, func(*http.Request) (*http.Response, error) { return answer(status, "", "Retry-After", "17"), nil }, -1)
+		var e *userjourneys.Error
+		require.ErrorAs(t, call(t, c, "GET"), &e)
+		require.Equal(t, userjourneys.Error{StatusCode: status, RetryAfter: 17 * time.Second}, *e)
+	}
 }
 
 func TestErrorsCarryTheProvidersWords(t *testing.T) {

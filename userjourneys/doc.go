@@ -1,5 +1,5 @@
-// Package userjourneys is a typed client of the API of userjourneys.ai, which
-// runs interviews with an app's users.
+// Package userjourneys is a client of the API of userjourneys.ai, which runs
+// voice interviews with an app's users.
 //
 //	client, err := userjourneys.NewClient(os.Getenv("USERJOURNEYS_API_KEY"), nil)
 //	study, err := client.FindStudy(ctx, "Onboarding Feedback")
@@ -7,16 +7,17 @@
 //		fmt.Println(study.InterviewLink)
 //	}
 //
-// A program's own tests need no account: package userjourneystest is a fake
-// provider that this client talks to over HTTP.
+// Tests of a program need no account: package
+// [github.com/askonce/askonce/userjourneys/userjourneystest] is a fake provider
+// that this client talks to over HTTP.
 //
-// The API is young: names have changed once, and where the documentation is
-// silent this package decodes tolerantly. Fields and enum values that it does
-// not know are ignored, a field of an unexpected type is left at its zero
-// value unless nothing works without it, and whatever has an undocumented
-// shape stays the raw JSON it came in.
+// The API is young. Names have changed once, and parts of it are undocumented,
+// so this package decodes tolerantly: it ignores unknown fields and values,
+// reads a field of an unexpected type as its zero value, skips and logs items of
+// a list that it cannot use, and keeps the raw JSON of whatever has no
+// documented shape.
 //
-// One webhook exists per project, so a PutWebhook from a laptop silently takes
-// production's webhook away. Nothing in askonce calls PutWebhook or
-// DeleteWebhook unless an operator asks for it.
+// A project has exactly one webhook. A [Client.PutWebhook] from a laptop takes
+// it away from production, so nothing in askonce changes the webhook unless an
+// operator runs a command that does.
 package userjourneys

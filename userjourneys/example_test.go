@@ -104,7 +104,7 @@ func ExampleClient_PutWebhook() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("keep the secret, it is shown once:", hook.SigningSecret != "")
+	fmt.Println("keep the secret, it is shown once:", hook.SigningSecret.Reveal() != "")
 	hook, err = client.Webhook(ctx)
 	fmt.Printf("%s %s %q %v\n", hook.URL, hook.Events, hook.SigningSecret, err)
 	// Output:

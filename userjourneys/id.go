@@ -2,10 +2,9 @@ package userjourneys
 
 import "strings"
 
-// CanonicalID makes one spelling of the two that a UUID has (RFC 9562, section
-// 4), so that an id from the API and one from a webhook are the same key
-// whichever digits each is written with. Any other id is left as it is: ids are
-// opaque.
+// CanonicalID returns id in lower case if it is a UUID (RFC 9562, section 4), so
+// that an id from the API and one from a webhook are the same key however their
+// digits are written. It returns any other id unchanged, because ids are opaque.
 func CanonicalID(id string) string {
 	if len(id) != 36 {
 		return id

@@ -12,7 +12,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-func TestRedirects(t *testing.T) { // M15
+func TestRedirects(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		to     string
@@ -52,7 +52,7 @@ func TestRedirects(t *testing.T) { // M15
 	}
 }
 
-func TestKeyStaysWithItsServer(t *testing.T) { // M15
+func TestKeyStaysWithItsServer(t *testing.T) {
 	t.Parallel()
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("a request arrived, with Authorization %q", r.Header.Get("Authorization"))

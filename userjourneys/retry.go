@@ -14,6 +14,11 @@ var retries = backoff.Backoff{First: 200 * time.Millisecond, Max: 5 * time.Secon
 
 const maxRetryAfter = time.Minute // a longer Retry-After is clamped to this
 
+// transportError marks a request that got no response, or only part of one.
+type transportError struct{ error }
+
+func (e transportError) Unwrap() error { return e.error }
+
 // retryable reports whether the same GET may succeed a little later.
 func retryable(err error) bool {
 	var e *Error
@@ -24,21 +29,18 @@ func retryable(err error) bool {
 		}
 		return false
 	}
-	var te *transportError
-	return errors.As(err, &te) && !errors.Is(err, errRedirect) && !untrusted(err)
+	return errors.As(err, new(transportError)) && !errors.Is(err, errRedirect) && !untrusted(err)
 }
 
-// untrusted reports whether err says that the other side is not who it should
-// be, or speaks no TLS: nothing that a moment's patience mends.
+// untrusted reports whether the other side is not who it should be, or does not
+// speak TLS.
 func untrusted(err error) bool {
-	var (
-		certificate *tls.CertificateVerificationError // of crypto/tls; the others from a transport that verifies by itself
-		authority   x509.UnknownAuthorityError
-		hostname    x509.HostnameError
-		invalid     x509.CertificateInvalidError
-	)
-	return errors.As(err, &certificate) || errors.As(err, &authority) || errors.As(err, &hostname) ||
-		errors.As(err, &invalid) || errors.Is(err, http.ErrSchemeMismatch)
+	return errors.As(err, new(*tls.CertificateVerificationError)) ||
+		// From a transport that verifies by itself.
+		errors.As(err, new(x509.UnknownAuthorityError)) ||
+		errors.As(err, new(x509.HostnameError)) ||
+		errors.As(err, new(x509.CertificateInvalidError)) ||
+		errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // retryWait returns how long to wait before the next attempt: never less than

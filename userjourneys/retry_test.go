@@ -21,7 +21,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-func TestRetriesOnlyWhatMayPass(t *testing.T) { // M09
+func TestRetriesOnlyWhatMayPass(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		status int // 0: a network error
@@ -75,7 +75,7 @@ func TestNegativeMaxRetriesMeansNone(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-func TestRetryAfterIsWaitedFor(t *testing.T) { // M06, M07
+func TestRetryAfterIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		header string

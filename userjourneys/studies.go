@@ -8,32 +8,114 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"time"
 )
 
-// Studies yields every active study of the project, following all pages. The
-// order is the provider's and undocumented. The first error ends it.
-func (c *Client) Studies(ctx context.Context) iter.Seq2[Study, error] {
-	return pages[Study](ctx, c, "/studies", url.Values{}, maxPageSize, "", func(s Study) string { return s.ID })
+// Study is one study of the project that the API key belongs to. The provider
+// lists active studies only: a study that is missing is paused, deleted, or
+// belongs to another project.
+type Study struct {
+	ID            string
+	Name          string
+	Status        string
+	InterviewLink string // public link of the interview, without a reference id
+
+	// AcceptingResponses is true only while the study's weekly and monthly
+	// limits and the project's monthly limit all have places left. The project's
+	// limit is not part of the response, so Limits cannot replace this flag.
+	AcceptingResponses bool
+
+	SupportedLanguages []string // BCP 47 tags
+	Limits             Limits
+	CreatedAt          time.Time
+
+	// The fields below are missing in lists. [Client.FindStudy] sets them if it
+	// is given an id.
+	ResearchGoal   string
+	ProductName    string
+	Questions      []string
+	InterviewCount int
 }
 
-// word is what may be an id. Ids are opaque: the documentation shows UUIDs
-// alone and promises nothing.
-var word = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
+// Limits are the response limits of a study. A nil limit means there is none.
+// Weekly limits reset on Monday 00:00 UTC.
+type Limits struct {
+	Weekly, Monthly *Limit
+}
 
-// FindStudy returns the active study with this id or with exactly this name.
+// Limit is how many interviews a period allows and how many it has had.
+type Limit struct {
+	Limit, Used int
+}
+
+// UnmarshalJSON decodes the provider's study object, with its newer or its
+// older names. Only the id is required.
+func (s *Study) UnmarshalJSON(b []byte) error {
+	o, err := decodeObject(b, "id", "study", "experiment")
+	if err != nil {
+		return err
+	}
+	accepting, _ := o.flag("accepting_responses", "accepting_interviews")
+	limits := field[object](o, "limits")
+	*s = Study{
+		ID:                 o.str("id", "study_id", "experiment_id"),
+		Name:               o.str("name", "study_name", "experiment_name"),
+		Status:             o.str("status"),
+		InterviewLink:      o.str("interview_link"),
+		AcceptingResponses: accepting,
+		SupportedLanguages: field[[]string](o, "supported_languages"),
+		Limits:             Limits{Weekly: limits.limit("weekly"), Monthly: limits.limit("monthly")},
+		CreatedAt:          o.time("created_at"),
+		ResearchGoal:       o.str("research_goal"),
+		ProductName:        o.str("product_name"),
+		InterviewCount:     int(o.number("interview_count", "interviews_count")),
+	}
+	for _, q := range field[[]object](o, "questions") {
+		s.Questions = append(s.Questions, q.str("text"))
+	}
+	if s.ID == "" {
+		return errors.New("a study without an id")
+	}
+	return nil
+}
+
+// limit reads the limit of a period. One that is not a number is no limit:
+// AcceptingResponses decides in any case.
+func (o object) limit(period string) *Limit {
+	l := field[object](o, period)
+	if n, ok := l.parseNumber("limit"); ok {
+		return &Limit{Limit: int(n), Used: int(l.number("used"))}
+	}
+	return nil
+}
+
+// Studies yields every active study of the project, following all pages. The
+// order is undocumented. The first error ends the sequence. Items that are not
+// usable are skipped, and logged once per kind.
+func (c *Client) Studies(ctx context.Context) iter.Seq2[Study, error] {
+	return list[Study](ctx, c, "/studies", url.Values{}, maxPageSize, "")
+}
+
+// idPattern matches whatever may be an id. Ids are opaque: the documentation
+// shows UUIDs and promises nothing.
+var idPattern = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
+
+// FindStudy returns the active study with this id or with exactly this name. An
+// id takes precedence over a name.
 //
-// A single word of letters, digits, "-" and "_" is first asked for as an id:
-// one request when it is one. When the provider knows no such id (404, or 400
-// for a malformed one), and for anything else, all pages of the list are read
-// for a study with that id or name; an id goes before a name.
+// A single word of letters, digits, "-" and "_" is first requested as an id,
+// which takes one request if it is one. If the provider knows no such id (404,
+// or 400 for a malformed one), and for anything else, FindStudy reads all pages
+// of the list.
 //
-// The error matches ErrNotFound when no active study fits (it may be paused,
-// deleted, or in another project) and ErrAmbiguous when two have the name.
+// The error matches [ErrNotFound] if there is no such active study (it may be
+// paused, deleted, or in another project) and [ErrAmbiguous] if two studies have
+// the name.
 func (c *Client) FindStudy(ctx context.Context, idOrName string) (Study, error) {
 	if idOrName == "" {
 		return Study{}, errors.New("userjourneys: the study's id or name is empty")
 	}
-	if word.MatchString(idOrName) {
+	if idPattern.MatchString(idOrName) {
 		var s Study
 		err := c.get(ctx, "/studies/"+url.PathEscape(idOrName), nil, &s)
 		var e *Error

@@ -84,7 +84,7 @@ func turn(raw json.RawMessage) Turn {
 	if blank(text) {
 		return Turn{}
 	}
-	return Turn{Role: o.str(roleNames...), Text: text, At: seconds(o, startNames...)}
+	return Turn{Role: o.str(roleNames...), Text: text, At: o.seconds(startNames...)}
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -6,48 +6,70 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/askonce/askonce/internal/loopback"
 )
 
-// webhookOf reads an answer tolerantly: no oddity in it may cost the secret,
-// which is never shown again.
-func webhookOf(o object) Webhook {
-	return Webhook{URL: o.str("url"), Events: field[[]string](o, "events"), SigningSecret: o.str("signing_secret")}
+// EventInterviewCompleted is the only event that the provider documents.
+const EventInterviewCompleted = "interview.completed"
+
+// Webhook is the project's one webhook.
+type Webhook struct {
+	URL    string
+	Events []string // defaults to EventInterviewCompleted in PutWebhook
+
+	// SigningSecret is set only in the result of the [Client.PutWebhook] that
+	// created the webhook. The provider never shows it again.
+	SigningSecret Secret
 }
 
-// Webhook returns the project's webhook, without its secret. It matches
-// ErrNotFound when none is configured.
-func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
-	var o object
-	err := c.get(ctx, "/webhooks", nil, &o)
-	if err == nil && o.str("url") == "" {
-		err = fmt.Errorf("userjourneys: GET /webhooks: %w: a webhook without a url", ErrBadAnswer)
+// UnmarshalJSON decodes the provider's webhook object. It never fails on a field
+// because the secret in it is never shown again.
+func (w *Webhook) UnmarshalJSON(b []byte) error {
+	o, err := decodeObject(b, "url", "webhook")
+	*w = Webhook{
+		URL:           o.str("url"),
+		Events:        field[[]string](o, "events"),
+		SigningSecret: NewSecret(o.str("signing_secret", "secret")),
 	}
-	return webhookOf(o), err
+	return err
+}
+
+// Webhook returns the project's webhook, without its secret. The error matches
+// [ErrNotFound] if none is configured.
+func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
+	var w Webhook
+	err := c.get(ctx, "/webhooks", nil, &w)
+	if err == nil && w.URL == "" {
+		err = fmt.Errorf("%w: GET /webhooks: a webhook without a url", ErrUnexpectedResponse)
+	}
+	return w, err
 }
 
 // PutWebhook creates the project's one webhook, or updates it and so takes it
-// away from whoever had it before. Only the answer to a creation carries the
-// SigningSecret. It is sent once: after an error that is no *Error, the
-// provider may have acted all the same, and Webhook tells.
+// away from its previous URL. w.SigningSecret is ignored. The result has a
+// SigningSecret only if the webhook was created.
+//
+// The request is sent once. If the error is not an [*Error], the provider may
+// have carried it out nevertheless: call [Client.Webhook] to find out.
 func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	u, err := url.Parse(w.URL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {
 		return Webhook{}, errors.New("userjourneys: the webhook's URL must be an absolute https URL")
 	}
 	events := w.Events
 	if len(events) == 0 {
 		events = []string{EventInterviewCompleted}
 	}
-	in := map[string]any{"url": w.URL, "events": events}
-	var out object
-	err = c.do(ctx, http.MethodPut, "/webhooks", nil, in, &out)
-	return webhookOf(out), err
+	var out Webhook
+	err = c.do(ctx, http.MethodPut, "/webhooks", nil, map[string]any{"url": w.URL, "events": events}, &out)
+	return out, err
 }
 
-// DeleteWebhook removes the project's webhook; the error matches ErrNotFound
-// when there is none. Completions between this and the next PutWebhook may
-// never be delivered. It is sent once: after an error that is no *Error, the
-// provider may have acted all the same, and Webhook tells.
+// DeleteWebhook removes the project's webhook. The error matches [ErrNotFound]
+// if there is none. Completions between this call and the next
+// [Client.PutWebhook] may never be delivered. The request is sent once, as
+// PutWebhook's is.
 func (c *Client) DeleteWebhook(ctx context.Context) error {
 	return c.do(ctx, http.MethodDelete, "/webhooks", nil, nil, nil)
 }

@@ -200,8 +200,8 @@ func TestReconcileFailures(t *testing.T) {
 		t.Parallel()
 		inBubble(t, webhook.Options{}, func(b *bubble) {
 			b.source.add(interviews(250)...)
-			b.source.pages = append(b.source.pages, ok, func() error { return userjourneys.ErrBadAnswer })
-			require.ErrorIs(t, b.Reconcile(b.t.Context()), userjourneys.ErrBadAnswer)
+			b.source.pages = append(b.source.pages, ok, func() error { return userjourneys.ErrUnexpectedResponse })
+			require.ErrorIs(t, b.Reconcile(b.t.Context()), userjourneys.ErrUnexpectedResponse)
 			require.Equal(t, 100, b.recorded())
 			require.NoError(t, b.Reconcile(b.t.Context()))
 			require.Equal(t, 250, b.recorded())

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/askonce/askonce/internal/loopback"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -57,10 +57,10 @@ func Rotate(ctx context.Context, client Registrar, url string, save func(ctx con
 	switch {
 	case err != nil:
 		return err
-	case hook.SigningSecret == "":
+	case hook.SigningSecret.Reveal() == "":
 		return fmt.Errorf("%w: the webhook exists, its creator has the secret", ErrNotRotated)
 	}
-	if err := save(ctx, hook.SigningSecret); err != nil {
+	if err := save(ctx, hook.SigningSecret.Reveal()); err != nil {
 		return fmt.Errorf("webhook: rotate: the new secret was not saved and is lost, rotate again: %w", err)
 	}
 	return nil
@@ -73,9 +73,7 @@ func checkTarget(raw string) error {
 	if err != nil || u.Host == "" {
 		return errors.New("the URL is not an absolute URL")
 	}
-	ip := net.ParseIP(u.Hostname())
-	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {
 		return errors.New("the URL must be https")
 	}
 	return nil
@@ -105,7 +103,7 @@ func recreate(ctx context.Context, client Registrar, url string) (hook userjourn
 			return hook, fmt.Errorf("webhook: rotate: a webhook may exist now, with a secret that nobody knows, rotate again: %w", err)
 		case err != nil:
 			return hook, fmt.Errorf("webhook: rotate: no webhook exists now and nothing is delivered, rotate again: %w", err)
-		case hook.SigningSecret != "" || !lost:
+		case hook.SigningSecret.Reveal() != "" || !lost:
 			return hook, nil
 		}
 	}

@@ -83,7 +83,7 @@ func TestRotateAgainstTheFakeProvider(t *testing.T) {
 	require.NoError(t, err)
 	var saved string
 	require.NoError(t, webhook.Rotate(t.Context(), client, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
-	require.NotEqual(t, first.SigningSecret, saved)
+	require.NotEqual(t, first.SigningSecret.Reveal(), saved)
 	require.Equal(t, provider.Secret(), saved)
 }
 
@@ -186,7 +186,7 @@ func (r *registrar) PutWebhook(_ context.Context, w userjourneys.Webhook) (userj
 	}
 	r.exists = true
 	r.secret = fmt.Sprintf("whsec_%032d", len(r.calls))
-	w.SigningSecret = r.secret
+	w.SigningSecret = userjourneys.NewSecret(r.secret)
 	return w, nil
 }
 

@@ -45,7 +45,7 @@ func (u *unreliable) trouble() error {
 	}
 	return []error{
 		status(500, 0), status(503, 30*time.Second), status(429, 40*time.Second), status(404, 0),
-		errors.New("test: connection reset"), context.DeadlineExceeded, userjourneys.ErrBadAnswer,
+		errors.New("test: connection reset"), context.DeadlineExceeded, userjourneys.ErrUnexpectedResponse,
 	}[u.rng.IntN(7)]
 }
 

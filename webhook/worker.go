@@ -294,7 +294,7 @@ func classify(err error, attempts int) (reason failure, wait time.Duration, coun
 		return unauthorized, wait, false
 	case errors.Is(err, userjourneys.ErrRateLimited):
 		return rateLimited, wait, false
-	case errors.Is(err, userjourneys.ErrBadAnswer):
+	case errors.Is(err, userjourneys.ErrUnexpectedResponse):
 		return badAnswer, wait, true
 	}
 	return unavailable, wait, true

@@ -180,11 +180,11 @@ func (s *setup) create(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("the webhook may have been created or not, run setup without flags to see: %w", err)
-	case hook.SigningSecret == "":
+	case hook.SigningSecret.Reveal() == "":
 		return errors.New("somebody else created a webhook at the same moment, and has its secret; it has this URL now")
 	}
 	fmt.Fprintf(s.out, "Created the webhook %s for %s.\n", hook.URL, strings.Join(hook.Events, ", "))
-	return keeper.keep(hook.SigningSecret)
+	return keeper.keep(hook.SigningSecret.Reveal())
 }
 
 func (s *setup) update(ctx context.Context, before userjourneys.Webhook) error {

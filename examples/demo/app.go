@@ -96,7 +96,7 @@ func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	p.secret = cmp.Or(hook.SigningSecret, p.secret)
+	p.secret = cmp.Or(hook.SigningSecret.Reveal(), p.secret)
 
 	a.kit, err = askonce.New(askonce.Config{
 		APIKey: p.APIKey(), BaseURL: p.BaseURL(), WebhookSecret: p.secret,

@@ -104,7 +104,7 @@ func (c *checker) webhookRegistered() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if hook.URL != c.app.url+webhookPath || hook.SigningSecret != "" || c.p.secret == "" {
+	if hook.URL != c.app.url+webhookPath || hook.SigningSecret.Reveal() != "" || c.p.secret == "" {
 		return "", fmt.Errorf("the provider has %q", hook.URL)
 	}
 	return fmt.Sprintf("%s, secret %s, shown once", hook.URL, webhook.SecretList{c.p.secret}), nil

@@ -19,7 +19,7 @@ func (s *Site) startFake(ctx context.Context) (*userjourneystest.Server, error) 
 	if err == nil {
 		var hook userjourneys.Webhook
 		hook, err = uj.PutWebhook(ctx, userjourneys.Webhook{URL: s.WebhookURL})
-		s.WebhookSecret = hook.SigningSecret
+		s.WebhookSecret = hook.SigningSecret.Reveal()
 	}
 	if err != nil {
 		fake.Close()

@@ -121,7 +121,7 @@ func TestDocumentedWebhooks(t *testing.T) {
 	require.Equal(t, want, got)
 	got, err = serveDocument(t, 201, "webhook_created").PutWebhook(t.Context(), want)
 	require.NoError(t, err)
-	want.SigningSecret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
+	want.SigningSecret = userjourneys.NewSecret("whsec_5b69ff6a12af94c6e3901a061180ca73")
 	require.Equal(t, want, got)
 }
 
@@ -169,6 +169,44 @@ func TestOddAnswersAreTolerated(t *testing.T) {
 	require.Equal(t, "superb", i.QualityScore)
 	require.Zero(t, i.Duration)
 	require.Equal(t, []userjourneys.Turn{{Text: "Hello"}}, i.Turns())
+}
+
+// TestOtherNamesAndWrappers holds what an API that has changed its names once may
+// do again.
+func TestOtherNamesAndWrappers(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"id":"1","accepting_responses":true,"limits":{"weekly":{"limit":5,"used":2}}}`,
+		`{"id":"1","accepting_interviews":"true","limits":{"weekly":{"limit":"5","used":2.0}}}`,
+		`{"experiment_id":"1","accepting_responses":null,"accepting_interviews":1,"limits":{"weekly":{"limit":5,"used":2},"monthly":{"limit":"none"}}}`,
+		`{"data":{"id":"1","accepting_responses":true,"limits":{"weekly":{"limit":5,"used":2}}}}`,
+		`{"object":"experiment","experiment":{"id":"1","accepting_responses":true,"limits":{"weekly":{"limit":5,"used":2}}}}`,
+	} {
+		var s userjourneys.Study
+		require.NoError(t, json.Unmarshal([]byte(body), &s), body)
+		require.Equal(t, userjourneys.Study{ID: "1", AcceptingResponses: true, Limits: userjourneys.Limits{Weekly: &userjourneys.Limit{Limit: 5, Used: 2}}}, s, body)
+	}
+	for _, body := range []string{
+		`{"id":"1","study_id":"2","duration_secs":90}`,
+		`{"interview_id":"1","experiment_id":"2","duration_secs":"90"}`,
+		`{"data":{"id":"1","study_id":"2","duration_secs":90}}`,
+		`{"interview":{"id":"1","study_id":"2","duration_secs":90.0}}`,
+	} {
+		var i userjourneys.Interview
+		require.NoError(t, json.Unmarshal([]byte(body), &i), body)
+		require.Equal(t, userjourneys.Interview{ID: "1", StudyID: "2", Duration: 90 * time.Second, Raw: json.RawMessage(body)}, i, body)
+	}
+	for _, body := range []string{
+		`{"url":"https://a/","signing_secret":"whsec_1"}`,
+		`{"url":"https://a/","events":7,"secret":"whsec_1"}`,
+		`{"data":{"url":"https://a/","signing_secret":"whsec_1"}}`,
+		`{"webhook":{"url":"https://a/","signing_secret":"whsec_1"}}`,
+	} {
+		var w userjourneys.Webhook
+		require.NoError(t, json.Unmarshal([]byte(body), &w), body)
+		require.Equal(t, "whsec_1", w.SigningSecret.Reveal(), body)
+		require.Equal(t, "https://a/", w.URL, body)
+	}
 }
 
 func TestTurns(t *testing.T) {

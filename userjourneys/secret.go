@@ -1,0 +1,52 @@
+package userjourneys
+
+import "fmt"
+
+// A Secret holds a webhook's signing secret and does not print it: with fmt,
+// encoding/json, log/slog and html/template it shows "whsec_…". The zero value
+// is no secret and prints as "". Call [Secret.Reveal] to read it.
+type Secret struct {
+	// A pointer, because fmt prints the unexported fields of other packages'
+	// structs without calling any method.
+	text *string
+}
+
+// NewSecret returns a Secret that holds text. It is meant for fakes of a
+// [Client]. An empty text is no secret.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{&text}
+}
+
+// Reveal returns the secret itself, or "" if there is none.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// String returns "whsec_…", or "" if there is no secret.
+func (s Secret) String() string {
+	if s.text == nil {
+		return ""
+	}
+	return "whsec_…"
+}
+
+// Format implements [fmt.Formatter]. It never prints the secret.
+func (s Secret) Format(f fmt.State, verb rune) {
+	if verb == 'v' {
+		verb = 's'
+		if f.Flag('#') {
+			verb = 'q'
+		}
+	}
+	_, _ = fmt.Fprintf(f, "%"+string(verb), s.String()) // fmt ignores errors of its writers
+}
+
+// MarshalText implements [encoding.TextMarshaler], for JSON and for logs. It
+// never writes the secret.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
