@@ -38,7 +38,7 @@ func receive(t *testing.T, s *userjourneystest.Server, status int) <-chan delive
 	t.Cleanup(receiver.Close)
 	hook, err := client(t, s).PutWebhook(t.Context(), userjourneys.Webhook{URL: receiver.URL})
 	require.NoError(t, err)
-	require.Equal(t, s.Secret(), hook.SigningSecret)
+	require.Equal(t, s.Secret(), hook.SigningSecret.Reveal())
 	return got
 }
 

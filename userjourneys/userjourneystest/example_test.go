@@ -78,8 +78,8 @@ func ExampleServer_FailNext() {
 		fmt.Println(errors.Is(err, userjourneys.ErrNotFound), err)
 	}
 	// Output:
-	// false userjourneys: the provider answered 503 Service Unavailable: asked to fail
-	// true userjourneys: the provider answered 404 Not Found: no webhook is configured
+	// false userjourneys: unexpected status 503 Service Unavailable: asked to fail
+	// true userjourneys: unexpected status 404 Not Found: no webhook is configured
 }
 
 // Deliveries get lost, come twice and come late. An app has to live with that.
