@@ -27,7 +27,7 @@ type outcome struct {
 
 func outcomes(tb testing.TB) []outcome {
 	const id = "5f0c9e0a-6f1e-4c3e-9d55-1b7c1a2f3d4e"
-	done := memstore.New()
+	done := store.NewCached(memstore.New(), &store.CacheOptions{Open: time.Hour})
 	_, err := done.Record(tb.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "done"}, InterviewID: "i", CompletedAt: time.Now()})
 	require.NoError(tb, err)
 	long := gate.Options{Fresh: time.Hour}

@@ -106,7 +106,6 @@ func TestCachedRecordIsVisibleAtOnce(t *testing.T) {
 	require.False(t, ask(t, s, ada))
 	require.True(t, record(t, s, interview("i1", ada)))
 	require.True(t, ask(t, s, ada))
-	require.EqualValues(t, 1, inner.lookups.Load(), "the completion was remembered by Record itself")
 
 	bob := store.Key{StudyID: ada.StudyID, UserID: "bob"}
 	record(t, s, interview("i2", store.Key{StudyID: bob.StudyID}))
@@ -156,7 +155,8 @@ func TestCachedOlderLookupDoesNotUndoNewerChange(t *testing.T) {
 			return err
 		}, false},
 		{"reset", old, func(ctx context.Context, s store.Store) error {
-			return s.(store.Resetter).Reset(ctx, ada)
+			resetter, _ := store.As[store.Resetter](s)
+			return resetter.Reset(ctx, ada)
 		}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -178,23 +178,20 @@ func TestCachedOlderLookupDoesNotUndoNewerChange(t *testing.T) {
 	}
 }
 
-// held1 is a Memory whose first Completed reads, and then waits to be let go.
+// held1 is a store whose first look-up reads, and then waits to be let go.
 type held1 struct {
 	*memstore.Store
 	calls atomic.Int64
 	held  chan struct{}
 }
 
-func (s *held1) Completed(ctx context.Context, k store.Key) (bool, error) {
-	done, err := s.Store.Completed(ctx, k)
+func (s *held1) Person(ctx context.Context, userID string) (store.Person, error) {
+	p, err := s.Store.Person(ctx, userID)
 	if s.calls.Add(1) == 1 {
 		<-s.held
 	}
-	return done, err
+	return p, err
 }
-
-// Peek hides the Memory's.
-func (s *held1) Peek(store.Key) (completed, known bool) { return false, false }
 
 func TestCachedErrorsAreNotRemembered(t *testing.T) {
 	t.Parallel()
@@ -285,20 +282,17 @@ func TestCachedIsBounded(t *testing.T) {
 	t.Parallel()
 	inner := newStub()
 	s := store.NewCached(inner, &store.CacheOptions{Size: 100})
-	peek := s.(interface {
-		Peek(k store.Key) (completed, known bool)
-	})
 	key := func(i int) store.Key {
 		return store.Key{StudyID: fmt.Sprint("study ", i%3), UserID: fmt.Sprint("user ", i)}
 	}
 	for i := range 1000 {
 		ask(t, s, key(i))
-		_, known := peek.Peek(key(0)) // used all the time
+		_, known := s.Peek(key(0)) // used all the time
 		require.True(t, known, "an answer in use was dropped after %d others", i)
 	}
 	known := 0
 	for i := range 1000 {
-		if _, ok := peek.Peek(key(i)); ok {
+		if _, ok := s.Peek(key(i)); ok {
 			known++
 		}
 	}
@@ -309,57 +303,41 @@ func TestCachedIsBounded(t *testing.T) {
 
 func TestCachedEraseForgetsTheUserEverywhere(t *testing.T) {
 	t.Parallel()
-	inner := counting{memstore.New()}
-	s := store.NewCached(inner, &store.CacheOptions{Size: 8})
+	s := store.NewCached(memstore.New(), &store.CacheOptions{Size: 8})
 	for i := range 7 { // in both generations
 		ask(t, s, store.Key{StudyID: fmt.Sprint(i % 4), UserID: "ada"})
 		ask(t, s, store.Key{StudyID: fmt.Sprint(i % 4), UserID: "bob"})
 	}
-	require.NoError(t, s.(store.Eraser).Erase(t.Context(), "ada"))
-	peek := s.(interface {
-		Peek(k store.Key) (completed, known bool)
-	})
+	require.NoError(t, s.Erase(t.Context(), "ada"))
 	for i := range 4 {
-		_, known := peek.Peek(store.Key{StudyID: fmt.Sprint(i), UserID: "ada"})
+		_, known := s.Peek(store.Key{StudyID: fmt.Sprint(i), UserID: "ada"})
 		require.False(t, known)
 	}
 }
 
-// counting is a Memory without Peek.
-type counting struct{ *memstore.Store }
-
-func (counting) Peek(store.Key) (completed, known bool) { return false, false }
-
-func TestCachedPassesPeekOn(t *testing.T) {
-	t.Parallel()
-	type peeker interface {
-		Peek(k store.Key) (completed, known bool)
-	}
-	s := store.NewCached(memstore.New(), nil)
-	_, known := s.(peeker).Peek(ada)
-	require.True(t, known, "a Memory inside knows")
-	_, known = store.NewCached(newStub(), nil).(peeker).Peek(ada)
-	require.False(t, known, "nothing is remembered yet")
-}
-
 func TestAs(t *testing.T) {
 	t.Parallel()
-	full := store.NewCached(store.NewCached(memstore.New(), nil), nil)
-	_, ok := store.As[store.Transcripts](full)
+	inner := memstore.New()
+	cache := store.NewCached(store.NewCached(inner, nil), nil)
+	jobs, ok := store.As[store.Transcripts](cache)
 	require.True(t, ok)
+	require.Same(t, inner, jobs, "the cache does not stand in the way of what it does not cache")
+	eraser, ok := store.As[store.Eraser](cache)
+	require.True(t, ok)
+	require.Same(t, cache, eraser, "the cache hears of what it has to forget")
+
 	bare := store.NewCached(store.NewCached(newStub(), nil), nil)
-	tr, ok := store.As[store.Transcripts](bare)
-	require.False(t, ok, "the methods are there, the capability is not")
-	_, err := tr.Transcript(t.Context(), "i1")
-	require.ErrorIs(t, err, errors.ErrUnsupported)
-	for _, err := range bare.(store.Lister).Completions(t.Context(), store.Filter{}) {
-		require.ErrorIs(t, err, errors.ErrUnsupported)
-	}
-	_, ok = store.As[store.Lister](newStub())
+	_, ok = store.As[store.Transcripts](bare)
 	require.False(t, ok)
+	_, ok = store.As[store.Eraser](bare)
+	require.False(t, ok, "the methods are there, the capability is not")
+	require.ErrorIs(t, bare.Erase(t.Context(), "ada"), errors.ErrUnsupported)
+	require.ErrorIs(t, bare.Reset(t.Context(), ada), errors.ErrUnsupported)
+	_, err := bare.Person(t.Context(), "ada")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
 }
 
-func TestCachedWantsAStore(t *testing.T) {
+func TestNewCachedPanicsWithoutAStore(t *testing.T) {
 	t.Parallel()
-	require.PanicsWithValue(t, "store: Cached: s is nil", func() { store.NewCached(nil, nil) })
+	require.PanicsWithValue(t, "store: NewCached: s is nil", func() { store.NewCached(nil, nil) })
 }

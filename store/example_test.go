@@ -75,7 +75,7 @@ type least struct{ store.Store }
 // The wrong way: a wrapper has the methods of every capability, so a type
 // assertion says yes whatever the store inside can do. As asks the store inside.
 func ExampleAs_wrong() {
-	done := store.NewCached(least{memstore.New()}, nil)
+	var done store.Store = store.NewCached(least{memstore.New()}, nil)
 
 	eraser, ok := done.(store.Eraser)
 	fmt.Println(ok, eraser.Erase(context.Background(), "ada"))
@@ -97,19 +97,21 @@ func ExampleTranscripts() {
 		fmt.Println(err)
 		return
 	}
-	jobs, err := done.ClaimJobs(ctx, time.Now(), time.Minute, 10)
+	jobs, err := done.ClaimJobs(ctx, time.Minute, 10)
 	fmt.Println(len(jobs), err)
-	others, err := done.ClaimJobs(ctx, time.Now(), time.Minute, 10)
+	others, err := done.ClaimJobs(ctx, time.Minute, 10)
 	fmt.Println(len(others), err)
 
 	t := store.Transcript{InterviewID: "i1", FetchedAt: time.Now(), Body: []byte(`{"id": "i1"}`)}
-	fmt.Println(done.FinishJob(ctx, jobs[0], t))
-	fmt.Println(errors.Is(done.FinishJob(ctx, jobs[0], t), store.ErrLeaseLost))
+	fmt.Println(done.SaveTranscript(ctx, jobs[0], t))
+	fmt.Println(done.FinishJob(ctx, jobs[0]))
+	fmt.Println(errors.Is(done.FinishJob(ctx, jobs[0]), store.ErrLeaseLost))
 	t, err = done.Transcript(ctx, "i1")
 	fmt.Println(string(t.Body), err)
 	// Output:
 	// 1 <nil>
 	// 0 <nil>
+	// <nil>
 	// <nil>
 	// true
 	// {"id": "i1"} <nil>
@@ -183,19 +185,18 @@ func ExampleDeadLetters() {
 func ExampleCheckpoints() {
 	ctx := context.Background()
 	done := memstore.New()
-	now := time.Now()
-	state, held, err := done.Acquire(ctx, "walk", "replica-1", now, time.Minute)
-	fmt.Printf("%q %v %v\n", state, held, err)
-	_, held, err = done.Acquire(ctx, "walk", "replica-2", now, time.Minute)
-	fmt.Println(held, err)
-	fmt.Println(done.Save(ctx, "walk", "replica-1", "page 7", now)) // and released
-	state, held, err = done.Acquire(ctx, "walk", "replica-2", now, time.Minute)
-	fmt.Printf("%q %v %v\n", state, held, err)
+	state, acquired, err := done.Acquire(ctx, "walk", "replica-1", time.Minute)
+	fmt.Printf("%q %v %v\n", state, acquired, err)
+	_, acquired, err = done.Acquire(ctx, "walk", "replica-2", time.Minute)
+	fmt.Println(acquired, err)
+	fmt.Println(done.Release(ctx, "walk", "replica-1", "page 7"))
+	state, acquired, err = done.Acquire(ctx, "walk", "replica-2", time.Minute)
+	fmt.Printf("%q %v %v\n", state, acquired, err)
 	// Output:
-	// "" false <nil>
-	// true <nil>
+	// "" true <nil>
+	// false <nil>
 	// <nil>
-	// "page 7" false <nil>
+	// "page 7" true <nil>
 }
 
 // Schema is for teams whose migrations are reviewed and run by a tool.

@@ -214,9 +214,9 @@ func ExampleHandler_Health() {
 	}
 	health, err := hook.Health(ctx)
 	fmt.Println(health.Pending, health.Dead, health.KeyRefused, err)
-	for j, err := range done.Jobs(ctx, true) { // the dead ones
+	for j, err := range done.DeadJobs(ctx) {
 		fmt.Println(j.InterviewID, j.Reason, err)
-		fmt.Println(done.RequeueJob(ctx, j.InterviewID, time.Now()))
+		fmt.Println(done.RequeueJob(ctx, j.InterviewID))
 	}
 	// Output: 0 0 false <nil>
 }

@@ -47,7 +47,7 @@ func (h *Handler) Health(ctx context.Context) (Health, error) {
 	if !ok {
 		return out, nil
 	}
-	for j, err := range jobs.Jobs(ctx, false) {
+	for j, err := range jobs.PendingJobs(ctx) {
 		if err != nil {
 			return out, healthError(err)
 		}
@@ -58,7 +58,7 @@ func (h *Handler) Health(ctx context.Context) (Health, error) {
 			break
 		}
 	}
-	for _, err := range jobs.Jobs(ctx, true) {
+	for _, err := range jobs.DeadJobs(ctx) {
 		if err != nil {
 			return out, healthError(err)
 		}

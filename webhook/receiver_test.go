@@ -195,7 +195,7 @@ func (r *receiver) state(t testing.TB) (s state) {
 		s.interviews++
 		s.quality, s.user = c.Quality, c.UserID
 	}
-	for _, err := range r.store.Jobs(t.Context(), false) {
+	for _, err := range r.store.PendingJobs(t.Context()) {
 		require.NoError(t, err)
 		s.jobs++
 	}

@@ -180,32 +180,32 @@ func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
 // study walks one study under its lease.
 func (r *reconciler) study(ctx context.Context, studyID string, forced bool) (outcome, error) {
 	name := "reconcile/" + studyID
-	state, held, err := r.checkpoints.Acquire(ctx, name, r.holder, time.Now(), walkLease)
+	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, walkLease)
 	if err != nil {
 		return outcome{}, fmt.Errorf("webhook: reconcile: %w", err)
 	}
-	if held {
+	if !acquired {
 		return outcome{held: true}, nil
 	}
 	var p progress
 	_ = json.Unmarshal([]byte(state), &p) // an unreadable state is none: a whole walk
-	save := func(ctx context.Context, p progress, until time.Time) error {
+	save := func(ctx context.Context, p progress, lease time.Duration) error {
 		b, err := json.Marshal(p)
 		if err != nil {
 			return err
 		}
-		return r.checkpoints.Save(ctx, name, r.holder, string(b), until)
+		return r.checkpoints.Save(ctx, name, r.holder, string(b), lease)
 	}
 	release := func(p progress) error {
 		ctx, cancel := r.detached(ctx)
 		defer cancel()
-		return save(ctx, p, time.Now())
+		return save(ctx, p, 0)
 	}
 	if !forced && p.Cursor == "" && time.Since(p.Walked) < r.opts.ReconcileEvery*9/10 {
 		return outcome{walked: p.Walked}, release(p)
 	}
 	w := walk{reconciler: r, studyID: studyID, progress: p}
-	err = w.run(ctx, func() error { return save(ctx, p, time.Now().Add(walkLease)) })
+	err = w.run(ctx, func() error { return save(ctx, p, walkLease) })
 	if err != nil {
 		if releaseErr := release(p); releaseErr != nil { // as it was: the next run starts over
 			r.log.DebugContext(ctx, "askonce: a lease runs on", "err", releaseErr)

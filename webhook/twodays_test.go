@@ -115,18 +115,18 @@ func (s *flakyStore) Record(ctx context.Context, c store.Completion) (bool, erro
 	return s.Store.Record(ctx, c)
 }
 
-func (s *flakyStore) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
+func (s *flakyStore) ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]store.Job, error) {
 	if s.down.Load() {
 		return nil, errDown
 	}
-	return s.Store.ClaimJobs(ctx, now, lease, limit)
+	return s.Store.ClaimJobs(ctx, lease, limit)
 }
 
-func (s *flakyStore) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+func (s *flakyStore) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
 	if s.down.Load() {
 		return errDown
 	}
-	return s.Store.FinishJob(ctx, j, t)
+	return s.Store.SaveTranscript(ctx, j, t)
 }
 
 // TestTwoDays runs two replicas for 48 hours over one store. Webhooks are lost,
@@ -258,8 +258,8 @@ func twoDays(t *testing.T, seed uint64) {
 		n++
 	}
 	require.Equal(t, interviews, n)
-	for _, dead := range []bool{false, true} {
-		for j, err := range s.Jobs(t.Context(), dead) {
+	for dead, jobs := range map[bool]iter.Seq2[store.Job, error]{false: s.PendingJobs(t.Context()), true: s.DeadJobs(t.Context())} {
+		for j, err := range jobs {
 			require.NoError(t, err)
 			t.Errorf("left over: %s, dead: %v, %s after %d attempts", j.InterviewID, dead, j.Reason, j.Attempts)
 		}

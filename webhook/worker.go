@@ -108,7 +108,7 @@ func (w *worker) wanted() int {
 }
 
 func (w *worker) claim(ctx context.Context, n int) []store.Job {
-	jobs, err := w.jobs.ClaimJobs(ctx, time.Now(), lease, n)
+	jobs, err := w.jobs.ClaimJobs(ctx, lease, n)
 	if ctx.Err() == nil && w.unreadable.changed(err != nil) {
 		w.log.WarnContext(ctx, "askonce: the transcript queue changed its state; while it cannot be read, no transcript is fetched", "err", err)
 	}
@@ -128,7 +128,7 @@ func (w *worker) do(ctx context.Context, j store.Job) {
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
 	if stopped { // give the job back as it was, so that it need not wait for the lease to end
-		err = w.jobs.PostponeJob(ctx, j, time.Now())
+		err = w.jobs.PostponeJob(ctx, j, 0)
 	} else {
 		err = w.postpone(ctx, j, err)
 	}
@@ -208,7 +208,10 @@ func (w *worker) finish(ctx context.Context, j store.Job, t store.Transcript) er
 	}
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
-	err := w.jobs.FinishJob(ctx, j, t)
+	err := w.jobs.SaveTranscript(ctx, j, t)
+	if err == nil {
+		err = w.jobs.FinishJob(ctx, j)
+	}
 	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
 		w.log.WarnContext(ctx, "askonce: a transcript could not be stored and will be tried again", "interview", j.InterviewID, "err", err)
 		return notStored
@@ -246,7 +249,7 @@ func (w *worker) postpone(ctx context.Context, j store.Job, cause error) error {
 		return w.jobs.KillJob(ctx, j)
 	}
 	w.log.DebugContext(ctx, "askonce: a transcript has to wait", "interview", j.InterviewID, "reason", j.Reason, "wait", wait)
-	return w.jobs.PostponeJob(ctx, j, now.Add(wait))
+	return w.jobs.PostponeJob(ctx, j, wait)
 }
 
 // pauseAll keeps all jobs back, for what is the provider's to all and not to

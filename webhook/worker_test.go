@@ -82,7 +82,11 @@ func (b *bubble) wait(d time.Duration) {
 }
 
 func (b *bubble) jobs(dead bool) (all []store.Job) {
-	for j, err := range b.store.Jobs(b.t.Context(), dead) {
+	list := b.store.PendingJobs
+	if dead {
+		list = b.store.DeadJobs
+	}
+	for j, err := range list(b.t.Context()) {
 		require.NoError(b.t, err)
 		all = append(all, j)
 	}
@@ -188,7 +192,7 @@ func TestTranscriptGivenUp(t *testing.T) {
 			require.Less(t, calls, 120, "back-off to an hour")
 
 			b.source.add(completed(interviewID, "ada"))
-			require.NoError(t, b.store.RequeueJob(b.t.Context(), interviewID, time.Now()))
+			require.NoError(t, b.store.RequeueJob(b.t.Context(), interviewID))
 			b.wait(11 * time.Second)
 			require.True(t, b.stored(), "a job that was put back is worked on")
 		})

@@ -17,7 +17,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/sqlstore"
 )
@@ -44,12 +43,12 @@ func fillMemory(ctx context.Context, s *memstore.Store, from, to int) error {
 		if (i+1)%rowsAtOnce != 0 {
 			continue
 		}
-		jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Minute, rowsAtOnce)
+		jobs, err := s.ClaimJobs(ctx, time.Minute, rowsAtOnce)
 		if err != nil {
 			return err
 		}
 		for _, j := range jobs { // as they would be done while the completions come in
-			if err := s.FinishJob(ctx, j, store.Transcript{}); err != nil {
+			if err := s.FinishJob(ctx, j); err != nil {
 				return err
 			}
 		}

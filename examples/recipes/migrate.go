@@ -39,8 +39,8 @@ func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq[s
 	return dropImportedJobs(ctx, s)
 }
 
-// dropImportedJobs finishes the jobs that Record has queued, with an empty
-// transcript: the provider has no such interviews. Other jobs go back.
+// dropImportedJobs finishes the jobs that Record has queued, because the
+// provider has no such interviews. Other jobs are put back.
 func dropImportedJobs(ctx context.Context, s store.Store) error {
 	jobs, ok := store.As[store.Transcripts](s)
 	if !ok {
@@ -48,7 +48,7 @@ func dropImportedJobs(ctx context.Context, s store.Store) error {
 	}
 	var others []store.Job
 	for {
-		claimed, err := jobs.ClaimJobs(ctx, time.Now(), time.Minute, 100)
+		claimed, err := jobs.ClaimJobs(ctx, time.Minute, 100)
 		if err != nil {
 			return err
 		}
@@ -57,8 +57,7 @@ func dropImportedJobs(ctx context.Context, s store.Store) error {
 				others = append(others, j)
 				continue
 			}
-			t := store.Transcript{InterviewID: j.InterviewID, FetchedAt: time.Now(), Body: []byte("{}")}
-			if err := jobs.FinishJob(ctx, j, t); err != nil {
+			if err := jobs.FinishJob(ctx, j); err != nil {
 				return err
 			}
 		}
@@ -67,7 +66,7 @@ func dropImportedJobs(ctx context.Context, s store.Store) error {
 		}
 	}
 	for _, j := range others {
-		if err := jobs.PostponeJob(ctx, j, time.Now()); err != nil {
+		if err := jobs.PostponeJob(ctx, j, 0); err != nil {
 			return err
 		}
 	}

@@ -188,12 +188,12 @@ func TestImport(t *testing.T) {
 		require.True(t, completed, user)
 	}
 	require.Equal(t, 3, count(t, done.Completions(t.Context(), store.Filter{})))
-	for j, err := range done.Jobs(t.Context(), false) {
+	for j, err := range done.PendingJobs(t.Context()) {
 		require.NoError(t, err)
 		require.Equal(t, "a real one", j.InterviewID, "a transcript that does not exist would be fetched")
 		require.False(t, j.DueAt.After(time.Now()), "the real job has to wait")
 	}
-	require.Equal(t, 1, count(t, done.Jobs(t.Context(), false)))
+	require.Equal(t, 1, count(t, done.PendingJobs(t.Context())))
 	require.Error(t, recipes.Import(t.Context(), done, "s", slices.Values([]string{""}), key))
 }
 

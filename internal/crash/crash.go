@@ -134,7 +134,7 @@ func check(t *testing.T, dir string, open func(string) (store.Store, error), ack
 	jobs := map[string]bool{}
 	queue, queues := store.As[store.Transcripts](s)
 	if queues {
-		for j, err := range queue.Jobs(t.Context(), false) {
+		for j, err := range queue.PendingJobs(t.Context()) {
 			require.NoError(t, err)
 			jobs[j.InterviewID] = true
 		}

@@ -138,9 +138,9 @@ func lookup(b *testing.B, db *sql.DB, d database, prefix string) (do, done func(
 	if d.dialect == sqlstore.Postgres {
 		mark = "$1"
 	}
-	text := "select until_at from " + prefix + "mark where key_hash = " + mark
+	text := "select until_at from " + prefix + "person where study_id <> '' and user_hash = " + mark
 	var hash []byte
-	require.NoError(b, db.QueryRowContext(b.Context(), "select key_hash from "+prefix+"mark").Scan(&hash))
+	require.NoError(b, db.QueryRowContext(b.Context(), "select user_hash from "+prefix+"person where study_id <> ''").Scan(&hash))
 	var until int64
 	if d.dialect == sqlstore.Postgres { // where the store does not prepare either
 		return func() {

@@ -128,7 +128,7 @@ func requireKept(t *testing.T, s *sqlstore.Store, acked []string) {
 func requireWhole(t *testing.T, s *sqlstore.Store) {
 	t.Helper()
 	jobs := map[string]bool{}
-	for j, err := range s.Jobs(t.Context(), false) {
+	for j, err := range s.PendingJobs(t.Context()) {
 		require.NoError(t, err)
 		jobs[j.InterviewID] = true
 	}

@@ -228,7 +228,7 @@ func (d database) fresh(t testing.TB) string {
 	return p.prefix
 }
 
-var tables = []string{"schema", "secret", "interview", "mark", "erased", "job", "transcript", "dead_letter", "checkpoint"}
+var tables = []string{"schema", "secret", "interview", "person", "funnel", "job", "transcript", "dead_letter", "checkpoint", "switch"}
 
 func TestMain(m *testing.M) {
 	if do, ok := children[os.Getenv(childVariable)]; ok {

@@ -27,15 +27,17 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 			require.Equal(t, id != "anonymous" || user == "", first)
 		}
 		claim := func() store.Job {
-			jobs, err := s.ClaimJobs(t.Context(), time.Now().Add(time.Hour), time.Hour, 1)
+			jobs, err := s.ClaimJobs(t.Context(), time.Hour, 1)
 			require.NoError(t, err)
 			require.Len(t, jobs, 1)
 			return jobs[0]
 		}
 		record("fetched", user)
-		require.NoError(t, s.FinishJob(t.Context(), claim(), store.Transcript{Body: []byte("I am " + user)}))
-		record("dead", user)
 		j := claim()
+		require.NoError(t, s.SaveTranscript(t.Context(), j, store.Transcript{Body: []byte("I am " + user)}))
+		require.NoError(t, s.FinishJob(t.Context(), j))
+		record("dead", user)
+		j = claim()
 		j.Reason = "nothing of " + user
 		require.NoError(t, s.KillJob(t.Context(), j))
 		record("pending", user)
@@ -75,12 +77,23 @@ func TestEraseWaitsForRecord(t *testing.T) {
 		db, prefix := d.open(t), d.fresh(t)
 		s := migrated(t, db, d.dialect, prefix)
 		const user = "ada-who-wants-to-be-forgotten"
+		_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "study", UserID: user}, InterviewID: "i0", CompletedAt: time.Now()})
+		require.NoError(t, err)
+		var hash []byte
+		require.NoError(t, db.QueryRowContext(t.Context(), "select user_hash from "+prefix+"person where study_id = 'study'").Scan(&hash))
+
 		record, err := db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
 		defer record.Rollback()
+		argument := "?"
+		if d.dialect == sqlstore.Postgres {
+			argument = "$1"
+		}
+		_, err = record.ExecContext(t.Context(), "update "+prefix+"person set opened_at = 1 where study_id = '' and user_hash = "+argument, hash)
+		require.NoError(t, err)
 		for _, text := range []string{
-			"interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language) values ('i1', 'study', '" + user + "', 1, 2, 3, '', '')",
-			"job (interview_id, dead, queued_at, due_at, attempts, reason, claim) values ('i1', 0, 1, 1, 0, '', '')",
+			"interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language, ignored, erased, finished) values ('i1', 'study', '" + user + "', 1, 2, 3, '', '', 0, 0, 0)",
+			"job (interview_id, queued_at, due_at) values ('i1', 1, 1)",
 		} {
 			_, err := record.ExecContext(t.Context(), "insert into "+prefix+text)
 			require.NoError(t, err)
@@ -95,7 +108,7 @@ func TestEraseWaitsForRecord(t *testing.T) {
 		require.NoError(t, record.Commit())
 		require.NoError(t, <-erased)
 		require.Empty(t, rowsWith(t, db, prefix, user))
-		for j := range s.Jobs(t.Context(), false) {
+		for j := range s.PendingJobs(t.Context()) {
 			t.Errorf("the job of %s is still there", j.InterviewID)
 		}
 	})

@@ -92,14 +92,15 @@ func TestMigrateLockedFile(t *testing.T) {
 	})
 }
 
-// TestMigrateNewerTables has tables that a newer version has made, as in a
-// rolling deployment: Migrate leaves them alone and works with them.
+// TestMigrateNewerTables has tables that a newer version has made, as in a rolling
+// deployment: Migrate leaves them alone, and the store works with them unless they
+// say that it cannot.
 func TestMigrateNewerTables(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
 		db, prefix := d.open(t), d.fresh(t)
 		migrated(t, db, d.dialect, prefix)
-		_, err := db.ExecContext(t.Context(), "insert into "+prefix+"schema (version) values (1000)")
+		_, err := db.ExecContext(t.Context(), "insert into "+prefix+"schema (version, reader) values (1000, 1)")
 		require.NoError(t, err)
 		t.Cleanup(func() {
 			_, err := db.Exec("delete from " + prefix + "schema where version = 1000")
@@ -108,6 +109,13 @@ func TestMigrateNewerTables(t *testing.T) {
 		first, err := migrated(t, db, d.dialect, prefix).Record(t.Context(), crashInterview("i1"))
 		require.NoError(t, err)
 		require.True(t, first)
+
+		_, err = db.ExecContext(t.Context(), "update "+prefix+"schema set reader = 1000 where version = 1000")
+		require.NoError(t, err)
+		older, err := sqlstore.New(db, d.dialect, &sqlstore.Options{TablePrefix: prefix})
+		require.NoError(t, err)
+		_, err = older.Record(t.Context(), crashInterview("i2"))
+		require.ErrorContains(t, err, "update the package")
 	})
 }
 
@@ -222,7 +230,7 @@ func TestSlowServer(t *testing.T) {
 		db := d.open(t)
 		tx, err := db.BeginTx(t.Context(), nil)
 		require.NoError(t, err)
-		_, err = tx.ExecContext(t.Context(), "lock table "+prefix+"mark in access exclusive mode")
+		_, err = tx.ExecContext(t.Context(), "lock table "+prefix+"person in access exclusive mode")
 		require.NoError(t, err)
 		begun := time.Now()
 		decision := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})

@@ -8,40 +8,38 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/askonce/askonce/store"
 )
 
-// memoryJob is a Job without its completion, which the interview has.
-type memoryJob struct {
-	queuedAt, dueAt int64 // in microseconds
-	claim           uint64
+// job is a [store.Job] without its completion, which the interview has.
+type job struct {
+	id              string
+	queuedAt, dueAt time.Time
+	attempts        int
 	reason          string
-	attempts        int32
-	place           int32  // in the heap, unless it is dead
-	ref             uint32 // of the interview
-	dead            bool
+	claim           string // "" while nobody has claimed it
+	fetched, dead   bool
+	place           int // in the heap, unless it is dead
 }
 
-type memoryTranscript struct {
-	fetchedAt int64 // in microseconds
-	body      []byte
+// dueJobs is a heap in the order in which jobs are claimed.
+type dueJobs []*job
+
+func (d dueJobs) Len() int { return len(d) }
+func (d dueJobs) Less(i, j int) bool {
+	return cmp.Or(d[i].dueAt.Compare(d[j].dueAt), strings.Compare(d[i].id, d[j].id)) < 0
 }
-
-// dueJobs is a heap, oldest due first.
-type dueJobs []*memoryJob
-
-func (d dueJobs) Len() int           { return len(d) }
-func (d dueJobs) Less(i, j int) bool { return d[i].dueAt < d[j].dueAt }
 func (d dueJobs) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
-	d[i].place, d[j].place = int32(i), int32(j)
+	d[i].place, d[j].place = i, j
 }
 
 func (d *dueJobs) Push(x any) {
-	j := x.(*memoryJob)
-	j.place = int32(len(*d))
+	j := x.(*job)
+	j.place = len(*d)
 	*d = append(*d, j)
 }
 
@@ -53,147 +51,176 @@ func (d *dueJobs) Pop() any {
 	return j
 }
 
-// queue queues a job that is due at now.
-func (m *Store) queue(ref uint32, now time.Time) {
-	j := &memoryJob{ref: ref, queuedAt: now.UnixMicro(), dueAt: now.UnixMicro()}
-	m.jobs[ref] = j
-	heap.Push(&m.due, j)
+// queue queues a job that is due now.
+func (s *Store) queue(id string) {
+	now := store.Instant(time.Now())
+	_, fetched := s.transcripts[id]
+	j := &job{id: id, queuedAt: now, dueAt: now, fetched: fetched}
+	s.jobs[id] = j
+	heap.Push(&s.due, j)
 }
 
 // unqueue drops a job, if there is one.
-func (m *Store) unqueue(ref uint32) {
-	j, ok := m.jobs[ref]
+func (s *Store) unqueue(id string) {
+	j, ok := s.jobs[id]
 	if !ok {
 		return
 	}
-	delete(m.jobs, ref)
+	delete(s.jobs, id)
 	if !j.dead {
-		heap.Remove(&m.due, int(j.place))
+		heap.Remove(&s.due, j.place)
 	}
 }
 
-// job returns j as it is to be seen from outside.
-func (m *Store) job(j *memoryJob) store.Job {
+// public returns j as callers see it.
+func (s *Store) public(j *job) store.Job {
 	return store.Job{
-		Completion: m.interviews.completion(m.interviews.at(j.ref)),
-		QueuedAt:   instant(j.queuedAt), DueAt: instant(j.dueAt),
-		Attempts: int(j.attempts), Reason: j.reason, Claim: strconv.FormatUint(j.claim, 10),
+		Completion: s.interviews[j.id].Completion, QueuedAt: j.queuedAt, DueAt: j.dueAt,
+		Attempts: j.attempts, Reason: j.reason, Fetched: j.fetched, Claim: j.claim,
 	}
 }
 
-// ClaimJobs implements Transcripts.
-func (m *Store) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	if err := m.lock(ctx); err != nil {
+// ClaimJobs implements [store.Transcripts].
+func (s *Store) ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]store.Job, error) {
+	if err := s.lock(ctx, nil); err != nil {
 		return nil, err
 	}
-	defer m.mu.Unlock()
-	var due []*memoryJob
-	for len(due) < limit && len(m.due) > 0 && m.due[0].dueAt <= now.UnixMicro() {
-		due = append(due, heap.Pop(&m.due).(*memoryJob))
+	defer s.mu.Unlock()
+	now := time.Now()
+	var due []*job
+	for len(due) < limit && len(s.due) > 0 && !s.due[0].dueAt.After(now) {
+		due = append(due, heap.Pop(&s.due).(*job))
 	}
 	var claimed []store.Job
 	for _, j := range due {
-		m.claims++
-		j.dueAt, j.claim = now.Add(lease).UnixMicro(), m.claims
-		heap.Push(&m.due, j)
-		claimed = append(claimed, m.job(j))
+		s.claims++
+		j.dueAt, j.claim = store.Instant(now.Add(lease)), strconv.Itoa(s.claims)
+		heap.Push(&s.due, j)
+		claimed = append(claimed, s.public(j))
 	}
 	return claimed, nil
 }
 
-// claimed runs do on the job that j has claimed.
-func (m *Store) claimed(ctx context.Context, j store.Job, do func(*memoryJob)) error {
-	if err := m.lock(ctx); err != nil {
+// withClaim runs do on the job that j has claimed.
+func (s *Store) withClaim(ctx context.Context, j store.Job, do func(*job)) error {
+	if err := s.lock(ctx, nil); err != nil {
 		return err
 	}
-	defer m.mu.Unlock()
-	e, known := m.interviews.find(j.InterviewID)
-	have, ok := m.jobs[e.ref]
-	if !known || !ok || have.dead || have.claim == 0 || strconv.FormatUint(have.claim, 10) != j.Claim {
+	defer s.mu.Unlock()
+	have, ok := s.jobs[j.InterviewID]
+	if !ok || have.dead || have.claim == "" || have.claim != j.Claim {
 		return store.ErrLeaseLost
 	}
 	do(have)
 	return nil
 }
 
-// FinishJob implements Transcripts.
-func (m *Store) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
-	return m.claimed(ctx, j, func(have *memoryJob) {
-		m.unqueue(have.ref)
-		m.transcripts[have.ref] = memoryTranscript{t.FetchedAt.UnixMicro(), bytes.Clone(t.Body)}
+// ExtendJob implements [store.Transcripts].
+func (s *Store) ExtendJob(ctx context.Context, j store.Job, lease time.Duration) error {
+	return s.withClaim(ctx, j, func(have *job) {
+		have.dueAt = store.Instant(time.Now().Add(lease))
+		heap.Fix(&s.due, have.place)
 	})
 }
 
-// PostponeJob implements Transcripts.
-func (m *Store) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
-	return m.claimed(ctx, j, func(have *memoryJob) {
-		have.dueAt, have.attempts, have.reason, have.claim = next.UnixMicro(), int32(j.Attempts), j.Reason, 0
-		heap.Fix(&m.due, int(have.place))
+// SaveTranscript implements [store.Transcripts].
+func (s *Store) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
+	return s.withClaim(ctx, j, func(have *job) {
+		have.fetched = true
+		t.InterviewID, t.FetchedAt, t.Body = have.id, store.Instant(t.FetchedAt), bytes.Clone(t.Body)
+		s.transcripts[have.id] = t
 	})
 }
 
-// KillJob implements Transcripts.
-func (m *Store) KillJob(ctx context.Context, j store.Job) error {
-	return m.claimed(ctx, j, func(have *memoryJob) {
-		heap.Remove(&m.due, int(have.place))
-		have.dead, have.attempts, have.reason, have.claim = true, int32(j.Attempts), j.Reason, 0
+// FinishJob implements [store.Transcripts].
+func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
+	return s.withClaim(ctx, j, func(have *job) { s.unqueue(have.id) })
+}
+
+// PostponeJob implements [store.Transcripts].
+func (s *Store) PostponeJob(ctx context.Context, j store.Job, wait time.Duration) error {
+	return s.withClaim(ctx, j, func(have *job) {
+		have.dueAt, have.attempts, have.reason, have.claim = store.Instant(time.Now().Add(wait)), j.Attempts, j.Reason, ""
+		heap.Fix(&s.due, have.place)
 	})
 }
 
-// RequeueJob implements Transcripts.
-func (m *Store) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
-	if err := store.CheckID(interviewID); err != nil {
+// KillJob implements [store.Transcripts].
+func (s *Store) KillJob(ctx context.Context, j store.Job) error {
+	return s.withClaim(ctx, j, func(have *job) {
+		heap.Remove(&s.due, have.place)
+		have.dead, have.attempts, have.reason, have.claim = true, j.Attempts, j.Reason, ""
+	})
+}
+
+// RequeueJob implements [store.Transcripts].
+func (s *Store) RequeueJob(ctx context.Context, interviewID string) error {
+	if err := s.lock(ctx, store.CheckID(interviewID)); err != nil {
 		return err
 	}
-	if err := m.lock(ctx); err != nil {
-		return err
-	}
-	defer m.mu.Unlock()
-	e, known := m.interviews.find(interviewID)
-	j, ok := m.jobs[e.ref]
-	if !known || !ok || !j.dead {
+	defer s.mu.Unlock()
+	if j, ok := s.jobs[interviewID]; !ok || !j.dead {
 		return store.ErrNotFound
 	}
-	m.queue(e.ref, now)
+	s.queue(interviewID)
 	return nil
 }
 
-// Jobs implements Transcripts.
-func (m *Store) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
+// RequeueJobs implements [store.Transcripts].
+func (s *Store) RequeueJobs(ctx context.Context) (n int, err error) {
+	if err := s.lock(ctx, nil); err != nil {
+		return 0, err
+	}
+	defer s.mu.Unlock()
+	for id, j := range s.jobs {
+		if j.dead {
+			s.queue(id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// PendingJobs implements [store.Transcripts].
+func (s *Store) PendingJobs(ctx context.Context) iter.Seq2[store.Job, error] {
+	return s.list(ctx, false)
+}
+
+// DeadJobs implements [store.Transcripts].
+func (s *Store) DeadJobs(ctx context.Context) iter.Seq2[store.Job, error] { return s.list(ctx, true) }
+
+func (s *Store) list(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
-		if err := m.rlock(ctx); err != nil {
+		if err := s.rlock(ctx, nil); err != nil {
 			yield(store.Job{}, err)
 			return
 		}
 		var found []store.Job
-		for _, j := range m.jobs {
+		for _, j := range s.jobs {
 			if j.dead == dead {
-				job := m.job(j)
-				job.Claim = "" // it is its owner's
-				found = append(found, job)
+				one := s.public(j)
+				one.Claim = "" // it belongs to whoever claimed the job
+				found = append(found, one)
 			}
 		}
-		m.mu.RUnlock()
+		s.mu.RUnlock()
 		slices.SortFunc(found, func(a, b store.Job) int {
-			return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.InterviewID, b.InterviewID))
+			return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.InterviewID, b.InterviewID))
 		})
 		yieldAll(ctx, found, yield)
 	}
 }
 
-// Transcript implements Transcripts.
-func (m *Store) Transcript(ctx context.Context, interviewID string) (store.Transcript, error) {
-	if err := store.CheckID(interviewID); err != nil {
+// Transcript implements [store.Transcripts].
+func (s *Store) Transcript(ctx context.Context, interviewID string) (store.Transcript, error) {
+	if err := s.rlock(ctx, store.CheckID(interviewID)); err != nil {
 		return store.Transcript{}, err
 	}
-	if err := m.rlock(ctx); err != nil {
-		return store.Transcript{}, err
-	}
-	defer m.mu.RUnlock()
-	e, known := m.interviews.find(interviewID)
-	t, ok := m.transcripts[e.ref]
-	if !known || !ok {
+	defer s.mu.RUnlock()
+	t, ok := s.transcripts[interviewID]
+	if !ok {
 		return store.Transcript{}, store.ErrNotFound
 	}
-	return store.Transcript{InterviewID: interviewID, FetchedAt: instant(t.fetchedAt), Body: bytes.Clone(t.body)}, nil
+	t.Body = bytes.Clone(t.Body)
+	return t, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,274 +12,231 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Memory keeps everything in the memory of this process. It is not durable:
-// a restart forgets who has completed what, and those users are asked again.
-// It serves tests, examples and a first try; for anything else use NewSQL.
-//
-// With ids of 36 bytes a completion takes about 110 bytes, with its job until
-// that is done about 220; a transcript takes its size and about 150 bytes. All
-// completions take 16 GB at most. A Memory has every optional capability and
-// is safe for concurrent use.
+// A Store is a [store.Store] with every optional capability. Its clock is that of
+// the process. It is safe for concurrent use.
 type Store struct {
-	mu         sync.RWMutex
-	closed     bool
-	interviews *interviews
-	erased     map[uint64]bool  // users, by keyed hash
-	marks      map[uint64]int64 // what erased users completed, by keyed hash: the end of it, as in untilMicros
+	mu     sync.RWMutex // guards everything below
+	closed bool
 
-	jobs        map[uint32]*memoryJob // by the interview's reference
-	due         dueJobs               // those that are not dead
-	claims      uint64
-	transcripts map[uint32]memoryTranscript // by the interview's reference
+	interviews map[string]*interview
+	people     people
+	funnel     map[funnelKey]*store.FunnelDay
+
+	jobs        map[string]*job // by interview id
+	due         dueJobs         // those that are not dead
+	claims      int
+	transcripts map[string]store.Transcript
 
 	letters     map[string]store.DeadLetter
-	checkpoints map[string]memoryCheckpoint
+	checkpoints map[string]checkpoint
+	switches    map[string]store.Switch
 }
 
-// New returns an empty Memory.
+var _ interface {
+	store.Store
+	store.Transcripts
+	store.Interactions
+	store.Lister
+	store.Eraser
+	store.Resetter
+	store.Retention
+	store.DeadLetters
+	store.Checkpoints
+	store.Switches
+} = (*Store)(nil)
+
+// New returns an empty store.
 func New() *Store {
 	return &Store{
-		interviews:  newInterviews(),
-		erased:      map[uint64]bool{},
-		marks:       map[uint64]int64{},
-		jobs:        map[uint32]*memoryJob{},
-		transcripts: map[uint32]memoryTranscript{},
+		interviews:  map[string]*interview{},
+		people:      newPeople(),
+		funnel:      map[funnelKey]*store.FunnelDay{},
+		jobs:        map[string]*job{},
+		transcripts: map[string]store.Transcript{},
 		letters:     map[string]store.DeadLetter{},
-		checkpoints: map[string]memoryCheckpoint{},
+		checkpoints: map[string]checkpoint{},
+		switches:    map[string]store.Switch{},
 	}
 }
 
-// live reports whether a completion that ends at until counts now.
-func live(until time.Time) bool { return until.IsZero() || time.Now().Before(until) }
-
-// Close makes every later call return ErrClosed.
-func (m *Store) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.closed = true
+// Close makes every later call return [store.ErrClosed].
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
 	return nil
 }
 
-// lock takes the lock for writing, unless the context or the store has ended.
-func (m *Store) lock(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+// lock takes the lock for writing, after the checks that every method makes.
+func (s *Store) lock(ctx context.Context, invalid error) error {
+	if err := cmp.Or(invalid, ctx.Err()); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	if m.closed {
-		m.mu.Unlock()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
 		return store.ErrClosed
 	}
 	return nil
 }
 
-// rlock is lock for reading.
-func (m *Store) rlock(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+// rlock takes it for reading.
+func (s *Store) rlock(ctx context.Context, invalid error) error {
+	if err := cmp.Or(invalid, ctx.Err()); err != nil {
 		return err
 	}
-	m.mu.RLock()
-	if m.closed {
-		m.mu.RUnlock()
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
 		return store.ErrClosed
 	}
 	return nil
 }
 
-// Completed implements Store.
-func (m *Store) Completed(ctx context.Context, k store.Key) (bool, error) {
-	if err := store.CheckKey(k); err != nil {
-		return false, err
-	}
-	if err := m.rlock(ctx); err != nil {
-		return false, err
-	}
-	defer m.mu.RUnlock()
-	return m.completed(k), nil
+type interview struct {
+	store.Completion      // UserID is "" while nobody is known, and after an erasure
+	gone             bool // known as an erased user's: it never gets a user again
+	reset            bool // it no longer completes the study
 }
 
-// Peek is Completed for callers that must not wait. It is always known, except
-// for a key that Completed refuses and in a closed store.
-func (m *Store) Peek(k store.Key) (completed, known bool) {
-	if store.CheckKey(k) != nil {
-		return false, false
+// Completed implements [store.Store].
+func (s *Store) Completed(ctx context.Context, k store.Key) (bool, error) {
+	if err := s.rlock(ctx, store.CheckKey(k)); err != nil {
+		return false, err
 	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.completed(k), !m.closed
+	defer s.mu.RUnlock()
+	return s.people.find(k.UserID).hasCompleted(k.StudyID), nil
 }
 
-func (m *Store) completed(k store.Key) bool {
-	for e := range m.interviews.ofUser(k) {
-		if !e.reset && live(untilTime(e.until)) {
-			return true
+// Record implements [store.Store].
+func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
+	if err := s.lock(ctx, store.CheckCompletion(c)); err != nil {
+		return false, err
+	}
+	defer s.mu.Unlock()
+	i, known := s.interviews[c.InterviewID]
+	if !known {
+		i = &interview{Completion: c}
+		i.UserID, i.CompletedAt, i.Until = "", store.Instant(c.CompletedAt), store.Instant(c.Until)
+		s.interviews[c.InterviewID] = i
+		s.queue(c.InterviewID)
+	} else if i.Quality == "" && c.Quality != "" {
+		i.Quality, i.Until, i.Ignored = c.Quality, store.Instant(c.Until), c.Ignored
+		if i.UserID != "" {
+			s.completeAgain(i.Key)
 		}
 	}
-	if len(m.marks) == 0 {
-		return false
+	if i.UserID == "" && c.UserID != "" && !i.gone {
+		s.attribute(i, c.UserID)
 	}
-	until, ok := m.marks[m.interviews.hash(k.StudyID, k.UserID)]
-	return ok && live(untilTime(until))
+	return !known, nil
 }
 
-// Record implements Store.
-func (m *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
-	if err := store.CheckCompletion(c); err != nil {
-		return false, err
+// attribute gives an interview that is nobody's to a user.
+func (s *Store) attribute(i *interview, userID string) {
+	p := s.people.get(userID)
+	if p.erased {
+		i.gone = true
+		s.forgetInterview(i.InterviewID)
+	} else {
+		i.UserID = userID
+		p.interviews = append(p.interviews, i.InterviewID)
 	}
-	c.CompletedAt, c.Until = store.Instant(c.CompletedAt), store.Instant(c.Until)
-	if err := m.lock(ctx); err != nil {
-		return false, err
+	if !i.Ignored {
+		s.complete(p, i)
 	}
-	defer m.mu.Unlock()
-	e, known := m.interviews.find(c.InterviewID)
-	gone := c.UserID != "" && len(m.erased) > 0 && m.erased[m.userHash(c.UserID)]
-	switch {
-	case known:
-		return false, m.recordAgain(e, c, gone)
-	case !gone:
-		ref, err := m.interviews.add(c, false)
-		if err != nil {
-			return false, err
-		}
-		m.queue(ref, time.Now())
-	default:
-		k := c.Key
-		c.UserID = ""
-		if _, err := m.interviews.add(c, true); err != nil {
-			return false, err
-		}
-		m.mark(k, untilMicros(c.Until))
-	}
-	return true, nil
 }
 
-// recordAgain fills in what an interview that is known already did not have.
-func (m *Store) recordAgain(e entry, c store.Completion, gone bool) error {
-	if e.quality == 0 && c.Quality != "" {
-		m.interviews.setQuality(e, c.Quality)
+// complete notes that an interview completes its study.
+func (s *Store) complete(p *person, i *interview) {
+	ends, done := p.completed[i.StudyID]
+	if !done || !ends.IsZero() && (i.Until.IsZero() || i.Until.After(ends)) {
+		p.completed[i.StudyID] = i.Until
 	}
-	if e.hasUser() || e.erased || c.UserID == "" {
+	s.count(p, i.StudyID, completed, i.CompletedAt)
+}
+
+// completeAgain works out anew whether a user has completed a study.
+func (s *Store) completeAgain(k store.Key) {
+	p := s.people.get(k.UserID)
+	delete(p.completed, k.StudyID)
+	for _, id := range p.interviews {
+		if i := s.interviews[id]; i.StudyID == k.StudyID && !i.Ignored && !i.reset {
+			s.complete(p, i)
+		}
+	}
+}
+
+// forgetInterview drops what is kept beside a completion.
+func (s *Store) forgetInterview(id string) {
+	s.unqueue(id)
+	delete(s.transcripts, id)
+}
+
+// Reset implements [store.Resetter].
+func (s *Store) Reset(ctx context.Context, k store.Key) error {
+	if err := s.lock(ctx, store.CheckKey(k)); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	p := s.people.find(k.UserID)
+	if p == nil {
 		return nil
 	}
-	study := m.interviews.completion(e).StudyID
-	if gone {
-		m.forget(e.ref)
-		m.interviews.erase(e)
-		m.mark(store.Key{StudyID: study, UserID: c.UserID}, e.until)
-		return nil
-	}
-	ref, err := m.interviews.setUser(e, c.UserID)
-	if err == nil {
-		m.move(e.ref, ref)
-	}
-	return err
-}
-
-// userHash is what remains of an erased user. No study is "", so it is no
-// key's hash.
-func (m *Store) userHash(userID string) uint64 { return m.interviews.hash("", userID) }
-
-// mark notes that an erased user has completed a study; the later end counts.
-func (m *Store) mark(k store.Key, until int64) {
-	h := m.interviews.hash(k.StudyID, k.UserID)
-	if old, ok := m.marks[h]; !ok || until > old {
-		m.marks[h] = until
-	}
-}
-
-// forget drops what an interview has left beside its completion.
-func (m *Store) forget(ref uint32) {
-	m.unqueue(ref)
-	delete(m.transcripts, ref)
-}
-
-// move is forget for an interview that stands elsewhere now, and has it there.
-func (m *Store) move(from, to uint32) {
-	if j, ok := m.jobs[from]; ok {
-		delete(m.jobs, from)
-		m.jobs[to], j.ref = j, to
-	}
-	if t, ok := m.transcripts[from]; ok {
-		delete(m.transcripts, from)
-		m.transcripts[to] = t
-	}
-}
-
-// Reset implements Resetter.
-func (m *Store) Reset(ctx context.Context, k store.Key) error {
-	if err := store.CheckKey(k); err != nil {
-		return err
-	}
-	if err := m.lock(ctx); err != nil {
-		return err
-	}
-	defer m.mu.Unlock()
-	for e := range m.interviews.ofUser(k) {
-		m.interviews.reset(e)
-	}
-	delete(m.marks, m.interviews.hash(k.StudyID, k.UserID))
-	return nil
-}
-
-// Erase implements Eraser.
-func (m *Store) Erase(ctx context.Context, userID string) error {
-	if err := store.CheckID(userID); err != nil {
-		return err
-	}
-	if err := m.lock(ctx); err != nil {
-		return err
-	}
-	defer m.mu.Unlock()
-	m.erased[m.userHash(userID)] = true
-	for _, study := range m.interviews.studies.all {
-		k := store.Key{StudyID: study, UserID: userID}
-		for e := range m.interviews.ofUser(k) {
-			if !e.reset {
-				m.mark(k, e.until)
-			}
-			m.forget(e.ref)
-			m.interviews.erase(e)
+	delete(p.completed, k.StudyID)
+	p.Studies = slices.DeleteFunc(p.Studies, func(st store.PersonStudy) bool { return st.StudyID == k.StudyID })
+	for _, id := range p.interviews {
+		if i := s.interviews[id]; i.StudyID == k.StudyID {
+			i.reset = true
 		}
 	}
 	return nil
 }
 
-// Completions implements Lister.
-func (m *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+// Erase implements [store.Eraser].
+func (s *Store) Erase(ctx context.Context, userID string) error {
+	if err := s.lock(ctx, store.CheckID(userID)); err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, id := range s.people.erase(userID) {
+		i := s.interviews[id]
+		i.UserID, i.gone = "", true
+		s.forgetInterview(id)
+	}
+	return nil
+}
+
+// Completions implements [store.Lister]. It lists what there was when it began.
+func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	return func(yield func(store.Completion, error) bool) {
-		if err := store.CheckFilter(f); err != nil {
-			yield(store.Completion{}, err)
-			return
-		}
-		if err := m.rlock(ctx); err != nil {
+		if err := s.rlock(ctx, store.CheckFilter(f)); err != nil {
 			yield(store.Completion{}, err)
 			return
 		}
 		var found []store.Completion
-		for e := range m.interviews.among(f) {
-			c := m.interviews.completion(e)
-			if (f.StudyID == "" || f.StudyID == c.StudyID) && (f.UserID == "" || f.UserID == c.UserID) && !c.CompletedAt.Before(f.Since) {
-				found = append(found, c)
+		for i := range maps.Values(s.interviews) {
+			if f.Selects(i.Completion) {
+				found = append(found, i.Completion)
 			}
 		}
-		m.mu.RUnlock()
-		slices.SortFunc(found, func(a, b store.Completion) int {
-			return cmp.Or(a.CompletedAt.Compare(b.CompletedAt), cmp.Compare(a.InterviewID, b.InterviewID))
-		})
+		s.mu.RUnlock()
+		slices.SortFunc(found, f.Compare)
 		yieldAll(ctx, found, yield)
 	}
 }
 
-// yieldAll yields all, until the consumer or ctx ends it.
+// yieldAll yields a list until the consumer stops or ctx ends.
 func yieldAll[T any](ctx context.Context, all []T, yield func(T, error) bool) {
-	for _, v := range all {
+	for _, one := range all {
 		if err := ctx.Err(); err != nil {
 			yield(*new(T), err)
 			return
 		}
-		if !yield(v, nil) {
+		if !yield(one, nil) {
 			return
 		}
 	}
 }
+
+func live(until time.Time) bool { return until.IsZero() || time.Now().Before(until) }

@@ -38,5 +38,5 @@ func ExampleOptions_braces() {
 	defer client.Close()
 	_, err := redisstore.New(client, &redisstore.Options{Prefix: "{myapp}"})
 	fmt.Println(err)
-	// Output: redisstore: Prefix must be 1 to 64 letters, digits, dashes, underscores, dots or colons
+	// Output: redisstore: Options.Prefix must be 1 to 64 letters, digits, dashes, underscores, dots or colons
 }

@@ -9,53 +9,92 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/askonce/askonce/store"
 )
 
-// job is how a store.Job stands in Redis, without its completion and its due
-// time.
+// job is how a store.Job is stored, without its completion and its due time.
 type job struct {
 	QueuedAt string `json:"q"` // µs
 	Attempts string `json:"a"`
 	Reason   string `json:"r"`
 	Claim    string `json:"c"` // "" while nobody has claimed it
+	Fetched  string `json:"f"` // "1" once the transcript is stored
 }
 
-var claimScript = redis.NewScript(`
-local jobs, due, interviews = KEYS[1], KEYS[2], KEYS[3]
-local now, ends, limit, claim = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local claimed = {}
-for n, id in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit)) do
-	local job = cjson.decode(redis.call('HGET', jobs, id))
-	job.c = claim .. '.' .. n
-	job = cjson.encode(job)
-	redis.call('HSET', jobs, id, job)
-	redis.call('ZADD', due, ends, id)
-	table.insert(claimed, id)
-	table.insert(claimed, job)
-	table.insert(claimed, redis.call('HGET', interviews, id))
+// claimScript remembers for a minute what it claimed: when an answer is lost, the
+// client sends the script again, and the jobs would be hidden from everybody.
+// Orphans, of which the job or the interview is missing, leave the queue.
+var claimScript = redis.NewScript(now + `
+local jobs, due, interviews, remembered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local lease, limit, claim = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local ends, claimed, orphans = after(lease), {}, {}
+
+local before = redis.call('GET', remembered)
+if before then
+	for _, id in ipairs(cjson.decode(before)) do
+		local job, interview = redis.call('HGET', jobs, id), redis.call('HGET', interviews, id)
+		if job and interview and string.sub(cjson.decode(job).c, 1, #claim) == claim then table.insert(claimed, {id, job, interview}) end
+	end
+	return cjson.encode({ends = ends, claimed = claimed, orphans = orphans})
 end
-return claimed
+
+local ids = {}
+while #claimed < limit do
+	local found = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit - #claimed)
+	if #found == 0 then break end
+	for _, id in ipairs(found) do
+		local job, interview = redis.call('HGET', jobs, id), redis.call('HGET', interviews, id)
+		redis.call('ZREM', due, id)
+		if job and interview then
+			job = cjson.decode(job)
+			job.c = claim .. '.' .. (#claimed + 1)
+			job = cjson.encode(job)
+			redis.call('HSET', jobs, id, job)
+			table.insert(claimed, {id, job, interview})
+			table.insert(ids, id)
+		else
+			redis.call('HDEL', jobs, id)
+			table.insert(orphans, id)
+		end
+	end
+end
+for _, id in ipairs(ids) do redis.call('ZADD', due, ends, id) end
+if #ids > 0 then redis.call('SET', remembered, cjson.encode(ids), 'EX', 60) end
+return cjson.encode({ends = ends, claimed = claimed, orphans = orphans})
 `)
 
-// ClaimJobs implements store.Transcripts.
-func (s *Store) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
+// ClaimJobs implements [store.Transcripts], in one atomic script.
+func (s *Store) ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]store.Job, error) {
 	if err := check(ctx, nil); err != nil || limit <= 0 {
 		return nil, err
 	}
-	ends := store.Instant(now.Add(lease))
-	keys := []string{s.keys.jobs, s.keys.due, s.keys.interviews}
-	rows, err := claimScript.Run(ctx, s.client, keys, micros(now), micros(ends), limit, rand.Text()).StringSlice()
+	claim := rand.Text()
+	names := []string{s.keys.jobs, s.keys.due, s.keys.interviews, s.keys.claim + claim}
+	text, err := claimScript.Run(ctx, s.client, names, lease.Microseconds(), limit, claim).Text()
 	if err != nil {
 		return nil, failed("claim jobs", err)
 	}
+	var reply struct {
+		Ends    string
+		Claimed list[[3]string]
+		Orphans list[string]
+	}
+	if err := json.Unmarshal([]byte(text), &reply); err != nil {
+		return nil, failed("claim jobs", err)
+	}
+	ends, err := instant(reply.Ends)
+	if err != nil {
+		return nil, failed("claim jobs", err)
+	}
+	for _, id := range reply.Orphans {
+		s.log.WarnContext(ctx, "askonce: job dropped because its interview is missing", "interview", id)
+	}
 	var claimed []store.Job
-	for ; len(rows) >= 3; rows = rows[3:] {
-		j, err := readJob(rows[0], rows[1], rows[2], ends)
+	for _, row := range reply.Claimed {
+		j, err := readJob(row[0], row[1], row[2], ends)
 		if err != nil {
 			return nil, failed("claim jobs", err)
 		}
@@ -64,89 +103,159 @@ func (s *Store) ClaimJobs(ctx context.Context, now time.Time, lease time.Duratio
 	return claimed, nil
 }
 
-// claimedScript begins every script that changes a claimed job.
-const claimedScript = `
+// list reads Lua's JSON, which writes an empty list as an object.
+type list[T any] []T
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (l *list[T]) UnmarshalJSON(b []byte) error {
+	if string(b) == "{}" {
+		return nil
+	}
+	return json.Unmarshal(b, (*[]T)(l))
+}
+
+// claimed begins every script that changes a claimed job.
+const claimed = now + `
 local id, claim = ARGV[1], ARGV[2]
 local job = redis.call('HGET', KEYS[1], id)
-if not job then return 0 end
-job = cjson.decode(job)
-if job.c == '' or job.c ~= claim then return 0 end
+job = job and cjson.decode(job)
+local held = job and job.c ~= '' and job.c == claim
 `
 
-var finishScript = redis.NewScript(claimedScript + `
-redis.call('HDEL', KEYS[1], id)
-redis.call('ZREM', KEYS[2], id)
-redis.call('HSET', KEYS[3], id, ARGV[3])
+var extendScript = redis.NewScript(claimed + `
+if not held then return 0 end
+redis.call('ZADD', KEYS[2], after(ARGV[3]), id)
 return 1
 `)
 
-// FinishJob implements store.Transcripts.
-func (s *Store) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
-	keys := []string{s.keys.jobs, s.keys.due, s.keys.transcripts}
-	return s.claimed(ctx, "finish job", finishScript, keys, j, micros(t.FetchedAt)+"\n"+string(t.Body))
+// ExtendJob implements [store.Transcripts].
+func (s *Store) ExtendJob(ctx context.Context, j store.Job, lease time.Duration) error {
+	return s.claimed(ctx, "extend job", extendScript, []string{s.keys.jobs, s.keys.due}, j, lease.Microseconds())
 }
 
-var releaseScript = redis.NewScript(claimedScript + `
+var saveTranscriptScript = redis.NewScript(claimed + `
+if not held then return 0 end
+redis.call('ZADD', KEYS[3], ARGV[4], id)
+redis.call('HSET', KEYS[2], id, ARGV[3])
+job.f = '1'
+redis.call('HSET', KEYS[1], id, cjson.encode(job))
+return 1
+`)
+
+// SaveTranscript implements [store.Transcripts].
+func (s *Store) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
+	at := micros(t.FetchedAt)
+	names := []string{s.keys.jobs, s.keys.transcripts, s.keys.transcriptsByTime}
+	return s.claimed(ctx, "save transcript", saveTranscriptScript, names, j, at+"\n"+string(t.Body), at)
+}
+
+// finishScript recognises its own call, for a client that sends it twice.
+var finishScript = redis.NewScript(claimed + `
+local i = redis.call('HGET', KEYS[3], id)
+i = i and cjson.decode(i)
+if not held then
+	if not job and i and i.f == ARGV[3] then return 1 end
+	return 0
+end
+if i then
+	i.f = ARGV[3]
+	redis.call('HSET', KEYS[3], id, cjson.encode(i))
+end
+redis.call('HDEL', KEYS[1], id)
+redis.call('ZREM', KEYS[2], id)
+return 1
+`)
+
+// FinishJob implements [store.Transcripts].
+func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
+	return s.claimed(ctx, "finish job", finishScript, []string{s.keys.jobs, s.keys.due, s.keys.interviews}, j, rand.Text())
+}
+
+var releaseScript = redis.NewScript(claimed + `
+if not held then return 0 end
 job.a, job.r, job.c = ARGV[3], ARGV[4], ''
 redis.call('HSET', KEYS[1], id, cjson.encode(job))
 redis.call('ZREM', KEYS[2], id)
-redis.call('ZADD', KEYS[3], ARGV[5], id)
+redis.call('ZADD', KEYS[3], after(ARGV[5]), id)
 return 1
 `)
 
-// PostponeJob implements store.Transcripts.
-func (s *Store) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
-	return s.release(ctx, "postpone job", s.keys.due, j, next)
+// PostponeJob implements [store.Transcripts].
+func (s *Store) PostponeJob(ctx context.Context, j store.Job, wait time.Duration) error {
+	return s.release(ctx, "postpone job", s.keys.due, j, wait)
 }
 
-// KillJob implements store.Transcripts.
+// KillJob implements [store.Transcripts].
 func (s *Store) KillJob(ctx context.Context, j store.Job) error {
-	return s.release(ctx, "kill job", s.keys.dead, j, j.DueAt)
+	return s.release(ctx, "kill job", s.keys.dead, j, 0)
 }
 
-func (s *Store) release(ctx context.Context, what, into string, j store.Job, due time.Time) error {
-	keys := []string{s.keys.jobs, s.keys.due, into}
-	return s.claimed(ctx, what, releaseScript, keys, j, strconv.Itoa(j.Attempts), printable(j.Reason), micros(due))
+func (s *Store) release(ctx context.Context, doing, into string, j store.Job, wait time.Duration) error {
+	names := []string{s.keys.jobs, s.keys.due, into}
+	return s.claimed(ctx, doing, releaseScript, names, j, strconv.Itoa(j.Attempts), printable(j.Reason), wait.Microseconds())
 }
 
-func (s *Store) claimed(ctx context.Context, what string, script *redis.Script, keys []string, j store.Job, args ...any) error {
+func (s *Store) claimed(ctx context.Context, doing string, script *redis.Script, names []string, j store.Job, args ...any) error {
 	if err := check(ctx, nil); err != nil {
 		return err
 	}
-	n, err := script.Run(ctx, s.client, keys, append([]any{j.InterviewID, j.Claim}, args...)...).Int()
+	n, err := script.Run(ctx, s.client, names, append([]any{j.InterviewID, j.Claim}, args...)...).Int()
 	if err == nil && n == 0 {
-		return store.ErrLeaseLost
+		err = store.ErrLeaseLost
 	}
-	return failed(what, err)
+	return failed(doing, err)
 }
 
-var requeueScript = redis.NewScript(`
+// requeueScript requeues the named dead jobs, or all if none is named.
+var requeueScript = redis.NewScript(now + `
 local jobs, due, dead = KEYS[1], KEYS[2], KEYS[3]
-local id, now = ARGV[1], ARGV[2]
-if redis.call('ZREM', dead, id) == 0 then return 0 end
-redis.call('HSET', jobs, id, cjson.encode({q = now, a = '0', r = '', c = ''}))
-redis.call('ZADD', due, now, id)
-return 1
+local ids = ARGV
+if #ids == 0 then ids = redis.call('ZRANGE', dead, 0, -1) end
+local n = 0
+for _, id in ipairs(ids) do
+	if redis.call('ZREM', dead, id) == 1 then
+		local job = redis.call('HGET', jobs, id)
+		local fetched = job and cjson.decode(job).f or ''
+		redis.call('HSET', jobs, id, cjson.encode({q = now, a = '0', r = '', c = '', f = fetched}))
+		redis.call('ZADD', due, now, id)
+		n = n + 1
+	end
+end
+return n
 `)
 
-// RequeueJob implements store.Transcripts.
-func (s *Store) RequeueJob(ctx context.Context, interviewID string, now time.Time) error {
-	if err := check(ctx, store.CheckID(interviewID)); err != nil {
-		return err
-	}
-	n, err := requeueScript.Run(ctx, s.client, []string{s.keys.jobs, s.keys.due, s.keys.dead}, interviewID, micros(now)).Int()
+// RequeueJob implements [store.Transcripts].
+func (s *Store) RequeueJob(ctx context.Context, interviewID string) error {
+	n, err := s.requeue(ctx, store.CheckID(interviewID), interviewID)
 	if err == nil && n == 0 {
-		return store.ErrNotFound
+		err = store.ErrNotFound
 	}
-	return failed("requeue job", err)
+	return err
 }
 
-// Jobs implements store.Transcripts. It lists what was queued when it began.
-func (s *Store) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
-	queue := s.keys.due
-	if dead {
-		queue = s.keys.dead
+// RequeueJobs implements [store.Transcripts].
+func (s *Store) RequeueJobs(ctx context.Context) (int, error) { return s.requeue(ctx, nil) }
+
+func (s *Store) requeue(ctx context.Context, invalid error, ids ...any) (int, error) {
+	if err := check(ctx, invalid); err != nil {
+		return 0, err
 	}
+	n, err := requeueScript.Run(ctx, s.client, []string{s.keys.jobs, s.keys.due, s.keys.dead}, ids...).Int()
+	return n, failed("requeue jobs", err)
+}
+
+// PendingJobs implements [store.Transcripts]. It lists what was queued when it
+// began.
+func (s *Store) PendingJobs(ctx context.Context) iter.Seq2[store.Job, error] {
+	return s.listJobs(ctx, s.keys.due)
+}
+
+// DeadJobs implements [store.Transcripts], as PendingJobs does.
+func (s *Store) DeadJobs(ctx context.Context) iter.Seq2[store.Job, error] {
+	return s.listJobs(ctx, s.keys.dead)
+}
+
+func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
 		if err := check(ctx, nil); err != nil {
 			yield(store.Job{}, err)
@@ -159,7 +268,7 @@ func (s *Store) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error]
 		}
 		for len(queued) > 0 {
 			n := min(len(queued), listPage)
-			jobs, err := s.jobs(ctx, queued[:n])
+			jobs, err := s.readJobs(ctx, queued[:n])
 			if err != nil {
 				yield(store.Job{}, failed("jobs", err))
 				return
@@ -174,8 +283,8 @@ func (s *Store) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error]
 	}
 }
 
-// jobs reads those that are still there.
-func (s *Store) jobs(ctx context.Context, queued []redis.Z) ([]store.Job, error) {
+// readJobs reads those that are still there.
+func (s *Store) readJobs(ctx context.Context, queued []redis.Z) ([]store.Job, error) {
 	ids := make([]string, len(queued))
 	for n, z := range queued {
 		ids[n] = z.Member.(string)
@@ -196,7 +305,7 @@ func (s *Store) jobs(ctx context.Context, queued []redis.Z) ([]store.Job, error)
 		if err != nil {
 			return nil, err
 		}
-		j.Claim = "" // it is its owner's
+		j.Claim = "" // it belongs to whoever claimed the job
 		all = append(all, j)
 	}
 	return all, nil
@@ -205,7 +314,7 @@ func (s *Store) jobs(ctx context.Context, queued []redis.Z) ([]store.Job, error)
 func readJob(id, jobText, interviewText string, due time.Time) (store.Job, error) {
 	var j job
 	if err := json.Unmarshal([]byte(jobText), &j); err != nil {
-		return store.Job{}, fmt.Errorf("a job that cannot be read: %w", err)
+		return store.Job{}, fmt.Errorf("unreadable job: %w", err)
 	}
 	c, err := completion(id, interviewText)
 	if err != nil {
@@ -216,10 +325,10 @@ func readJob(id, jobText, interviewText string, due time.Time) (store.Job, error
 		return store.Job{}, err
 	}
 	attempts, err := strconv.Atoi(j.Attempts)
-	return store.Job{Completion: c, QueuedAt: queued, DueAt: due, Attempts: attempts, Reason: j.Reason, Claim: j.Claim}, err
+	return store.Job{Completion: c, QueuedAt: queued, DueAt: due, Attempts: attempts, Reason: j.Reason, Fetched: j.Fetched == "1", Claim: j.Claim}, err
 }
 
-// Transcript implements store.Transcripts.
+// Transcript implements [store.Transcripts].
 func (s *Store) Transcript(ctx context.Context, interviewID string) (store.Transcript, error) {
 	if err := check(ctx, store.CheckID(interviewID)); err != nil {
 		return store.Transcript{}, err
@@ -237,15 +346,4 @@ func (s *Store) Transcript(ctx context.Context, interviewID string) (store.Trans
 		return store.Transcript{}, failed("transcript", err)
 	}
 	return store.Transcript{InterviewID: interviewID, FetchedAt: fetched, Body: []byte(body)}, nil
-}
-
-// printable makes a reason one line of valid UTF-8 of at most 1 KB.
-func printable(reason string) string {
-	reason = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(reason, "\uFFFD"))
-	return strings.ToValidUTF8(reason[:min(len(reason), 1<<10)], "")
 }

@@ -2,9 +2,10 @@ package redisstore
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"iter"
 	"strconv"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// interview is how a completion stands in Redis. All fields are text: Lua's
-// JSON writes numbers with 14 digits.
+// interview is how a completion is stored. All fields are text: Lua's JSON writes
+// numbers with 14 digits.
 type interview struct {
 	Study       string `json:"s"`
 	User        string `json:"u"`
@@ -23,238 +24,166 @@ type interview struct {
 	Language    string `json:"l"`
 	Duration    string `json:"d"` // µs
 	Until       string `json:"e"` // µs, 0 for never
-	// Gone is "1" once the interview is known as one of an erased user: nobody's
-	// name goes into it again.
-	Gone string `json:"g,omitempty"`
+	Ignored     string `json:"i"` // "1" if it does not complete the study
+	Call        string `json:"n"` // the call that was the first, which the client may send twice
+
+	Gone     string `json:"g,omitempty"` // "1" once it is known as an erased user's
+	Reset    string `json:"r,omitempty"` // "1" once it no longer completes the study
+	Finished string `json:"f,omitempty"` // the call that finished the job, or why there is none
 }
 
-// completes keeps the latest end of a user's completions of one study.
-const completes = `
-local function complete(key, field, ends)
-	local had = redis.call('HGET', key, field)
-	if had and (had == '0' or (ends ~= '0' and tonumber(had) >= tonumber(ends))) then return end
-	redis.call('HSET', key, field, ends)
+// personLua reads and writes a person: {x: erased, o: opt-out, s: studies}. Of a
+// study e is the end of its completion, w the showings, o the opening, a, t and u
+// the answer, when it was given and the end of a snooze, f the days that the funnel
+// counts.
+const personLua = `
+local function person(people, hash)
+	local p = redis.call('HGET', people, hash)
+	return p and cjson.decode(p) or {s = {}}
 end
+local function study(p, id)
+	p.s[id] = p.s[id] or {}
+	return p.s[id]
+end
+local function complete(st, ends)
+	if st.e and (st.e == '0' or (ends ~= '0' and tonumber(st.e) >= tonumber(ends))) then return end
+	st.e = ends
+end
+local function count(funnel, st, id, kind, day)
+	st.f = st.f or {}
+	local had = st.f[kind]
+	if had and had <= day then return end
+	if had then redis.call('HINCRBY', funnel, id .. '\0' .. string.format('%d', had) .. '\0' .. kind, -1) end
+	redis.call('HINCRBY', funnel, id .. '\0' .. string.format('%d', day) .. '\0' .. kind, 1)
+	st.f[kind] = day
+end
+local function days(us) return math.floor(tonumber(us) / 86400000000) end
 `
 
-// forgets drops what an interview has left beside its completion.
-const forgets = `
-local function forget(id, transcripts, jobs, due, dead)
-	redis.call('HDEL', transcripts, id)
-	redis.call('HDEL', jobs, id)
-	redis.call('ZREM', due, id)
-	redis.call('ZREM', dead, id)
+// recordScript keeps the interview last: scripts are not rolled back, and one that
+// stopped half-way is then repeated from the beginning.
+var recordScript = redis.NewScript(fits + now + personLua + `
+local people, interviews, by_time, by_study, by_user, funnel = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local jobs, due, dead, transcripts, transcripts_by_time = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local id, user, hash, owner, owner_hash = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local new = cjson.decode(ARGV[7])
+
+local function queue()
+	redis.call('HSET', jobs, id, cjson.encode({q = now, a = '0', r = '', c = '', f = ''}))
+	redis.call('ZADD', due, now, id)
 end
-`
+local function mark(hash, i)
+	local p = person(people, hash)
+	local st = study(p, i.s)
+	complete(st, i.e)
+	count(funnel, st, i.s, '4', days(i.t))
+	redis.call('HSET', people, hash, cjson.encode(p))
+end
 
-var recordScript = redis.NewScript(completes + forgets + `
-local interviews, completed, by_time, by_user, erased = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local jobs, due, dead, transcripts = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local id, user, hash, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local new = cjson.decode(ARGV[5])
-
-local gone = user ~= '' and redis.call('SISMEMBER', erased, hash) == 1
 local kept = redis.call('HGET', interviews, id)
 if not kept then
-	if gone then new.u, new.g = '', '1' end
-	redis.call('HSET', interviews, id, cjson.encode(new))
-	redis.call('ZADD', by_time, new.t, id)
+	local gone = user ~= '' and person(people, hash).x
+	if user ~= '' and new.i ~= '1' then mark(hash, new) end
 	if gone then
-		complete(completed, new.s .. '\0\0' .. hash, new.e)
-		return 1
+		new.u, new.g, new.f = '', '1', 'erased'
+	else
+		if user ~= '' then redis.call('ZADD', by_user, 0, user .. '\0' .. id) end
+		queue()
 	end
-	if user ~= '' then
-		complete(completed, new.s .. '\0' .. user, new.e)
-		redis.call('ZADD', by_user, 0, user .. '\0' .. id)
-	end
-	redis.call('HSET', jobs, id, cjson.encode({q = now, a = '0', r = '', c = ''}))
-	redis.call('ZADD', due, now, id)
+	redis.call('ZADD', by_time, new.t, id)
+	redis.call('ZADD', by_study, new.t, id)
+	redis.call('HSET', interviews, id, cjson.encode(new))
 	return 1
 end
 
-kept = cjson.decode(kept)
-if kept.q == '' then kept.q = new.q end
-if kept.u == '' and kept.g ~= '1' and user ~= '' then
-	if gone then
-		kept.g = '1'
-		complete(completed, kept.s .. '\0\0' .. hash, kept.e)
-		forget(id, transcripts, jobs, due, dead)
-	else
-		kept.u = user
-		complete(completed, kept.s .. '\0' .. user, kept.e)
-		redis.call('ZADD', by_user, 0, user .. '\0' .. id)
+local i = cjson.decode(kept)
+if i.u == user then owner, owner_hash = user, hash end
+if i.u ~= '' and i.u ~= owner then return i.u end -- the caller has to tell the hash of that user
+
+if i.q == '' and new.q ~= '' then
+	i.q, i.e, i.i = new.q, new.e, new.i
+	if i.u ~= '' then -- the completion is worked out anew
+		local p = person(people, owner_hash)
+		local st = study(p, i.s)
+		st.e = nil
+		for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. i.u .. '\0', '(' .. i.u .. '\1')) do
+			local other = redis.call('HGET', interviews, string.sub(member, #i.u + 2))
+			other = other and cjson.decode(other)
+			if other and other.s == i.s and other.i ~= '1' and not other.r and string.sub(member, #i.u + 2) ~= id then complete(st, other.e) end
+		end
+		redis.call('HSET', people, owner_hash, cjson.encode(p))
 	end
 end
-redis.call('HSET', interviews, id, cjson.encode(kept))
+if i.u == '' and user ~= '' and not i.g then
+	if person(people, hash).x then
+		i.g, i.f = '1', 'erased'
+		redis.call('HDEL', transcripts, id)
+		redis.call('ZREM', transcripts_by_time, id)
+		redis.call('HDEL', jobs, id)
+		redis.call('ZREM', due, id)
+		redis.call('ZREM', dead, id)
+		if i.i ~= '1' then mark(hash, i) end
+	else
+		i.u, owner_hash = user, hash
+	end
+end
+if i.u ~= '' then
+	redis.call('ZADD', by_user, 0, i.u .. '\0' .. id)
+	if i.i ~= '1' and not i.r then mark(owner_hash, i) end
+end
+if not i.f and redis.call('HEXISTS', jobs, id) == 0 then queue() end
+local text = cjson.encode(i)
+if text ~= kept then redis.call('HSET', interviews, id, text) end
+if i.n == new.n then return 1 end
 return 0
 `)
 
-// Record implements store.Store: the completion, the user's mark and the job in
-// one atomic script. When the connection breaks after the script has run, the
-// client sends it again by itself, and then nobody is told that it was the
-// first; the job is there all the same.
+// Record implements [store.Store], in one atomic script.
 func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
 	if err := check(ctx, store.CheckCompletion(c)); err != nil {
 		return false, err
 	}
-	hash := ""
-	if c.UserID != "" {
-		if hash, err = s.userHash(ctx, c.UserID); err != nil {
-			return false, err
-		}
-	}
-	i, err := json.Marshal(interview{
+	new := interview{
 		Study: c.StudyID, User: c.UserID, CompletedAt: micros(c.CompletedAt), Quality: c.Quality, Language: c.Language,
-		Duration: strconv.FormatInt(c.Duration.Microseconds(), 10), Until: micros(c.Until),
-	})
+		Duration: strconv.FormatInt(c.Duration.Microseconds(), 10), Until: micros(c.Until), Ignored: "0", Call: rand.Text(),
+	}
+	if c.Ignored {
+		new.Ignored = "1"
+	}
+	text, err := json.Marshal(new)
 	if err != nil {
 		return false, failed("record", err)
 	}
 	k := s.keys
-	keys := []string{k.interviews, k.completed, k.byTime, k.byUser, k.erased, k.jobs, k.due, k.dead, k.transcripts}
-	n, err := recordScript.Run(ctx, s.client, keys, c.InterviewID, c.UserID, hash, micros(time.Now()), i).Int()
-	return n == 1 && err == nil, failed("record", err)
-}
-
-var eraseScript = redis.NewScript(completes + forgets + `
-local interviews, completed, by_user, erased = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local jobs, due, dead, transcripts = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
-local user, hash = ARGV[1], ARGV[2]
-
-redis.call('SADD', erased, hash)
-for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
-	local id = string.sub(member, #user + 2)
-	local i = cjson.decode(redis.call('HGET', interviews, id))
-	local ends = redis.call('HGET', completed, i.s .. '\0' .. user)
-	if ends then
-		complete(completed, i.s .. '\0\0' .. hash, ends)
-		redis.call('HDEL', completed, i.s .. '\0' .. user)
-	end
-	i.u, i.g = '', '1'
-	redis.call('HSET', interviews, id, cjson.encode(i))
-	forget(id, transcripts, jobs, due, dead)
-	redis.call('ZREM', by_user, member)
-end
-return 0
-`)
-
-// Erase implements store.Eraser, in one atomic script.
-func (s *Store) Erase(ctx context.Context, userID string) error {
-	if err := check(ctx, store.CheckID(userID)); err != nil {
-		return err
-	}
-	hash, err := s.userHash(ctx, userID)
-	if err != nil {
-		return err
-	}
-	k := s.keys
-	keys := []string{k.interviews, k.completed, k.byUser, k.erased, k.jobs, k.due, k.dead, k.transcripts}
-	return failed("erase", eraseScript.Run(ctx, s.client, keys, userID, hash).Err())
-}
-
-// listPage is how many values are read at a time.
-const listPage = 500
-
-// Completions implements store.Lister. It reads a page at a time.
-func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
-	return func(yield func(store.Completion, error) bool) {
-		if err := check(ctx, store.CheckFilter(f)); err != nil {
-			yield(store.Completion{}, err)
-			return
-		}
-		for ids, err := range s.selectIDs(ctx, f) {
-			if err != nil {
-				yield(store.Completion{}, failed("completions", err))
-				return
-			}
-			all, err := s.completions(ctx, ids)
-			if err != nil {
-				yield(store.Completion{}, failed("completions", err))
-				return
-			}
-			for _, c := range all {
-				if fits(f, c) && !yield(c, nil) {
-					return
-				}
+	names := []string{k.people, k.interviews, k.byTime, k.study + c.StudyID, k.byUser, k.funnel, k.jobs, k.due, k.dead, k.transcripts, k.transcriptsByTime}
+	err = s.withKey(ctx, func(h *hasher) error {
+		owner, ownerHash := "", ""
+		for range 2 {
+			reply, err := recordScript.Run(ctx, s.client, names, h.check, c.InterviewID, c.UserID, h.user(c.UserID), owner, ownerHash, text).Result()
+			switch reply := reply.(type) {
+			case int64:
+				first = reply == 1
+				return err
+			case string:
+				owner, ownerHash = reply, h.user(reply)
+			default:
+				return err
 			}
 		}
-	}
+		return errors.New("the interview changed its user meanwhile")
+	})
+	return first && err == nil, failed("record", err)
 }
 
-func fits(f store.Filter, c store.Completion) bool {
-	return (f.StudyID == "" || f.StudyID == c.StudyID) && (f.UserID == "" || f.UserID == c.UserID) && !c.CompletedAt.Before(f.Since)
-}
-
-// selectIDs yields pages of interview ids, in their order, with at least those
-// that f selects among them.
-func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]string, error] {
-	return func(yield func([]string, error) bool) {
-		if f.InterviewID != "" {
-			yield([]string{f.InterviewID}, nil)
-			return
-		}
-		// From the last score on, past those of it that have been read: members
-		// of one score come in the order of their bytes.
-		from, read := "-inf", int64(0)
-		if !f.Since.IsZero() {
-			from = micros(f.Since)
-		}
-		last, lastID := 0.0, ""
-		for {
-			page, err := s.client.ZRangeByScoreWithScores(ctx, s.keys.byTime, &redis.ZRangeBy{Min: from, Max: "+inf", Offset: read, Count: listPage}).Result()
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			var ids []string
-			for _, z := range page {
-				id := z.Member.(string)
-				if lastID == "" || z.Score > last {
-					read = 0
-				} else if id <= lastID { // one that came in between has moved it
-					read++
-					continue
-				}
-				last, lastID = z.Score, id
-				read++
-				ids = append(ids, id)
-			}
-			if len(ids) > 0 && !yield(ids, nil) || len(page) < listPage {
-				return
-			}
-			from = strconv.FormatFloat(last, 'f', -1, 64)
-		}
-	}
-}
-
-// completions reads those that are there.
-func (s *Store) completions(ctx context.Context, ids []string) ([]store.Completion, error) {
-	values, err := s.client.HMGet(ctx, s.keys.interviews, ids...).Result()
-	if err != nil {
-		return nil, err
-	}
-	var all []store.Completion
-	for n, v := range values {
-		text, ok := v.(string)
-		if !ok {
-			continue
-		}
-		c, err := completion(ids[n], text)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, c)
-	}
-	return all, nil
-}
-
-// completion reads what Record has written.
+// completion reads an interview.
 func completion(id, text string) (store.Completion, error) {
 	var i interview
 	if err := json.Unmarshal([]byte(text), &i); err != nil {
-		return store.Completion{}, fmt.Errorf("an interview that cannot be read: %w", err)
+		return store.Completion{}, fmt.Errorf("unreadable interview: %w", err)
 	}
-	c := store.Completion{Key: store.Key{StudyID: i.Study, UserID: i.User}, InterviewID: id, Quality: i.Quality, Language: i.Language}
+	c := store.Completion{
+		Key: store.Key{StudyID: i.Study, UserID: i.User}, InterviewID: id, Quality: i.Quality, Language: i.Language, Ignored: i.Ignored == "1",
+	}
 	for _, t := range []struct {
 		text string
 		to   *time.Time

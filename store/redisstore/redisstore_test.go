@@ -52,11 +52,14 @@ func place(tb testing.TB, client redis.UniversalClient) string {
 	prefix := "askonce-test-" + rand.Text()
 	tb.Cleanup(func() {
 		ctx := context.Background()
-		for _, name := range []string{
-			"interviews", "completed", "by_time", "by_user", "erased", "key", "jobs", "due", "dead", "transcripts",
-			"letters", "letters_by_time", "checkpoints",
-		} {
-			client.Unlink(ctx, "{"+prefix+"}:"+name)
+		keys := client.Scan(ctx, 0, "{"+prefix+"}:*", 1000).Iterator()
+		if cluster, ok := client.(*redis.ClusterClient); ok { // all keys are on one node
+			if node, err := cluster.MasterForKey(ctx, "{"+prefix+"}:"); err == nil {
+				keys = node.Scan(ctx, 0, "{"+prefix+"}:*", 1000).Iterator()
+			}
+		}
+		for keys.Next(ctx) {
+			client.Unlink(ctx, keys.Val())
 		}
 	})
 	return prefix

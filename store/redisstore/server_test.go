@@ -189,7 +189,7 @@ func TestKilledServer(t *testing.T) {
 	reconnected()
 	require.NotEmpty(t, acknowledged)
 	jobs := map[string]bool{}
-	for j, err := range s.Jobs(t.Context(), false) {
+	for j, err := range s.PendingJobs(t.Context()) {
 		require.NoError(t, err)
 		jobs[j.InterviewID] = true
 	}
@@ -215,21 +215,23 @@ func TestKeysAndErase(t *testing.T) {
 		require.NoError(t, err)
 	}
 	claim := func() store.Job {
-		jobs, err := s.ClaimJobs(ctx, time.Now().Add(time.Hour), time.Hour, 1)
+		jobs, err := s.ClaimJobs(ctx, time.Hour, 1)
 		require.NoError(t, err)
 		require.Len(t, jobs, 1)
 		return jobs[0]
 	}
 	record("fetched", user)
-	require.NoError(t, s.FinishJob(ctx, claim(), store.Transcript{Body: []byte("I am " + user)}))
-	record("dead", user)
 	j := claim()
+	require.NoError(t, s.SaveTranscript(ctx, j, store.Transcript{Body: []byte("I am " + user)}))
+	require.NoError(t, s.FinishJob(ctx, j))
+	record("dead", user)
+	j = claim()
 	j.Reason = "nothing of " + user
 	require.NoError(t, s.KillJob(ctx, j))
 	record("pending", user)
 	record("anonymous", "")
 	require.NoError(t, s.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Body: []byte("{}")}))
-	_, _, err := s.Acquire(ctx, "walk", "me", time.Now(), time.Minute)
+	_, _, err := s.Acquire(ctx, "walk", "me", time.Minute)
 	require.NoError(t, err)
 	with := func(text string) (found []string) {
 		keys, err := client.Keys(ctx, "*").Result()
@@ -244,7 +246,7 @@ func TestKeysAndErase(t *testing.T) {
 		}
 		return found
 	}
-	require.Subset(t, with(user), []string{"{p}:interviews", "{p}:completed", "{p}:by_user", "{p}:transcripts", "{p}:jobs"})
+	require.Subset(t, with(user), []string{"{p}:interviews", "{p}:by_user", "{p}:transcripts", "{p}:jobs"})
 
 	require.NoError(t, s.Erase(ctx, user))
 	record("late", user)

@@ -4,24 +4,23 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/askonce/askonce/store"
 )
 
-// Dialect is the kind of database behind a *sql.DB. It is told, not found out:
+// Dialect is the kind of database behind a [*sql.DB]. The app names it, because
 // drivers are often wrapped.
 type Dialect uint8
 
-// The dialects of New. MySQL is MariaDB too.
 const (
 	Postgres Dialect = iota + 1
-	MySQL
+	MySQL            // MariaDB as well
 	SQLite
 )
 
@@ -33,33 +32,40 @@ func (d Dialect) String() string {
 	return "Dialect(" + strconv.Itoa(int(d)) + ")"
 }
 
+// MarshalText implements [encoding.TextMarshaler].
+func (d Dialect) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
 var dialects = map[Dialect]*dialect{Postgres: &postgres, MySQL: &mysql, SQLite: &sqlite}
 
-// dialect is where the databases differ. Texts have {prefix} for the prefix of
-// the tables, and ? for arguments.
+// dialect is where the databases differ. Its texts are as in statements.
 type dialect struct {
-	name      string // and the folder of its migrations
-	numbered  bool   // arguments are $1, $2 …
-	prepares  bool   // a prepared statement saves a round trip or a parse
+	name      string            // and the folder of its migrations
+	arguments map[string]string // how ?t, ?i and ?b are written; %d is the argument's number
+	now       string            // the database's clock, in microseconds since 1970
+	prepares  bool              // preparing a statement saves a round trip or a parse
 	isolation sql.IsolationLevel
 
-	record          string // all of a first Record in one statement, or "": see recordAtOnce
-	insertInterview string // affects one row when the interview is new, none or two otherwise
-	insertOnce      string // ends an insert that is to do nothing when the row is there; %s is its key
-	insertMark      string // the later end of two marks counts
-	acquire         string // inserts or takes over a checkpoint, if it is free
-	skipLocked      string // ends the select of the jobs to claim
-	lockUser        string // waits for transactions that are writing an interview of the user
-	lockUserArg     bool   // lockUser has the user as its argument
+	insertOnce     string // ends an insert that does nothing if the row exists; {column} is one of its own
+	ifNewInterview string // the same; affects one row if the interview is new, none or two otherwise
+	upsert         string // ends an insert that updates the row if it exists; {key} is its key
+	inserted       string // within an upsert: the value that was to be inserted; %s is the column
+	greatest       string // the function that returns the greater of two numbers
+	forUpdate      string // ends a select that locks the row
+	skipLocked     string // ends a select that locks the rows which nobody else has locked
+	claim          string // claims jobs and returns them, in one statement; "" where that takes several
+	acquire        string // inserts a checkpoint, or takes it over if it is free
+	setSwitch      string // the later of two settings counts
 
-	// migrate runs do while nobody else migrates, and in one transaction where
-	// the database can change tables in one. name is the lock's.
+	// migrate runs do while nobody else migrates, in one transaction where the
+	// database can change tables in one. name is the lock's.
 	migrate func(ctx context.Context, db *sql.DB, name string, do func(execer) error) error
 
 	transient func(error) bool // the transaction was undone and may be run again
-	missing   func(error) bool // a table or a column is not there
+	missing   func(error) bool // a table or a column does not exist
+	permanent func(error) bool // the value is what the database refuses
 
-	// check looks for settings that endanger the data; nil: not looked for.
+	// check returns an error for a setting with which the store cannot work, and a
+	// list of those with which a crash may lose what was recorded.
 	check func(ctx context.Context, db *sql.DB) (faults []string, err error)
 }
 
@@ -68,21 +74,23 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// render fills in the prefix and the form of the arguments.
+var argument = regexp.MustCompile(`\?[tib]`)
+
+// render fills in what depends on the dialect and on the prefix.
 func (d *dialect) render(text, prefix string) string {
-	text = strings.ReplaceAll(text, "{prefix}", prefix)
-	if !d.numbered {
-		return text
-	}
-	var b strings.Builder
-	for i, part := range strings.Split(text, "?") {
-		if i > 0 {
-			b.WriteString("$" + strconv.Itoa(i))
+	text = strings.NewReplacer("{prefix}", prefix, "{now}", d.now).Replace(text)
+	n := 0
+	return argument.ReplaceAllStringFunc(text, func(arg string) string {
+		n++
+		form := d.arguments[arg]
+		if strings.Contains(form, "%d") {
+			return fmt.Sprintf(form, n)
 		}
-		b.WriteString(part)
-	}
-	return b.String()
+		return form
+	})
 }
+
+var plainArguments = map[string]string{"?t": "?", "?i": "?", "?b": "?"}
 
 //go:embed schema
 var schema embed.FS
@@ -92,7 +100,7 @@ var schema embed.FS
 func (d *dialect) migrations() []string {
 	names, err := fs.Glob(schema, path.Join("schema", d.name, "*.sql"))
 	if err != nil || len(names) == 0 {
-		panic(fmt.Sprintf("store: no migrations for %s: %v", d.name, err))
+		panic(fmt.Sprintf("sqlstore: no migrations for %s: %v", d.name, err))
 	}
 	return names
 }
@@ -103,14 +111,14 @@ func (d *dialect) newest() int { return len(d.migrations()) }
 func (d *dialect) migration(version int, prefix string) string {
 	text, err := schema.ReadFile(d.migrations()[version-1])
 	if err != nil {
-		panic("store: " + err.Error()) // it was there when the names were listed
+		panic("sqlstore: " + err.Error()) // it was there when the names were listed
 	}
 	return strings.ReplaceAll(string(text), "{prefix}", prefix)
 }
 
 // Schema returns the statements that make and update the tables, for teams that
-// run migrations of their own instead of Migrate. Every statement may be run
-// again. Of opts only TablePrefix matters; nil means defaults.
+// run their own migrations instead of [Store.Migrate]. Every statement may be run
+// again. Of opts only TablePrefix matters. Nil opts mean the defaults.
 func Schema(d Dialect, opts *Options) (string, error) {
 	var o Options
 	if opts != nil {
@@ -127,11 +135,11 @@ func Schema(d Dialect, opts *Options) (string, error) {
 	return b.String(), nil
 }
 
-// Migrate makes the tables or brings them up to date. Any number of processes
-// may call it at once, and as often as they like: one works, the others wait
-// and find nothing to do. When nothing is to be done it needs no right to
-// change tables. Tables that a newer version of this package has made are left
-// as they are.
+// Migrate makes the tables or brings them up to date. Any number of processes may
+// call it at once and as often as they like: one works, the others wait and find
+// nothing to do. It needs no right to change tables when there is nothing to do.
+// It leaves tables alone that a newer version of this package has made, and returns
+// an error if this version cannot use them.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -139,14 +147,14 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	// Of several that are the first to open a SQLite file, some find it locked,
-	// whatever their busy_timeout, while another turns it to WAL.
+	// Of several processes that are the first to open a SQLite file, some find it
+	// locked, whatever their busy_timeout, while another turns it to WAL.
 	err := s.retried(ctx, func() error { return s.migrate(ctx) })
 	return s.failed(ctx, "migrate", err)
 }
 
 func (s *Store) migrate(ctx context.Context) error {
-	version, err := s.version(ctx)
+	version, _, err := s.version(ctx)
 	if err != nil && !s.d.missing(err) {
 		return err
 	}
@@ -169,8 +177,28 @@ func (s *Store) migrate(ctx context.Context) error {
 	return err
 }
 
-// splitStatements splits at the semicolons that end a line; not every driver
-// takes several statements at once.
+// version returns the version of the tables, and of the oldest package that can
+// use them.
+func (s *Store) version(ctx context.Context) (version, reader int, err error) {
+	err = s.db.QueryRowContext(ctx, s.text.version).Scan(&version, &reader)
+	return version, reader, err
+}
+
+func (s *Store) checkVersion(ctx context.Context) error {
+	version, reader, err := s.version(ctx)
+	switch {
+	case err != nil:
+		return err
+	case version < s.d.newest():
+		return s.notMigrated(nil)
+	case reader > s.d.newest():
+		return fmt.Errorf("sqlstore: the tables %s* have version %d, which this version of the package cannot use: update the package", s.prefix, version)
+	}
+	return nil
+}
+
+// splitStatements splits at the semicolons that end a line, because not every
+// driver accepts several statements at once.
 func splitStatements(script string) []string {
 	var all []string
 	for part := range strings.SplitSeq(script, ";\n") {
@@ -179,30 +207,4 @@ func splitStatements(script string) []string {
 		}
 	}
 	return all
-}
-
-// hasState reports whether err carries one of the SQLSTATEs, as the errors of
-// pgx and lib/pq do.
-func hasState(err error, states ...string) bool {
-	var e interface{ SQLState() string }
-	if !errors.As(err, &e) {
-		return false
-	}
-	for _, state := range states {
-		if e.SQLState() == state {
-			return true
-		}
-	}
-	return false
-}
-
-// says reports whether the message of err has one of the texts. Without
-// importing its driver that is all there is to go by.
-func says(err error, texts ...string) bool {
-	for _, text := range texts {
-		if strings.Contains(err.Error(), text) {
-			return true
-		}
-	}
-	return false
 }

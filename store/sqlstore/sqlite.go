@@ -3,21 +3,27 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
 var sqlite = dialect{
-	name:     "sqlite",
-	prepares: true, // half of the time of a look-up is parsing
+	name:      "sqlite",
+	arguments: plainArguments,
+	now:       `(cast(round((julianday('now') - 2440587.5) * 86400000) as integer) * 1000)`,
+	prepares:  true, // half of the time of a look-up is parsing
 
-	insertInterview: `insert into {prefix}interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language)
-		values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (interview_id) do nothing`,
-	insertOnce: `on conflict (%s) do nothing`,
-	insertMark: `insert into {prefix}mark (key_hash, until_at) values (?, ?)
-		on conflict (key_hash) do update set until_at = max({prefix}mark.until_at, excluded.until_at)`,
-	acquire: `insert into {prefix}checkpoint (name, holder, until_at, state, saves) values (?, ?, ?, '', 0)
+	insertOnce:     `on conflict do nothing`,
+	ifNewInterview: `on conflict (interview_id) do nothing`,
+	upsert:         `on conflict ({key}) do update set`,
+	inserted:       `excluded.%s`,
+	greatest:       `max`,
+	acquire: `insert into {prefix}checkpoint (name, holder, until_at, state, saves) values (?t, ?t, {now} + ?i, '', 0)
 		on conflict (name) do update set holder = excluded.holder, until_at = excluded.until_at
-		where {prefix}checkpoint.holder = excluded.holder or {prefix}checkpoint.until_at <= ?`,
+		where {prefix}checkpoint.holder = excluded.holder or {prefix}checkpoint.until_at <= {now}`,
+	setSwitch: `insert into {prefix}switch (name, is_on, changed_by, changed_at) values (?t, ?i, ?t, ?i)
+		on conflict (name) do update set is_on = excluded.is_on, changed_by = excluded.changed_by, changed_at = excluded.changed_at
+		where {prefix}switch.changed_at <= excluded.changed_at`,
 
 	migrate: func(ctx context.Context, db *sql.DB, _ string, do func(execer) error) error {
 		conn, err := db.Conn(ctx)
@@ -25,8 +31,8 @@ var sqlite = dialect{
 			return err
 		}
 		defer conn.Close()
-		// Not by BeginTx, which is deferred unless the data source name says
-		// otherwise: two would read first and then both want to write.
+		// BeginTx would be deferred unless the data source name says otherwise: two
+		// processes would read first and then both want to write.
 		if _, err := conn.ExecContext(ctx, "begin immediate"); err != nil {
 			return err
 		}
@@ -43,9 +49,20 @@ var sqlite = dialect{
 	transient: func(err error) bool {
 		return says(err, "SQLITE_BUSY", "SQLITE_LOCKED", "database is locked", "database table is locked")
 	},
-	missing: func(err error) bool { return says(err, "no such table", "no such column") },
+	missing:   func(err error) bool { return says(err, "no such table", "no such column") },
+	permanent: func(err error) bool { return says(err, "too big", "TOOBIG", "constraint failed") },
 
 	check: func(ctx context.Context, db *sql.DB) (faults []string, err error) {
+		var file sql.Null[string]
+		if err := db.QueryRowContext(ctx, `select file from pragma_database_list where name = 'main'`).Scan(&file); err != nil {
+			return nil, notThisDialect(err, "SQLite")
+		}
+		if file.V == "" {
+			if db.Stats().MaxOpenConnections != 1 {
+				return nil, errors.New("sqlstore: every connection to a SQLite database in memory has a database of its own: call db.SetMaxOpenConns(1) or use a file")
+			}
+			return nil, nil
+		}
 		var journal string
 		var synchronous, busy int
 		for pragma, dest := range map[string]any{"journal_mode": &journal, "synchronous": &synchronous, "busy_timeout": &busy} {

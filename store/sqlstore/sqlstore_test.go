@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"io"
 	"strings"
 	"testing"
 
@@ -60,7 +59,7 @@ func TestNewSQLRefuses(t *testing.T) {
 	_, err := sqlstore.New(db, 0, &sqlstore.Options{TablePrefix: "1"})
 	require.ErrorContains(t, err, "unknown dialect")
 	require.ErrorContains(t, err, "TablePrefix", "all faults at once")
-	require.PanicsWithValue(t, "store: New: db is nil", func() { _, _ = sqlstore.New(nil, sqlstore.SQLite, nil) })
+	require.PanicsWithValue(t, "sqlstore: New: db is nil", func() { _, _ = sqlstore.New(nil, sqlstore.SQLite, nil) })
 }
 
 func TestSchema(t *testing.T) {
@@ -93,57 +92,4 @@ func TestNewSQLRefusesBadIDsItself(t *testing.T) {
 		require.ErrorIs(t, s.Erase(t.Context(), bad), store.ErrInvalid)
 	}
 	require.Zero(t, down.dials, "the database saw a bad id")
-}
-
-// withoutJobs is a driver, a connection and its rows, of a database whose table
-// of jobs nobody may use. Every other query finds "1000".
-type withoutJobs struct{ prepared, rows int }
-
-func (d *withoutJobs) Connect(context.Context) (driver.Conn, error) { return d, nil }
-func (d *withoutJobs) Driver() driver.Driver                        { return nil }
-func (d *withoutJobs) Begin() (driver.Tx, error)                    { return nil, driver.ErrSkip }
-func (d *withoutJobs) Close() error                                 { return nil }
-func (d *withoutJobs) Columns() []string                            { return []string{"one"} }
-
-func (d *withoutJobs) Query(string, []driver.Value) (driver.Rows, error) { d.rows = 1; return d, nil }
-
-func (d *withoutJobs) Next(row []driver.Value) error {
-	if d.rows == 0 {
-		return io.EOF
-	}
-	d.rows, row[0] = 0, []byte("1000")
-	return nil
-}
-
-func (d *withoutJobs) Prepare(query string) (driver.Stmt, error) {
-	if strings.Contains(query, "askonce_job") {
-		return nil, errDenied
-	}
-	d.prepared++
-	return &preparedStmt{d}, nil
-}
-
-var errDenied = errors.New("command denied")
-
-type preparedStmt struct{ of *withoutJobs }
-
-func (s *preparedStmt) Close() error                               { s.of.prepared--; return nil }
-func (s *preparedStmt) NumInput() int                              { return -1 }
-func (s *preparedStmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
-func (s *preparedStmt) Query([]driver.Value) (driver.Rows, error)  { return nil, driver.ErrSkip }
-
-// TestSQLLeavesNoStatementBehind: each call prepares anew while that fails, and
-// MySQL has a limit for the statements of all its clients.
-func TestSQLLeavesNoStatementBehind(t *testing.T) {
-	t.Parallel()
-	d := &withoutJobs{}
-	db := sql.OpenDB(d)
-	defer db.Close()
-	s, err := sqlstore.New(db, sqlstore.MySQL, nil)
-	require.NoError(t, err)
-	for range 3 {
-		_, err := s.Completed(t.Context(), ada)
-		require.ErrorIs(t, err, errDenied)
-	}
-	require.Zero(t, d.prepared)
 }

@@ -10,14 +10,14 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// leases multiplies the lease.
+// leases replaces the lease of a claim.
 type leases struct {
 	*memstore.Store
-	times time.Duration
+	lease time.Duration
 }
 
-func (s leases) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	return s.Store.ClaimJobs(ctx, now, lease*s.times, limit)
+func (s leases) ClaimJobs(ctx context.Context, _ time.Duration, limit int) ([]store.Job, error) {
+	return s.Store.ClaimJobs(ctx, s.lease, limit)
 }
 
 // unfenced takes any claim for the present one.
@@ -26,30 +26,31 @@ type unfenced struct {
 	now map[string]store.Job
 }
 
-func (s *unfenced) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	jobs, err := s.Store.ClaimJobs(ctx, now, lease, limit)
+func (s *unfenced) ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]store.Job, error) {
+	jobs, err := s.Store.ClaimJobs(ctx, lease, limit)
 	for _, j := range jobs {
 		s.now[j.InterviewID] = j
 	}
 	return jobs, err
 }
 
-func (s *unfenced) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
-	return s.Store.FinishJob(ctx, s.now[j.InterviewID], t)
+func (s *unfenced) FinishJob(ctx context.Context, j store.Job) error {
+	return s.Store.FinishJob(ctx, s.now[j.InterviewID])
 }
 
-type eager struct{ *memstore.Store }
+// unextended forgets to extend a lease.
+type unextended struct{ *memstore.Store }
 
-func (s eager) ClaimJobs(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]store.Job, error) {
-	return s.Store.ClaimJobs(ctx, now.Add(3*time.Hour), lease, limit)
+func (s unextended) ExtendJob(ctx context.Context, j store.Job, _ time.Duration) error {
+	return s.Store.ExtendJob(ctx, j, 0)
 }
 
 type youngest struct{ *memstore.Store }
 
-func (s youngest) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
+func (s youngest) PendingJobs(ctx context.Context) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
 		var all []store.Job
-		for j, err := range s.Store.Jobs(ctx, dead) {
+		for j, err := range s.Store.PendingJobs(ctx) {
 			if err != nil {
 				yield(j, err)
 				return
@@ -66,15 +67,15 @@ func (s youngest) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, erro
 
 type hasty struct{ *memstore.Store }
 
-func (s hasty) PostponeJob(ctx context.Context, j store.Job, _ time.Time) error {
-	return s.Store.PostponeJob(ctx, j, time.Now())
+func (s hasty) PostponeJob(ctx context.Context, j store.Job, _ time.Duration) error {
+	return s.Store.PostponeJob(ctx, j, 0)
 }
 
 type reasonless struct{ *memstore.Store }
 
-func (s reasonless) PostponeJob(ctx context.Context, j store.Job, next time.Time) error {
+func (s reasonless) PostponeJob(ctx context.Context, j store.Job, wait time.Duration) error {
 	j.Reason = ""
-	return s.Store.PostponeJob(ctx, j, next)
+	return s.Store.PostponeJob(ctx, j, wait)
 }
 
 func (s reasonless) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
@@ -84,9 +85,26 @@ func (s reasonless) AddDeadLetter(ctx context.Context, d store.DeadLetter) error
 
 type noDead struct{ *memstore.Store }
 
-func (s noDead) Jobs(ctx context.Context, dead bool) iter.Seq2[store.Job, error] {
-	if dead {
-		return func(func(store.Job, error) bool) {}
+func (noDead) DeadJobs(context.Context) iter.Seq2[store.Job, error] {
+	return func(func(store.Job, error) bool) {}
+}
+
+// fetchedForgotten forgets that a transcript is stored.
+type fetchedForgotten struct{ *memstore.Store }
+
+func (s fetchedForgotten) ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]store.Job, error) {
+	jobs, err := s.Store.ClaimJobs(ctx, lease, limit)
+	for i := range jobs {
+		jobs[i].Fetched = false
 	}
-	return s.Store.Jobs(ctx, dead)
+	return jobs, err
+}
+
+type requeuesOne struct{ *memstore.Store }
+
+func (s requeuesOne) RequeueJobs(ctx context.Context) (int, error) {
+	for j := range s.DeadJobs(ctx) {
+		return 1, s.RequeueJob(ctx, j.InterviewID)
+	}
+	return 0, nil
 }

@@ -276,8 +276,8 @@ type keepsTranscripts struct {
 	kept map[string]store.Transcript
 }
 
-func (s *keepsTranscripts) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
-	err := s.Store.FinishJob(ctx, j, t)
+func (s *keepsTranscripts) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
+	err := s.Store.SaveTranscript(ctx, j, t)
 	if err == nil {
 		s.kept[j.InterviewID] = t
 	}
@@ -296,9 +296,9 @@ type resurrects struct {
 	kept map[string]store.Transcript
 }
 
-func (s *resurrects) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+func (s *resurrects) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
 	s.kept[j.InterviewID] = t
-	return s.Store.FinishJob(ctx, j, t)
+	return s.Store.SaveTranscript(ctx, j, t)
 }
 
 func (s *resurrects) Transcript(ctx context.Context, id string) (store.Transcript, error) {
@@ -380,9 +380,9 @@ type bodies struct {
 	spoil func([]byte) []byte
 }
 
-func (s bodies) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+func (s bodies) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
 	t.Body = s.spoil(t.Body)
-	return s.Store.FinishJob(ctx, j, t)
+	return s.Store.SaveTranscript(ctx, j, t)
 }
 
 func mendBody(b []byte) []byte { return bytes.ToValidUTF8(b, []byte("?")) }
@@ -392,9 +392,9 @@ type shared struct {
 	kept map[string]store.Transcript
 }
 
-func (s *shared) FinishJob(ctx context.Context, j store.Job, t store.Transcript) error {
+func (s *shared) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
 	s.kept[j.InterviewID] = t
-	return s.Store.FinishJob(ctx, j, t)
+	return s.Store.SaveTranscript(ctx, j, t)
 }
 
 func (s *shared) Transcript(_ context.Context, id string) (store.Transcript, error) {
@@ -419,14 +419,14 @@ func (s lastLetter) AddDeadLetter(ctx context.Context, d store.DeadLetter) error
 
 type anyHolder struct{ *memstore.Store }
 
-func (s anyHolder) Acquire(ctx context.Context, name, _ string, now time.Time, lease time.Duration) (string, bool, error) {
-	return s.Store.Acquire(ctx, name, "me", now, lease)
+func (s anyHolder) Acquire(ctx context.Context, name, _ string, lease time.Duration) (string, bool, error) {
+	return s.Store.Acquire(ctx, name, "me", lease)
 }
 
 type lenientSave struct{ *memstore.Store }
 
-func (s lenientSave) Save(ctx context.Context, name, holder, state string, until time.Time) error {
-	if err := s.Store.Save(ctx, name, holder, state, until); err != store.ErrLeaseLost {
+func (s lenientSave) Save(ctx context.Context, name, holder, state string, lease time.Duration) error {
+	if err := s.Store.Save(ctx, name, holder, state, lease); err != store.ErrLeaseLost {
 		return err
 	}
 	return nil

@@ -74,9 +74,9 @@ var resetCases = []contractCase{{
 	rule:  "Reset leaves the transcript and its job alone",
 	needs: resetter | transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queued(t, later())
+		c, j := s.queued(t)
 		require.NoError(t, s.Reset(t.Context(), c.Key))
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		s.finish(t, j, "{}")
 		require.NoError(t, s.Reset(t.Context(), c.Key))
 		_, err := s.Transcript(t.Context(), c.InterviewID)
 		require.NoError(t, err)
@@ -165,10 +165,9 @@ var eraseCases = []contractCase{{
 	rule:  "a late Record that names the erased user for an interview that was anonymous takes its transcript and its job away, and marks the study as completed",
 	needs: eraser | transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		fetched, j := s.queuedAnonymous(t, now)
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
-		pending, j := s.queuedAnonymous(t, now)
+		fetched, j := s.queuedAnonymous(t)
+		s.finish(t, j, "{}")
+		pending, j := s.queuedAnonymous(t)
 		other := completionOf(store.Key{StudyID: pending.StudyID, UserID: pending.UserID})
 		other.InterviewID = pending.InterviewID
 		for _, c := range []store.Completion{fetched, pending} {
@@ -266,18 +265,17 @@ var eraseCases = []contractCase{{
 	rule:  "Erase deletes the user's transcripts and cancels the user's jobs, pending, claimed and dead, and nobody else's",
 	needs: eraser | transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		c, fetched := s.queued(t, now)
-		require.NoError(t, s.FinishJob(t.Context(), fetched, transcriptOf(fetched, "{}")))
-		other, theirs := s.queued(t, now)
-		require.NoError(t, s.FinishJob(t.Context(), theirs, transcriptOf(theirs, "{}")))
+		c, fetched := s.queued(t)
+		s.finish(t, fetched, "{}")
+		other, theirs := s.queued(t)
+		s.finish(t, theirs, "{}")
 
 		dead := completionOf(store.Key{StudyID: newID(), UserID: c.UserID})
 		s.mustRecord(t, dead)
-		require.NoError(t, s.KillJob(t.Context(), s.claimOne(t, now)))
+		require.NoError(t, s.KillJob(t.Context(), s.claimOne(t, lease)))
 		claimed := completionOf(c.Key)
 		s.mustRecord(t, claimed)
-		inFlight := s.claimOne(t, now)
+		inFlight := s.claimOne(t, lease)
 		s.mustRecord(t, completionOf(c.Key), completionOf(other.Key))
 
 		require.NoError(t, s.Erase(t.Context(), c.UserID))
@@ -321,13 +319,13 @@ var eraseCases = []contractCase{{
 }}
 
 // queuedAnonymous records c without its user and claims the job.
-func (s *subject) queuedAnonymous(t *testing.T, now time.Time) (store.Completion, store.Job) {
+func (s *subject) queuedAnonymous(t *testing.T) (store.Completion, store.Job) {
 	t.Helper()
 	c := newCompletion()
 	anonymous := c
 	anonymous.UserID = ""
 	s.mustRecord(t, anonymous)
-	return c, s.claimOne(t, now)
+	return c, s.claimOne(t, lease)
 }
 
 // nothingPersonal looks for what must not be there of an erased user's

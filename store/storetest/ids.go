@@ -174,7 +174,7 @@ var idCases = []contractCase{{
 		for name, bad := range badIDs {
 			_, err := s.Transcript(t.Context(), bad)
 			refused(t, err, "Transcript, "+name)
-			refused(t, s.RequeueJob(t.Context(), bad, base), "RequeueJob, "+name)
+			refused(t, s.RequeueJob(t.Context(), bad), "RequeueJob, "+name)
 		}
 		_, err := s.Transcript(t.Context(), "")
 		refused(t, err, "Transcript of nothing")

@@ -11,46 +11,54 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// lease is long enough for a case to end within it. A lease of 0 is over at once.
 const lease = time.Minute
 
-// later is a time at which whatever the case has recorded is due. The cases
-// move on from it by hand, so that none has to wait for a lease.
-func later() time.Time { return time.Now().Add(time.Hour).UTC().Truncate(time.Millisecond) }
-
 // pending and dead list the queue.
-func (s *subject) pending(t *testing.T) []store.Job { return s.jobs(t, false) }
-func (s *subject) dead(t *testing.T) []store.Job    { return s.jobs(t, true) }
-
-func (s *subject) jobs(t *testing.T, dead bool) []store.Job {
+func (s *subject) pending(t *testing.T) []store.Job {
 	t.Helper()
-	all, err := collect(s.Jobs(t.Context(), dead))
-	require.NoError(t, err, "Jobs")
+	all, err := collect(s.PendingJobs(t.Context()))
+	require.NoError(t, err, "PendingJobs")
 	return all
 }
 
-// claim claims up to limit jobs at now.
-func (s *subject) claim(t *testing.T, now time.Time, limit int) []store.Job {
+func (s *subject) dead(t *testing.T) []store.Job {
 	t.Helper()
-	jobs, err := s.ClaimJobs(t.Context(), now, lease, limit)
+	all, err := collect(s.DeadJobs(t.Context()))
+	require.NoError(t, err, "DeadJobs")
+	return all
+}
+
+// claim claims up to limit jobs.
+func (s *subject) claim(t *testing.T, lease time.Duration, limit int) []store.Job {
+	t.Helper()
+	jobs, err := s.ClaimJobs(t.Context(), lease, limit)
 	require.NoError(t, err, "ClaimJobs")
 	require.LessOrEqual(t, len(jobs), max(limit, 0), "jobs claimed")
 	return jobs
 }
 
-// claimOne claims the only job that is due at now.
-func (s *subject) claimOne(t *testing.T, now time.Time) store.Job {
+// claimOne claims the only job that is due.
+func (s *subject) claimOne(t *testing.T, lease time.Duration) store.Job {
 	t.Helper()
-	jobs := s.claim(t, now, 10)
+	jobs := s.claim(t, lease, 10)
 	require.Len(t, jobs, 1, "jobs due")
 	return jobs[0]
 }
 
-// queued records an interview and claims its job at now.
-func (s *subject) queued(t *testing.T, now time.Time) (store.Completion, store.Job) {
+// queued records an interview and claims its job.
+func (s *subject) queued(t *testing.T) (store.Completion, store.Job) {
 	t.Helper()
 	c := newCompletion()
 	s.mustRecord(t, c)
-	return c, s.claimOne(t, now)
+	return c, s.claimOne(t, lease)
+}
+
+// finish stores a transcript and finishes its job.
+func (s *subject) finish(t *testing.T, j store.Job, body string) {
+	t.Helper()
+	require.NoError(t, s.SaveTranscript(t.Context(), j, transcriptOf(j, body)), "SaveTranscript")
+	require.NoError(t, s.FinishJob(t.Context(), j), "FinishJob")
 }
 
 var jobCases = []contractCase{{
@@ -58,25 +66,26 @@ var jobCases = []contractCase{{
 	rule:  "nothing is due in an empty queue",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		require.Empty(t, s.claim(t, later(), 10))
+		require.Empty(t, s.claim(t, lease, 10))
 		require.Empty(t, s.pending(t))
 		require.Empty(t, s.dead(t))
 	},
 }, {
 	name:  "record queues a job",
-	rule:  "the first Record queues the fetch of the transcript; the job carries its completion, no attempts and no reason",
+	rule:  "the first Record queues a job; it carries its completion, no attempts and no reason, and is due at once",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		before := time.Now().Add(-time.Minute) // the store's clock may be another machine's
 		c := newCompletion()
 		c.Until = base.Add(time.Hour)
 		s.mustRecord(t, c)
-		for _, j := range [][]store.Job{s.pending(t), s.claim(t, later(), 10)} {
+		for _, j := range [][]store.Job{s.pending(t), s.claim(t, lease, 10)} {
 			require.Len(t, j, 1)
 			equalCompletion(t, c, j[0].Completion)
 			require.Zero(t, j[0].Attempts)
 			require.Empty(t, j[0].Reason)
-			require.WithinRange(t, j[0].QueuedAt, before, later())
+			require.False(t, j[0].Fetched)
+			require.WithinRange(t, j[0].QueuedAt, before, before.Add(2*time.Minute))
 			require.Equal(t, time.UTC, j[0].QueuedAt.Location(), "location of QueuedAt")
 			require.Equal(t, time.UTC, j[0].DueAt.Location(), "location of DueAt")
 		}
@@ -89,18 +98,18 @@ var jobCases = []contractCase{{
 		c := newCompletion()
 		c.UserID = ""
 		s.mustRecord(t, c)
-		equalCompletion(t, c, s.claimOne(t, later()).Completion)
+		equalCompletion(t, c, s.claimOne(t, lease).Completion)
 	},
 }, {
 	name:  "each interview has its job",
 	rule:  "another interview of the same user in the same study queues a job of its own",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queued(t, later())
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		c, j := s.queued(t)
+		s.finish(t, j, "{}")
 		again := completionOf(c.Key)
 		s.mustRecord(t, again)
-		equalCompletion(t, again, s.claimOne(t, later()).Completion)
+		equalCompletion(t, again, s.claimOne(t, lease).Completion)
 	},
 }, {
 	name:  "repeated record queues once",
@@ -114,21 +123,21 @@ var jobCases = []contractCase{{
 			}
 		})
 		require.Len(t, s.pending(t), 1)
-		j := s.claimOne(t, later())
+		j := s.claimOne(t, lease)
 		require.False(t, s.record(t, c))
-		require.Empty(t, s.claim(t, later(), 10), "a repeated Record made a claimed job due")
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		require.Empty(t, s.claim(t, lease, 10), "a repeated Record made a claimed job due")
+		s.finish(t, j, "{}")
 		require.False(t, s.record(t, c))
 		require.Empty(t, s.pending(t), "a repeated Record queued a finished job")
 	},
 }, {
-	name:  "not due before it is queued",
+	name:  "not due before its time",
 	rule:  "a job is not claimed before it is due",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		s.mustRecord(t, newCompletion())
-		require.Empty(t, s.claim(t, time.Now().Add(-time.Hour), 10))
-		require.Len(t, s.claim(t, later(), 10), 1)
+		_, j := s.queued(t)
+		require.NoError(t, s.PostponeJob(t.Context(), j, time.Hour))
+		require.Empty(t, s.claim(t, lease, 10))
 	},
 }, {
 	name:  "a job shows what is known now",
@@ -141,135 +150,157 @@ var jobCases = []contractCase{{
 		s.mustRecord(t, bare)
 		require.False(t, s.record(t, c))
 		equalCompletion(t, c, s.pending(t)[0].Completion)
-		equalCompletion(t, c, s.claimOne(t, later()).Completion)
+		equalCompletion(t, c, s.claimOne(t, lease).Completion)
 	},
 }, {
 	name:  "a claim hides the job",
-	rule:  "a claimed job is hidden from everybody until now+lease, and stays in the list of pending ones",
+	rule:  "a claimed job is hidden from everybody until its lease is over, and stays in the list of pending ones",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		_, j := s.queued(t, now)
+		_, j := s.queued(t)
 		require.NotEmpty(t, j.Claim)
-		equalTime(t, now.Add(lease), j.DueAt, "DueAt of a claimed job")
-		require.Empty(t, s.claim(t, now, 10))
-		require.Empty(t, s.claim(t, now.Add(lease-time.Millisecond), 10))
+		require.WithinRange(t, j.DueAt, j.QueuedAt.Add(lease/2), j.QueuedAt.Add(2*lease), "DueAt of a claimed job")
+		require.Empty(t, s.claim(t, lease, 10))
 		require.Len(t, s.pending(t), 1)
+		require.Empty(t, s.pending(t)[0].Claim, "the claim belongs to its holder")
 		require.Empty(t, s.dead(t))
 	},
 }, {
 	name:  "an expired lease is claimed again",
-	rule:  "when the lease has run out the job is claimed anew, with another claim and the same attempts",
+	rule:  "when the lease is over the job is claimed anew, with another claim and the same attempts",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		_, lost := s.queued(t, now)
-		j := s.claimOne(t, now.Add(lease))
+		s.mustRecord(t, newCompletion())
+		lost := s.claimOne(t, 0)
+		j := s.claimOne(t, lease)
 		require.Equal(t, lost.InterviewID, j.InterviewID)
 		require.NotEqual(t, lost.Claim, j.Claim)
 		require.Equal(t, lost.Attempts, j.Attempts)
 	},
 }, {
-	name:  "a lost lease does nothing",
-	rule:  "when the job was claimed anew, FinishJob, PostponeJob and KillJob of the older claim change nothing and return ErrLeaseLost",
+	name:  "a lease is extended",
+	rule:  "ExtendJob makes the lease end after the given time from now, also one that is over while nobody else has claimed the job",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		c, lost := s.queued(t, now)
-		j := s.claimOne(t, now.Add(lease))
+		s.mustRecord(t, newCompletion())
+		j := s.claimOne(t, 0)
+		require.NoError(t, s.ExtendJob(t.Context(), j, lease))
+		require.Empty(t, s.claim(t, lease, 10))
+		require.NoError(t, s.ExtendJob(t.Context(), j, 0))
+		again := s.claimOne(t, lease)
+		require.ErrorIs(t, s.ExtendJob(t.Context(), j, 0), store.ErrLeaseLost)
+		require.Empty(t, s.claim(t, lease, 10), "a lost claim ended the lease")
+		s.finish(t, again, "{}")
+	},
+}, {
+	name:  "a lost lease does nothing",
+	rule:  "when the job was claimed anew, the methods that want a claim change nothing for the older one and return ErrLeaseLost",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		c := newCompletion()
+		s.mustRecord(t, c)
+		lost := s.claimOne(t, 0)
+		j := s.claimOne(t, lease)
 		s.leaseLost(t, lost)
 		_, err := s.Transcript(t.Context(), c.InterviewID)
 		require.ErrorIs(t, err, store.ErrNotFound, "a lost lease stored a transcript")
-		require.Empty(t, s.claim(t, now.Add(2*lease-time.Millisecond), 10), "a lost lease gave the job back")
+		require.Empty(t, s.claim(t, lease, 10), "a lost lease gave the job back")
 		require.Empty(t, s.dead(t), "a lost lease killed the job")
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		s.finish(t, j, "{}")
 		s.leaseLost(t, j)
 	},
 }, {
 	name:  "a late finish counts",
-	rule:  "a lease that has run out while nobody else claimed the job still counts",
+	rule:  "a lease that is over while nobody else claimed the job still counts",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queued(t, time.Now().Add(10*time.Second)) // due; then look at it an hour later
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		c := newCompletion()
+		s.mustRecord(t, c)
+		j := s.claimOne(t, 0)
+		s.finish(t, j, "{}")
 		_, err := s.Transcript(t.Context(), c.InterviewID)
 		require.NoError(t, err)
-		require.Empty(t, s.claim(t, later(), 10))
+		require.Empty(t, s.claim(t, lease, 10))
 	},
 }, {
 	name:  "only a claim is a claim",
-	rule:  "FinishJob, PostponeJob and KillJob want a claimed job; one from a list, or unknown, is ErrLeaseLost",
+	rule:  "a job from a list, or unknown, is no claim: ErrLeaseLost",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		s.mustRecord(t, newCompletion())
 		s.leaseLost(t, s.pending(t)[0])
 		s.leaseLost(t, unknownJob())
 		require.Empty(t, s.dead(t))
-		j := s.claimOne(t, later())
+		j := s.claimOne(t, lease)
 		s.leaseLost(t, s.pending(t)[0])
-		require.NoError(t, s.PostponeJob(t.Context(), j, later()))
+		require.NoError(t, s.PostponeJob(t.Context(), j, lease))
 		s.leaseLost(t, s.pending(t)[0])
 		s.leaseLost(t, j)
 	},
 }, {
 	name:  "oldest due first, up to the limit",
-	rule:  "ClaimJobs takes up to limit jobs, oldest due first; Jobs lists in the same order",
+	rule:  "ClaimJobs takes up to limit jobs, ordered by due time and then by interview id; PendingJobs lists in the same order",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
 		var want []string
 		for range 8 {
 			s.mustRecord(t, newCompletion())
 		}
-		jobs := s.claim(t, now, 10)
+		jobs := s.claim(t, lease, 10)
 		rand.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
 		for i, j := range jobs {
 			want = append(want, j.InterviewID)
-			require.NoError(t, s.PostponeJob(t.Context(), j, now.Add(time.Duration(i+1)*time.Second)))
+			wait := time.Duration(i-4) * time.Hour // five are due
+			require.NoError(t, s.PostponeJob(t.Context(), j, wait))
 		}
 		require.Equal(t, want, interviews(s.pending(t)))
-		at := now.Add(5 * time.Second) // five are due
-		require.Empty(t, s.claim(t, at, 0))
-		require.Empty(t, s.claim(t, at, -1))
-		require.ElementsMatch(t, want[:3], interviews(s.claim(t, at, 3)))
-		require.ElementsMatch(t, want[3:5], interviews(s.claim(t, at, 3)))
-		require.Empty(t, s.claim(t, at, 3))
+		require.Empty(t, s.claim(t, lease, 0))
+		require.Empty(t, s.claim(t, lease, -1))
+		require.Equal(t, want[:3], interviews(s.claim(t, lease, 3)))
+		require.Equal(t, want[3:5], interviews(s.claim(t, lease, 3)))
+		require.Empty(t, s.claim(t, lease, 3))
 	},
 }, {
 	name:  "postpone honours the time",
-	rule:  "a postponed job is due at next, not before, with the attempts and the reason that it was given",
+	rule:  "a postponed job is due after the wait, not before, with the attempts and the reason that it was given",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		c, j := s.queued(t, now)
+		c, j := s.queued(t)
 		queuedAt := j.QueuedAt
 		j.Attempts, j.Reason = 3, "status 503"
-		next := now.Add(10 * time.Second) // before the lease would have ended
-		require.NoError(t, s.PostponeJob(t.Context(), j, next))
-		require.Empty(t, s.claim(t, next.Add(-time.Millisecond), 10))
+		require.NoError(t, s.PostponeJob(t.Context(), j, time.Hour))
+		require.Empty(t, s.claim(t, lease, 10))
 		listed := s.pending(t)
 		require.Len(t, listed, 1)
-		equalTime(t, next, listed[0].DueAt, "DueAt")
-		again := s.claimOne(t, next)
+		require.WithinRange(t, listed[0].DueAt, queuedAt.Add(59*time.Minute), queuedAt.Add(61*time.Minute), "DueAt")
+		equalCompletion(t, c, listed[0].Completion)
+		require.Equal(t, 3, listed[0].Attempts)
+		require.Equal(t, "status 503", listed[0].Reason)
+		equalTime(t, queuedAt, listed[0].QueuedAt, "QueuedAt")
+	},
+}, {
+	name:  "postpone frees the job",
+	rule:  "a postponed job is claimed again once it is due, by whoever comes first, although the lease would have run on",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		c, j := s.queued(t)
+		j.Attempts, j.Reason = 3, "status 503"
+		require.NoError(t, s.PostponeJob(t.Context(), j, 0))
+		again := s.claimOne(t, lease)
 		equalCompletion(t, c, again.Completion)
-		for _, j := range []store.Job{listed[0], again} {
-			require.Equal(t, 3, j.Attempts)
-			require.Equal(t, "status 503", j.Reason)
-			equalTime(t, queuedAt, j.QueuedAt, "QueuedAt")
-		}
+		require.Equal(t, 3, again.Attempts)
+		require.Equal(t, "status 503", again.Reason)
 	},
 }, {
 	name:  "odd reasons",
 	rule:  "any reason is taken; at least its first 256 bytes are kept, as far as they are printable",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		_, j := s.queued(t, now)
+		_, j := s.queued(t)
 		for i, reason := range []string{"plain\x00NUL", "plain\xff", "plain\xe2\x82", "plain 'quoted' \\ $1 ? %s", "plain" + strings.Repeat("é", 10_000), "plain\r\n\x1b[0m", ""} {
-			now = now.Add(time.Second)
 			j.Attempts, j.Reason = i+1, reason
-			require.NoError(t, s.PostponeJob(t.Context(), j, now), "PostponeJob with the reason %.20q", reason)
-			j = s.claimOne(t, now)
+			require.NoError(t, s.PostponeJob(t.Context(), j, 0), "PostponeJob with the reason %.20q", reason)
+			j = s.claimOne(t, lease)
 			require.Equal(t, i+1, j.Attempts)
 			require.Equal(t, reason != "", strings.HasPrefix(j.Reason, "plain"), "reason %.20q came back as %.20q", reason, j.Reason)
 			if i == 4 {
@@ -282,10 +313,10 @@ var jobCases = []contractCase{{
 	rule:  "a killed job is out of the queue and listed as dead, with its attempts and its reason",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queued(t, later())
+		c, j := s.queued(t)
 		j.Attempts, j.Reason = 9, "gone"
 		require.NoError(t, s.KillJob(t.Context(), j))
-		require.Empty(t, s.claim(t, later().Add(24*time.Hour), 10))
+		require.Empty(t, s.claim(t, lease, 10))
 		require.Empty(t, s.pending(t))
 		dead := s.dead(t)
 		require.Len(t, dead, 1)
@@ -299,26 +330,92 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "dead jobs are requeued",
-	rule:  "RequeueJob makes a dead job due at now with no attempts counted; ErrNotFound when there is no such dead job",
+	rule:  "RequeueJob makes a dead job due at once with no attempts counted; ErrNotFound when there is no such dead job",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		now := later()
-		c, j := s.queued(t, now)
-		require.ErrorIs(t, s.RequeueJob(t.Context(), newID(), now), store.ErrNotFound, "unknown job")
-		require.ErrorIs(t, s.RequeueJob(t.Context(), c.InterviewID, now), store.ErrNotFound, "pending job")
+		c, j := s.queued(t)
+		require.ErrorIs(t, s.RequeueJob(t.Context(), newID()), store.ErrNotFound, "unknown job")
+		require.ErrorIs(t, s.RequeueJob(t.Context(), c.InterviewID), store.ErrNotFound, "pending job")
 		j.Attempts, j.Reason = 9, "gone"
 		require.NoError(t, s.KillJob(t.Context(), j))
-		again := now.Add(time.Hour)
-		require.NoError(t, s.RequeueJob(t.Context(), c.InterviewID, again))
-		require.ErrorIs(t, s.RequeueJob(t.Context(), c.InterviewID, again), store.ErrNotFound, "requeued job")
+		require.NoError(t, s.RequeueJob(t.Context(), c.InterviewID))
+		require.ErrorIs(t, s.RequeueJob(t.Context(), c.InterviewID), store.ErrNotFound, "requeued job")
 		require.Empty(t, s.dead(t))
-		require.Empty(t, s.claim(t, again.Add(-time.Millisecond), 10))
 		s.leaseLost(t, j)
-		revived := s.claimOne(t, again)
+		revived := s.claimOne(t, lease)
 		equalCompletion(t, c, revived.Completion)
-		equalTime(t, again, revived.QueuedAt, "QueuedAt")
+		require.False(t, revived.QueuedAt.Before(j.QueuedAt), "QueuedAt")
 		require.Zero(t, revived.Attempts)
-		require.NoError(t, s.FinishJob(t.Context(), revived, transcriptOf(revived, "{}")))
+		s.finish(t, revived, "{}")
+	},
+}, {
+	name:  "all dead jobs are requeued",
+	rule:  "RequeueJobs makes every dead job due at once and returns how many there were; pending ones stay as they are",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		var dead []string
+		for range 5 {
+			s.mustRecord(t, newCompletion())
+		}
+		for i, j := range s.claim(t, lease, 10) {
+			j.Attempts = 7
+			if i == 0 {
+				require.NoError(t, s.PostponeJob(t.Context(), j, time.Hour))
+				continue
+			}
+			require.NoError(t, s.KillJob(t.Context(), j))
+			dead = append(dead, j.InterviewID)
+		}
+		n, err := s.RequeueJobs(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 4, n)
+		require.Empty(t, s.dead(t))
+		revived := s.claim(t, lease, 10)
+		require.ElementsMatch(t, dead, interviews(revived))
+		for _, j := range revived {
+			require.Zero(t, j.Attempts)
+		}
+		n, err = s.RequeueJobs(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n)
+	},
+}, {
+	name:  "a fetched job says so",
+	rule:  "SaveTranscript keeps the job, whose Fetched is true from then on, through postponing, killing and requeueing",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		c, j := s.queued(t)
+		require.NoError(t, s.SaveTranscript(t.Context(), j, transcriptOf(j, "{}")))
+		got, err := s.Transcript(t.Context(), c.InterviewID)
+		require.NoError(t, err)
+		require.Equal(t, "{}", string(got.Body))
+		require.True(t, s.pending(t)[0].Fetched)
+		require.NoError(t, s.PostponeJob(t.Context(), j, 0))
+		j = s.claimOne(t, lease)
+		require.True(t, j.Fetched)
+		require.NoError(t, s.SaveTranscript(t.Context(), j, transcriptOf(j, `{"better":1}`)), "a later transcript replaces the first")
+		require.NoError(t, s.KillJob(t.Context(), j))
+		require.True(t, s.dead(t)[0].Fetched)
+		require.NoError(t, s.RequeueJob(t.Context(), c.InterviewID))
+		j = s.claimOne(t, lease)
+		require.True(t, j.Fetched)
+		require.NoError(t, s.FinishJob(t.Context(), j))
+		got, err = s.Transcript(t.Context(), c.InterviewID)
+		require.NoError(t, err)
+		require.Equal(t, `{"better":1}`, string(got.Body))
+	},
+}, {
+	name:  "a job may end without a transcript",
+	rule:  "FinishJob deletes the job, whether or not a transcript was stored",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		c, j := s.queued(t)
+		require.NoError(t, s.FinishJob(t.Context(), j))
+		require.Empty(t, s.pending(t))
+		_, err := s.Transcript(t.Context(), c.InterviewID)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.False(t, s.record(t, c))
+		require.Empty(t, s.pending(t), "a repeated Record queued a finished job")
 	},
 }, {
 	name:  "workers never share a job",
@@ -338,13 +435,13 @@ var jobCases = []contractCase{{
 		for range 5 {
 			s.mustRecord(t, newCompletion())
 		}
-		now, seen := later(), 0
-		for _, err := range s.Jobs(t.Context(), false) {
+		seen := 0
+		for _, err := range s.PendingJobs(t.Context()) {
 			require.NoError(t, err)
 			s.mustRecord(t, newCompletion())
-			j := s.claim(t, now, 1)
+			j := s.claim(t, lease, 1)
 			require.Len(t, j, 1)
-			require.NoError(t, s.PostponeJob(t.Context(), j[0], now.Add(time.Hour)))
+			require.NoError(t, s.PostponeJob(t.Context(), j[0], time.Hour))
 			if seen++; seen == 3 {
 				break
 			}
@@ -358,7 +455,6 @@ var jobCases = []contractCase{{
 // by one of them.
 func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 	t.Helper()
-	now := later()
 	var mu sync.Mutex
 	held := map[string]int{}
 	note := func(jobs []store.Job) {
@@ -372,7 +468,7 @@ func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 		// A few empty claims are no end: another worker may hold the rows for
 		// the moment. The bound is for stores that never come to one.
 		for misses, claims := 0, 0; misses < 3 && claims < n; claims++ {
-			jobs, err := replicas[i%len(replicas)].ClaimJobs(t.Context(), now, lease, 3)
+			jobs, err := replicas[i%len(replicas)].ClaimJobs(t.Context(), lease, 3)
 			if err != nil {
 				t.Errorf("ClaimJobs: %v", err)
 				return
@@ -383,7 +479,7 @@ func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 			note(jobs)
 		}
 	})
-	note(replicas[0].claim(t, now, n)) // what every worker passed by
+	note(replicas[0].claim(t, lease, n)) // what every worker passed by
 	require.Len(t, held, n, "jobs claimed")
 	for _, times := range held {
 		require.Equal(t, 1, times, "workers that hold one job")
@@ -393,8 +489,10 @@ func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 // leaseLost tries everything that wants a claim.
 func (s *subject) leaseLost(t *testing.T, j store.Job) {
 	t.Helper()
-	require.ErrorIs(t, s.FinishJob(t.Context(), j, transcriptOf(j, "lost")), store.ErrLeaseLost, "FinishJob")
-	require.ErrorIs(t, s.PostponeJob(t.Context(), j, time.Now().Add(-time.Hour)), store.ErrLeaseLost, "PostponeJob")
+	require.ErrorIs(t, s.ExtendJob(t.Context(), j, 0), store.ErrLeaseLost, "ExtendJob")
+	require.ErrorIs(t, s.SaveTranscript(t.Context(), j, transcriptOf(j, "lost")), store.ErrLeaseLost, "SaveTranscript")
+	require.ErrorIs(t, s.FinishJob(t.Context(), j), store.ErrLeaseLost, "FinishJob")
+	require.ErrorIs(t, s.PostponeJob(t.Context(), j, -time.Hour), store.ErrLeaseLost, "PostponeJob")
 	require.ErrorIs(t, s.KillJob(t.Context(), j), store.ErrLeaseLost, "KillJob")
 }
 

@@ -3,7 +3,6 @@ package storetest
 import (
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/askonce/askonce/store"
 	"github.com/stretchr/testify/require"
@@ -102,12 +101,12 @@ var sharedCases = []struct {
 	needs: transcripts,
 	run: func(t *testing.T, open func() *subject) {
 		a, b := open(), open()
-		now := later()
-		c, j := a.queued(t, now)
-		require.Empty(t, b.claim(t, now, 10))
-		again := b.claimOne(t, now.Add(lease))
+		c, j := a.queued(t)
+		require.Empty(t, b.claim(t, lease, 10))
+		require.NoError(t, a.ExtendJob(t.Context(), j, 0))
+		again := b.claimOne(t, lease)
 		a.leaseLost(t, j)
-		require.NoError(t, b.FinishJob(t.Context(), again, transcriptOf(again, "{}")))
+		b.finish(t, again, "{}")
 		_, err := a.Transcript(t.Context(), c.InterviewID)
 		require.NoError(t, err)
 	},
@@ -134,10 +133,10 @@ var sharedCases = []struct {
 	run: func(t *testing.T, open func() *subject) {
 		a, b := open(), open()
 		name := newID()
-		a.acquire(t, name, "a", base)
-		b.isHeld(t, name, "b", base)
-		require.NoError(t, a.Save(t.Context(), name, "a", "state", base.Add(lease)))
-		require.Equal(t, "state", b.acquire(t, name, "b", base.Add(lease+time.Millisecond)))
-		require.ErrorIs(t, a.Save(t.Context(), name, "a", "late", base.Add(2*lease)), store.ErrLeaseLost)
+		a.acquire(t, name, "a", lease)
+		b.isHeld(t, name, "b")
+		require.NoError(t, a.Release(t.Context(), name, "a", "state"))
+		require.Equal(t, "state", b.acquire(t, name, "b", lease))
+		require.ErrorIs(t, a.Save(t.Context(), name, "a", "late", lease), store.ErrLeaseLost)
 	},
 }}

@@ -126,44 +126,35 @@ type subject struct {
 
 func newSubject(s store.Store, has capability) *subject {
 	sub := &subject{Store: s, has: has}
-	sub.Transcripts, _ = s.(store.Transcripts)
-	sub.Lister, _ = s.(store.Lister)
-	sub.Eraser, _ = s.(store.Eraser)
-	sub.Resetter, _ = s.(store.Resetter)
-	sub.DeadLetters, _ = s.(store.DeadLetters)
-	sub.Checkpoints, _ = s.(store.Checkpoints)
+	sub.Transcripts, _ = store.As[store.Transcripts](s)
+	sub.Lister, _ = store.As[store.Lister](s)
+	sub.Eraser, _ = store.As[store.Eraser](s)
+	sub.Resetter, _ = store.As[store.Resetter](s)
+	sub.DeadLetters, _ = store.As[store.DeadLetters](s)
+	sub.Checkpoints, _ = store.As[store.Checkpoints](s)
 	return sub
 }
 
 // capabilities finds out what s is able to do. A wrapper that store.As cannot
 // look into shows what it lacks by errors.ErrUnsupported.
-func capabilities(t *testing.T, s store.Store) capability {
+func capabilities(t *testing.T, s store.Store) (has capability) {
 	t.Helper()
-	ctx, sub, has := t.Context(), newSubject(s, 0), capability(0)
-	found := func(c capability, err error) {
-		if !errors.Is(err, errors.ErrUnsupported) {
-			has |= c
+	ctx, sub := t.Context(), newSubject(s, 0)
+	for _, c := range []struct {
+		is    capability
+		there bool
+		call  func() error
+	}{
+		{transcripts, sub.Transcripts != nil, func() error { _, err := sub.Transcript(ctx, newID()); return err }},
+		{lister, sub.Lister != nil, func() error { _, err := collect(sub.Completions(ctx, store.Filter{InterviewID: newID()})); return err }},
+		{eraser, sub.Eraser != nil, func() error { return sub.Erase(ctx, newID()) }},
+		{resetter, sub.Resetter != nil, func() error { return sub.Reset(ctx, newKey()) }},
+		{deadLetters, sub.DeadLetters != nil, func() error { return sub.DeleteDeadLetter(ctx, strings.Repeat("0", 64)) }},
+		{checkpoints, sub.Checkpoints != nil, func() error { return sub.Save(ctx, newID(), newID(), "", lease) }},
+	} {
+		if c.there && !errors.Is(c.call(), errors.ErrUnsupported) {
+			has |= c.is
 		}
-	}
-	if _, ok := store.As[store.Transcripts](s); ok {
-		_, err := sub.Transcript(ctx, newID())
-		found(transcripts, err)
-	}
-	if _, ok := store.As[store.Lister](s); ok {
-		_, err := collect(sub.Completions(ctx, store.Filter{InterviewID: newID()}))
-		found(lister, err)
-	}
-	if _, ok := store.As[store.Eraser](s); ok {
-		found(eraser, sub.Erase(ctx, newID()))
-	}
-	if _, ok := store.As[store.Resetter](s); ok {
-		found(resetter, sub.Reset(ctx, newKey()))
-	}
-	if _, ok := store.As[store.DeadLetters](s); ok {
-		found(deadLetters, sub.DeleteDeadLetter(ctx, strings.Repeat("0", 64)))
-	}
-	if _, ok := store.As[store.Checkpoints](s); ok {
-		found(checkpoints, sub.Save(ctx, newID(), newID(), "", time.Now()))
 	}
 	return has
 }

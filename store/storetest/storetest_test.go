@@ -144,13 +144,16 @@ var brokenStores = []broken{
 	{name: "erase does nothing", caught: "erase/erase_takes", open: func(m *memstore.Store) store.Store { return noErase{m} }},
 	{name: "ignores the lease", caught: "jobs/a_claim_hides", open: func(m *memstore.Store) store.Store { return leases{m, 0} }},
 	{name: "shares jobs", caught: "jobs/workers", open: func(m *memstore.Store) store.Store { return leases{m, 0} }},
-	{name: "leases never end", caught: "jobs/an_expired", open: func(m *memstore.Store) store.Store { return leases{m, 1000} }},
+	{name: "leases never end", caught: "jobs/an_expired", open: func(m *memstore.Store) store.Store { return leases{m, time.Hour} }},
 	{name: "any claim will do", caught: "jobs/a_lost_lease", open: func(m *memstore.Store) store.Store { return &unfenced{Store: m, now: map[string]store.Job{}} }},
-	{name: "jobs are claimed before they are due", caught: "jobs/not_due", open: func(m *memstore.Store) store.Store { return eager{m} }},
+	{name: "jobs are claimed before they are due", caught: "jobs/not_due", open: func(m *memstore.Store) store.Store { return hasty{m} }},
 	{name: "youngest first", caught: "jobs/oldest", open: func(m *memstore.Store) store.Store { return youngest{m} }},
 	{name: "postpones to now", caught: "jobs/postpone", open: func(m *memstore.Store) store.Store { return hasty{m} }},
 	{name: "loses reasons", caught: "jobs/odd_reasons", open: func(m *memstore.Store) store.Store { return reasonless{m} }},
 	{name: "dead jobs vanish", caught: "jobs/dead_jobs_are_listed", open: func(m *memstore.Store) store.Store { return noDead{m} }},
+	{name: "a lease is not extended", caught: "jobs/a_lease_is_extended", open: func(m *memstore.Store) store.Store { return unextended{m} }},
+	{name: "forgets that a transcript is stored", caught: "jobs/a_fetched_job", open: func(m *memstore.Store) store.Store { return fetchedForgotten{m} }},
+	{name: "requeues one dead job of many", caught: "jobs/all_dead", open: func(m *memstore.Store) store.Store { return requeuesOne{m} }},
 	{name: "locks while listing", caught: "list/writing", open: func(m *memstore.Store) store.Store { return &locked{Store: m} }, hangs: true},
 	{name: "lists one page", caught: "list/stable", open: func(m *memstore.Store) store.Store {
 		return listed{m, func(cs []store.Completion) []store.Completion { return cs[:min(len(cs), 1000)] }}

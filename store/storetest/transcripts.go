@@ -16,8 +16,8 @@ var transcriptCases = []contractCase{{
 	rule:  "a user that comes late changes nothing about the transcript that is there already",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queuedAnonymous(t, later())
-		require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, "{}")))
+		c, j := s.queuedAnonymous(t)
+		s.finish(t, j, "{}")
 		require.False(t, s.record(t, c), "first")
 		got, err := s.Transcript(t.Context(), c.InterviewID)
 		require.NoError(t, err)
@@ -31,18 +31,19 @@ var transcriptCases = []contractCase{{
 	run: func(t *testing.T, s *subject) {
 		_, err := s.Transcript(t.Context(), newID())
 		require.ErrorIs(t, err, store.ErrNotFound)
-		c, _ := s.queued(t, later())
+		c, _ := s.queued(t)
 		_, err = s.Transcript(t.Context(), c.InterviewID)
 		require.ErrorIs(t, err, store.ErrNotFound)
 	},
 }, {
-	name:  "finish stores the transcript",
-	rule:  "FinishJob stores the transcript and deletes the job, both or neither",
+	name:  "a transcript is stored and its job finished",
+	rule:  "SaveTranscript stores the transcript, FinishJob deletes the job",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queued(t, later())
+		c, j := s.queued(t)
 		want := store.Transcript{InterviewID: c.InterviewID, FetchedAt: base.In(time.FixedZone("", 3600)), Body: []byte(`{"b": 1, "a": 1.10, "b": 2}`)}
-		require.NoError(t, s.FinishJob(t.Context(), j, want))
+		require.NoError(t, s.SaveTranscript(t.Context(), j, want))
+		require.NoError(t, s.FinishJob(t.Context(), j))
 		got, err := s.Transcript(t.Context(), c.InterviewID)
 		require.NoError(t, err)
 		require.Equal(t, c.InterviewID, got.InterviewID)
@@ -80,9 +81,9 @@ var transcriptCases = []contractCase{{
 	rule:  "a store shares no bytes with its caller, neither those it was given nor those it gives",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
-		c, j := s.queued(t, later())
+		c, j := s.queued(t)
 		body := []byte("original")
-		require.NoError(t, s.FinishJob(t.Context(), j, store.Transcript{InterviewID: c.InterviewID, FetchedAt: base, Body: body}))
+		require.NoError(t, s.SaveTranscript(t.Context(), j, store.Transcript{InterviewID: c.InterviewID, FetchedAt: base, Body: body}))
 		for range 2 {
 			copy(body, "scribble")
 			got, err := s.Transcript(t.Context(), c.InterviewID)
@@ -96,8 +97,8 @@ var transcriptCases = []contractCase{{
 // roundTrip stores body as the transcript of a new interview and reads it back.
 func (s *subject) roundTrip(t *testing.T, body []byte) {
 	t.Helper()
-	c, j := s.queued(t, later())
-	require.NoError(t, s.FinishJob(t.Context(), j, transcriptOf(j, string(body))))
+	c, j := s.queued(t)
+	s.finish(t, j, string(body))
 	got, err := s.Transcript(t.Context(), c.InterviewID)
 	require.NoError(t, err)
 	require.Equal(t, len(body), len(got.Body), "bytes of the body %.20q", body)

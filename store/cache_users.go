@@ -1,0 +1,130 @@
+package store
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gocache "github.com/patrickmn/go-cache"
+)
+
+// users remembers what is known about each user, for at most size of them.
+//
+// go-cache has no bound of its own, and its sweep holds the write lock while it
+// walks the whole map. So there are two generations: new entries go into the young
+// one; when that holds half of size, it becomes the old one, and the old one is
+// dropped whole. Entries carry their own age on the monotonic clock, because
+// go-cache goes by the wall clock, which may jump.
+type users struct {
+	size int
+	gens atomic.Pointer[generations]
+	seed maphash.Seed
+
+	mu     sync.Mutex // held to change gens, young or an epoch
+	young  int        // entries in the young generation
+	epochs [256]atomic.Uint64
+}
+
+type generations struct{ young, old *gocache.Cache }
+
+// remembered is what is known about one user. It is never changed.
+type remembered struct {
+	asked   time.Time // when the look-up of person began
+	person  *Person   // nil if the store has no Interactions
+	studies []study
+}
+
+type study struct {
+	id        string
+	completed bool
+	ends      time.Time // of the completion; zero if never
+	asked     time.Time
+}
+
+// with returns r and what has become known about one study. r may be nil.
+func (r *remembered) with(s study) *remembered {
+	n := &remembered{studies: []study{s}}
+	if r != nil {
+		for _, had := range r.studies {
+			if had.id != s.id {
+				n.studies = append(n.studies, had)
+			}
+		}
+	}
+	return n
+}
+
+func newUsers(size int) *users {
+	u := &users{size: size, seed: maphash.MakeSeed()}
+	u.gens.Store(&generations{newGeneration(), newGeneration()})
+	return u
+}
+
+// newGeneration has no cleanup interval: go-cache's janitor could not be stopped.
+func newGeneration() *gocache.Cache { return gocache.New(gocache.NoExpiration, 0) }
+
+// get returns what is remembered about a user, or nil.
+func (u *users) get(userID string) *remembered {
+	g := u.gens.Load()
+	if v, ok := g.young.Get(userID); ok {
+		return v.(*remembered)
+	}
+	v, ok := g.old.Get(userID)
+	if !ok {
+		return nil
+	}
+	r := v.(*remembered)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if now, ok := u.gens.Load().old.Get(userID); ok && now == v { // not forgotten meanwhile
+		u.add(userID, r)
+	}
+	return r
+}
+
+// epoch counts the writes about a user, and about those who share its counter.
+// What was asked in an earlier epoch is not remembered.
+func (u *users) epoch(userID string) uint64 { return u.counter(userID).Load() }
+
+func (u *users) counter(userID string) *atomic.Uint64 {
+	return &u.epochs[maphash.String(u.seed, userID)%uint64(len(u.epochs))]
+}
+
+// put remembers r if nothing has been written about the user since epoch.
+func (u *users) put(userID string, r *remembered, epoch uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.epoch(userID) == epoch {
+		u.add(userID, r)
+	}
+}
+
+// add is called with mu held.
+func (u *users) add(userID string, r *remembered) {
+	g := u.gens.Load()
+	if _, ok := g.young.Get(userID); !ok {
+		u.young++
+		g.old.Delete(userID)
+	}
+	g.young.Set(strings.Clone(userID), r, gocache.NoExpiration)
+	if u.young >= max(u.size/2, 1) {
+		u.gens.Store(&generations{young: newGeneration(), old: g.young})
+		u.young = 0
+	}
+}
+
+// forget drops what is remembered about a user, and whatever look-ups that are in
+// flight will find.
+func (u *users) forget(userID string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.counter(userID).Add(1)
+	g := u.gens.Load()
+	if _, ok := g.young.Get(userID); ok {
+		g.young.Delete(userID)
+		u.young--
+	}
+	g.old.Delete(userID)
+}

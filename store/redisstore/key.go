@@ -1,0 +1,134 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrKey means that the key by which users are found does not belong to the users
+// that are there. Nobody can be found until it does, so nothing is read or
+// written. Restore {askonce}:key from a backup. To start over without what the
+// store knows about users, delete {askonce}:people and {askonce}:key; everybody
+// may then be asked again, and whoever was erased is unknown.
+var ErrKey = errors.New("redisstore: {askonce}:key is missing or is not the one that {askonce}:people was written with")
+
+// hasher makes the keyed hashes by which users are found, also once they are
+// erased: HMAC-SHA256, truncated to 128 bits (RFC 2104, section 5).
+type hasher struct {
+	pool  sync.Pool
+	check string // the hash of no user, kept beside the users: it shows that the key fits
+}
+
+func newHasher(key []byte) *hasher {
+	h := &hasher{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	h.check = h.user("")
+	return h
+}
+
+func (h *hasher) user(userID string) string {
+	mac := h.pool.Get().(hash.Hash)
+	defer h.pool.Put(mac)
+	mac.Reset()
+	mac.Write([]byte(userID))
+	var sum [sha256.Size]byte
+	return string(mac.Sum(sum[:0])[:16])
+}
+
+// readable returns the key, or nil while nobody is stored. It does not write, so
+// that look-ups work on a replica and on a server that is full.
+func (s *Store) readable(ctx context.Context) (*hasher, error) {
+	if h := s.key.Load(); h != nil {
+		return h, nil
+	}
+	pipe := s.client.Pipeline()
+	key, fits, people := pipe.Get(ctx, s.keys.key), pipe.HGet(ctx, s.keys.people, ""), pipe.Exists(ctx, s.keys.people)
+	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+		return nil, err
+	}
+	if key.Err() == redis.Nil {
+		if people.Val() > 0 {
+			return nil, ErrKey
+		}
+		return nil, nil
+	}
+	h := newHasher([]byte(key.Val()))
+	if people.Val() > 0 && fits.Val() != h.check {
+		return nil, ErrKey
+	}
+	s.key.Store(h)
+	return h, nil
+}
+
+// makeKey keeps the first key that anybody proposes.
+var makeKey = redis.NewScript(`
+local key = redis.call('GET', KEYS[1])
+if key then return key end
+if redis.call('EXISTS', KEYS[2]) == 1 then return redis.error_reply('ASKONCE key lost') end
+redis.call('SET', KEYS[1], ARGV[1])
+return ARGV[1]
+`)
+
+// keepCheck keeps the check value of a key beside the first user.
+var keepCheck = redis.NewScript(`
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], '', ARGV[1]) end
+return redis.call('HGET', KEYS[1], '')
+`)
+
+// writable returns the key, and makes it if it is the first.
+func (s *Store) writable(ctx context.Context) (*hasher, error) {
+	fresh := make([]byte, 32)
+	rand.Read(fresh)
+	key, err := makeKey.Run(ctx, s.client, []string{s.keys.key, s.keys.people}, fresh).Text()
+	if isReply(err, "key lost") {
+		return nil, ErrKey
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := newHasher([]byte(key))
+	check, err := keepCheck.Run(ctx, s.client, []string{s.keys.people}, h.check).Text()
+	if err == nil && check != h.check {
+		err = ErrKey
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.key.Store(h)
+	return h, nil
+}
+
+// fits begins every script that writes about a user: ARGV[1] is the check value of
+// the caller's key.
+const fits = `
+if redis.call('HGET', KEYS[1], '') ~= ARGV[1] then return redis.error_reply('ASKONCE stale key') end
+`
+
+// withKey runs do, which writes with the key. If the key is not the server's any
+// more, as after FLUSHALL, do runs once more with the one that is.
+func (s *Store) withKey(ctx context.Context, do func(h *hasher) error) error {
+	h := s.key.Load()
+	if h != nil {
+		err := do(h)
+		if !isReply(err, "stale key") {
+			return err
+		}
+	}
+	h, err := s.writable(ctx)
+	if err != nil {
+		return err
+	}
+	return do(h)
+}
+
+func isReply(err error, text string) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && strings.Contains(reply.Error(), "ASKONCE "+text)
+}

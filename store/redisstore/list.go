@@ -1,0 +1,137 @@
+package redisstore
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/askonce/askonce/store"
+)
+
+// listPage is how many values are read at a time.
+const listPage = 500
+
+// Completions implements [store.Lister]. It reads a page at a time.
+func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
+	return func(yield func(store.Completion, error) bool) {
+		if err := check(ctx, store.CheckFilter(f)); err != nil {
+			yield(store.Completion{}, err)
+			return
+		}
+		for ids, err := range s.selectIDs(ctx, f) {
+			if err != nil {
+				yield(store.Completion{}, failed("completions", err))
+				return
+			}
+			all, err := s.completions(ctx, ids)
+			if err != nil {
+				yield(store.Completion{}, failed("completions", err))
+				return
+			}
+			if f.UserID != "" {
+				slices.SortFunc(all, f.Compare)
+			}
+			for _, c := range all {
+				if f.Selects(c) && !yield(c, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// selectIDs yields pages of interview ids, in their order, with at least those that
+// f selects among them. The ids of one user come in one page without an order.
+func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		switch {
+		case f.InterviewID != "":
+			yield([]string{f.InterviewID}, nil)
+		case f.UserID != "":
+			members, err := s.client.ZRangeByLex(ctx, s.keys.byUser, &redis.ZRangeBy{Min: "[" + f.UserID + "\x00", Max: "(" + f.UserID + "\x01"}).Result()
+			for n := range members {
+				members[n] = members[n][len(f.UserID)+1:]
+			}
+			yield(members, err)
+		default:
+			s.byTime(ctx, f, yield)
+		}
+	}
+}
+
+// byTime goes on from the last score, past those of it that have been read: members
+// of one score come in the order of their bytes.
+func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string, error) bool) {
+	page := redis.ZRangeArgs{Key: s.keys.byTime, Start: "-inf", Stop: "+inf", ByScore: true, Rev: f.NewestFirst, Count: listPage}
+	if f.StudyID != "" {
+		page.Key = s.keys.study + f.StudyID
+	}
+	if !f.Since.IsZero() {
+		page.Start = micros(f.Since)
+	}
+	from := &page.Start
+	if f.NewestFirst {
+		from = &page.Stop
+	}
+	last, lastID := 0.0, ""
+	if f.After != nil {
+		last, lastID = float64(f.After.CompletedAt.UnixMicro()), f.After.InterviewID
+		*from = micros(f.After.CompletedAt)
+	}
+	direction := 1
+	if f.NewestFirst {
+		direction = -1
+	}
+	for {
+		found, err := s.client.ZRangeArgsWithScores(ctx, page).Result()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		var ids []string
+		for _, z := range found {
+			id := z.Member.(string)
+			if lastID == "" || z.Score != last {
+				page.Offset = 0
+			} else if strings.Compare(id, lastID)*direction <= 0 { // read already; one that came in between has moved it
+				page.Offset++
+				continue
+			}
+			last, lastID = z.Score, id
+			page.Offset++
+			ids = append(ids, id)
+		}
+		if len(ids) > 0 && !yield(ids, nil) || len(found) < listPage {
+			return
+		}
+		*from = strconv.FormatFloat(last, 'f', -1, 64)
+	}
+}
+
+// completions reads those that are there.
+func (s *Store) completions(ctx context.Context, ids []string) ([]store.Completion, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	values, err := s.client.HMGet(ctx, s.keys.interviews, ids...).Result()
+	if err != nil {
+		return nil, err
+	}
+	var all []store.Completion
+	for n, v := range values {
+		text, ok := v.(string)
+		if !ok {
+			continue
+		}
+		c, err := completion(ids[n], text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}

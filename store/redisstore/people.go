@@ -1,0 +1,282 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/askonce/askonce/store"
+)
+
+// person is how a store.Person is stored; see personLua.
+type person struct {
+	OptOut  answer           `json:"o"`
+	Studies map[string]study `json:"s"`
+}
+
+type answer struct {
+	Kind  store.InteractionKind `json:"a"`
+	At    int64                 `json:"t"` // seconds
+	Until int64                 `json:"u"`
+}
+
+type study struct {
+	Ends     *string `json:"e"` // µs, 0 for never; nil unless completed
+	Showings string  `json:"w"` // seconds, separated by commas
+	Opened   int64   `json:"o"`
+	answer
+}
+
+// completed reports whether the completion counts now, and when it ends.
+func (s *study) completed() (ends time.Time, done bool) {
+	if s.Ends == nil {
+		return time.Time{}, false
+	}
+	ends, err := instant(*s.Ends)
+	return ends, err == nil && (ends.IsZero() || time.Now().Before(ends))
+}
+
+// find reads a user, with one command. It returns an empty person for one who is
+// not known.
+func (s *Store) find(ctx context.Context, userID string) (p person, err error) {
+	for {
+		h, err := s.readable(ctx)
+		if err != nil || h == nil {
+			return person{}, err
+		}
+		found, err := s.client.HMGet(ctx, s.keys.people, "", h.user(userID)).Result()
+		if err != nil {
+			return person{}, err
+		}
+		if check, ok := found[0].(string); ok && check != h.check {
+			s.key.CompareAndSwap(h, nil) // the server was flushed and filled again
+			continue
+		}
+		text, ok := found[1].(string)
+		if !ok {
+			return person{}, nil
+		}
+		if err := json.Unmarshal([]byte(text), &p); err != nil {
+			return person{}, fmt.Errorf("unreadable person: %w", err)
+		}
+		return p, nil
+	}
+}
+
+// Completed implements [store.Store].
+func (s *Store) Completed(ctx context.Context, k store.Key) (bool, error) {
+	if err := check(ctx, store.CheckKey(k)); err != nil {
+		return false, err
+	}
+	p, err := s.find(ctx, k.UserID)
+	if err != nil {
+		return false, failed("completed", err)
+	}
+	st := p.Studies[k.StudyID]
+	_, done := st.completed()
+	return done, nil
+}
+
+// Person implements [store.Interactions].
+func (s *Store) Person(ctx context.Context, userID string) (store.Person, error) {
+	if err := check(ctx, store.CheckID(userID)); err != nil {
+		return store.Person{}, err
+	}
+	p, err := s.find(ctx, userID)
+	if err != nil {
+		return store.Person{}, failed("person", err)
+	}
+	out := store.Person{OptedOut: p.OptOut.Kind == store.InteractionOptedOut, OptedOutAt: second(p.OptOut.At)}
+	for id, st := range p.Studies {
+		one := store.PersonStudy{StudyID: id, OpenedAt: second(st.Opened), Answer: st.Kind, AnsweredAt: second(st.At), Until: second(st.Until)}
+		if ends, done := st.completed(); done {
+			one.Completed, one.CompletedUntil = true, ends
+		}
+		for _, text := range strings.FieldsFunc(st.Showings, func(r rune) bool { return r == ',' }) {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				return store.Person{}, failed("person", err)
+			}
+			one.Showings = append(one.Showings, second(n))
+		}
+		if one.Completed || len(one.Showings) > 0 || st.Opened != 0 || st.At != 0 {
+			out.Studies = append(out.Studies, one)
+		}
+	}
+	slices.SortFunc(out.Studies, func(a, b store.PersonStudy) int { return strings.Compare(a.StudyID, b.StudyID) })
+	return out, nil
+}
+
+func second(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(n, 0).UTC()
+}
+
+var noteScript = redis.NewScript(fits + personLua + `
+local people, funnel = KEYS[1], KEYS[2]
+local hash, id, kind, at, ends, day = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local counted, most = ARGV[8], tonumber(ARGV[9])
+local p = person(people, hash)
+if id == '' then
+	local o = p.o or {a = 0, t = 0}
+	if at > o.t or (at == o.t and kind > o.a) then p.o = {a = kind, t = at} end
+	redis.call('HSET', people, hash, cjson.encode(p))
+	return 0
+end
+local st = study(p, id)
+if kind == 0 then
+	local all, seen = {}, false
+	for text in string.gmatch(st.w or '', '%d+') do
+		local n = tonumber(text)
+		if n == at then seen = true end
+		if n > at and not seen then
+			table.insert(all, string.format('%d', at))
+			seen = true
+		end
+		table.insert(all, text)
+	end
+	if not seen then table.insert(all, string.format('%d', at)) end
+	while #all > most do table.remove(all, 1) end
+	st.w = table.concat(all, ',')
+elseif kind == 1 then
+	st.o = math.max(st.o or 0, at)
+else
+	local t, a, u = st.t or 0, st.a or 0, st.u or 0
+	if t == 0 or at > t or (at == t and (kind > a or (kind == a and ends > u))) then st.t, st.a, st.u = at, kind, ends end
+end
+if counted ~= '' then count(funnel, st, id, counted, day) end
+redis.call('HSET', people, hash, cjson.encode(p))
+return 0
+`)
+
+// kindOf numbers the kinds that the funnel counts; '4' is for completions.
+var kindOf = map[store.InteractionKind]string{
+	store.InteractionShown: "0", store.InteractionOpened: "1", store.InteractionSnoozed: "2", store.InteractionDeclined: "3",
+}
+
+// Note implements [store.Interactions], in one atomic script.
+func (s *Store) Note(ctx context.Context, i store.Interaction) error {
+	if err := check(ctx, store.CheckInteraction(i)); err != nil {
+		return err
+	}
+	until := int64(0)
+	if i.Kind == store.InteractionSnoozed && !i.Until.IsZero() {
+		until = i.Until.Unix()
+	}
+	return failed("note", s.withKey(ctx, func(h *hasher) error {
+		return noteScript.Run(ctx, s.client, []string{s.keys.people, s.keys.funnel}, h.check, h.user(i.UserID), i.StudyID, int(i.Kind), i.At.Unix(),
+			until, dayNumber(i.At), kindOf[i.Kind], store.MaxShowings).Err()
+	}))
+}
+
+func dayNumber(t time.Time) int64 { return max(0, store.Day(t).Unix()/86400) }
+
+// Funnel implements [store.Interactions].
+func (s *Store) Funnel(ctx context.Context, studyID string, from, to time.Time) ([]store.FunnelDay, error) {
+	if err := check(ctx, store.CheckID(studyID)); err != nil {
+		return nil, err
+	}
+	const kinds = 5
+	var days []store.FunnelDay
+	var fields []string
+	for day := store.Day(from); day.Before(store.Day(to)); day = day.AddDate(0, 0, 1) {
+		days = append(days, store.FunnelDay{Day: day})
+		for kind := range kinds {
+			fields = append(fields, studyID+"\x00"+strconv.FormatInt(dayNumber(day), 10)+"\x00"+strconv.Itoa(kind))
+		}
+	}
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	counts, err := s.client.HMGet(ctx, s.keys.funnel, fields...).Result()
+	if err != nil {
+		return nil, failed("funnel", err)
+	}
+	for n, v := range counts {
+		if text, ok := v.(string); ok {
+			users, err := strconv.Atoi(text)
+			if err != nil {
+				return nil, failed("funnel", err)
+			}
+			d := &days[n/kinds]
+			*[...]*int{&d.Shown, &d.Opened, &d.Snoozed, &d.Declined, &d.Completed}[n%kinds] = users
+		}
+	}
+	return days, nil
+}
+
+var resetScript = redis.NewScript(fits + personLua + `
+local people, interviews, by_user = KEYS[1], KEYS[2], KEYS[3]
+local user, hash, id = ARGV[2], ARGV[3], ARGV[4]
+if redis.call('HEXISTS', people, hash) == 0 then return 0 end
+local p = person(people, hash)
+local st = study(p, id)
+p.s[id] = {f = st.f}
+redis.call('HSET', people, hash, cjson.encode(p))
+for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
+	local interview = string.sub(member, #user + 2)
+	local i = redis.call('HGET', interviews, interview)
+	i = i and cjson.decode(i)
+	if i and i.s == id then
+		i.r = '1'
+		redis.call('HSET', interviews, interview, cjson.encode(i))
+	end
+end
+return 0
+`)
+
+// Reset implements [store.Resetter], in one atomic script.
+func (s *Store) Reset(ctx context.Context, k store.Key) error {
+	if err := check(ctx, store.CheckKey(k)); err != nil {
+		return err
+	}
+	names := []string{s.keys.people, s.keys.interviews, s.keys.byUser}
+	return failed("reset", s.withKey(ctx, func(h *hasher) error {
+		return resetScript.Run(ctx, s.client, names, h.check, k.UserID, h.user(k.UserID), k.StudyID).Err()
+	}))
+}
+
+var eraseScript = redis.NewScript(fits + personLua + `
+local people, interviews, by_user, jobs, due, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local transcripts, transcripts_by_time = KEYS[7], KEYS[8]
+local user, hash = ARGV[2], ARGV[3]
+local p = person(people, hash)
+p.x = '1'
+redis.call('HSET', people, hash, cjson.encode(p))
+for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
+	local id = string.sub(member, #user + 2)
+	redis.call('HDEL', jobs, id)
+	redis.call('ZREM', due, id)
+	redis.call('ZREM', dead, id)
+	redis.call('HDEL', transcripts, id)
+	redis.call('ZREM', transcripts_by_time, id)
+	local i = redis.call('HGET', interviews, id)
+	if i then
+		i = cjson.decode(i)
+		i.u, i.g, i.f = '', '1', 'erased'
+		redis.call('HSET', interviews, id, cjson.encode(i))
+	end
+	redis.call('ZREM', by_user, member)
+end
+return 0
+`)
+
+// Erase implements [store.Eraser], in one atomic script.
+func (s *Store) Erase(ctx context.Context, userID string) error {
+	if err := check(ctx, store.CheckID(userID)); err != nil {
+		return err
+	}
+	k := s.keys
+	names := []string{k.people, k.interviews, k.byUser, k.jobs, k.due, k.dead, k.transcripts, k.transcriptsByTime}
+	return failed("erase", s.withKey(ctx, func(h *hasher) error {
+		return eraseScript.Run(ctx, s.client, names, h.check, userID, h.user(userID)).Err()
+	}))
+}
