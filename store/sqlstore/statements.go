@@ -41,8 +41,12 @@ const (
 
 func newStatements(d *dialect, prefix string) *statements {
 	r := func(text string) string { return d.render(text, prefix) }
-	once := func(text, column string) string { return r(text + ` ` + strings.ReplaceAll(d.insertOnce, `{column}`, column)) }
-	upsert := func(text, key, set string) string { return r(text + ` ` + strings.ReplaceAll(d.upsert, `{key}`, key) + ` ` + set) }
+	once := func(text, column string) string {
+		return r(text + ` ` + strings.ReplaceAll(d.insertOnce, `{column}`, column))
+	}
+	upsert := func(text, key, set string) string {
+		return r(text + ` ` + strings.ReplaceAll(d.upsert, `{key}`, key) + ` ` + set)
+	}
 	// The row of no study stands for the user; whoever writes about the user locks
 	// it. It is inserted only if the row of the key's check is there.
 	person := func(set string) string {
@@ -146,4 +150,3 @@ func newStatements(d *dialect, prefix string) *statements {
 func (t *statements) hot() []string {
 	return []string{t.completed, t.person, t.interview, t.healed}
 }
-
