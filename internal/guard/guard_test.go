@@ -24,6 +24,7 @@ func TestAPanicBecomesAnErrorWithoutItsContent(t *testing.T) {
 	}{
 		{"a string", func() { panic("user_12345") }, "panic: string"},
 		{"an error", func() { panic(fmt.Errorf("reference %s: %w", "user_12345", errOwn)) }, "panic: *fmt.wrapError"},
+		//lint:ignore SA5000 the panic is wanted
 		{"an error of the runtime", func() { var m map[string]int; m["x"]++ }, "panic: assignment to entry in nil map"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

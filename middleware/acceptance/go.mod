@@ -49,8 +49,8 @@ require (
 )
 
 require (
-	github.com/askonce/askonce/middleware/askechov5 v0.0.0
 	github.com/askonce/askonce/middleware/askechov4 v0.0.0
+	github.com/askonce/askonce/middleware/askechov5 v0.0.0
 	github.com/askonce/askonce/middleware/askgin v0.0.0
 	github.com/chromedp/sysutil v1.1.0 // indirect
 	github.com/gin-contrib/gzip v1.2.5
