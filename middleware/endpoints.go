@@ -107,7 +107,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user := m.visitor(w, r, m.user(r))
-	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: r.URL.Query().Get("study")}
+	v := gate.Visitor{UserID: user, Languages: m.languagesOf(r), StudyID: r.URL.Query().Get("study")}
 	d := gate.Decision{Reason: gate.ReasonAnonymous}
 	if user != "" {
 		v.History = m.history(r, user)

@@ -152,8 +152,8 @@ func (w *writer) hold(h http.Header, head []byte) {
 		w.release()
 		return
 	}
-	snippet, ok := w.resp.snippetFor(h)
-	if !ok {
+	snippet, _ := w.resp.snippetFor(h)
+	if snippet == nil {
 		w.outcome = OutcomePolicy
 		w.pass(h)
 		return

@@ -27,8 +27,10 @@ func Ignore() Verdict { return Verdict{ignore: true} }
 
 // apply writes the verdict into c.
 func (v Verdict) apply(c *store.Completion) {
-	c.Ignored, c.Until = v.ignore, time.Time{}
-	if v.snooze > 0 {
+	switch {
+	case v.ignore:
+		c.UserID = ""
+	case v.snooze > 0:
 		c.Until = store.Instant(c.CompletedAt.Add(v.snooze))
 	}
 }

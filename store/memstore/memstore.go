@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -213,12 +214,8 @@ func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store
 			yield(store.Completion{}, err)
 			return
 		}
-		among := s.interviews
-		if one, ok := among[f.InterviewID]; ok {
-			among = map[string]*interview{f.InterviewID: one}
-		}
 		var found []store.Completion
-		for _, i := range among {
+		for i := range maps.Values(s.interviews) {
 			if f.Selects(i.Completion) {
 				found = append(found, i.Completion)
 			}

@@ -66,16 +66,16 @@ func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]strin
 // byTime goes on from the last score, past those of it that have been read: members
 // of one score come in the order of their bytes.
 func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string, error) bool) {
-	key, page := s.keys.byTime, redis.ZRangeBy{Min: "-inf", Max: "+inf", Count: listPage}
+	page := redis.ZRangeArgs{Key: s.keys.byTime, Start: "-inf", Stop: "+inf", ByScore: true, Rev: f.NewestFirst, Count: listPage}
 	if f.StudyID != "" {
-		key = s.keys.study + f.StudyID
+		page.Key = s.keys.study + f.StudyID
 	}
 	if !f.Since.IsZero() {
-		page.Min = micros(f.Since)
+		page.Start = micros(f.Since)
 	}
-	read, from := s.client.ZRangeByScoreWithScores, &page.Min
+	from := &page.Start
 	if f.NewestFirst {
-		read, from = s.client.ZRevRangeByScoreWithScores, &page.Max
+		from = &page.Stop
 	}
 	last, lastID := 0.0, ""
 	if f.After != nil {
@@ -87,7 +87,7 @@ func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string,
 		direction = -1
 	}
 	for {
-		found, err := read(ctx, key, &page).Result()
+		found, err := s.client.ZRangeArgsWithScores(ctx, page).Result()
 		if err != nil {
 			yield(nil, err)
 			return

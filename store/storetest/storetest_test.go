@@ -35,14 +35,20 @@ func TestSharedMemory(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(*testing.T) func(*testing.T) store.Store {
 		m := memstore.New()
-		return func(*testing.T) store.Store { return uncloseable{m} }
+		return func(*testing.T) store.Store { return uncloseable{m, m, m, m, m, m, m} }
 	})
 }
 
-// uncloseable is a store of which each handle may be closed.
-type uncloseable struct{ *memstore.Store }
-
-func (uncloseable) Close() error { return nil }
+// uncloseable is a Memory of which each opening may be closed by itself.
+type uncloseable struct {
+	store.Store
+	store.Transcripts
+	store.Lister
+	store.Eraser
+	store.Resetter
+	store.DeadLetters
+	store.Checkpoints
+}
 
 // TestBrokenStoresAreCaught runs the suite against each broken store in a
 // process of its own and wants it to fail in the case that names the rule.
@@ -51,7 +57,7 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	slots := make(chan struct{}, 2)
-	for _, b := range slices.Concat(brokenStores, brokenInteractions) {
+	for _, b := range brokenStores {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
@@ -69,28 +75,18 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 				require.Contains(t, string(out), "test timed out")
 				return
 			}
-			if !b.model {
-				require.Contains(t, string(out), "the contract: ")
-			}
+			require.Contains(t, string(out), "the contract: ")
 		})
 	}
 }
 
 // TestBrokenStore is what the child runs.
 func TestBrokenStore(t *testing.T) {
-	all := slices.Concat(brokenStores, brokenInteractions)
-	i := slices.IndexFunc(all, func(b broken) bool { return b.name == os.Getenv("STORETEST_BROKEN") })
+	i := slices.IndexFunc(brokenStores, func(b broken) bool { return b.name == os.Getenv("STORETEST_BROKEN") })
 	if i < 0 {
 		t.Skip("the child of TestBrokenStoresAreCaught, which sets STORETEST_BROKEN")
 	}
-	if all[i].model {
-		storetest.RunModel(t, func(*testing.T) func(*testing.T) store.Store {
-			s := all[i].open(memstore.New())
-			return func(*testing.T) store.Store { return s }
-		})
-		return
-	}
-	storetest.Run(t, func(*testing.T) store.Store { return all[i].open(memstore.New()) })
+	storetest.Run(t, func(*testing.T) store.Store { return brokenStores[i].open(memstore.New()) })
 }
 
 // A broken store breaks one rule. caught is the group and the case, as go test
@@ -99,7 +95,6 @@ type broken struct {
 	name, caught string
 	open         func(m *memstore.Store) store.Store
 	hangs        bool // it is caught by the time limit of go test
-	model        bool // it is caught by RunModel
 }
 
 var brokenStores = []broken{
