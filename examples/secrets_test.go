@@ -106,7 +106,7 @@ func exported(t *testing.T) map[string]any {
 		memstore.New(), sqlStore, sqlstore.Postgres, sqlstore.Options{}, redisStore, redisstore.Options{},
 		client, userjourneys.Error{}, userjourneys.Interview{}, userjourneys.InterviewFilter{}, userjourneys.Limit{}, userjourneys.Limits{},
 		userjourneys.Options{}, userjourneys.Study{}, userjourneys.NewSecret(printedSecret), userjourneys.Turn{}, userjourneys.Webhook{SigningSecret: userjourneys.NewSecret(printedSecret)},
-		fake, userjourneystest.Delivery{}, userjourneystest.Fate{}, userjourneystest.Interview{}, userjourneystest.Options{}, userjourneystest.Request{}, userjourneystest.Study{},
+		fake, userjourneystest.Conditions{}, userjourneystest.Delivery{}, userjourneystest.Fate{}, userjourneystest.Interview{}, userjourneystest.Options{}, userjourneystest.Request{}, userjourneystest.Study{},
 	} {
 		of := reflect.TypeOf(v)
 		if of.Kind() == reflect.Pointer {

@@ -26,12 +26,11 @@ func (s *Server) routes() http.Handler {
 
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", http.StripPrefix("/api/v1", s.authenticated(api)))
-	mux.HandleFunc("GET /i/{code}", s.interviewPage)
-	mux.HandleFunc("POST /i/{code}", s.finishPage)
+	s.pages(mux)
 	return mux
 }
 
-// authenticated notes every request, then refuses those without the key.
+// authenticated records every request, then refuses those without the key.
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	want := []byte("Bearer " + s.opts.APIKey)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +54,7 @@ func (s *Server) listStudies(w http.ResponseWriter, r *http.Request) {
 	var all []any
 	var ids []string
 	for _, st := range s.studies {
-		if !st.paused {
+		if s.active(st) {
 			all, ids = append(all, s.studyJSON(st, false)), append(ids, st.ID)
 		}
 	}
@@ -66,7 +65,7 @@ func (s *Server) getStudy(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.study(r.PathValue("id"))
-	if st == nil || st.paused {
+	if st == nil || !s.active(st) {
 		writeError(w, http.StatusNotFound, "study not found")
 		return
 	}
@@ -86,7 +85,7 @@ func (s *Server) listInterviews(w http.ResponseWriter, r *http.Request) {
 	for _, i := range s.interviews {
 		if i.StudyID == q.Get("study_id") &&
 			fits(q.Get("status"), i.Status) && fits(q.Get("reference_id"), i.ReferenceID) && fits(q.Get("quality_score"), i.Quality) {
-			all, ids = append(all, interviewJSON(i, false)), append(ids, i.ID)
+			all, ids = append(all, s.interviewJSON(i, false)), append(ids, i.ID)
 		}
 	}
 	s.writePage(w, r, all, ids)
@@ -102,10 +101,10 @@ func (s *Server) getInterview(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "interview not found")
 		return
 	}
-	writeJSON(w, http.StatusOK, interviewJSON(i, true))
+	writeJSON(w, http.StatusOK, s.interviewJSON(i, true))
 }
 
-// writePage answers the part of a list that limit and starting_after name.
+// writePage writes the part of a list that limit and starting_after select.
 func (s *Server) writePage(w http.ResponseWriter, r *http.Request, all []any, ids []string) {
 	limit, err := strconv.Atoi(cmp.Or(r.URL.Query().Get("limit"), "20"))
 	if err != nil || limit < 1 || limit > 100 {
@@ -124,9 +123,14 @@ func (s *Server) writePage(w http.ResponseWriter, r *http.Request, all []any, id
 		}
 		all = all[at+1:]
 	}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"object": "list", "data": append([]any{}, all[:min(limit, len(all))]...), "has_more": len(all) > limit,
-	})
+	data, more := append([]any{}, all[:min(limit, len(all))]...), any(len(all) > limit)
+	if s.conditions.Lying {
+		more = "true"
+		if len(data) > 0 {
+			data = append([]any{nil, map[string]any{"object": "unknown"}, map[string]any{"id": 7}}, data...)
+		}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": data, "has_more": more})
 }
 
 func (s *Server) getWebhook(w http.ResponseWriter, _ *http.Request) {
@@ -155,8 +159,7 @@ func (s *Server) putWebhook(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, s.webhook.json(""))
 		return
 	}
-	s.webhook = &webhook{url: in.URL, events: in.Events, secret: s.nextSecret()}
-	s.created++
+	s.createWebhook(in.URL, in.Events)
 	writeJSON(w, http.StatusCreated, s.webhook.json(s.webhook.secret))
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/askonce/askonce/userjourneys"
@@ -25,36 +26,68 @@ func (h *webhook) json(secret string) map[string]any {
 	return o
 }
 
+// Fate is what happens to a delivery. The zero value delivers it once, at once.
+type Fate struct {
+	Drop   bool          // never delivered
+	Copies int           // delivered this many times more
+	Delay  time.Duration // delivered this much later
+}
+
+// NextDeliveries sets what happens to the next deliveries, one after the other.
+// Those after them have the fate of [Conditions].
+func (s *Server) NextDeliveries(fates ...Fate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.plan = append(s.plan, fates...)
+}
+
+// RotateSecret gives the webhook a new signing secret that nobody else knows,
+// and returns it, or "" if there is no webhook.
+func (s *Server) RotateSecret() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.webhook == nil {
+		return ""
+	}
+	s.webhook.secret = s.nextSecret()
+	s.created++
+	return s.webhook.secret
+}
+
 // Delivery is one attempt to deliver the webhook.
 type Delivery struct {
 	InterviewID string
-	Status      int // 0 when there was no answer
+	Status      int // 0 if there was no response
 	Err         error
-	Dropped     bool // as NextDeliveries said
+	Dropped     bool // because of its Fate
 }
 
 // Deliveries returns the attempts so far, in the order in which they ended.
 func (s *Server) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Delivery(nil), s.deliveries...)
+	return slices.Clone(s.deliveries)
 }
 
-// Redeliver delivers the webhook of an interview once more, in the background.
+// Redeliver delivers the webhook of an interview again, in the background.
 func (s *Server) Redeliver(interviewID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := s.interview(interviewID); i != nil {
-		s.deliver(s.study(i.StudyID), i)
+	i := s.interview(interviewID)
+	if i == nil {
+		return
+	}
+	if st := s.study(i.StudyID); st != nil {
+		s.deliver(st, i)
 	}
 }
 
-// deliver sends the webhook as it is configured now, or as NextDeliveries said.
+// deliver sends the webhook to where it is registered now.
 func (s *Server) deliver(st *study, i *interview) {
 	if s.webhook == nil || s.ctx.Err() != nil {
 		return
 	}
-	var fate Fate
+	fate := s.conditions.Deliveries
 	if len(s.plan) > 0 {
 		fate, s.plan = s.plan[0], s.plan[1:]
 	}

@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// Study is what AddStudy adds. Fields left zero get a plausible value.
+// Study is a study for [Server.AddStudy]. The zero value of each field means a
+// plausible default.
 type Study struct {
 	ID, Name     string
 	Code         string // the last part of the interview link
@@ -25,19 +27,19 @@ type study struct {
 	closed, paused bool
 }
 
-// Interview is what FinishInterview adds. Fields left zero get a plausible
-// value, except ReferenceID, which may well be empty.
+// Interview is an interview for [Server.FinishInterview]. The zero value of each
+// field means a plausible default, except for ReferenceID, which stays empty.
 type Interview struct {
 	ID, ReferenceID   string
 	Quality, Language string
 	Duration          time.Duration
 
-	// CompletedAt decides which week and month the interview counts against, so
-	// one in the past can leave the limits free. Defaults to now.
+	// CompletedAt determines the week and the month whose limits the interview
+	// counts against. Defaults to now.
 	CompletedAt time.Time
 
-	// Status defaults to completed. Another one delivers no webhook, and one
-	// that is only started counts against no limit.
+	// Status defaults to [userjourneys.StatusCompleted]. With any other no webhook
+	// is delivered, and one that is only started counts against no limit.
 	Status     string
 	Transcript json.RawMessage
 }
@@ -49,10 +51,14 @@ type interview struct {
 
 func (i *interview) finished() bool { return i.Status != userjourneys.StatusStarted }
 
-// AddStudy adds an active study and returns it with its id and code.
+// AddStudy adds an active study and returns it with its id and code. The first
+// call replaces the study that a new server has.
 func (s *Server) AddStudy(st Study) Study {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.initial {
+		s.studies, s.initial = nil, false
+	}
 	st.ID = cmp.Or(st.ID, newID())
 	st.Name = cmp.Or(st.Name, "Onboarding Feedback")
 	st.Code = cmp.Or(st.Code, newID()[:8])
@@ -63,10 +69,21 @@ func (s *Server) AddStudy(st Study) Study {
 	return st
 }
 
-// FinishInterview does what the button of the interview page does: it counts
-// the interview against the limits, makes its transcript available and delivers
-// the signed webhook, in the background. It returns the interview's id, and
-// panics when there is no such study.
+// Studies returns all studies, oldest first.
+func (s *Server) Studies() []Study {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Study
+	for _, st := range s.studies {
+		all = append(all, st.Study)
+	}
+	return all
+}
+
+// FinishInterview does what the button of the interview page does: it counts the
+// interview against the limits, makes its transcript available and delivers the
+// signed webhook in the background. It returns the interview's id. It panics if
+// there is no such study.
 func (s *Server) FinishInterview(studyID string, in Interview) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +97,7 @@ func (s *Server) FinishInterview(studyID string, in Interview) string {
 // finish is FinishInterview under the lock.
 func (s *Server) finish(st *study, in Interview) string {
 	in.ID = cmp.Or(in.ID, newID())
-	in.Quality = cmp.Or(in.Quality, userjourneys.QualityInsightful)
+	in.Quality = cmp.Or(in.Quality, s.conditions.Quality, userjourneys.QualityInsightful)
 	in.Language = cmp.Or(in.Language, "en")
 	in.Duration = cmp.Or(in.Duration, 580*time.Second)
 	in.Status = cmp.Or(in.Status, userjourneys.StatusCompleted)
@@ -114,7 +131,7 @@ func (s *Server) studyJSON(st *study, detail bool) map[string]any {
 	}
 	o := map[string]any{
 		"id": st.ID, "object": "study", "name": st.Name, "status": "active", "interview_link": s.link(st),
-		"accepting_responses": s.accepts(st), "supported_languages": st.Languages, "created_at": stamp(st.created),
+		"accepting_responses": s.flag(s.accepts(st)), "supported_languages": st.Languages, "created_at": stamp(st.created),
 		"limits": map[string]any{
 			"monthly": limit(st.MonthlyLimit, s.count(st.ID, month)), "weekly": limit(st.WeeklyLimit, s.count(st.ID, week)),
 		},
@@ -126,26 +143,37 @@ func (s *Server) studyJSON(st *study, detail bool) map[string]any {
 	return o
 }
 
-// accepts reports whether the study is active and open and each limit has room.
+// flag is a boolean, or a string while the provider is lying.
+func (s *Server) flag(v bool) any {
+	if s.conditions.Lying {
+		return strconv.FormatBool(v)
+	}
+	return v
+}
+
+func (s *Server) active(st *study) bool { return !st.paused && !s.conditions.Paused }
+
+// accepts reports whether the study is active and open, and has places left
+// within each limit.
 func (s *Server) accepts(st *study) bool {
 	week, month := periods(s.now())
 	free := func(limit, used int) bool { return limit == 0 || used < limit }
-	return !st.closed && !st.paused &&
+	return !st.closed && s.active(st) && !s.conditions.Full &&
 		free(s.opts.ProjectLimit, s.count("", month)) &&
 		free(st.WeeklyLimit, s.count(st.ID, week)) &&
 		free(st.MonthlyLimit, s.count(st.ID, month))
 }
 
-// periods returns when the present week (Monday 00:00 UTC, as the provider
-// documents) and month (the 1st, 00:00 UTC, which it leaves open) began.
+// periods returns the start of the current week (Monday 00:00 UTC, as
+// documented) and month (the 1st, 00:00 UTC, which is not documented).
 func periods(now time.Time) (week, month time.Time) {
 	y, m, d := now.UTC().Date()
 	sinceMonday := (int(now.UTC().Weekday()) + 6) % 7
 	return time.Date(y, m, d-sinceMonday, 0, 0, 0, 0, time.UTC), time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// count is how many interviews of a study, or of all for "", have finished
-// since.
+// count returns how many interviews have finished since then, of one study or,
+// for "", of all.
 func (s *Server) count(studyID string, since time.Time) int {
 	n := 0
 	for _, i := range s.interviews {
@@ -156,7 +184,7 @@ func (s *Server) count(studyID string, since time.Time) int {
 	return n
 }
 
-func interviewJSON(i *interview, detail bool) map[string]any {
+func (s *Server) interviewJSON(i *interview, detail bool) map[string]any {
 	o := map[string]any{
 		"id": i.ID, "object": "interview", "study_id": i.StudyID, "status": i.Status, "reference_id": nullable(i.ReferenceID),
 		"respondent_email": nil, "language": i.Language, "quality_score": nullable(i.Quality), "duration_secs": int(i.Duration.Seconds()),
@@ -168,6 +196,9 @@ func interviewJSON(i *interview, detail bool) map[string]any {
 	}
 	if detail {
 		o["transcript"] = i.Transcript
+		if s.conditions.Lying {
+			o["transcript"] = map[string]any{"turns": []any{}}
+		}
 		o["answers"] = []any{map[string]any{"question": "How did you find us?", "answer": "A friend told me."}}
 	}
 	return o

@@ -1,13 +1,3 @@
-// Package userjourneystest is a fake of the provider: a real HTTP server that
-// behaves like the API of userjourneys.ai, with knobs for what goes wrong.
-//
-//	fake := userjourneystest.NewServer(t, nil)
-//	study := fake.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})
-//	client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
-//
-// It serves the API below BaseURL and, below /i/, the public interview page of
-// each study, with a button that finishes the interview: that counts against
-// the limits, makes the transcript available and delivers the signed webhook.
 package userjourneystest
 
 import (
@@ -15,43 +5,54 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/askonce/askonce/userjourneys"
 )
 
-// TB is the part of testing.TB that NewServer needs.
+// TB is the part of [testing.TB] that [NewServer] needs.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatal(args ...any)
 }
 
-// Options configure a Server. The zero value of each field means its default.
+// Options configures a [Server]. The zero value of each field means its default.
 type Options struct {
 	// APIKey is the key that requests must carry. Defaults to
 	// "uj_live_fake_0123456789abcdef".
 	APIKey string
 
 	// Secret is the signing secret that the first creation of the webhook
-	// hands out. Defaults to a fixed one; every later creation has another.
+	// returns. Defaults to a fixed one. Every later creation returns another.
 	Secret string
+
+	// WebhookURL registers a webhook at the start, with Secret. Defaults to none.
+	WebhookURL string
 
 	// ProjectLimit is the project's monthly number of interviews, which no
 	// response shows. Defaults to 0, which means none.
 	ProjectLimit int
 
-	// NewestFirst turns the order of lists around. The provider documents none.
+	// NewestFirst reverses lists. The provider documents no order.
 	NewestFirst bool
 
-	// HTTPClient delivers the webhooks. Defaults to a client with a time limit
-	// of 10 s.
+	// HTTPClient delivers the webhooks. Defaults to a client with a timeout of
+	// 10 s.
 	HTTPClient *http.Client
+
+	// Listener accepts the connections. The server closes it. Defaults to a free
+	// port on a loopback address.
+	Listener net.Listener
 }
 
-// printable is o without its methods, key and secret: a test may be given those
-// of a real account.
+// printable is o without its methods, key and secret: a test may use those of a
+// real account.
 func (o Options) printable() any {
 	type plain Options
 	o.APIKey, o.Secret = "uj_…", "whsec_…"
@@ -60,37 +61,40 @@ func (o Options) printable() any {
 
 // Format implements [fmt.Formatter]. It prints neither key nor secret.
 func (o Options) Format(f fmt.State, verb rune) {
-	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), o.printable())
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), o.printable()) // fmt ignores errors of its writers
 }
 
 // MarshalJSON implements [json.Marshaler]. It writes neither key nor secret.
 func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(o.printable()) }
 
-// Server is the fake provider. All methods are safe for concurrent use.
+// Server is the fake provider. It is safe for concurrent use.
 type Server struct {
 	opts Options
 	http *httptest.Server
 
-	stop    context.CancelFunc // ends what hangs and what is still to be delivered
 	ctx     context.Context
+	stop    context.CancelFunc // ends requests that wait and deliveries that are delayed
 	senders sync.WaitGroup
 
 	mu         sync.Mutex
 	now        func() time.Time
 	studies    []*study
+	initial    bool // studies holds only the one that a new server has
 	interviews []*interview
 	webhook    *webhook
-	created    int // secrets handed out so far
+	created    int // secrets returned so far
 	requests   []Request
 	deliveries []Delivery
 	failures   []failure
-	hang       chan struct{} // closed by Release; nil when nothing hangs
+	hang       chan struct{} // closed by Release; nil if requests do not hang
 	plan       []Fate
-	hidden     time.Duration // how long a new transcript answers 404
+	hidden     time.Duration // how long a new transcript is answered with 404
+	conditions Conditions
+	limiter    limiter
 }
 
-// NewServer starts a Server that is closed when the test ends. A nil opts means
-// defaults.
+// NewServer starts a [Server] that is closed when the test ends. A nil opts
+// means defaults.
 func NewServer(tb TB, opts *Options) *Server {
 	tb.Helper()
 	s := Start(opts)
@@ -98,8 +102,8 @@ func NewServer(tb TB, opts *Options) *Server {
 	return s
 }
 
-// Start starts a Server on a free loopback port. A nil opts means defaults. The
-// caller closes it.
+// Start starts a [Server], which the caller must close. A nil opts means
+// defaults.
 func Start(opts *Options) *Server {
 	var o Options
 	if opts != nil {
@@ -110,21 +114,31 @@ func Start(opts *Options) *Server {
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{
 			// Not the default transport: every httptest.Server that closes, in
-			// another test, closes its idle connections, at times before the
-			// answer is handed on.
+			// another test, closes its idle connections, sometimes before the
+			// response is read.
 			Transport:     &http.Transport{DisableKeepAlives: true},
 			Timeout:       10 * time.Second,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{opts: o, ctx: ctx, stop: stop, now: time.Now}
-	s.http = httptest.NewServer(s.routes())
+	s := &Server{opts: o, now: time.Now}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.AddStudy(Study{ID: "e5f6a7b8-1234-56cd-ef78-222222222222", Code: "xK9mR2pQ"})
+	s.initial = true
+	if o.WebhookURL != "" {
+		s.createWebhook(o.WebhookURL, []string{userjourneys.EventInterviewCompleted})
+	}
+	s.http = httptest.NewUnstartedServer(s.routes())
+	if o.Listener != nil {
+		s.http.Listener.Close()
+		s.http.Listener = o.Listener
+	}
+	s.http.Start()
 	return s
 }
 
-// Close ends what hangs, waits for the deliveries under way and closes the
-// server. It may be called twice.
+// Close ends requests that hang and deliveries that are delayed, waits for those
+// in flight, and closes the server. It may be called twice.
 func (s *Server) Close() {
 	s.mu.Lock() // no delivery starts after this
 	s.stop()
@@ -133,14 +147,17 @@ func (s *Server) Close() {
 	s.senders.Wait()
 }
 
-// BaseURL is what userjourneys.Options.BaseURL shall be.
+// URL returns the URL of the page for people, without a slash at the end.
+func (s *Server) URL() string { return s.http.URL }
+
+// BaseURL returns the value for [userjourneys.Options.BaseURL].
 func (s *Server) BaseURL() string { return s.http.URL + "/api/v1" }
 
-// APIKey is the key that requests must carry.
+// APIKey returns the key that requests must carry.
 func (s *Server) APIKey() string { return s.opts.APIKey }
 
-// Secret is the signing secret of the webhook, or the one that its first
-// creation will hand out.
+// Secret returns the signing secret of the webhook, or the one that its first
+// creation will return.
 func (s *Server) Secret() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +167,7 @@ func (s *Server) Secret() string {
 	return s.nextSecret()
 }
 
-// nextSecret is the configured one first, then numbered ones.
+// nextSecret returns the configured secret first, then numbered ones.
 func (s *Server) nextSecret() string {
 	if s.created == 0 {
 		return s.opts.Secret
@@ -158,7 +175,13 @@ func (s *Server) nextSecret() string {
 	return fmt.Sprintf("whsec_%032x", s.created)
 }
 
-// Request is one request to the API, as Requests returns it.
+// createWebhook registers a webhook with the next secret.
+func (s *Server) createWebhook(url string, events []string) {
+	s.webhook = &webhook{url: url, events: events, secret: s.nextSecret()}
+	s.created++
+}
+
+// Request is one request to the API.
 type Request struct {
 	Method     string
 	Path       string // below BaseURL
@@ -171,5 +194,5 @@ type Request struct {
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Request(nil), s.requests...)
+	return slices.Clone(s.requests)
 }
