@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
@@ -95,9 +96,9 @@ func exported(t *testing.T) map[string]any {
 	types := map[string]any{}
 	for _, v := range []any{
 		askonce.Config{References: signed}, kit,
-		gate.CheckResult{}, decision, gate.Explanation{{}}, asks, gate.First(asks), gate.History{}.WithOptOut(),
-		gate.Options{References: sealed}, decision.Prompt, gate.ReasonEligible, gate.Visitor{},
-		prompt, middleware.Options{}, middleware.Keys{printedKey}, middleware.OutcomeInjected, &middleware.Response{}, middleware.PositionBottomEnd, middleware.Content{}, middleware.Texts{},
+		gate.CheckResult{}, decision, gate.Explanation{{}}, asks, gate.First(asks), gate.History{}.WithOptOut(time.Now()),
+		gate.Options{References: sealed}, decision.Prompt, gate.ReasonEligible, gate.OccasionPage, gate.Visitor{},
+		prompt, middleware.Options{}, middleware.Keys{printedKey}, middleware.OutcomeInjected, &middleware.Response{}, middleware.PositionCorner, middleware.Content{}, middleware.Texts{},
 		webhook.Delivery{}, hook, webhook.Health{}, webhook.Options{References: signed, Client: client}, webhook.ResultAccepted,
 		webhook.SecretList{printedSecret}, webhook.Complete(),
 		webhooktest.Event{}, webhooktest.Data{},

@@ -102,7 +102,7 @@ func TestAmbiguousNameIsLoudOnce(t *testing.T) {
 			require.Equal(t, gate.ReasonUnavailable, g.Decide(t.Context(), ada).Reason)
 			time.Sleep(time.Minute)
 		}
-		require.Equal(t, []string{"ERROR askonce: several studies have this name: configure the id"}, log.all())
+		require.Equal(t, []string{"ERROR askonce: several studies have this name; configure the study's id"}, log.all())
 	})
 }
 

@@ -42,7 +42,7 @@ func outcomes(tb testing.TB) []outcome {
 	return []outcome{
 		{"anonymous", open, gate.Visitor{}, gate.ReasonAnonymous, 0},
 		{"held out", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.ReasonHeldOut, 0},
-		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.WithShown(studyID, time.Now())}, gate.ReasonCoolingDown, 0},
+		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.WithShown(studyID, time.Now().Add(-time.Hour))}, gate.ReasonCoolingDown, 0},
 		{"full", warmGate(tb, full, done, &long), gate.Visitor{UserID: id}, gate.ReasonFull, 0},
 		{"provider down", down, gate.Visitor{UserID: id}, gate.ReasonUnavailable, 0},
 		{"completed", open, gate.Visitor{UserID: "done"}, gate.ReasonCompleted, 0},

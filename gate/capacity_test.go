@@ -114,7 +114,7 @@ func TestHangingProviderOverHTTP(t *testing.T) {
 			fake.AddStudy(userjourneystest.Study{Name: studyName})
 			client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL(), MaxRetries: -1, Logger: discard})
 			require.NoError(t, err)
-			g := newGate(t, client, memstore.New(), &gate.Options{Fresh: time.Nanosecond})
+			g := newGate(t, client, peeking{nobodyCompleted, false, true}, &gate.Options{Fresh: time.Nanosecond})
 			if tc.warm {
 				require.NoError(t, g.Warm(t.Context()))
 			}
@@ -271,8 +271,8 @@ func TestNameMovesToAnotherStudy(t *testing.T) {
 		p.set(func(p *provider) { p.study.ID = "another" })
 		p.hang(50 * time.Millisecond)
 		time.Sleep(20 * time.Minute)
-		d := g.Decide(t.Context(), ada)
-		require.Equal(t, gate.ReasonUnavailable, d.Reason, "sample and history were asked of the study that is gone")
+		d := g.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithOpened(studyID, time.Time{})})
+		require.Equal(t, gate.ReasonUnavailable, d.Reason, "the history was that of the study that is gone")
 		require.ErrorContains(t, d.Err, "another study")
 		require.Equal(t, "another", g.Decide(t.Context(), ada).Prompt.StudyID)
 	})
@@ -292,7 +292,7 @@ func TestMissingStudyIsClosed(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		require.LessOrEqual(t, p.count(), 8, "an answer, and cached as one")
-		require.Equal(t, []string{"WARN askonce: no active study has this id or name: nobody is asked while that is so"}, log.all())
+		require.Equal(t, []string{"WARN askonce: no active study with this id or name; prompts disabled"}, log.all())
 		p.recover()
 		time.Sleep(4 * time.Minute)
 		g.Decide(t.Context(), ada)
@@ -312,7 +312,7 @@ func TestMissingStudyIsClosed(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Equal(t, []string{studyID, studyName}, p.asked[len(p.asked)-2:])
-		require.Len(t, log.all(), 2, "gone a second time, said a second time")
+		require.Equal(t, []string{"INFO askonce: the study is active again", log.all()[0]}, log.all()[1:], "gone a second time, logged a second time")
 	})
 }
 
@@ -334,7 +334,7 @@ func TestUnauthorizedIsLoudOnce(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		require.Greater(t, p.count(), 20)
-		require.Equal(t, []string{"ERROR askonce: the provider refuses the API key: nobody is asked"}, log.all())
+		require.Equal(t, []string{"ERROR askonce: the provider refuses the API key; prompts disabled"}, log.all())
 		p.recover()
 		time.Sleep(2 * time.Minute)
 		require.NoError(t, g.Warm(t.Context()))
@@ -432,7 +432,7 @@ func TestPanickingProvider(t *testing.T) {
 		p := newProvider()
 		p.answer = func(context.Context) error { panic("lost") }
 		g := newGate(t, p, nobodyCompleted, nil)
-		require.ErrorContains(t, g.Warm(t.Context()), "panic: lost")
+		require.ErrorContains(t, g.Warm(t.Context()), "provider: panic: string")
 		require.Equal(t, gate.ReasonUnavailable, g.Decide(t.Context(), ada).Reason)
 	})
 }

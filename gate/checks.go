@@ -2,313 +2,270 @@ package gate
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"sync"
-	"time"
+	"slices"
 
 	"github.com/askonce/askonce/store"
 )
 
-// checks are all rules in the order in which they are asked, cheapest first.
-// What a rule needs to know of the study is had just before it is asked: a
-// visitor whom the app's own rules turn away costs the provider nothing.
-var checks = [...]check{
-	{"known user", ReasonAnonymous, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
-		return q.visitor.UserID != "", nil
-	}},
-	{"user id", ReasonUnavailable, nothing, always, nil, func(_ context.Context, q *question) (bool, error) {
-		err := store.CheckID(q.visitor.UserID)
-		return err == nil, err
-	}},
-	{"target", ReasonExcluded, nothing, always, noTarget, func(ctx context.Context, q *question) (bool, error) {
-		q.now() // what the app's rules take counts
-		return q.opts().Target(ctx, q.visitor), nil
-	}},
-	{"this study", ReasonExcluded, whichStudy, always, nil, func(_ context.Context, q *question) (bool, error) {
-		return q.visitor.StudyID == "" || q.visitor.StudyID == q.study.study.ID, nil
-	}},
-	{"language", ReasonExcluded, whichStudy, onPage, anyLanguage, func(_ context.Context, q *question) (bool, error) {
-		return q.study.language(q.visitor.Languages) != "", nil
-	}},
-	{"holdout", ReasonHeldOut, whichStudy, onPage, noHoldout, func(_ context.Context, q *question) (bool, error) {
-		return !heldOut(q.opts().Holdout, q.study.study.ID, q.visitor.UserID), nil
-	}},
-	{"opted out", ReasonDeclined, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return !q.visitor.History.optedOut, nil
-	}},
-	{"declined", ReasonDeclined, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return !q.seen().declined, nil
-	}},
-	{"snoozed", ReasonSnoozed, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return !q.seen().snoozed(q.now()), nil
-	}},
-	{"opened", ReasonOpened, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return !within(q.now(), q.seen().openedAt, q.opts().OpenedPause), nil
-	}},
-	{"showings", ReasonShownEnough, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return q.opts().MaxShowings < 0 || q.seen().shown < q.opts().MaxShowings, nil
-	}},
-	{"showing pause", ReasonCoolingDown, whichStudy, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return !within(q.now(), q.seen().lastShown, q.opts().ShowingPause), nil
-	}},
-	{"cool-down", ReasonCoolingDown, nothing, onReturn, nil, func(_ context.Context, q *question) (bool, error) {
-		return !within(q.now(), q.visitor.History.lastShown, q.opts().CoolDown), nil
-	}},
-	{"study", ReasonClosed, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
-		return q.study.exists, nil
-	}},
-	{"places", ReasonFull, itsCapacity, always, nil, func(_ context.Context, q *question) (bool, error) {
-		return q.study.places != 0, nil
-	}},
-	{"pacing", ReasonHeldOut, itsCapacity, onPage, unpaced, func(_ context.Context, q *question) (bool, error) {
-		return q.gate.pace.pass(q.study, q.visitor.UserID), nil
-	}},
-	{"completed", ReasonCompleted, itsCapacity, always, nil, func(ctx context.Context, q *question) (bool, error) {
-		done, err := q.gate.completed(ctx, q)
-		return !done, err
-	}},
-}
-
-// userChecks is how many checks find out whether there is a user at all.
-const userChecks = 2
-
-// check is one rule: its name, the reason when it says no, and the rule.
+// A check is one rule.
 type check struct {
-	name  string
-	no    Reason
-	needs need
-	when  when
-	idle  func(o *Options) bool // with these options the rule excludes nobody and is not asked
-	pass  func(ctx context.Context, q *question) (bool, error)
+	name    string // what is true if the check passes
+	refusal Reason
+	scope   scope
+	off     func(g *Gate) bool // reports that g's options leave nothing to check
+	pass    func(q *question, ctx context.Context) (bool, error)
 }
 
-func noTarget(o *Options) bool    { return o.Target == nil }
-func anyLanguage(o *Options) bool { return !o.RequireLanguage }
-func noHoldout(o *Options) bool   { return o.Holdout == 0 }
-func unpaced(o *Options) bool     { return o.ExpectedUptake == 0 }
-
-func (c *check) isIdle(o *Options) bool { return c.idle != nil && c.idle(o) }
-
-// need is what a check must know of the study.
-type need uint8
+// scope is what a check is made for, besides pages.
+type scope uint8
 
 const (
-	nothing     need = iota
-	whichStudy       // an answer of any age will do
-	itsCapacity      // one that is not too old
+	click   scope = 1 << iota // also for clicks, because it may have changed since the invitation
+	preview                   // also for previews
+	history                   // only for visitors who have seen or answered something
 )
 
-// when is the situation in which a check can first say no. It can in those
-// below it, too.
-type when uint8
-
-const (
-	always   when = iota // even at a click
-	onPage               // not at a click: whoever has been shown the prompt may follow it
-	onReturn             // only to visitors who have seen something
-	whens
-)
-
-func situation(v *Visitor, clicked bool) when {
-	switch {
-	case clicked:
-		return always
-	case v.History.IsZero():
-		return onPage
-	}
-	return onReturn
+// checks are all rules in the order in which they are made, the cheapest first. A
+// check finds out what it needs to know about the study, so a visitor whom the
+// app's own rules exclude costs the provider nothing.
+var checks = []check{
+	{name: "signed in", refusal: ReasonAnonymous, scope: click | preview, pass: (*question).isSignedIn},
+	{name: "valid user id", refusal: ReasonUnavailable, scope: click | preview, pass: (*question).hasValidID},
+	{name: "accepted by Target", refusal: ReasonExcluded, scope: preview, off: hasNoTarget, pass: (*question).isTarget},
+	{name: "study requested", refusal: ReasonExcluded, scope: click | preview, pass: (*question).isRequested},
+	{name: "language supported", refusal: ReasonExcluded, scope: preview, off: takesAnyLanguage, pass: (*question).sharesLanguage},
+	{name: "not held out", refusal: ReasonHeldOut, off: holdsNobodyOut, pass: (*question).isNotHeldOut},
+	{name: "not opted out", refusal: ReasonDeclined, scope: history | click, pass: (*question).hasNotOptedOut},
+	{name: "not declined", refusal: ReasonDeclined, scope: history, pass: (*question).hasNotDeclined},
+	{name: "not snoozed", refusal: ReasonSnoozed, scope: history, pass: (*question).hasNotSnoozed},
+	{name: "not opened recently", refusal: ReasonOpened, scope: history, pass: (*question).hasNotOpened},
+	{name: "not shown enough", refusal: ReasonShownEnough, scope: history, pass: (*question).isNotShownEnough},
+	{name: "not shown recently", refusal: ReasonCoolingDown, scope: history, pass: (*question).isNotShownRecently},
+	{name: "no other study recently", refusal: ReasonCoolingDown, scope: history, pass: (*question).isCooledDown},
+	{name: "study active", refusal: ReasonClosed, scope: click | preview, pass: (*question).isActive},
+	{name: "places left", refusal: ReasonFull, scope: click | preview, pass: (*question).hasPlaces},
+	{name: "not paused", refusal: ReasonPaused, scope: click | preview, off: cannotPause, pass: (*question).isNotPaused},
+	{name: "within pacing", refusal: ReasonHeldOut, off: isNotPaced, pass: (*question).isWithinPacing},
+	{name: "not completed", refusal: ReasonCompleted, scope: click | preview, pass: (*question).hasNotCompleted},
 }
 
-// checklists are, for each situation, the checks that can say no with a gate's
-// options: with the defaults 6 of 17 for a visitor who is new.
-type checklists [whens][]*check
+func hasNoTarget(g *Gate) bool      { return g.opts.Target == nil }
+func takesAnyLanguage(g *Gate) bool { return !g.opts.RequireLanguage }
+func holdsNobodyOut(g *Gate) bool   { return g.opts.Holdout == 0 }
+func cannotPause(g *Gate) bool      { return g.pauses == nil }
+func isNotPaced(g *Gate) bool       { return g.opts.ExpectedUptake == 0 }
 
-func newChecklists(o *Options) (lists checklists) {
+// checklists are the checks that can refuse with a gate's options: for pages,
+// clicks, previews, and clicks in previews.
+type checklists [click | preview + 1][]*check
+
+func newChecklists(g *Gate) (lists checklists) {
 	for i := range checks {
 		c := &checks[i]
-		for w := c.when; w < whens && !c.isIdle(o); w++ {
-			lists[w] = append(lists[w], c)
+		for wanted := range scope(len(lists)) {
+			if c.scope&wanted == wanted && (c.off == nil || !c.off(g)) {
+				lists[wanted] = append(lists[wanted], c)
+			}
 		}
 	}
 	return lists
 }
 
-// question is all that the checks of one decision know.
-type question struct {
-	gate    *Gate
-	visitor Visitor
-	study   *entry        // nil until a check needs it
-	has     need          // what study is good for
-	began   time.Time     // zero until a check needs it: see now
-	timeout time.Duration // for all checks together, since began
-	clicked bool          // Confirm's: the capacity is to be recent
-	quiet   bool          // Explain's: nothing is set going that can be spared
-}
-
-// questions are used again: the checks are called through a table, so that the
-// compiler puts each question on the heap.
-var questions = sync.Pool{New: func() any { return new(pooled) }}
-
-// pooled keeps questions a cache line apart. Two processors that write to two
-// neighbours would take that line from each other.
-type pooled struct {
-	question
-	_ [64]byte
-}
-
-func (g *Gate) question(v *Visitor, clicked bool, began time.Time) *pooled {
-	q := questions.Get().(*pooled)
-	q.gate, q.visitor, q.clicked, q.began, q.timeout = g, *v, clicked, began, g.opts.Timeout
-	if clicked {
-		q.timeout = g.opts.ConfirmTimeout
+func (q *question) scope() (s scope) {
+	if q.isClick() {
+		s |= click
 	}
-	return q
-}
-
-// free gives q back and forgets the visitor.
-func (p *pooled) free() {
-	p.question = question{}
-	questions.Put(p)
-}
-
-func (q *question) opts() *Options { return &q.gate.opts }
-
-// now is when the decision began. The clock is first read when a check needs it:
-// what is asked before takes no time that counts, and most visitors of a small
-// sample get no further.
-func (q *question) now() time.Time {
-	if q.began.IsZero() {
-		q.began = time.Now()
+	if q.visitor.Preview {
+		s |= preview
 	}
-	return q.began
+	return s
 }
 
-func (q *question) deadline() time.Time { return q.now().Add(q.timeout) }
-
-// seen is what the visitor has seen of the study.
-func (q *question) seen() *seen { return find(q.visitor.History.studies, q.study.key) }
-
-// ask asks one check. The reason is Eligible when it passes, and Unavailable
-// with an error when it could not be asked.
-func (q *question) ask(ctx context.Context, c *check) (Reason, error) {
-	if c.needs > q.has {
-		if no, err := q.learn(ctx, c.needs); no != ReasonEligible {
-			return no, err
+// answer makes the checks until one refuses. The reason is ReasonEligible if none
+// does.
+//
+// The store is asked last, so visitors who are refused anyway cost no round trip.
+// What it knows about the visitor's history is checked then. A refusal that the
+// store may know to be taken back waits for it.
+func (q *question) answer(ctx context.Context) (Reason, error) {
+	list := q.gate.lists[q.scope()]
+	var waiting bool
+	for _, c := range list {
+		if c.scope&history != 0 && q.isBlank() {
+			continue
+		}
+		reason, err := q.check(ctx, c)
+		switch {
+		case reason == ReasonEligible:
+		case c.scope&history != 0 && q.gate.persons != nil && (reason == ReasonDeclined || reason == ReasonSnoozed):
+			waiting = true
+		default:
+			return reason, err
 		}
 	}
-	pass, err := c.pass(ctx, q)
+	if q.person == nil || !waiting && len(q.person.Studies) == 0 && q.person.OptedOutAt.IsZero() {
+		return ReasonEligible, nil
+	}
+	for _, c := range list {
+		if c.scope&history != 0 {
+			if reason, err := q.check(ctx, c); reason != ReasonEligible {
+				return reason, err
+			}
+		}
+	}
+	return ReasonEligible, nil
+}
+
+// check makes one check. The reason is ReasonEligible if it passes, and
+// ReasonUnavailable with an error if it could not be made.
+func (q *question) check(ctx context.Context, c *check) (Reason, error) {
+	pass, err := c.pass(q, ctx)
 	switch {
+	case err == errNoStudy:
+		return ReasonClosed, nil
 	case err != nil:
 		return ReasonUnavailable, err
 	case !pass:
-		return c.no, nil
+		return c.refusal, nil
 	}
 	return ReasonEligible, nil
 }
 
-// learn sees to it that the study is known well enough, if need be by waiting
-// for the provider. The reason is as in ask.
-func (q *question) learn(ctx context.Context, n need) (Reason, error) {
-	if n == whichStudy {
-		if q.study = q.gate.capacity.known.Load(); q.study != nil {
-			q.has = whichStudy
-			return ReasonEligible, nil
-		}
+func (q *question) isSignedIn(context.Context) (bool, error) { return q.visitor.UserID != "", nil }
+
+func (q *question) hasValidID(context.Context) (bool, error) {
+	err := store.CheckID(q.visitor.UserID)
+	if err != nil && !q.quiet && q.gate.badIDs.CompareAndSwap(false, true) {
+		q.opts().Logger.Warn("askonce: user id cannot be used; its user is never invited", "err", err)
 	}
-	e, err := q.currentCapacity(ctx)
-	switch {
-	case err != nil:
-		return ReasonUnavailable, err
-	case q.study != nil && q.study.study.ID != e.study.ID:
-		return ReasonUnavailable, errors.New("gate: another study has taken the name while it was asked")
-	case e.study.ID == "":
-		return ReasonClosed, nil // never seen, so there is nothing to tell it from others by
-	}
-	q.study, q.has = e, itsCapacity
-	return ReasonEligible, nil
+	return err == nil, err
 }
 
-func (q *question) currentCapacity(ctx context.Context) (*entry, error) {
-	c := q.gate.capacity
-	maxAge := c.stale
-	if q.clicked {
-		maxAge = min(maxAge, confirmAge)
+func (q *question) isTarget(ctx context.Context) (ok bool, err error) {
+	if q.opts().Target == nil {
+		return true, nil
 	}
-	use := c.usable
-	if q.quiet {
-		use = c.peek
-	}
-	if e := use(q.now(), maxAge); e != nil {
-		return e, nil
-	}
-	if !q.clicked {
-		// A page waits for the first answer alone, not for one that is known to
-		// be failing.
-		if err := c.down(q.now()); err != nil {
-			return nil, err
-		}
-	}
-	ctx, cancel := context.WithDeadline(ctx, q.deadline())
-	defer cancel()
-	return c.get(ctx, maxAge)
+	q.now() // the time that Target takes counts
+	defer q.gate.recovered("Options.Target", &err)
+	return q.opts().Target(ctx, q.visitor), nil
 }
 
-func (q *question) prompt(p *Prompt) {
-	p.StudyID = q.study.study.ID
-	p.StudyName = q.study.study.Name
-	p.InterviewLink = q.study.study.InterviewLink
-	p.Language = q.study.language(q.visitor.Languages)
-	p.UserID = q.visitor.UserID
-	p.References = q.opts().References
+func (q *question) isRequested(ctx context.Context) (bool, error) {
+	if q.visitor.StudyID == "" {
+		return true, nil
+	}
+	if err := q.identify(ctx); err != nil {
+		return false, err
+	}
+	return q.visitor.StudyID == q.study.ID, nil
 }
 
-// completed asks the store, on a context that the request's end does not
-// cancel: a browser that leaves in mid-query would close a pooled connection.
-// It waits no longer than the deadline even for a store that ignores its
-// context.
-func (g *Gate) completed(ctx context.Context, q *question) (bool, error) {
-	key := store.Key{StudyID: q.study.study.ID, UserID: q.visitor.UserID}
-	if g.peek != nil {
-		if done, known := g.peek.Peek(key); known {
-			return done, nil
-		}
+func (q *question) sharesLanguage(ctx context.Context) (bool, error) {
+	if !q.opts().RequireLanguage || len(q.visitor.Languages) == 0 || slices.Contains(q.visitor.Languages, "*") {
+		return true, nil
 	}
-	if !time.Now().Before(q.deadline()) {
-		return false, fmt.Errorf("gate: no time left for the store: %w", context.DeadlineExceeded)
+	if err := q.identify(ctx); err != nil {
+		return false, err
 	}
-	select {
-	case g.lookups <- struct{}{}:
-	default:
-		return false, errors.New("gate: too many look-ups wait for the store")
+	return q.study.language(q.visitor.Languages) != "", nil
+}
+
+func (q *question) isNotHeldOut(ctx context.Context) (bool, error) {
+	if q.opts().Holdout == 0 {
+		return true, nil
 	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), q.deadline())
-	type answer struct {
-		done bool
-		err  error
+	if err := q.identify(ctx); err != nil {
+		return false, err
 	}
-	answers := make(chan answer, 1)
-	go func() {
-		defer func() { <-g.lookups }()
-		defer cancel()
-		var a answer
-		defer func() {
-			if p := recover(); p != nil {
-				a = answer{err: fmt.Errorf("gate: the store panicked: %v", p)}
-			}
-			answers <- a
-		}()
-		a.done, a.err = g.done.Completed(ctx, key)
-	}()
-	select {
-	case a := <-answers:
-		return a.done, a.err
-	case <-ctx.Done():
+	return !heldOut(q.opts().Holdout, q.study.ID, q.visitor.UserID), nil
+}
+
+func (q *question) hasNotOptedOut(context.Context) (bool, error) { return !q.optedOut(), nil }
+
+func (q *question) hasNotDeclined(ctx context.Context) (bool, error) {
+	err := q.identify(ctx)
+	return err == nil && !declined(&q.seen), err
+}
+
+func (q *question) hasNotSnoozed(ctx context.Context) (bool, error) {
+	err := q.identify(ctx)
+	return err == nil && !snoozed(&q.seen, q.now()), err
+}
+
+func (q *question) hasNotOpened(ctx context.Context) (bool, error) {
+	err := q.identify(ctx)
+	return err == nil && !within(q.now(), q.seen.OpenedAt, q.opts().OpenedPause), err
+}
+
+func (q *question) isNotShownEnough(ctx context.Context) (bool, error) {
+	if err := q.identify(ctx); err != nil {
+		return false, err
 	}
-	select {
-	case a := <-answers: // both had come: the look-up ends ctx behind its answer
-		return a.done, a.err
-	default:
-		return false, fmt.Errorf("gate: store: %w", ctx.Err())
+	n, began := showings(&q.seen, q.opts().Linger)
+	if n > 0 && q.lingersSince(began) {
+		n-- // the one that still lasts was allowed
 	}
+	return q.opts().MaxShowings < 0 || n < q.opts().MaxShowings, nil
+}
+
+func (q *question) isNotShownRecently(ctx context.Context) (bool, error) {
+	if err := q.identify(ctx); err != nil {
+		return false, err
+	}
+	began := q.lastShowing()
+	return q.lingersSince(began) || !within(q.now(), began, q.opts().ShowingPause), nil
+}
+
+func (q *question) isCooledDown(ctx context.Context) (bool, error) {
+	if err := q.identify(ctx); err != nil {
+		return false, err
+	}
+	last := q.lastElsewhere()
+	if !q.lingersSince(q.lastShowing()) {
+		last = latest(last, lastShown(&q.seen))
+	}
+	return !within(q.now(), last, q.opts().CoolDown), nil
+}
+
+func (q *question) isActive(ctx context.Context) (bool, error) {
+	if err := q.learnCapacity(ctx); err != nil {
+		return false, err
+	}
+	return q.study.exists, q.study.linkErr
+}
+
+func (q *question) hasPlaces(ctx context.Context) (bool, error) {
+	if err := q.learnCapacity(ctx); err != nil {
+		return false, err
+	}
+	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now()), nil
+}
+
+func (q *question) isNotPaused(ctx context.Context) (bool, error) {
+	if q.gate.pauses == nil {
+		return true, nil
+	}
+	if err := q.identify(ctx); err != nil {
+		return false, err
+	}
+	paused, err := q.gate.pauses.paused(ctx, q)
+	return !paused, err
+}
+
+func (q *question) isWithinPacing(ctx context.Context) (bool, error) {
+	if q.opts().ExpectedUptake == 0 {
+		return true, nil
+	}
+	if err := q.learnCapacity(ctx); err != nil {
+		return false, err
+	}
+	return q.gate.pace.mayPass(ctx, q)
+}
+
+func (q *question) hasNotCompleted(ctx context.Context) (bool, error) {
+	if err := q.learnCapacity(ctx); err != nil {
+		return false, err
+	}
+	err := q.askStore(ctx)
+	return err == nil && !completed(&q.seen, q.now()), err
 }

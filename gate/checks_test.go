@@ -38,18 +38,19 @@ func testOrderOfChecks(t *testing.T) {
 		target    bool
 		missing   bool
 		places    int
+		crowded   bool // somebody else was invited to the only place
 		completed bool
 	}
 	w := world{
 		visitor: gate.Visitor{
 			StudyID: "another", Languages: []string{"ja"},
-			History: gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithDecline(studyID).WithOptOut(),
+			History: gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now, now.Add(time.Hour)).WithDecline(studyID, time.Now()).WithOptOut(time.Now()),
 		},
 		opts: gate.Options{
-			Holdout: 1, RequireLanguage: true, MaxShowings: 1, ShowingPause: time.Hour, CoolDown: 2 * time.Hour,
-			ExpectedUptake: 0.5, Audience: 1 << 40,
+			Holdout: 1, RequireLanguage: true, MaxShowings: 1, Linger: -1, ShowingPause: time.Hour, CoolDown: 2 * time.Hour,
+			ExpectedUptake: 1,
 		},
-		missing: true, completed: true,
+		missing: true, crowded: true, completed: true,
 	}
 	steps := []struct {
 		no   gate.Reason
@@ -62,26 +63,26 @@ func testOrderOfChecks(t *testing.T) {
 		{gate.ReasonExcluded, func(w *world) { w.visitor.Languages = []string{"nb"} }},
 		{gate.ReasonHeldOut, func(w *world) { w.opts.Holdout = 0 }},
 		{gate.ReasonDeclined, func(w *world) {
-			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithDecline(studyID)
+			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now, now.Add(time.Hour)).WithDecline(studyID, time.Now())
 		}},
 		{gate.ReasonDeclined, func(w *world) {
-			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now.Add(time.Hour))
+			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now, now.Add(time.Hour))
 		}},
 		{gate.ReasonSnoozed, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now) }},
 		{gate.ReasonOpened, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now) }},
 		{gate.ReasonShownEnough, func(w *world) { w.opts.MaxShowings = 2 }},
 		{gate.ReasonCoolingDown, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now.Add(-90*time.Minute)) }},
-		{gate.ReasonCoolingDown, func(w *world) { w.visitor.History = gate.History{}.WithShown(studyID, now.Add(-3*time.Hour)) }},
+		{gate.ReasonCoolingDown, func(w *world) { w.visitor.History = gate.History{} }},
 		{gate.ReasonClosed, func(w *world) { w.missing = false }},
-		{gate.ReasonFull, func(w *world) { w.places = 3 }},
-		{gate.ReasonHeldOut, func(w *world) { w.opts.Audience = 6 }},
+		{gate.ReasonFull, func(w *world) { w.places = 1 }},
+		{gate.ReasonHeldOut, func(w *world) { w.crowded = false }},
 		{gate.ReasonCompleted, func(w *world) { w.completed = false }},
 		{gate.ReasonEligible, nil},
 	}
 	for i, step := range steps {
 		p := newProvider()
 		p.places(w.places)
-		done := completions(func(context.Context, store.Key) (bool, error) { return w.completed, nil })
+		done := completions(func(_ context.Context, k store.Key) (bool, error) { return w.completed && k.UserID == "ada", nil })
 		opts := w.opts
 		opts.Target = func(_ context.Context, v gate.Visitor) bool { return w.target || v.UserID == "x" }
 		g := warmGate(t, p, done, &opts)
@@ -89,6 +90,9 @@ func testOrderOfChecks(t *testing.T) {
 			p.fail(userjourneys.ErrNotFound)
 			time.Sleep(11 * time.Second)
 			require.Equal(t, gate.ReasonClosed, g.Confirm(t.Context(), gate.Visitor{UserID: "x"}).Reason)
+		}
+		if w.crowded {
+			g.Decide(t.Context(), gate.Visitor{UserID: "x", Languages: []string{"nb"}})
 		}
 		d := g.Decide(t.Context(), w.visitor)
 		require.Equal(t, step.no.String(), d.Reason.String(), "step %d", i)
@@ -105,7 +109,7 @@ func testOrderOfChecks(t *testing.T) {
 			}
 		}
 		require.Equal(t, step.no.String(), first.String(), "step %d:\n%s", i, all)
-		require.Len(t, all, 17)
+		require.Len(t, all, 18)
 		if step.mend != nil {
 			step.mend(&w)
 		}
@@ -124,7 +128,6 @@ func TestAppRulesNeedNoProvider(t *testing.T) {
 		require.Equal(t, gate.ReasonAnonymous, g.Decide(t.Context(), gate.Visitor{}).Reason)
 		require.Equal(t, gate.ReasonExcluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 		require.Equal(t, gate.ReasonAnonymous, g.Confirm(t.Context(), gate.Visitor{}).Reason)
-		require.Equal(t, gate.ReasonExcluded, g.Confirm(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 		require.Zero(t, time.Since(began))
 		require.Zero(t, p.count())
 	})
@@ -143,7 +146,7 @@ func TestStudyRulesOutliveCapacity(t *testing.T) {
 		began := time.Now()
 		counts := map[gate.Reason]int{}
 		for i := range 100 {
-			counts[g.Decide(t.Context(), gate.Visitor{UserID: user(i), History: gate.History{}.WithDecline(studyID)}).Reason]++
+			counts[g.Decide(t.Context(), gate.Visitor{UserID: user(i), History: gate.History{}.WithDecline(studyID, time.Now())}).Reason]++
 		}
 		require.Equal(t, 100, counts[gate.ReasonHeldOut]+counts[gate.ReasonDeclined])
 		require.NotZero(t, counts[gate.ReasonHeldOut])
@@ -306,8 +309,14 @@ func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
 	p := newProvider()
 	completed := false
 	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) { return completed, nil }),
-		&gate.Options{Holdout: 1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond})
-	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.WithShown(studyID, now).WithSnooze(studyID, now.Add(time.Hour)).WithOpened(studyID, now).WithDecline(studyID).WithOptOut()}
+		&gate.Options{
+			Holdout: 1, RequireLanguage: true, MaxShowings: 1, Fresh: time.Nanosecond,
+			Target: func(_ context.Context, v gate.Visitor) bool {
+				require.NotEqual(t, gate.OccasionClick, v.Occasion, "Target may go by the page, which a click has none of")
+				return true
+			},
+		})
+	v := gate.Visitor{UserID: "ada", StudyID: studyID, Languages: []string{"en"}, History: gate.History{}.WithShown(studyID, now).WithSnooze(studyID, now, now.Add(time.Hour)).WithOpened(studyID, now).WithDecline(studyID, time.Now())}
 	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), v).Reason)
 	d := g.Confirm(t.Context(), v)
 	require.True(t, d.Ask(), "%v", d)
@@ -317,6 +326,8 @@ func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
 	require.Equal(t, gate.ReasonExcluded, g.Confirm(t.Context(), v).Reason)
 	v.StudyID, completed = "", true
 	require.Equal(t, gate.ReasonCompleted, g.Confirm(t.Context(), v).Reason)
+	v.History = v.History.WithOptOut(now)
+	require.Equal(t, gate.ReasonDeclined, g.Confirm(t.Context(), v).Reason, "who never wants to be asked is not sent on")
 }
 
 func TestLanguages(t *testing.T) {
@@ -334,8 +345,7 @@ func TestLanguages(t *testing.T) {
 		{"ja,en-GB", "de", "en"},
 		{"ja,en_GB", "en-US", "en-US"},
 		{"ja", "en,de", ""},
-		{"", "en,de", ""},
-		{"-,*", "en", ""},
+		{"-", "en", ""},
 		{"d", "de", ""},
 	} {
 		p := newProvider()
@@ -360,21 +370,22 @@ func TestLanguages(t *testing.T) {
 func TestPrompt(t *testing.T) {
 	t.Parallel()
 	g := warmGate(t, newProvider(), nobodyCompleted, nil)
-	d := g.Decide(t.Context(), gate.Visitor{UserID: "a&b=ü", Languages: []string{"de"}})
-	require.Equal(t, gate.Prompt{
-		StudyID: studyID, StudyName: studyName, InterviewLink: link, Language: "de", UserID: "a&b=ü", References: gate.PlainReferences(),
-	}, d.Prompt)
+	d := g.Decide(t.Context(), gate.Visitor{UserID: "a &b=ü+", Languages: []string{"de"}})
+	require.Equal(t, store.Key{StudyID: studyID, UserID: "a &b=ü+"}, d.Prompt.Key())
+	require.Equal(t, studyName, d.Prompt.StudyName)
+	require.Equal(t, link, d.Prompt.InterviewLink)
+	require.Equal(t, "de", d.Prompt.Language)
 	for base, want := range map[string]string{
-		link:             link + "?reference_id=a%26b%3D%C3%BC",
-		link + "?x=1":    link + "?x=1&reference_id=a%26b%3D%C3%BC",
-		link + "?x=1#p?": link + "?x=1&reference_id=a%26b%3D%C3%BC#p?",
+		link:             link + "?reference_id=a%20%26b%3D%C3%BC%2B",
+		link + "?x=1":    link + "?x=1&reference_id=a%20%26b%3D%C3%BC%2B",
+		link + "?x=1#p?": link + "?x=1&reference_id=a%20%26b%3D%C3%BC%2B#p?",
 	} {
 		d.Prompt.InterviewLink = base
 		got, err := d.Prompt.Link()
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	d.Prompt.UserID, d.Prompt.References = "", nil
+	d.Prompt.UserID = ""
 	_, err := d.Prompt.Link()
 	require.ErrorIs(t, err, store.ErrInvalid)
 }
@@ -403,7 +414,7 @@ func TestOnDecisionPanics(t *testing.T) {
 	require.False(t, d.Ask())
 	require.Equal(t, gate.ReasonUnavailable, d.Reason)
 	require.Zero(t, d.Prompt)
-	require.ErrorContains(t, d.Err, "OnDecision panicked: lost")
+	require.EqualError(t, d.Err, "gate: Options.OnDecision: panic: string", "what was thrown may hold anything")
 }
 
 // A target that panics is a decision too, of which metrics hear.
@@ -421,15 +432,14 @@ func TestOnDecisionHearsOfPanics(t *testing.T) {
 func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := gate.New(newProvider(), "", nobodyCompleted, &gate.Options{
-		Holdout: 10, MaxShowings: 256, ExpectedUptake: -1, Audience: -1, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
+		Holdout: 10, MaxShowings: 256, ExpectedUptake: -1, LinkHosts: []string{"https://example.com"}, Timeout: -1, ConfirmTimeout: -1, Fresh: -1, Stale: -1,
 	})
 	require.Error(t, err)
-	for _, fault := range []string{"name is empty", "Holdout is 10", "MaxShowings is 256", "ExpectedUptake is -1", "Audience", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
+	for _, fault := range []string{"name is empty", "Holdout is 10", "MaxShowings is 256", "ExpectedUptake is -1", "LinkHosts", "Timeout", "ConfirmTimeout", "Fresh", "Stale"} {
 		require.ErrorContains(t, err, fault)
 	}
-	_, err = gate.New(newProvider(), "x", nobodyCompleted, &gate.Options{Fresh: time.Hour, Stale: time.Minute, Audience: 5})
+	_, err = gate.New(newProvider(), "x", nobodyCompleted, &gate.Options{Fresh: time.Hour, Stale: time.Minute})
 	require.ErrorContains(t, err, "Fresh is longer than Stale")
-	require.ErrorContains(t, err, "without ExpectedUptake")
 	require.PanicsWithValue(t, "gate: New: s is nil", func() { _, _ = gate.New(nil, "x", nobodyCompleted, nil) })
 	require.PanicsWithValue(t, "gate: New: done is nil", func() { _, _ = gate.New(newProvider(), "x", nil, nil) })
 }
@@ -437,13 +447,13 @@ func TestNewReportsEveryFault(t *testing.T) {
 func TestReasonNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for r := gate.ReasonUnavailable; r <= gate.ReasonEligible; r++ {
+	for r := gate.ReasonUnavailable; r <= gate.ReasonPaused; r++ {
 		require.Regexp(t, `^[a-z_]+$`, r.String())
 		require.False(t, seen[r.String()])
 		seen[r.String()] = true
 	}
-	require.Len(t, seen, 13)
-	require.Equal(t, "unknown", (gate.ReasonEligible + 1).String())
+	require.Len(t, seen, 14)
+	require.Equal(t, "unknown", (gate.ReasonPaused + 1).String())
 	require.Equal(t, gate.ReasonUnavailable, gate.Decision{}.Reason)
 }
 

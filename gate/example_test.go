@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/askonce/askonce/gate"
@@ -37,8 +38,8 @@ func Example() {
 	d := ask.Decide(ctx, visitor)
 	fmt.Println(d.Ask(), d.Reason)
 
-	// The middleware shows the prompt and notes it.
-	visitor.History = visitor.History.WithShown(d.Prompt.StudyID, time.Now())
+	// The prompt was seen an hour ago.
+	visitor.History = visitor.History.WithShown(d.Prompt.StudyID, time.Now().Add(-time.Hour))
 	fmt.Println(ask.Decide(ctx, visitor).Reason)
 
 	// The webhook records the interview.
@@ -61,14 +62,14 @@ func ExampleGate_Explain() {
 		fmt.Println(err)
 		return
 	}
-	for _, v := range ask.Explain(ctx, gate.Visitor{UserID: "admin", History: gate.History{}.WithDecline(study)}) {
+	for _, v := range ask.Explain(ctx, gate.Visitor{UserID: "admin", History: gate.History{}.WithDecline(study, time.Now())}) {
 		if !v.Pass {
-			fmt.Println(v.Check, v.Reason)
+			fmt.Println(v)
 		}
 	}
 	// Output:
-	// target excluded
-	// declined declined
+	// accepted by Target: fail (excluded)
+	// not declined: fail (declined)
 }
 
 // A click in a tab that was opened before the interview. Confirm asks anew, so
@@ -102,14 +103,18 @@ func ExamplePrompt_Link() {
 		fmt.Println(err)
 		return
 	}
-	p := gate.Prompt{StudyID: "s1", UserID: "ada", InterviewLink: "https://interviews.example/i/abc"}
-	fmt.Println(p.Link())
-	p.References = references
-	link, err := p.Link()
-	fmt.Println(len(link) > len("https://interviews.example/i/abc?reference_id=ada"), err)
+	uj, study, stop := fakeClient()
+	defer stop()
+	ask, err := gate.New(uj, study, memstore.New(), &gate.Options{Timeout: 5 * time.Second, References: references})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := ask.Decide(context.Background(), gate.Visitor{UserID: "ada"})
+	link, err := d.Prompt.Link()
+	fmt.Println(strings.HasPrefix(link, d.Prompt.InterviewLink+"?reference_id="), strings.Contains(link, "ada"), err)
 	// Output:
-	// https://interviews.example/i/abc?reference_id=ada <nil>
-	// true <nil>
+	// true false <nil>
 }
 
 // Two studies, the more important one first. A user who does not want the one
@@ -139,7 +144,7 @@ func ExampleFirst() {
 
 	var seen gate.History
 	fmt.Println(ask.Decide(ctx, gate.Visitor{UserID: "ada", History: seen}).Prompt.StudyName)
-	seen = seen.WithDecline(onboarding.ID)
+	seen = seen.WithDecline(onboarding.ID, time.Now())
 	fmt.Println(ask.Decide(ctx, gate.Visitor{UserID: "ada", History: seen}).Prompt.StudyName)
 	// Output:
 	// Onboarding Feedback
@@ -149,19 +154,19 @@ func ExampleFirst() {
 // What a visitor has seen travels as a few bytes, for instance in a cookie.
 func ExampleHistory() {
 	noon := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
-	seen := gate.History{}.WithShown("onboarding", noon).WithSnooze("onboarding", noon.Add(24*time.Hour))
+	seen := gate.History{}.WithShown("onboarding", noon).WithSnooze("onboarding", noon, noon.Add(24*time.Hour))
 	b, err := seen.MarshalBinary()
 	fmt.Println(len(b), "bytes", err)
 
 	var back gate.History
 	err = back.UnmarshalBinary(b)
-	fmt.Println(back.Showings("onboarding"), back.Showings("pricing"), err)
+	fmt.Println(len(back.Showings("onboarding")), len(back.Showings("pricing")), err)
 
 	// A transition returns a new History and leaves the old one as it was.
 	again := back.WithShown("onboarding", noon.Add(48*time.Hour))
-	fmt.Println(back.Showings("onboarding"), again.Showings("onboarding"))
+	fmt.Println(len(back.Showings("onboarding")), len(again.Showings("onboarding")))
 	// Output:
-	// 32 bytes <nil>
+	// 40 bytes <nil>
 	// 1 0 <nil>
 	// 1 2
 }

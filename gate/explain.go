@@ -4,72 +4,153 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
-	"time"
+
+	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/userjourneys"
 )
 
-// Verdict is what one check found.
+// A CheckResult is the result of one check.
 type CheckResult struct {
-	Check  string // the check's name
+	Study  string // the study's name, or what the gate was configured with
+	Check  string // what is true if the check passes, such as "not declined"
 	Pass   bool
-	Reason Reason // the decision's, were this the first that does not pass; Eligible when it passes
+	Reason Reason // the decision's, if this check is the first to fail; ReasonEligible if it passes
+	Detail string // more about the result, for operators
 	Err    error  // why the check could not be made
 }
 
-// Verdicts are those of all checks, in their order.
+// String returns the result on one line, such as "not declined: pass".
+func (r CheckResult) String() string {
+	s := r.Check + ": "
+	switch {
+	case r.Pass:
+		s += "pass"
+	case r.Err != nil:
+		s += "unknown (" + strings.TrimPrefix(r.Err.Error(), "gate: ") + ")"
+	default:
+		s += "fail (" + r.Reason.String() + ")"
+	}
+	if r.Detail != "" {
+		s += "; " + r.Detail
+	}
+	return s
+}
+
+// An Explanation holds the results of all checks in their order, of one gate or of
+// several.
 type Explanation []CheckResult
 
-// Explain walks all checks for v and says what each found, for the question
-// "why does she not see it?". The first that does not pass is the reason of
-// Decide. It writes nothing, tells no metric and waits for the provider only if
-// there is no answer yet. Where a check cannot be made, because there is no
-// answer or no user, its verdict is Unavailable with the error.
+// String returns a line for each study and, indented, one for each of its checks.
+func (e Explanation) String() string {
+	var b strings.Builder
+	for i, r := range e {
+		if i == 0 || r.Study != e[i-1].Study || r.Check == checks[0].name {
+			fmt.Fprintf(&b, "%s\n", r.Study)
+		}
+		fmt.Fprintf(&b, "  %s\n", r)
+	}
+	return b.String()
+}
+
+// Explain runs every check and reports each result. A visitor with a user id alone
+// is enough: the gate reads what the store knows about the user, and v.History adds
+// what one browser knows. The first check that fails is the one that [Gate.Decide]
+// stops at, except that Decide asks the store last.
+//
+// Explain counts nothing and does not call OnDecision. It waits for the provider
+// only if there is no answer yet. A check that cannot be made has an error.
 func (g *Gate) Explain(ctx context.Context, v Visitor) Explanation {
-	q := g.question(&v, false, time.Time{})
+	q := newQuestion(&v)
 	defer q.free()
-	q.quiet, q.timeout = true, g.opts.ConfirmTimeout
+	return g.explain(ctx, &q.question)
+}
+
+func (g *Gate) explain(ctx context.Context, q *question) Explanation {
+	q.turnTo(g)
+	q.quiet = true
 	all := make(Explanation, 0, len(checks))
 	var nobody error
 	for i := range checks {
-		verdict := CheckResult{Check: checks[i].name, Err: nobody}
+		c := &checks[i]
+		r := CheckResult{Check: c.name, Err: nobody}
 		if nobody == nil {
-			verdict.Reason, verdict.Err = q.explain(ctx, &checks[i])
+			r = q.explain(ctx, c)
 		}
-		verdict.Pass = verdict.Reason == ReasonEligible
-		if i < userChecks && !verdict.Pass && nobody == nil {
-			nobody = errNobody
+		all = append(all, r)
+		switch {
+		case nobody != nil || i > 1:
+		case !r.Pass: // there is nobody to ask Target or the store about
+			nobody = errors.New("gate: there is no user")
+		case i == 1 && q.identify(ctx) == nil && g.persons != nil:
+			_ = q.askStore(ctx) // the last check has the error
 		}
-		all = append(all, verdict)
+	}
+	name := g.capacity.name
+	if q.study != nil {
+		name = q.study.Name
+	}
+	for i := range all {
+		all[i].Study = name
 	}
 	return all
 }
 
-var errNobody = errors.New("gate: there is no user to look at")
-
-func (q *question) explain(ctx context.Context, c *check) (no Reason, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			no, err = ReasonUnavailable, fmt.Errorf("gate: panic: %v", p)
-		}
-	}()
-	if c.isIdle(q.opts()) {
-		return ReasonEligible, nil
+func (q *question) explain(ctx context.Context, c *check) (r CheckResult) {
+	r.Check = c.name
+	defer q.gate.recovered("a check", &r.Err)
+	pass, err := c.pass(q, ctx)
+	r.Pass, r.Err = pass && err == nil, err
+	switch {
+	case r.Pass:
+		r.Reason = ReasonEligible
+	case err == errNoStudy:
+		r.Reason = ReasonClosed
+	case err == nil:
+		r.Reason = c.refusal
 	}
-	return q.ask(ctx, c)
+	switch c.name {
+	case "language supported":
+		r.Detail = q.explainLanguage()
+	case "study active":
+		if !r.Pass && (err == nil || err == errNoStudy) {
+			r.Reason, r.Err, r.Detail = ReasonClosed, nil, q.gate.otherStudies(ctx)
+		}
+	}
+	return r
 }
 
-// String is a line for each check.
-func (vs Explanation) String() string {
-	var b strings.Builder
-	for _, v := range vs {
-		switch {
-		case v.Err != nil:
-			fmt.Fprintf(&b, "?   %-14s %v\n", v.Check, v.Err)
-		case v.Pass:
-			fmt.Fprintf(&b, "yes %s\n", v.Check)
-		default:
-			fmt.Fprintf(&b, "no  %-14s %s\n", v.Check, v.Reason)
-		}
+// explainLanguage says in which language the visitor is asked.
+func (q *question) explainLanguage() string {
+	if q.study == nil || len(q.visitor.Languages) == 0 {
+		return ""
 	}
-	return b.String()
+	if l := q.study.language(q.visitor.Languages); l != "" {
+		return "the interview can be in " + l
+	}
+	return fmt.Sprintf("the study supports %s, not %s", strings.Join(q.study.SupportedLanguages, ", "), strings.Join(q.visitor.Languages, ", "))
+}
+
+// otherStudies names the studies that there are, for a name that is misspelled.
+func (g *Gate) otherStudies(ctx context.Context) string {
+	lister, ok := g.capacity.finder.(interface {
+		Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
+	})
+	if !ok {
+		return "no active study has this id or name"
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.opts.ConfirmTimeout)
+	defer cancel()
+	var names []string
+	for s, err := range guard.Seq(lister.Studies(ctx)) {
+		if err != nil {
+			return "no active study has this id or name"
+		}
+		names = append(names, s.Name)
+	}
+	if len(names) == 0 {
+		return "no active study has this id or name; there is none in the project"
+	}
+	return "no active study has this id or name; there are: " + strings.Join(names, ", ")
 }

@@ -18,24 +18,26 @@ func TestExplain(t *testing.T) {
 	p := newProvider()
 	p.places(0)
 	g := warmGate(t, p, nobodyCompleted, nil)
-	got := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline(studyID)})
-	require.Equal(t, `yes known user
-yes user id
-yes target
-yes this study
-yes language
-yes holdout
-yes opted out
-no  declined       declined
-yes snoozed
-yes opened
-yes showings
-yes showing pause
-yes cool-down
-yes study
-no  places         full
-yes pacing
-yes completed
+	got := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline(studyID, time.Now())})
+	require.Equal(t, `Onboarding Feedback
+  signed in: pass
+  valid user id: pass
+  accepted by Target: pass
+  study requested: pass
+  language supported: pass
+  not held out: pass
+  not opted out: pass
+  not declined: fail (declined)
+  not snoozed: pass
+  not opened recently: pass
+  not shown enough: pass
+  not shown recently: pass
+  no other study recently: pass
+  study active: pass
+  places left: fail (full)
+  not paused: pass
+  within pacing: pass
+  not completed: pass
 `, got.String())
 }
 
@@ -47,7 +49,7 @@ func TestExplainNobody(t *testing.T) {
 	for _, id := range []string{"", "a\x00"} {
 		all := g.Explain(t.Context(), gate.Visitor{UserID: id})
 		require.Equal(t, g.Decide(t.Context(), gate.Visitor{UserID: id}).Reason, firstNo(all))
-		require.Contains(t, all.String(), "?   completed")
+		require.Contains(t, all.String(), "not completed: unknown (there is no user)")
 	}
 	require.False(t, asked, "Decide never asks the target about nobody")
 	require.Zero(t, p.count())
@@ -88,10 +90,11 @@ func TestExplainWithoutProvider(t *testing.T) {
 		p.hang(time.Hour)
 		g := newGate(t, p, nobodyCompleted, nil)
 		began := time.Now()
-		all := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithOptOut()})
+		all := g.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithOptOut(time.Now())})
 		require.LessOrEqual(t, time.Since(began), 3*time.Second)
-		require.Equal(t, gate.ReasonUnavailable, firstNo(all))
-		require.Contains(t, all.String(), "no  opted out      declined")
+		require.Equal(t, gate.ReasonDeclined, firstNo(all))
+		require.Contains(t, all.String(), "study active: unknown")
+		require.Contains(t, all.String(), "not opted out: fail (declined)")
 		require.NotContains(t, all.String(), "ada")
 		time.Sleep(time.Minute)
 	})
@@ -118,7 +121,8 @@ func TestExplainMissingStudy(t *testing.T) {
 	}), nil)
 	all := g.Explain(t.Context(), ada)
 	require.Equal(t, gate.ReasonClosed, firstNo(all))
-	require.Contains(t, all.String(), "no  places         closed\n")
+	require.Contains(t, all.String(), "not declined: unknown (no study has this id or name)\n")
+	require.Contains(t, all.String(), "study active: fail (closed); no active study has this id or name\n")
 }
 
 // A study that is gone has no place, whatever was last heard of its limits.
@@ -130,6 +134,6 @@ func TestExplainStudyThatIsGone(t *testing.T) {
 		p.fail(userjourneys.ErrNotFound)
 		time.Sleep(11 * time.Second)
 		require.Equal(t, gate.ReasonClosed, g.Confirm(t.Context(), ada).Reason)
-		require.Contains(t, g.Explain(t.Context(), ada).String(), "no  study          closed\nno  places         full\n")
+		require.Contains(t, g.Explain(t.Context(), ada).String(), "study active: fail (closed); no active study has this id or name\n  places left: fail (full)\n")
 	})
 }

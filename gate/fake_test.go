@@ -18,7 +18,7 @@ import (
 const (
 	studyID   = "e5f6a7b8-1234-56cd-ef78-222222222222"
 	studyName = "Onboarding Feedback"
-	link      = "https://app.userjourneys.example/i/xK9mR2pQ"
+	link      = "https://app.userjourneys.ai/i/xK9mR2pQ"
 )
 
 var discard = slog.New(slog.DiscardHandler)

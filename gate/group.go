@@ -28,45 +28,56 @@ func First(gates ...*Gate) *Group {
 // gate does not hold up the others. If no gate invites v, the decision is that
 // of the first gate whose reason is not [ReasonExcluded]; a group without gates
 // is [ReasonClosed]. The time limits of all gates start together, so several
-// slow providers delay a page no longer than one.
+// slow providers delay a page no longer than one. Gates that share a store read it
+// once.
 //
-// A [Visitor.StudyID] leaves the decision to the gate of that study. OnDecision
+// A [Visitor.StudyID] leaves the decision to the gates of that study. OnDecision
 // of each gate that decided is called.
-func (gr *Group) Decide(ctx context.Context, v Visitor) Decision { return gr.decide(ctx, v, false) }
+func (gr *Group) Decide(ctx context.Context, v Visitor) (d Decision) {
+	gr.decide(ctx, &v, &d)
+	return d
+}
 
-// Confirm is [Group.Decide] with each gate's [Gate.Confirm].
-func (gr *Group) Confirm(ctx context.Context, v Visitor) Decision { return gr.decide(ctx, v, true) }
+// Confirm is [Group.Decide] with the checks of [Gate.Confirm]. Of several gates of
+// the clicked study, any may confirm.
+func (gr *Group) Confirm(ctx context.Context, v Visitor) (d Decision) {
+	v.Occasion = OccasionClick
+	gr.decide(ctx, &v, &d)
+	return d
+}
 
-func (gr *Group) decide(ctx context.Context, v Visitor, clicked bool) Decision {
-	began := time.Now()
-	if v.StudyID != "" {
-		for _, g := range gr.gates {
-			if g.isFor(v.StudyID) {
-				return g.decide(ctx, &v, clicked, began)
-			}
-		}
-	}
-	d := Decision{Reason: ReasonClosed}
+func (gr *Group) decide(ctx context.Context, v *Visitor, d *Decision) {
+	q := newQuestion(v)
+	defer q.free()
+	q.now()
+	known := v.StudyID != "" && slices.ContainsFunc(gr.gates, func(g *Gate) bool { return g.isFor(v.StudyID) })
+	d.Reason = ReasonClosed
 	if len(gr.gates) > 0 {
 		d.Reason = ReasonExcluded
 	}
 	for _, g := range gr.gates {
-		own := g.decide(ctx, &v, clicked, began)
+		if known && !g.isFor(v.StudyID) {
+			continue
+		}
+		var own Decision
+		g.decide(ctx, &q.question, &own)
 		if own.Ask() {
-			return own
+			*d = own
+			return
 		}
 		if d.Reason == ReasonExcluded {
-			d = own
+			*d = own
 		}
 	}
-	return d
 }
 
 // Explain returns the explanations of all gates, in their order.
 func (gr *Group) Explain(ctx context.Context, v Visitor) Explanation {
+	q := newQuestion(&v)
+	defer q.free()
 	var all Explanation
 	for _, g := range gr.gates {
-		all = append(all, g.Explain(ctx, v)...)
+		all = append(all, g.explain(ctx, &q.question)...)
 	}
 	return all
 }
@@ -102,10 +113,4 @@ func (gr *Group) Age() (time.Duration, bool) {
 		oldest = max(oldest, age)
 	}
 	return oldest, len(gr.gates) > 0
-}
-
-// isFor reports whether the gate is known to be the one with this study.
-func (g *Gate) isFor(studyID string) bool {
-	e := g.capacity.known.Load()
-	return e != nil && e.study.ID == studyID || e == nil && g.capacity.name == studyID
 }

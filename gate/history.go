@@ -1,153 +1,243 @@
 package gate
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
-// History is what a visitor has seen of prompts so far. It is a value: each
-// transition returns a new one and leaves the old one as it was. The zero value
-// is a visitor who has seen nothing.
+// A History is what one browser knows of earlier prompts and answers. It is a
+// value: each method returns a new History and leaves the old one as it was. The
+// zero value is a visitor who has seen nothing.
 //
-// Times are kept to the second. A clock that runs backwards neither asks too
-// often nor silences a study for ever: a time in the future counts by its
-// distance.
-type History struct {
-	optedOut  bool
-	lastShown time.Time // of any study
-	studies   []seen    // never modified in place
-}
-
-// seen is what a visitor has seen of one study.
-type seen struct {
-	study        studyKey
-	declined     bool
-	shown        int
-	lastShown    time.Time
-	openedAt     time.Time
-	snoozedUntil time.Time
-}
+// It follows the rules of [store.Interactions]: showings are a set of instants,
+// answers are ordered by when they were given, and a showing never changes an
+// answer. Times are kept to the second.
+type History struct{ seen store.Person }
 
 const (
-	maxStudies = 16                   // in one History; the one touched longest ago goes first
-	maxShown   = 255                  // counted
-	maxSnooze  = 366 * 24 * time.Hour // a longer one is a broken clock
+	maxSnooze  = 366 * 24 * time.Hour // a longer one comes from a broken clock
+	maxEncoded = 1200                 // bytes; sealed, this makes a cookie of less than 2.5 KB
 )
 
-// Shown notes that the study's prompt was shown.
-func (h History) WithShown(studyID string, now time.Time) History {
-	h.lastShown = now
-	return h.with(studyID, func(s *seen) { s.shown, s.lastShown = min(s.shown+1, maxShown), now })
+// WithShown returns h with a showing of the study's prompt.
+func (h History) WithShown(studyID string, at time.Time) History {
+	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionShown, At: at})
 }
 
-// Opened notes that the study's interview was opened.
-func (h History) WithOpened(studyID string, now time.Time) History {
-	return h.with(studyID, func(s *seen) { s.openedAt = now })
+// WithOpened returns h with the study's interview opened.
+func (h History) WithOpened(studyID string, at time.Time) History {
+	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionOpened, At: at})
 }
 
-// Snoozed silences the study until then. More than a year ahead is taken for a
-// broken clock: such a snooze begins only when a year of it is left.
-func (h History) WithSnooze(studyID string, until time.Time) History {
-	return h.with(studyID, func(s *seen) { s.snoozedUntil = until })
+// WithSnooze returns h with the answer "later", which silences the study until
+// then. A snooze of more than a year comes from a broken clock: it begins only
+// when a year of it is left.
+func (h History) WithSnooze(studyID string, at, until time.Time) History {
+	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionSnoozed, At: at, Until: until})
 }
 
-// Declined silences the study for good.
-func (h History) WithDecline(studyID string) History {
-	return h.with(studyID, func(s *seen) { s.declined = true })
+// WithDecline returns h with the answer "no", which silences the study forever.
+func (h History) WithDecline(studyID string, at time.Time) History {
+	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionDeclined, At: at})
 }
 
-// OptedOut silences every study for good.
-func (h History) WithOptOut() History {
-	h.optedOut = true
+// WithUndo returns h with the last answer about the study taken back. An empty
+// studyID takes back an opt-out.
+func (h History) WithUndo(studyID string, at time.Time) History {
+	// What is taken back came first, even within the same second.
+	answered := h.seen.Study(studyID).AnsweredAt
+	if studyID == "" {
+		answered = h.seen.OptedOutAt
+	}
+	if !at.After(answered) {
+		at = answered.Add(time.Second)
+	}
+	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionUndone, At: at})
+}
+
+// WithOptOut returns h with the answer "never", which silences every study.
+func (h History) WithOptOut(at time.Time) History {
+	return h.with(store.Interaction{Kind: store.InteractionOptedOut, At: at})
+}
+
+func (h History) with(i store.Interaction) History {
+	i.At, i.Until = time.Unix(seconds(i.At), 0), time.Unix(seconds(i.Until), 0)
+	h = h.clone()
+	h.seen.Note(i)
 	return h
 }
 
-// Showings is how often the study's prompt was shown.
-func (h History) Showings(studyID string) int { return h.of(keyOf(studyID)).shown }
+// clone returns a copy that shares nothing with h.
+func (h History) clone() History {
+	h.seen.Studies = slices.Clone(h.seen.Studies)
+	for i, s := range h.seen.Studies {
+		h.seen.Studies[i].Showings = slices.Clone(s.Showings)
+	}
+	return h
+}
+
+// Merge returns what h and o know together. It is commutative, associative and
+// idempotent.
+func (h History) Merge(o History) History {
+	h = h.clone()
+	if !o.seen.OptedOutAt.IsZero() {
+		kind := store.InteractionUndone
+		if o.seen.OptedOut {
+			kind = store.InteractionOptedOut
+		}
+		h.seen.Note(store.Interaction{Kind: kind, At: o.seen.OptedOutAt})
+	}
+	for _, s := range o.seen.Studies {
+		i := store.Interaction{Key: store.Key{StudyID: s.StudyID}, Kind: store.InteractionShown}
+		for _, i.At = range s.Showings {
+			h.seen.Note(i)
+		}
+		if !s.OpenedAt.IsZero() {
+			i.Kind, i.At = store.InteractionOpened, s.OpenedAt
+			h.seen.Note(i)
+		}
+		if !s.AnsweredAt.IsZero() {
+			i.Kind, i.At, i.Until = s.Answer, s.AnsweredAt, s.Until
+			h.seen.Note(i)
+		}
+	}
+	return h
+}
+
+// Showings returns the instants at which the study's prompt was seen, oldest
+// first, of which at most [store.MaxShowings] are kept.
+func (h History) Showings(studyID string) []time.Time {
+	return slices.Clone(h.seen.Study(studyID).Showings)
+}
 
 // IsZero reports whether the visitor has seen nothing.
-func (h History) IsZero() bool { return !h.optedOut && h.lastShown.IsZero() && len(h.studies) == 0 }
+func (h History) IsZero() bool { return h.seen.OptedOutAt.IsZero() && len(h.seen.Studies) == 0 }
 
-func (h History) of(k studyKey) seen { return *find(h.studies, k) }
+const historyVersion = 2
 
-// find is of without a copy: its answer is never to be changed.
-func find(studies []seen, k studyKey) *seen {
-	for i := range studies {
-		if studies[i].study == k {
-			return &studies[i]
-		}
-	}
-	return &unseen
-}
-
-var unseen seen
-
-// with changes one study, which moves to the end: the front is what was
-// touched longest ago. What was declined is the last to be forgotten.
-func (h History) with(studyID string, change func(*seen)) History {
-	k := keyOf(studyID)
-	s := h.of(k)
-	s.study = k
-	change(&s)
-	h.studies = slices.DeleteFunc(slices.Clone(h.studies), func(o seen) bool { return o.study == k })
-	if len(h.studies) >= maxStudies {
-		oldest := max(0, slices.IndexFunc(h.studies, func(o seen) bool { return !o.declined }))
-		h.studies = slices.Delete(h.studies, oldest, oldest+1)
-	}
-	h.studies = append(h.studies, s)
-	return h
-}
-
-func (s *seen) snoozed(now time.Time) bool {
-	return now.Before(s.snoozedUntil) && s.snoozedUntil.Sub(now) <= maxSnooze
-}
-
-// within reports whether now is closer to then than d, on either side.
-func within(now, then time.Time, d time.Duration) bool {
-	return !then.IsZero() && now.Sub(then).Abs() < d
-}
-
-const historyVersion = 1
-
-// AppendBinary appends h in a compact form: 7 bytes, and 25 for each study, of
-// which a History keeps the last 16. The error is always nil.
+// AppendBinary implements [encoding.BinaryAppender]. It appends at most 1,200
+// bytes: what does not fit is forgotten, first the studies that were touched
+// longest ago, and last those that were declined. The error is always nil.
 func (h History) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, historyVersion, flag(h.optedOut))
-	b = appendTime(b, h.lastShown)
-	for _, s := range h.studies {
-		b = append(b, s.study[:]...)
-		b = append(b, flag(s.declined), byte(s.shown))
-		b = appendTime(b, s.lastShown)
-		b = appendTime(b, s.openedAt)
-		b = appendTime(b, s.snoozedUntil)
+	studies := h.seen.Studies
+	for {
+		n := len(b)
+		b = append(b, historyVersion, flag(h.seen.OptedOut))
+		b = appendTime(b, h.seen.OptedOutAt)
+		for i := range studies {
+			b = appendStudy(b, &studies[i])
+		}
+		if len(b)-n <= maxEncoded {
+			return b, nil
+		}
+		b, studies = b[:n], withoutOldest(studies)
 	}
-	return b, nil
 }
 
-// MarshalBinary implements encoding.BinaryMarshaler.
+func withoutOldest(studies []store.PersonStudy) []store.PersonStudy {
+	oldest := slices.MinFunc(studies, func(a, b store.PersonStudy) int {
+		return cmp.Or(cmp.Compare(flag(declined(&a)), flag(declined(&b))), touched(&a).Compare(touched(&b)), cmp.Compare(a.StudyID, b.StudyID))
+	})
+	return slices.DeleteFunc(slices.Clone(studies), func(s store.PersonStudy) bool { return s.StudyID == oldest.StudyID })
+}
+
+func appendStudy(b []byte, s *store.PersonStudy) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s.StudyID)))
+	b = append(b, s.StudyID...)
+	b = append(b, byte(s.Answer))
+	b = appendTime(b, s.AnsweredAt)
+	b = appendTime(b, s.Until)
+	b = appendTime(b, s.OpenedAt)
+	b = binary.AppendUvarint(b, uint64(len(s.Showings)))
+	var last int64
+	for _, at := range s.Showings {
+		secs := seconds(at)
+		b = binary.AppendUvarint(b, uint64(secs-last))
+		last = secs
+	}
+	return b
+}
+
+// MarshalBinary implements [encoding.BinaryMarshaler].
 func (h History) MarshalBinary() ([]byte, error) { return h.AppendBinary(nil) }
 
-// UnmarshalBinary reads what AppendBinary wrote and nothing else; h stays as it
-// was when there is an error.
+var errHistory = errors.New("gate: not a history")
+
+// UnmarshalBinary implements [encoding.BinaryUnmarshaler]. It accepts what
+// AppendBinary wrote and nothing else. After an error h is as it was.
 func (h *History) UnmarshalBinary(b []byte) error {
-	const head, each = 1 + 1 + 5, 8 + 2 + 3*5
-	if len(b) < head || b[0] != historyVersion || b[1] > 1 || (len(b)-head)%each != 0 || (len(b)-head)/each > maxStudies {
-		return errors.New("gate: not a history")
+	if len(b) > maxEncoded || len(b) < 7 || b[0] != historyVersion {
+		return errHistory
 	}
-	read := History{optedOut: b[1] == 1, lastShown: readTime(b[2:])}
-	for b = b[head:]; len(b) > 0; b = b[each:] {
-		if b[8] > 1 || read.of(studyKey(b[:8])) != (seen{}) {
-			return errors.New("gate: not a history")
+	r := reader{rest: b[1:]}
+	read := History{}
+	read.seen.OptedOut = r.byte() == 1
+	read.seen.OptedOutAt = r.time()
+	for len(r.rest) > 0 && !r.failed {
+		s := store.PersonStudy{StudyID: string(r.take(r.uvarint())), Answer: store.InteractionKind(r.byte())}
+		s.AnsweredAt, s.Until, s.OpenedAt = r.time(), r.time(), r.time()
+		n, last := r.uvarint(), int64(0)
+		for range min(n, uint64(len(r.rest))) {
+			last += int64(r.uvarint())
+			s.Showings = append(s.Showings, time.Unix(last, 0).UTC())
 		}
-		read.studies = append(read.studies, seen{
-			study: studyKey(b[:8]), declined: b[8] == 1, shown: int(b[9]),
-			lastShown: readTime(b[10:]), openedAt: readTime(b[15:]), snoozedUntil: readTime(b[20:]),
-		})
+		read.seen.Studies = append(read.seen.Studies, s)
+	}
+	// Bytes that mean nothing, or the same as others, do not come out as they went
+	// in.
+	again, err := History{}.Merge(read).AppendBinary(nil)
+	if r.failed || err != nil || !bytes.Equal(again, b) {
+		return errHistory
 	}
 	*h = read
 	return nil
+}
+
+// reader takes a History apart.
+type reader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *reader) take(n uint64) []byte {
+	if n > uint64(len(r.rest)) {
+		r.failed, r.rest = true, nil
+		return nil
+	}
+	taken := r.rest[:n]
+	r.rest = r.rest[n:]
+	return taken
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		n, r.failed = len(r.rest), true
+	}
+	r.take(uint64(n))
+	return v
+}
+
+func (r *reader) time() time.Time {
+	var buf [8]byte
+	copy(buf[3:], r.take(5))
+	if secs := binary.BigEndian.Uint64(buf[:]); secs != 0 {
+		return time.Unix(int64(secs), 0).UTC()
+	}
+	return time.Time{}
 }
 
 func flag(b bool) byte {
@@ -157,23 +247,14 @@ func flag(b bool) byte {
 	return 0
 }
 
-// appendTime writes the seconds since 1970 in 5 bytes, which last until the
-// year 36812; 0 is no time.
-func appendTime(b []byte, t time.Time) []byte {
-	var secs int64
-	if !t.IsZero() {
-		secs = min(max(1, t.Unix()), 1<<40-1)
-	}
-	var buf [8]byte
-	binary.BigEndian.PutUint64(buf[:], uint64(secs))
-	return append(b, buf[3:]...)
-}
+// seconds returns t in seconds since 1970, or the nearest number above 0 that 5
+// bytes hold, which last until the year 36812.
+func seconds(t time.Time) int64 { return min(max(1, t.Unix()), 1<<40-1) }
 
-func readTime(b []byte) time.Time {
+func appendTime(b []byte, t time.Time) []byte {
 	var buf [8]byte
-	copy(buf[3:], b[:5])
-	if secs := binary.BigEndian.Uint64(buf[:]); secs != 0 {
-		return time.Unix(int64(secs), 0).UTC()
+	if !t.IsZero() { // which is written as 0
+		binary.BigEndian.PutUint64(buf[:], uint64(seconds(t)))
 	}
-	return time.Time{}
+	return append(b, buf[3:]...)
 }

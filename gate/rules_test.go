@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +37,7 @@ func TestDecisionsFollowTheRules(t *testing.T) {
 			confirmed[want]++
 		}
 		require.Len(t, decided, 13, "every reason was met: %v", decided)
-		require.Len(t, confirmed, 7, "every reason that a click leaves: %v", confirmed)
+		require.Len(t, confirmed, 8, "every reason that a click leaves: %v", confirmed)
 	})
 }
 
@@ -46,6 +47,7 @@ type ruleCase struct {
 	opts    gate.Options
 	visitor gate.Visitor
 
+	shown                bool // the visitor has seen the prompt, and so was invited
 	missing              bool // the study, after it was known
 	places               int  // negative: no limit
 	completed, storeDown bool
@@ -63,18 +65,19 @@ func (c *ruleCase) first(clicked bool) gate.Reason {
 	}{
 		{c.visitor.UserID == "", gate.ReasonAnonymous, true},
 		{c.badUser, gate.ReasonUnavailable, true},
-		{c.target, gate.ReasonExcluded, true},
+		{c.target, gate.ReasonExcluded, false},
 		{c.visitor.StudyID == "another", gate.ReasonExcluded, true},
 		{c.language, gate.ReasonExcluded, false},
 		{c.holdout, gate.ReasonHeldOut, false},
-		{c.optedOut || c.declined, gate.ReasonDeclined, false},
+		{c.optedOut, gate.ReasonDeclined, true},
+		{c.declined, gate.ReasonDeclined, false},
 		{c.snoozed, gate.ReasonSnoozed, false},
 		{c.opened, gate.ReasonOpened, false},
 		{c.showings, gate.ReasonShownEnough, false},
 		{c.showingPause || c.coolDown, gate.ReasonCoolingDown, false},
 		{c.missing, gate.ReasonClosed, true},
 		{c.places == 0, gate.ReasonFull, true},
-		{c.pacing, gate.ReasonHeldOut, false},
+		{c.pacing && !c.shown, gate.ReasonHeldOut, false},
 		{c.storeDown, gate.ReasonUnavailable, true},
 		{c.completed, gate.ReasonCompleted, true},
 	} {
@@ -90,12 +93,22 @@ func (c *ruleCase) gate(t *testing.T) *gate.Gate {
 	if c.places >= 0 {
 		p.places(c.places)
 	}
-	g := warmGate(t, p, completions(func(context.Context, store.Key) (bool, error) {
+	g := warmGate(t, p, completions(func(_ context.Context, k store.Key) (bool, error) {
+		if strings.HasPrefix(k.UserID, "crowd") {
+			return false, nil
+		}
 		if c.storeDown {
 			return false, errors.New("down")
 		}
 		return c.completed, nil
 	}), &c.opts)
+	if c.pacing { // others are invited first
+		for i, invited := 0, 0; i < 200 && invited < c.places; i++ {
+			if g.Decide(t.Context(), gate.Visitor{UserID: "crowd-" + user(i), Languages: []string{"de"}}).Ask() {
+				invited++
+			}
+		}
+	}
 	if c.missing {
 		p.fail(userjourneys.ErrNotFound)
 		time.Sleep(time.Second)
@@ -125,15 +138,17 @@ func randomCase(rng *rand.Rand, i int) *ruleCase {
 	}
 	if rng.IntN(2) == 0 {
 		c.target = rng.IntN(8) == 0
-		c.opts.Target = func(context.Context, gate.Visitor) bool { return !c.target }
+		c.opts.Target = func(_ context.Context, v gate.Visitor) bool {
+			return !c.target || strings.HasPrefix(v.UserID, "crowd")
+		}
 	}
 	c.language = c.opts.RequireLanguage && len(c.visitor.Languages) == 1 && c.visitor.Languages[0] == "ja"
 	c.opts.Holdout = oneOf(rng, 0, 0, 0, 0.5, 0.5, 1)
 	sum := sha256.Sum256([]byte(studyID + "\x00" + c.visitor.UserID))
 	c.holdout = c.opts.Holdout == 1 || c.opts.Holdout == 0.5 && sum[0] >= 128
 	if rng.IntN(2) == 0 {
-		c.opts.ExpectedUptake, c.opts.Audience = 0.5, oneOf(rng, 0, 1, 1<<40)
-		c.pacing = c.opts.Audience == 1<<40 && c.places >= 0
+		c.opts.ExpectedUptake = 1
+		c.pacing = c.places > 0 && rng.IntN(3) == 0
 	}
 	if rng.IntN(3) > 0 {
 		c.remember(rng)
@@ -148,6 +163,7 @@ func (c *ruleCase) remember(rng *rand.Rand) {
 	showingPause, coolDown := oneOf(rng, 0, -1, 2*time.Hour), oneOf(rng, 0, -1, 4*time.Hour)
 	openedPause := oneOf(rng, 0, -1, 30*time.Minute)
 	c.opts.MaxShowings, c.opts.ShowingPause, c.opts.CoolDown, c.opts.OpenedPause = maxShowings, showingPause, coolDown, openedPause
+	c.opts.Linger = -1
 	if maxShowings == 0 {
 		maxShowings = 3
 	}
@@ -161,9 +177,10 @@ func (c *ruleCase) remember(rng *rand.Rand) {
 		openedPause = 2 * time.Hour
 	}
 	if shown := oneOf(rng, 0, 0, 1, 2, 3); shown > 0 {
+		c.shown = true
 		ago := oneOf(rng, 0, time.Hour, 2*time.Hour, 3*time.Hour, 4*time.Hour, 24*time.Hour)
-		for range shown {
-			h = h.WithShown(studyID, now.Add(-ago))
+		for i := range shown {
+			h = h.WithShown(studyID, now.Add(-ago-time.Duration(i)*time.Second))
 		}
 		c.showings = maxShowings > 0 && shown >= maxShowings
 		c.showingPause, c.coolDown = ago < showingPause, ago < coolDown
@@ -171,7 +188,7 @@ func (c *ruleCase) remember(rng *rand.Rand) {
 	if rng.IntN(4) == 0 {
 		ago := oneOf(rng, 0, 3*time.Hour, 24*time.Hour)
 		h = h.WithShown("another", now.Add(-ago))
-		c.coolDown = ago < coolDown
+		c.coolDown = c.coolDown || ago < coolDown
 	}
 	if rng.IntN(3) == 0 {
 		ago := oneOf(rng, 0, 30*time.Minute, time.Hour, 2*time.Hour)
@@ -180,14 +197,14 @@ func (c *ruleCase) remember(rng *rand.Rand) {
 	}
 	if rng.IntN(4) == 0 {
 		ahead := oneOf(rng, -time.Hour, 0, time.Hour)
-		h = h.WithSnooze(studyID, now.Add(ahead))
+		h = h.WithSnooze(studyID, now, now.Add(ahead))
 		c.snoozed = ahead > 0
 	}
 	if c.declined = rng.IntN(16) == 0; c.declined {
-		h = h.WithDecline(studyID)
+		h = h.WithDecline(studyID, time.Now())
 	}
 	if c.optedOut = rng.IntN(16) == 0; c.optedOut {
-		h = h.WithOptOut()
+		h = h.WithOptOut(time.Now())
 	}
 	c.visitor.History = h
 }

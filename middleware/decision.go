@@ -21,11 +21,8 @@ type decisionJSON struct {
 // links are the prompt's own.
 type links struct {
 	Start   string `json:"start"`
-	Shown   string `json:"shown"`
 	Later   string `json:"later"`
 	Decline string `json:"decline"`
-	Undo    string `json:"undo"`
-	OptOut  string `json:"optOut"`
 }
 
 // serveDecision answers a single-page app that renders the prompt itself. To
@@ -39,10 +36,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	query := r.URL.Query()
 	user := m.visitor(w, r, m.user(r))
-	v := gate.Visitor{UserID: user, Languages: m.languagesOf(r), StudyID: query.Get("study")}
-	if own := query.Get("language"); own != "" {
-		v.Languages = append([]string{own}, v.Languages...)
-	}
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: query.Get("study")}
 	d := gate.Decision{Reason: gate.ReasonAnonymous}
 	if user != "" {
 		v.History = m.history(r, user)
@@ -58,7 +52,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 			c := dec.rendered.Content()
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
-				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
+				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.LaterURL, c.DeclineURL},
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -107,7 +106,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user := m.visitor(w, r, m.user(r))
-	v := gate.Visitor{UserID: user, Languages: m.languagesOf(r), StudyID: r.URL.Query().Get("study")}
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: r.URL.Query().Get("study")}
 	d := gate.Decision{Reason: gate.ReasonAnonymous}
 	if user != "" {
 		v.History = m.history(r, user)
@@ -121,9 +120,6 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	link, err := d.Prompt.Link()
-	if err == nil && !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
-		err = errors.New("not an HTTP URL")
-	}
 	if err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no link into the interview", "study", d.Prompt.StudyID, "err", err)
 		m.writePage(w, v, gate.ReasonUnavailable)
@@ -139,12 +135,13 @@ func (m *Middleware) later(w http.ResponseWriter, r *http.Request) {
 		if m.opts.Snooze < 0 {
 			return h
 		}
-		return h.WithSnooze(studyID, time.Now().Add(m.opts.Snooze))
+		now := time.Now()
+		return h.WithSnooze(studyID, now, now.Add(m.opts.Snooze))
 	})
 }
 
 func (m *Middleware) decline(w http.ResponseWriter, r *http.Request) {
-	m.dismiss(w, r, gate.History.WithDecline)
+	m.dismiss(w, r, func(h gate.History, studyID string) gate.History { return h.WithDecline(studyID, time.Now()) })
 }
 
 func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, note func(h gate.History, studyID string) gate.History) {

@@ -48,7 +48,7 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 		m.anonymous = newCookies[string]("askonce-id", codecs)
 	}
 	var promptErr error
-	m.prompts, promptErr = prompt.New(prompt.Options{Path: o.Path, Origin: o.Origin, Position: o.Position, Delay: o.Delay, Sender: o.Sender, Template: o.Template, Texts: o.Texts})
+	m.prompts, promptErr = prompt.New(prompt.Options{Path: o.Path, Origin: o.Origin, Position: o.Position, Template: o.Template, Texts: o.Texts})
 	err := errors.Join(o.check(), keysErr, m.protect(), promptErr)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 	if user = m.visitor(w, r, user); user == "" {
 		return nil
 	}
-	v := gate.Visitor{UserID: user, Languages: m.languagesOf(r), History: m.history(r, user)}
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: m.history(r, user)}
 	d := m.decider.Decide(r.Context(), v)
 	if !d.Ask() {
 		return nil

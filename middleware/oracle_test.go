@@ -49,23 +49,24 @@ func parse(t testing.TB, page string, scripting bool) *html.Node {
 
 // takeOut removes the snippet's elements and counts the complete, live prompts.
 func takeOut(doc *html.Node) (live int) {
-	var asides, scripts []*html.Node
+	var asides, links, scripts []*html.Node
 	for n := range doc.Descendants() {
 		switch {
 		case n.Type != html.ElementNode || n.Namespace != "":
 		case n.Data == "aside" && strings.Contains(attribute(n, "class"), "askonce"):
 			asides = append(asides, n)
+		case n.Data == "link" && strings.HasPrefix(attribute(n, "href"), "/askonce/"):
+			links = append(links, n)
 		case n.Data == "script" && strings.HasPrefix(attribute(n, "src"), "/askonce/"):
 			scripts = append(scripts, n)
 		}
 	}
 	for _, n := range asides {
-		shadow := n.FirstChild
-		if isLive(n) && shadow != nil && attribute(shadow, "shadowrootmode") == "open" && len(scripts) == 1 && isLive(scripts[0]) {
+		if isLive(n) && len(links) == 1 && isLive(links[0]) && len(scripts) == 1 && isLive(scripts[0]) {
 			live++
 		}
 	}
-	for _, list := range [][]*html.Node{asides, scripts} {
+	for _, list := range [][]*html.Node{asides, links, scripts} {
 		for _, n := range list {
 			if n.Parent != nil {
 				n.Parent.RemoveChild(n)

@@ -24,7 +24,7 @@ const (
 	OutcomeHeadOnly                   // a HEAD request: the header of the page, and no page
 	OutcomeHijacked                   // the handler took the connection over
 	OutcomePanicked                   // the handler panicked
-	OutcomePolicy                     // the page's Content-Security-Policy does not let the prompt be styled and answered
+	OutcomePolicy                     // the page's Content-Security-Policy lets the prompt have neither its script nor its style
 )
 
 var outcomeNames = [...]string{

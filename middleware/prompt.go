@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/prompt"
@@ -15,24 +14,14 @@ type Texts = prompt.Texts
 // executed with it.
 type Content = prompt.Content
 
-// A Notice is what one page of the start endpoint says.
-type Notice = prompt.Notice
-
-// A Sender is who the invitation comes from.
-type Sender = prompt.Sender
-
 // Position is where the prompt appears, unless the page has an element with a
-// data-askonce-here attribute: then it goes there. Start and end are sides of the
-// page's own direction.
+// data-askonce-here attribute: then it goes there.
 type Position = prompt.Position
 
 // The positions.
 const (
-	PositionBottomEnd   = prompt.PositionBottomEnd   // a card in the lower corner where lines end
-	PositionBottomStart = prompt.PositionBottomStart // a card in the lower corner where lines begin
-	PositionTopEnd      = prompt.PositionTopEnd      // a card in the upper corner where lines end
-	PositionTopStart    = prompt.PositionTopStart    // a card in the upper corner where lines begin
-	PositionBanner      = prompt.PositionBanner      // a bar along the lower edge
+	PositionCorner = prompt.PositionCorner // a card in the lower corner at the end of the line
+	PositionBanner = prompt.PositionBanner // a bar along the lower edge
 )
 
 // newDecision completes the prompt with its URL and renders it.
@@ -52,16 +41,10 @@ func (m *Middleware) newDecision(p gate.Prompt, user string, h gate.History) (de
 	return decision{p, rendered, user, h}, nil
 }
 
-// snippetFor returns what is placed into the page with the header h, or nil if
-// the page's policy does not let the prompt work.
-func (r *Response) snippetFor(h http.Header) (snippet []byte, reports bool) {
-	page := prompt.Page{Header: h, Host: r.request.Host}
-	switch scheme, host, _ := strings.Cut(r.m.opts.Origin, "://"); {
-	case host != "":
-		page.Scheme, page.Host = scheme, host
-	case r.m.isSecure(r.request):
-		page.Scheme = "https"
-	}
+// snippetFor returns what is placed into the page with the header h. It returns
+// false if the page's policy leaves no prompt.
+func (r *Response) snippetFor(h http.Header) ([]byte, bool) {
+	page := prompt.Page{Header: h}
 	if r.m.opts.Nonce != nil {
 		page.Nonce = r.m.opts.Nonce(r.request)
 	}
@@ -72,8 +55,6 @@ func (r *Response) snippetFor(h http.Header) (snippet []byte, reports bool) {
 func (m *Middleware) writePage(w http.ResponseWriter, v gate.Visitor, why gate.Reason) {
 	message := prompt.MessageClosed
 	switch why {
-	case gate.ReasonFull:
-		message = prompt.MessageFull
 	case gate.ReasonCompleted:
 		message = prompt.MessageCompleted
 	case gate.ReasonAnonymous:

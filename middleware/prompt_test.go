@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/stretchr/testify/require"
@@ -38,7 +40,13 @@ func newStudy() *oneStudy {
 
 func newGate(t testing.TB, opts *gate.Options) *gate.Gate {
 	t.Helper()
-	g, err := gate.New(newStudy(), "study-1", memstore.New(), opts)
+	var o gate.Options
+	if opts != nil {
+		o = *opts
+	}
+	o.LinkHosts = []string{"provider.example"}
+	o.Linger = cmp.Or(o.Linger, -1)
+	g, err := gate.New(newStudy(), "study-1", store.NewCached(memstore.New(), nil), &o)
 	require.NoError(t, err)
 	require.NoError(t, g.Warm(t.Context()))
 	return g

@@ -152,8 +152,8 @@ func (w *writer) hold(h http.Header, head []byte) {
 		w.release()
 		return
 	}
-	snippet, _ := w.resp.snippetFor(h)
-	if snippet == nil {
+	snippet, ok := w.resp.snippetFor(h)
+	if !ok {
 		w.outcome = OutcomePolicy
 		w.pass(h)
 		return

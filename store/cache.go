@@ -205,7 +205,30 @@ func shared[T any](ctx context.Context, c *Cache, what, userID string, ask func(
 // Record implements [Store].
 func (c *Cache) Record(ctx context.Context, done Completion) (first bool, err error) {
 	defer c.users.forget(done.UserID) // also after an error: the write may have got through
-	return c.inner.Record(ctx, done)
+	first, err = c.inner.Record(ctx, done)
+	if !first && done.Quality != "" {
+		c.forgetOwner(ctx, done)
+	}
+	return first, err
+}
+
+// forgetOwner forgets whose interview a repeated Record may have revised. The call
+// that brings the score need not name the user.
+func (c *Cache) forgetOwner(ctx context.Context, done Completion) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+	defer cancel()
+	lister, known := As[Lister](c.inner)
+	if known {
+		for owner, err := range lister.Completions(ctx, Filter{InterviewID: done.InterviewID}) {
+			known = known && err == nil
+			if owner.UserID != done.UserID {
+				c.users.forget(owner.UserID)
+			}
+		}
+	}
+	if !known {
+		c.users.forgetAll()
+	}
 }
 
 // Note implements [Interactions] if the store inside does.

@@ -128,3 +128,14 @@ func (u *users) forget(userID string) {
 	}
 	g.old.Delete(userID)
 }
+
+// forgetAll is forget for every user.
+func (u *users) forgetAll() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i := range u.epochs {
+		u.epochs[i].Add(1)
+	}
+	u.gens.Store(&generations{newGeneration(), newGeneration()})
+	u.young = 0
+}

@@ -4,25 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
-	"github.com/askonce/askonce/store/sqlstore"
 )
 
-// The same interview may be told any number of times, and counts once.
+var (
+	ctx = context.Background()
+	day = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+)
+
+// must ends an example that cannot go on.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// An interview may be recorded any number of times and counts once.
 func Example() {
-	ctx := context.Background()
-	done := memstore.New() // in production NewSQL
-	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
+	done := memstore.New() // in production sqlstore or redisstore
 	for range 2 {
-		first, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: time.Now()})
+		first, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: day})
 		fmt.Println(first, err)
 	}
 	fmt.Println(done.Completed(ctx, ada))
-	fmt.Println(done.Completed(ctx, store.Key{StudyID: "onboarding", UserID: "bob"}))
+	fmt.Println(done.Completed(ctx, store.Key{StudyID: ada.StudyID, UserID: "bob"}))
 	// Output:
 	// true <nil>
 	// false <nil>
@@ -32,144 +40,119 @@ func Example() {
 
 // What is recorded through the cache is visible through it at once.
 func ExampleNewCached() {
-	ctx := context.Background()
 	done := store.NewCached(memstore.New(), &store.CacheOptions{Open: time.Minute})
-	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
-	fmt.Println(done.Completed(ctx, ada)) // from now on answered by the cache, for a minute
-	_, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: time.Now()})
-	fmt.Println(err)
+	fmt.Println(done.Completed(ctx, ada)) // the cache remembers this for a minute
+	_, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: day})
+	must(err)
 	fmt.Println(done.Completed(ctx, ada))
 	// Output:
 	// false <nil>
-	// <nil>
 	// true <nil>
 }
 
-// A person who wants to be forgotten is not asked again all the same.
+// A type assertion on a wrapper says nothing about the store inside. As does.
+func ExampleAs() {
+	type least struct{ store.Store } // a store without capabilities
+	done := store.NewCached(least{memstore.New()}, nil)
+
+	fmt.Println(done.Erase(ctx, "ada"))
+	_, ok := store.As[store.Eraser](done)
+	fmt.Println(ok)
+	// Output:
+	// unsupported operation
+	// false
+}
+
+// A person who was erased is still not asked again.
 func ExampleEraser() {
-	ctx := context.Background()
-	done := store.NewCached(memstore.New(), nil)
-	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
-	if _, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: time.Now()}); err != nil {
-		fmt.Println(err)
-		return
-	}
-	if eraser, ok := store.As[store.Eraser](done); ok {
-		fmt.Println(eraser.Erase(ctx, "ada"))
-	}
+	done := memstore.New()
+	_, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: day})
+	must(err)
+	must(done.Erase(ctx, "ada"))
 	fmt.Println(done.Completed(ctx, ada))
-	if lister, ok := store.As[store.Lister](done); ok {
-		for c, err := range lister.Completions(ctx, store.Filter{}) {
-			fmt.Printf("%s %q %v\n", c.InterviewID, c.UserID, err)
-		}
+	for c, err := range done.Completions(ctx, store.Filter{}) {
+		fmt.Printf("%s %q %v\n", c.InterviewID, c.UserID, err)
 	}
 	// Output:
-	// <nil>
 	// true <nil>
 	// i1 "" <nil>
 }
 
-// least is a store with nothing but what every store must do.
-type least struct{ store.Store }
-
-// The wrong way: a wrapper has the methods of every capability, so a type
-// assertion says yes whatever the store inside can do. As asks the store inside.
-func ExampleAs_wrong() {
-	var done store.Store = store.NewCached(least{memstore.New()}, nil)
-
-	eraser, ok := done.(store.Eraser)
-	fmt.Println(ok, eraser.Erase(context.Background(), "ada"))
-
-	_, ok = store.As[store.Eraser](done)
-	fmt.Println(ok)
-	// Output:
-	// true unsupported operation
-	// false
-}
-
-// A worker's round: claim a job, fetch its transcript, store it. Whoever takes
-// longer than the lease has lost the job to another worker.
+// A worker claims a job, stores the transcript and finishes the job. A worker that
+// takes longer than its lease loses the job to another one.
 func ExampleTranscripts() {
-	ctx := context.Background()
 	done := memstore.New()
-	c := store.Completion{Key: store.Key{StudyID: "onboarding", UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now()}
-	if _, err := done.Record(ctx, c); err != nil { // which queues the job, too
-		fmt.Println(err)
-		return
-	}
+	_, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: "i1", CompletedAt: day}) // queues the job too
+	must(err)
 	jobs, err := done.ClaimJobs(ctx, time.Minute, 10)
-	fmt.Println(len(jobs), err)
+	must(err)
 	others, err := done.ClaimJobs(ctx, time.Minute, 10)
-	fmt.Println(len(others), err)
+	fmt.Println(len(jobs), len(others), err)
 
-	t := store.Transcript{InterviewID: "i1", FetchedAt: time.Now(), Body: []byte(`{"id": "i1"}`)}
-	fmt.Println(done.SaveTranscript(ctx, jobs[0], t))
-	fmt.Println(done.FinishJob(ctx, jobs[0]))
+	must(done.SaveTranscript(ctx, jobs[0], store.Transcript{FetchedAt: day, Body: []byte(`{"id": "i1"}`)}))
+	must(done.FinishJob(ctx, jobs[0]))
 	fmt.Println(errors.Is(done.FinishJob(ctx, jobs[0]), store.ErrLeaseLost))
-	t, err = done.Transcript(ctx, "i1")
+	t, err := done.Transcript(ctx, "i1")
 	fmt.Println(string(t.Body), err)
 	// Output:
-	// 1 <nil>
-	// 0 <nil>
-	// <nil>
-	// <nil>
+	// 1 0 <nil>
 	// true
 	// {"id": "i1"} <nil>
 }
 
-// A user who is to be asked again is. The same interview, delivered once more,
-// does not undo that; another one does.
+// A delivery that is repeated does not undo a reset. Another interview does.
 func ExampleResetter() {
-	ctx := context.Background()
 	done := memstore.New()
-	ada := store.Key{StudyID: "onboarding", UserID: "ada"}
 	record := func(interview string) {
-		if _, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: interview, CompletedAt: time.Now()}); err != nil {
-			fmt.Println(err)
-		}
+		_, err := done.Record(ctx, store.Completion{Key: ada, InterviewID: interview, CompletedAt: day})
+		must(err)
 	}
 	record("i1")
-	fmt.Println(done.Reset(ctx, ada))
+	must(done.Reset(ctx, ada))
 	record("i1")
 	fmt.Println(done.Completed(ctx, ada))
 	record("i2")
 	fmt.Println(done.Completed(ctx, ada))
 	// Output:
-	// <nil>
 	// false <nil>
 	// true <nil>
 }
 
-// Completions are listed in the order of their times.
+// A list can be read a page at a time.
 func ExampleLister() {
-	ctx := context.Background()
 	done := memstore.New()
-	day := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	for i, user := range []string{"ada", "bob", "cleo"} {
 		c := store.Completion{Key: store.Key{StudyID: "onboarding", UserID: user}, InterviewID: "i" + user, CompletedAt: day.AddDate(0, 0, i)}
-		if _, err := done.Record(ctx, c); err != nil {
-			fmt.Println(err)
-			return
-		}
+		_, err := done.Record(ctx, c)
+		must(err)
 	}
-	for c, err := range done.Completions(ctx, store.Filter{StudyID: "onboarding", Since: day.AddDate(0, 0, 1)}) {
-		fmt.Println(c.UserID, c.CompletedAt.Format(time.DateOnly), err)
+	page := store.Filter{StudyID: "onboarding", NewestFirst: true}
+	for range 2 {
+		n := 0
+		for c, err := range done.Completions(ctx, page) {
+			must(err)
+			if n++; n > 2 {
+				break
+			}
+			fmt.Println(c.UserID, c.CompletedAt.Format(time.DateOnly))
+			page.After = &c
+		}
+		fmt.Println("--")
 	}
 	// Output:
-	// bob 2026-03-03 <nil>
-	// cleo 2026-03-04 <nil>
+	// cleo 2026-03-04
+	// bob 2026-03-03
+	// --
+	// ada 2026-03-02
+	// --
 }
 
-// Deliveries that made no sense wait for somebody to read them.
+// The same body is kept once.
 func ExampleDeadLetters() {
-	ctx := context.Background()
 	done := memstore.New()
-	letter := store.DeadLetter{ReceivedAt: time.Now(), Reason: "schema", Body: []byte(`{"event": 1}`)}
-	for range 2 { // the same body is kept once
-		if err := done.AddDeadLetter(ctx, letter); err != nil {
-			fmt.Println(err)
-			return
-		}
+	letter := store.DeadLetter{ReceivedAt: day, Reason: "schema", Body: []byte(`{"event": 1}`)}
+	for range 2 {
+		must(done.AddDeadLetter(ctx, letter))
 	}
 	for d, err := range done.DeadLetters(ctx) {
 		fmt.Printf("%s %s %v\n", d.Reason, d.Body, err)
@@ -180,28 +163,70 @@ func ExampleDeadLetters() {
 	// <nil>
 }
 
-// Two replicas share one walk: who comes second waits, and goes on from where
-// the first has been.
+// Two replicas share one walk. The second one goes on where the first one stopped.
 func ExampleCheckpoints() {
-	ctx := context.Background()
 	done := memstore.New()
 	state, acquired, err := done.Acquire(ctx, "walk", "replica-1", time.Minute)
 	fmt.Printf("%q %v %v\n", state, acquired, err)
 	_, acquired, err = done.Acquire(ctx, "walk", "replica-2", time.Minute)
 	fmt.Println(acquired, err)
-	fmt.Println(done.Release(ctx, "walk", "replica-1", "page 7"))
+
+	must(done.Release(ctx, "walk", "replica-1", "page 7"))
 	state, acquired, err = done.Acquire(ctx, "walk", "replica-2", time.Minute)
 	fmt.Printf("%q %v %v\n", state, acquired, err)
 	// Output:
 	// "" true <nil>
 	// false <nil>
-	// <nil>
 	// "page 7" true <nil>
 }
 
-// Schema is for teams whose migrations are reviewed and run by a tool.
-func ExampleSchema() {
-	schema, err := sqlstore.Schema(sqlstore.Postgres, &sqlstore.Options{TablePrefix: "research_"})
-	fmt.Println(strings.Contains(schema, "create table if not exists research_interview ("), err)
-	// Output: true <nil>
+// Answers may arrive in any order. The one that was given last counts.
+func ExampleInteractions() {
+	done := memstore.New()
+	must(done.Note(ctx, store.Interaction{Key: ada, Kind: store.InteractionUndone, At: day.Add(time.Minute)}))
+	must(done.Note(ctx, store.Interaction{Key: ada, Kind: store.InteractionDeclined, At: day}))
+	must(done.Note(ctx, store.Interaction{Key: ada, Kind: store.InteractionShown, At: day.Add(-time.Minute)}))
+	p, err := done.Person(ctx, "ada")
+	must(err)
+	fmt.Println(p.Study(ada.StudyID).Answer, len(p.Study(ada.StudyID).Showings))
+
+	days, err := done.Funnel(ctx, ada.StudyID, day, day.AddDate(0, 0, 1))
+	must(err)
+	fmt.Println(days[0].Day.Format(time.DateOnly), days[0].Shown, days[0].Declined)
+	// Output:
+	// undone 1
+	// 2026-03-02 1 1
+}
+
+// Retention deletes in batches, so that no call takes long.
+func ExampleRetention() {
+	done := memstore.New()
+	for i := range 5 {
+		must(done.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: day, Body: []byte{byte(i)}}))
+	}
+	for {
+		n, err := done.DeleteExpired(ctx, store.ExpiredDeadLetters, day.AddDate(0, 1, 0), 2)
+		must(err)
+		fmt.Println(n)
+		if n < 2 {
+			break
+		}
+	}
+	// Output:
+	// 2
+	// 2
+	// 1
+}
+
+// An operator pauses one study on all replicas.
+func ExampleSwitches() {
+	done := memstore.New()
+	must(done.SetSwitch(ctx, store.Switch{Name: store.PauseSwitch("onboarding"), On: true, By: "ada", At: day}))
+	all, err := done.Switches(ctx)
+	must(err)
+	for _, s := range all {
+		fmt.Println(s.Name, s.On, s.By)
+	}
+	// Output:
+	// pause/onboarding true ada
 }

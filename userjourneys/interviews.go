@@ -108,6 +108,12 @@ type InterviewFilter struct {
 	// After is the id of the interview after which the listing starts. Defaults
 	// to the start of the list.
 	After string
+
+	// OnPage is called with the number of items of each page that was read,
+	// before they are yielded. A page can be empty although the one before said
+	// that there is more: at the end of some lists, and where the item after
+	// which it starts has just been deleted. Defaults to nothing.
+	OnPage func(items int)
 }
 
 // Interviews yields every interview that f selects, following all pages. The
@@ -130,7 +136,7 @@ func (c *Client) Interviews(ctx context.Context, f InterviewFilter) iter.Seq2[In
 	if f.PageSize > 0 {
 		size = min(f.PageSize, maxPageSize)
 	}
-	return list[Interview](ctx, c, "/interviews", query, size, f.After)
+	return list[Interview](ctx, c, "/interviews", query, size, f.After, f.OnPage)
 }
 
 // Interview returns one interview with its transcript and answers. The error

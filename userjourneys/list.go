@@ -19,7 +19,7 @@ const (
 
 // list follows a list through all its pages. An empty page is the end. A cursor
 // that stands still or comes back is an error: following it would never end.
-func list[T listed](ctx context.Context, c *Client, path string, query url.Values, size int, after string) iter.Seq2[T, error] {
+func list[T listed](ctx context.Context, c *Client, path string, query url.Values, size int, after string, onPage func(items int)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		// A sequence may be ranged over again, so nothing outside is changed.
@@ -36,6 +36,9 @@ func list[T listed](ctx context.Context, c *Client, path string, query url.Value
 			if err := c.get(ctx, path, query, &p); err != nil {
 				yield(zero, err)
 				return
+			}
+			if onPage != nil {
+				onPage(len(p.items))
 			}
 			items, last := usable[T](p.items, skipped)
 			if len(p.items) == 0 || p.more == unknown && last != "" && seen[last] {

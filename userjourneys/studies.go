@@ -93,7 +93,7 @@ func (o object) limit(period string) *Limit {
 // order is undocumented. The first error ends the sequence. Items that are not
 // usable are skipped, and logged once per kind.
 func (c *Client) Studies(ctx context.Context) iter.Seq2[Study, error] {
-	return list[Study](ctx, c, "/studies", url.Values{}, maxPageSize, "")
+	return list[Study](ctx, c, "/studies", url.Values{}, maxPageSize, "", nil)
 }
 
 // idPattern matches whatever may be an id. Ids are opaque: the documentation

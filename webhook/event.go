@@ -73,7 +73,7 @@ func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 	e := event{
 		interviewID: userjourneys.CanonicalID(i.ID), studyID: userjourneys.CanonicalID(cmp.Or(i.StudyID, studyID)), status: i.Status,
 		completedAt: plausible(i.CompletedAt), quality: label(i.QualityScore, true), language: label(i.Language, true),
-		duration: i.Duration, reference: i.ReferenceID, raw: i.Raw,
+		duration: i.Duration, reference: i.ReferenceID, badReference: i.UnreadableReference(), raw: i.Raw,
 	}
 	return e, usableID(e.interviewID) && usableID(e.studyID)
 }

@@ -214,7 +214,7 @@ func ExampleHandler_Health() {
 	}
 	health, err := hook.Health(ctx)
 	fmt.Println(health.Pending, health.Dead, health.KeyRefused, err)
-	for j, err := range done.DeadJobs(ctx) {
+	for j, err := range done.DeadJobs(ctx) { // the dead ones
 		fmt.Println(j.InterviewID, j.Reason, err)
 		fmt.Println(done.RequeueJob(ctx, j.InterviewID))
 	}

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 )
@@ -18,14 +17,18 @@ import (
 type Handler struct {
 	opts        Options
 	store       guardedStore
-	checkpoints store.Checkpoints // of the store, or in memory
+	client      guardedClient      // if Options.Client is set
+	checkpoints guardedCheckpoints // of the store, or in memory
 	keys        keySource
 	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
 	recent      recorder
+	key         keyState
+	poison      poison
+	panics      panicLog
 	closed      atomic.Bool
-	work        chan struct{} // a job may have been queued
+	queued      chan struct{} // a job may have been queued
 	trouble     chan struct{} // a delivery may have been lost
 	reconciled  atomic.Int64  // Unix time in ns
 
@@ -37,7 +40,9 @@ type Handler struct {
 	consumed   edge // something reads bodies before the Handler
 	otherStudy edge
 	oddRefs    edge // a reference was not a string
-	refused    edge // the provider refuses the API key
+	fetched    edge
+	walked     edge
+	unusable   edge // the provider lists interviews without ids
 }
 
 const retryAfter = "30" // seconds
@@ -61,17 +66,16 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	}
 	o.setDefaults()
 	o.PreviousSecrets = nil // fmt prints the fields of a Handler
-	if o.Client != nil {
-		o.Client = guardedClient{o.Client}
-	}
 	h := &Handler{
-		opts: o, log: o.Logger, store: guardedStore{s}, keys: keys, studies: newStudies(o.Studies),
-		work: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
+		opts: o, log: o.Logger, keys: keys, studies: newStudies(o.Studies),
+		queued: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
 	}
-	var ok bool
-	if h.checkpoints, ok = store.As[store.Checkpoints](s); !ok {
-		h.checkpoints = memstore.New()
+	h.store, h.client = guardedStore{s, h}, guardedClient{o.Client, h}
+	points, ok := store.As[store.Checkpoints](s)
+	if !ok {
+		points = memstore.New()
 	}
+	h.checkpoints = guardedCheckpoints{points, h}
 	return h, nil
 }
 
@@ -155,11 +159,10 @@ func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result 
 	keys, err := h.keys(ctx)
 	if err != nil {
 		if h.noSecrets.changed(true) {
-			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err, guard.Stack(err))
+			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err)
 		}
 		h.alarm()
-		var panicked *guard.PanicError
-		if errors.As(err, &panicked) {
+		if isPanic(err) {
 			return ResultPanic
 		}
 		return ResultSecretsUnavailable
@@ -213,7 +216,7 @@ func (h *Handler) delivered(ctx context.Context, d Delivery) {
 		h.log.DebugContext(ctx, "askonce: delivery answered", "status", d.Result.Status(), "result", d.Result, "interview", d.InterviewID, "study", d.StudyID, "size", d.Size, "duration", d.Duration)
 	}
 	if h.opts.OnDelivery != nil {
-		h.callback(ctx, "OnDelivery", func() { h.opts.OnDelivery(ctx, d) })
+		_ = h.call("OnDelivery", d.InterviewID, func() { h.opts.OnDelivery(ctx, d) }) // a panic is logged
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/askonce/askonce/store"
 )
 
 // Health is how the webhook's work stands, for a readiness check or a metric.
@@ -39,11 +37,11 @@ const healthCounts = 1000
 // ends first; what needs no store is filled in even then. A store that keeps no
 // transcripts has none pending.
 func (h *Handler) Health(ctx context.Context) (Health, error) {
-	out := Health{KeyRefused: h.refused.now(), Closed: h.closed.Load()}
+	out := Health{KeyRefused: h.key.isRefused(), Closed: h.closed.Load()}
 	if at := h.reconciled.Load(); at != 0 {
 		out.LastReconcile = time.Unix(0, at).UTC()
 	}
-	jobs, ok := store.As[store.Transcripts](h.store.Store)
+	jobs, ok := h.store.transcripts()
 	if !ok {
 		return out, nil
 	}

@@ -34,8 +34,8 @@ func TestHealth(t *testing.T) {
 		b.receive("int-2", "bob")
 		require.Equal(t, webhook.Health{Pending: 2, OldestPending: begun}, b.health())
 
-		// The key is refused after the first walk through the list, which begins
-		// along with the first fetches: its success would say that the key is fine.
+		// The key is refused after the first walk through the list.
+		b.source.pages = append(b.source.pages, func() error { return nil }, func() error { return status(401, 0) })
 		b.answer(fails(userjourneys.ErrTooLarge), fails(status(404, 0)), fails(status(401, 0)))
 		started := time.Now().UTC()
 		b.run()

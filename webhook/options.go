@@ -110,6 +110,10 @@ type Options struct {
 	// overlap.
 	OnCompleted func(ctx context.Context, c store.Completion, t store.Transcript) error
 
+	// OnProgress is called for what [Handler.Run] has done, for metrics. It must
+	// be quick.
+	OnProgress func(ctx context.Context, p Progress)
+
 	// URL is where the provider should deliver. [Handler.Run] warns if the
 	// provider has another URL; it never changes it. Defaults to no check.
 	URL string
@@ -146,7 +150,7 @@ func (o *Options) faults() error {
 		}
 	}
 	if o.Client == nil {
-		for name, set := range map[string]bool{"OnCompleted": o.OnCompleted != nil, "URL": o.URL != ""} {
+		for name, set := range map[string]bool{"OnCompleted": o.OnCompleted != nil, "OnProgress": o.OnProgress != nil, "URL": o.URL != ""} {
 			if set {
 				errs = append(errs, fmt.Errorf("webhook: %s does nothing without Client", name))
 			}

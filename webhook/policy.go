@@ -27,10 +27,8 @@ func Ignore() Verdict { return Verdict{ignore: true} }
 
 // apply writes the verdict into c.
 func (v Verdict) apply(c *store.Completion) {
-	switch {
-	case v.ignore:
-		c.UserID = ""
-	case v.snooze > 0:
+	c.Ignored, c.Until = v.ignore, time.Time{}
+	if v.snooze > 0 {
 		c.Until = store.Instant(c.CompletedAt.Add(v.snooze))
 	}
 }

@@ -1,17 +1,16 @@
 package webhook
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"time"
 
-	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/internal/backoff"
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -21,34 +20,22 @@ const (
 	heldRetry    = 2 * time.Second
 )
 
-// progress is what is remembered of the walks through one study's list.
-type progress struct {
-	// Newest is the latest created_at, by the provider's clock, that a finished
-	// walk has seen.
-	Newest time.Time `json:"newest"`
-	// Cursor is where a walk that was too long for one run stopped, and
-	// Pending the Newest that it will have seen.
-	Cursor  string    `json:"cursor,omitempty"`
-	Pending time.Time `json:"pending"`
-	// Walked is when a run last ended well, by our clock, and Whole when one
-	// last came to the end of the list.
-	Walked time.Time `json:"walked"`
-	Whole  time.Time `json:"whole"`
-}
-
-// outcome is what came of a run through one study or all.
-type outcome struct {
-	held   bool      // another replica is at it
-	more   bool      // the list was too long for one run
-	walked time.Time // when it was last walked, by whichever replica; zero if unknown
-}
-
-// reconciler finds completions whose delivery never came.
+// A reconciler finds completions whose deliveries never came.
 type reconciler struct {
 	*Handler
-	holder  string
-	failing edge
-	drifted edge // the provider delivers to another URL
+	holder    string
+	failing   edge
+	unsavable edge // the position
+	unnamed   edge // Options.Studies has a name that no study has
+	hook      hookState
+}
+
+// An outcome is what came of a walk through one study, or through all.
+type outcome struct {
+	held    bool      // another replica is at it
+	more    bool      // the next walk should come soon
+	walked  time.Time // when the list was last walked, by whichever replica; zero if unknown
+	unnamed []string  // of Options.Studies: names that no study has
 }
 
 func newReconciler(h *Handler) *reconciler {
@@ -61,11 +48,11 @@ func (r *reconciler) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.report(ctx, err)
-		r.checkURL(ctx)
+		r.report(ctx, got, err)
+		r.checkHook(ctx)
 		wait := r.opts.ReconcileEvery
 		switch {
-		case r.refused.now():
+		case r.key.isRefused():
 			wait = min(wait, pauseFor)
 		case err != nil:
 			wait = max(min(wait, afterTrouble), retryAfterOf(err))
@@ -78,7 +65,7 @@ func (r *reconciler) run(ctx context.Context) {
 			return
 		case <-r.trouble:
 			forced = true
-			if !pause(ctx, afterTrouble) { // whatever it was, give it time to pass
+			if backoff.Sleep(ctx, afterTrouble) != nil { // whatever it was, give it time to pass
 				return
 			}
 		case <-time.After(wait):
@@ -86,48 +73,53 @@ func (r *reconciler) run(ctx context.Context) {
 	}
 }
 
-func (r *reconciler) report(ctx context.Context, err error) {
-	r.noteKey(ctx, err)
+// report logs the transitions between working and failing.
+func (r *reconciler) report(ctx context.Context, got outcome, err error) {
+	if r.unnamed.changed(len(got.unnamed) > 0) && len(got.unnamed) > 0 {
+		r.log.WarnContext(ctx, "askonce: no active study has this id or name, its interviews are not reconciled", "studies", got.unnamed)
+	}
 	switch {
-	case r.refused.now(): // has been said
-	case !r.failing.changed(err != nil):
+	case r.key.isRefused(): // has been logged
 	case err != nil:
-		r.log.WarnContext(ctx, "askonce: reconciliation fails and is tried again", "err", err)
+		if r.failing.changed(true) {
+			r.log.WarnContext(ctx, "askonce: reconciliation fails, trying again", "err", err)
+		}
+	case got.held:
 	default:
-		r.log.WarnContext(ctx, "askonce: reconciliation works again")
+		if r.failing.changed(false) {
+			r.log.InfoContext(ctx, "askonce: reconciliation works again")
+		}
+		if r.walked.changed(true) {
+			r.log.InfoContext(ctx, "askonce: first reconciliation finished")
+		}
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
-
-// Reconcile walks the provider's list once, now, and records what is missing.
-// While another replica is at it, it waits for its turn. It reads at most 5000
-// interviews of each study; the next call, or Run, goes on behind them. Run
-// calls it by itself: at start, at every Options.ReconcileEvery, and after
-// trouble.
+// Reconcile walks the provider's list of interviews once, now, and records what
+// is missing. While another replica is at it, it waits for its turn. It reads at
+// most 5000 interviews of each study; the next walk goes on behind them. The
+// error also says which name in [Options.Studies] no active study has.
+//
+// [Handler.Run] does the same at its start, at every [Options.ReconcileEvery],
+// and after trouble.
 func (h *Handler) Reconcile(ctx context.Context) error {
 	if h.opts.Client == nil {
-		return errors.New("webhook: reconciliation needs Options.Interviews")
+		return errors.New("webhook: reconciliation needs Options.Client")
 	}
-	if _, lists := h.opts.Client.(guardedClient).Client.(studyLister); !lists && len(h.opts.Studies) == 0 {
-		return errors.New("webhook: reconciliation needs Options.Studies, for Interviews cannot list them")
+	if _, lists := h.client.studies(ctx); !lists && len(h.opts.Studies) == 0 {
+		return errors.New("webhook: reconciliation needs Options.Studies, because Client cannot list them")
 	}
 	r := newReconciler(h)
 	for {
 		got, err := r.all(ctx, true)
-		h.noteKey(ctx, err)
+		if len(got.unnamed) > 0 {
+			err = errors.Join(err, fmt.Errorf("webhook: reconcile: no active study has the id or name %q: check Options.Studies", got.unnamed))
+		}
 		if err != nil || !got.held {
 			return err
 		}
-		if !pause(ctx, heldRetry) {
-			return context.Cause(ctx)
+		if err := backoff.Sleep(ctx, heldRetry); err != nil {
+			return err
 		}
 	}
 }
@@ -136,10 +128,10 @@ func (h *Handler) Reconcile(ctx context.Context) error {
 // replica has walked since about the last time.
 func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err error) {
 	begun := time.Now()
-	studies, err := r.studyIDs(ctx)
+	ids, unnamed, err := r.studyIDs(ctx)
 	errs := []error{err}
-	all.walked = time.Now()
-	for _, id := range studies {
+	all.walked, all.unnamed = time.Now(), unnamed
+	for _, id := range ids {
 		one, err := r.study(ctx, id, forced)
 		if errors.Is(err, userjourneys.ErrNotFound) && r.studies.forget(id, begun) {
 			continue // it was not paused but deleted
@@ -157,102 +149,126 @@ func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err err
 	return all, err
 }
 
-// studyIDs returns the ids of the studies to walk. The provider lists active
-// studies only, so those that it has listed lately are walked too: an interview
-// that was under way when its study was paused is completed all the same.
-func (r *reconciler) studyIDs(ctx context.Context) (ids []string, err error) {
-	lister, lists := r.opts.Client.(guardedClient).Client.(studyLister)
+// studyIDs returns the ids of the studies to walk, and the names that no study
+// has. The provider lists active studies only, so those that it has listed lately
+// are walked too: an interview that was under way when its study was paused is
+// completed all the same.
+func (r *reconciler) studyIDs(ctx context.Context) (ids, unnamed []string, err error) {
+	list, lists := r.client.studies(ctx)
 	if !lists {
-		return r.opts.Studies, nil
+		return r.opts.Studies, nil, nil
 	}
-	if !r.studies.complete() {
-		for s, listErr := range guard.Seq(lister.Studies(ctx)) {
-			if listErr != nil {
-				err = fmt.Errorf("webhook: reconcile: %w", listErr)
-				break
-			}
-			r.studies.note(s)
+	if r.studies.complete() {
+		return r.studies.ids(), nil, nil
+	}
+	changed := false
+	for s, listErr := range list {
+		if listErr != nil {
+			r.checkKey(ctx, listErr, "")
+			err = fmt.Errorf("webhook: reconcile: %w", listErr)
+			break
 		}
+		changed = r.studies.note(s) || changed
 	}
-	return r.studies.ids(), err
+	if rememberErr := r.remember(ctx, changed); rememberErr != nil && err == nil {
+		err = fmt.Errorf("webhook: reconcile: %w", rememberErr)
+	}
+	if err == nil {
+		unnamed = r.studies.unnamed()
+	}
+	return r.studies.ids(), unnamed, err
+}
+
+// remember shares the studies that were listed lately with other replicas and
+// with the next process, in the store.
+func (r *reconciler) remember(ctx context.Context, changed bool) error {
+	const name = "reconcile/studies"
+	if !changed && r.studies.isRestored() {
+		return nil
+	}
+	ctx, cancel := r.detached(ctx)
+	defer cancel()
+	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, r.opts.StoreTimeout)
+	if err != nil || !acquired {
+		return err // another replica is at it: next time
+	}
+	r.studies.restore(state)
+	return r.checkpoints.Release(ctx, name, r.holder, r.studies.state())
+}
+
+// checkKey notes what an error of a list says about the API key.
+func (r *reconciler) checkKey(ctx context.Context, err error, studyID string) {
+	var answer *userjourneys.Error
+	switch {
+	case !refuses(err):
+		if errors.As(err, &answer) {
+			r.noteKey(ctx, false)
+		}
+	case studyID == "":
+		r.noteKey(ctx, true)
+	default:
+		r.confirmRefusal(ctx, studyID)
+	}
 }
 
 // study walks one study under its lease.
 func (r *reconciler) study(ctx context.Context, studyID string, forced bool) (outcome, error) {
 	name := "reconcile/" + studyID
-	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, walkLease)
+	state, acquired, err := r.acquire(ctx, name)
 	if err != nil {
 		return outcome{}, fmt.Errorf("webhook: reconcile: %w", err)
 	}
 	if !acquired {
 		return outcome{held: true}, nil
 	}
-	var p progress
-	_ = json.Unmarshal([]byte(state), &p) // an unreadable state is none: a whole walk
-	save := func(ctx context.Context, p progress, lease time.Duration) error {
-		b, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		return r.checkpoints.Save(ctx, name, r.holder, string(b), lease)
+	w := &walk{reconciler: r, studyID: studyID, checkpoint: name}
+	_ = json.Unmarshal([]byte(state), &w.position) // an unreadable state is none: a whole walk
+	resumed := w.Cursor != ""
+	// A replica's clock may be ahead of ours: then nobody knows.
+	since := time.Since(w.Walked)
+	if !forced && !resumed && since >= 0 && since < r.opts.ReconcileEvery*9/10 {
+		return outcome{walked: w.Walked}, w.release(ctx)
 	}
-	release := func(p progress) error {
-		ctx, cancel := r.detached(ctx)
-		defer cancel()
-		return save(ctx, p, 0)
+	err = w.run(ctx)
+	r.reportWalk(ctx, w)
+	if err == nil {
+		r.noteKey(ctx, false)
+		w.Walked = time.Now()
+	} else {
+		r.checkKey(ctx, err, studyID)
 	}
-	if !forced && p.Cursor == "" && time.Since(p.Walked) < r.opts.ReconcileEvery*9/10 {
-		return outcome{walked: p.Walked}, release(p)
+	// What was not finished goes on where it stopped.
+	if releaseErr := w.release(ctx); releaseErr != nil && err == nil {
+		err = releaseErr
 	}
-	w := walk{reconciler: r, studyID: studyID, progress: p}
-	err = w.run(ctx, func() error { return save(ctx, p, walkLease) })
-	if err != nil {
-		if releaseErr := release(p); releaseErr != nil { // as it was: the next run starts over
-			r.log.DebugContext(ctx, "askonce: a lease runs on", "err", releaseErr)
-		}
+	switch {
+	case errors.Is(err, store.ErrLeaseLost):
+		return outcome{held: true}, nil
+	case err != nil:
 		return outcome{}, fmt.Errorf("webhook: reconcile: %w", err)
 	}
-	if w.found > 0 {
+	if w.Cursor == "" {
+		r.progress(ctx, Progress{Step: StepReconciled, StudyID: studyID, Recorded: w.recorded})
+	}
+	return outcome{more: resumed || w.Cursor != "", walked: w.Walked}, nil
+}
+
+func (r *reconciler) acquire(ctx context.Context, name string) (string, bool, error) {
+	ctx, cancel := r.detached(ctx)
+	defer cancel()
+	return r.checkpoints.Acquire(ctx, name, r.holder, walkLease)
+}
+
+// reportWalk logs what a walk found and what it could not use.
+func (r *reconciler) reportWalk(ctx context.Context, w *walk) {
+	if w.missed > 0 {
 		level := slog.LevelWarn
-		if p.Newest.IsZero() { // the first walk finds all that were before
+		if w.Walked.IsZero() { // the first walk finds everything from before
 			level = slog.LevelInfo
 		}
-		r.log.Log(ctx, level, "askonce: found completions whose deliveries had not come", "study", studyID, "completions", w.found)
+		r.log.Log(ctx, level, "askonce: found completions whose deliveries had not come", "study", w.studyID, "completions", w.missed)
 	}
-	w.progress.Walked = time.Now()
-	return outcome{more: w.Cursor != "", walked: w.progress.Walked}, release(w.progress)
-}
-
-// checkURL warns, once for each change, when the provider delivers elsewhere.
-// It never writes: there is one webhook for a project, and another deployment
-// may own it.
-func (r *reconciler) checkURL(ctx context.Context) {
-	reader, ok := r.opts.Client.(guardedClient).Client.(webhookReader)
-	if !ok || r.opts.URL == "" {
-		return
+	if w.unusable > 0 && r.unusable.changed(true) {
+		r.log.WarnContext(ctx, "askonce: the provider's list has interviews without a usable id, they are skipped", "study", w.studyID, "interviews", w.unusable)
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	hook, err := reader.Webhook(ctx)
-	if err != nil && !errors.Is(err, userjourneys.ErrNotFound) {
-		return // reconciliation says so already
-	}
-	drifted := hook.URL != r.opts.URL
-	switch {
-	case !r.drifted.changed(drifted):
-	case drifted:
-		r.log.WarnContext(ctx, "askonce: the provider delivers to another URL or to none: completions come late", "registered", withoutQuery(hook.URL), "ours", withoutQuery(r.opts.URL))
-	default:
-		r.log.WarnContext(ctx, "askonce: the provider delivers here again")
-	}
-}
-
-// withoutQuery is the URL without what some hide in it: a token.
-func withoutQuery(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "not a URL"
-	}
-	u.User, u.RawQuery, u.Fragment = nil, "", ""
-	return cmp.Or(u.String(), "none")
 }

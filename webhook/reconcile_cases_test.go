@@ -115,7 +115,7 @@ var reconcileCases = map[string]func(t *testing.T){
 		require.Equal(b.t, 100, b.recorded())
 		b.wire.asked()
 		b.reconcile()
-		require.Len(b.t, b.cursors(), 3, "from the top, to the end")
+		require.Len(b.t, b.cursors(), 2, "behind the last whole page")
 		require.Equal(b.t, 250, b.recorded())
 	}),
 	"an item that is not completed is passed": withClient(webhook.Options{}, func(b *clientBubble) {

@@ -174,7 +174,7 @@ func TestReconcileForgetsADeletedStudy(t *testing.T) {
 		b.wait(time.Hour)
 		_, walks := l.counts()
 		require.Equal(t, 2, walks, "once while it was there, once to find it gone")
-		require.Empty(t, b.log.String())
+		require.NotContains(t, b.log.String(), "WARN")
 	})
 }
 
@@ -196,7 +196,7 @@ func TestReconcileDoesNotBelieveTheFuture(t *testing.T) {
 func TestReconcileFailures(t *testing.T) {
 	t.Parallel()
 	ok := func() error { return nil }
-	t.Run("a broken page fails the run, and the next one starts at the top", func(t *testing.T) {
+	t.Run("a broken page fails the run, and the next one goes on there", func(t *testing.T) {
 		t.Parallel()
 		inBubble(t, webhook.Options{}, func(b *bubble) {
 			b.source.add(interviews(250)...)
@@ -205,7 +205,7 @@ func TestReconcileFailures(t *testing.T) {
 			require.Equal(t, 100, b.recorded())
 			require.NoError(t, b.Reconcile(b.t.Context()))
 			require.Equal(t, 250, b.recorded())
-			require.Equal(t, []string{"", ""}, b.source.after)
+			require.Equal(t, []string{"", "int-00151"}, b.source.after)
 		})
 	})
 	t.Run("429 on page 2 waits and goes on behind the same item", func(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 )
@@ -15,9 +14,11 @@ func (h *Handler) accept(ctx context.Context, e event) Result {
 	result, err := h.tryAccept(ctx, e)
 	switch result {
 	case ResultPanic:
-		h.log.ErrorContext(ctx, "askonce: completion not recorded, the app's code panicked", "interview", e.interviewID, "err", err, guard.Stack(err))
+		if h.poison.add(e.interviewID) {
+			h.logPoisoned(ctx, e, result, err)
+		}
 	case ResultStore:
-		h.log.ErrorContext(ctx, "askonce: completion not recorded, the store failed", "interview", e.interviewID, "err", err, guard.Stack(err))
+		h.log.ErrorContext(ctx, "askonce: completion not recorded, the store failed", "interview", e.interviewID, "err", err)
 		h.alarm()
 	}
 	return result
@@ -44,7 +45,7 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (Result, error) {
 		first, err = h.store.Record(ctx, c)
 	}
 	switch {
-	case errors.Is(err, store.ErrInvalid):
+	case errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrPermanent):
 		return ResultSchema, err
 	case err != nil:
 		return ResultStore, err
@@ -55,9 +56,9 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (Result, error) {
 	if h.recorded.changed(true) {
 		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
 	}
-	signal(h.work)
+	signal(h.queued)
 	if h.opts.OnRecorded != nil {
-		h.callback(ctx, "OnRecorded", func() { h.opts.OnRecorded(ctx, c) })
+		_ = h.call("OnRecorded", c.InterviewID, func() { h.opts.OnRecorded(ctx, c) }) // a panic is logged
 	}
 	return result, nil
 }
@@ -95,7 +96,7 @@ func (h *Handler) judge(c *store.Completion) error {
 	if h.opts.Policy == nil {
 		return nil
 	}
-	return guard.Call(func() { h.opts.Policy(*c).apply(c) })
+	return h.call("Policy", c.InterviewID, func() { h.opts.Policy(*c).apply(c) })
 }
 
 // user returns the user whose reference the event has. The error is a panic of
@@ -112,11 +113,10 @@ func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
 	}
 	user, err := e.reference, error(nil)
 	if h.opts.References != nil {
-		user, err = guard.Get(func() (string, error) { return h.opts.References.UserID(e.studyID, e.reference) })
+		user, err = get(h, "References", e.interviewID, func() (string, error) { return h.opts.References.UserID(e.studyID, e.reference) })
 	}
-	var panicked *guard.PanicError
 	switch {
-	case errors.As(err, &panicked):
+	case err != nil && isPanic(err):
 		return "", ResultPanic, err
 	case errors.Is(err, ErrUnknownUser):
 		return "", ResultUnknownUser, nil
@@ -131,11 +131,10 @@ func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
 // checkUser warns if the store knows the interview as another user's. The store
 // keeps the first.
 func (h *Handler) checkUser(ctx context.Context, c store.Completion) {
-	list, ok := store.As[store.Lister](h.store.Store)
-	if !ok || c.UserID == "" {
+	if c.UserID == "" {
 		return
 	}
-	for have, err := range (guardedLister{list}).Completions(ctx, store.Filter{InterviewID: c.InterviewID}) {
+	for have, err := range h.store.completions(ctx, c.InterviewID) {
 		if err == nil && have.UserID != "" && have.UserID != c.UserID {
 			h.warnOtherUser(ctx, c.InterviewID)
 		}
@@ -147,20 +146,15 @@ func (h *Handler) warnOtherUser(ctx context.Context, interviewID string) {
 	h.log.WarnContext(ctx, "askonce: the provider names another user than the first delivery did, the first is kept", "interview", interviewID)
 }
 
-// bury keeps an authentic body that cannot be used as a dead letter, if the store
-// has those. The error is the store's.
+// bury keeps an authentic body that cannot be used as a dead letter. The error is
+// the store's.
 func (h *Handler) bury(ctx context.Context, body []byte, result Result) error {
 	h.log.ErrorContext(ctx, "askonce: signed delivery cannot be used", "result", result)
-	letters, ok := store.As[store.DeadLetters](h.store.Store)
-	if !ok || len(body) == 0 {
-		return nil
-	}
 	ctx, cancel := h.detached(ctx)
 	defer cancel()
-	err := guardedLetters{letters}.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Reason: result.String(), Body: body})
-	if err == nil || errors.Is(err, errors.ErrUnsupported) {
-		return nil
+	_, err := h.store.keepLetter(ctx, body, result)
+	if err != nil {
+		h.log.ErrorContext(ctx, "askonce: dead letter not kept", "err", err)
 	}
-	h.log.ErrorContext(ctx, "askonce: dead letter not kept", "err", err, guard.Stack(err))
 	return err
 }

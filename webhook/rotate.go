@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/askonce/askonce/internal/backoff"
 	"github.com/askonce/askonce/internal/loopback"
 	"github.com/askonce/askonce/userjourneys"
 )
@@ -29,6 +29,8 @@ const (
 	deleteAttempts = 4
 	rotateAttempts = 3
 )
+
+var rotateRetries = backoff.Backoff{First: time.Second, Max: 45 * time.Second}
 
 // Rotate gives the project's webhook a new signing secret. It is for a command
 // that one operator runs: two at once may save each other's secrets. The
@@ -114,7 +116,6 @@ func recreate(ctx context.Context, client Registrar, url string) (hook userjourn
 // with 0, until ctx ends. It reports whether an answer was lost on the way, and
 // calls failed for the first failure.
 func definite(ctx context.Context, attempts int, failed func(error), do func() error) (lost bool, err error) {
-	wait := 500 * time.Millisecond
 	for n := 1; ; n++ {
 		if err = do(); isDefinite(err) {
 			return lost, err
@@ -126,10 +127,9 @@ func definite(ctx context.Context, attempts int, failed func(error), do func() e
 		if n == 1 {
 			failed(err)
 		}
-		if !pause(ctx, max(wait/2+mathrand.N(wait), retryAfterOf(err))) {
-			return lost, fmt.Errorf("%w (after %w)", context.Cause(ctx), err)
+		if ended := backoff.Sleep(ctx, max(rotateRetries.Wait(n-1), retryAfterOf(err))); ended != nil {
+			return lost, fmt.Errorf("%w (after %w)", ended, err)
 		}
-		wait = min(2*wait, 30*time.Second)
 	}
 }
 

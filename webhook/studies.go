@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
@@ -19,12 +20,25 @@ import (
 type studies struct {
 	named map[string]bool // canonical ids and names
 
-	mu     sync.Mutex
-	listed map[string]time.Time // by id: when the provider last listed the study
+	mu       sync.Mutex
+	listed   map[string]listing // by id
+	restored bool
 }
 
+// A listing is what is remembered of a study that the provider has listed.
+type listing struct {
+	At     time.Time `json:"at"`             // when it was last listed
+	Name   string    `json:"name,omitempty"` // if Options.Studies has it
+	shared time.Time // when At was last worth sharing
+}
+
+const (
+	shareEvery = time.Hour
+	maxState   = 4 << 10 // of a checkpoint
+)
+
 func newStudies(named []string) *studies {
-	s := &studies{named: map[string]bool{}, listed: map[string]time.Time{}}
+	s := &studies{named: map[string]bool{}, listed: map[string]listing{}}
 	for _, n := range named {
 		s.named[userjourneys.CanonicalID(n)] = true
 	}
@@ -57,14 +71,85 @@ func (s *studies) complete() bool {
 }
 
 // note remembers a study that the provider has listed, if it belongs to the set.
-func (s *studies) note(study userjourneys.Study) {
+// It reports whether that is worth sharing: the study is new, or was noted long
+// ago.
+func (s *studies) note(study userjourneys.Study) bool {
 	id := userjourneys.CanonicalID(study.ID)
 	if !usableID(id) || !s.has(id, study.Name) {
-		return
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listed[id] = time.Now()
+	had, known := s.listed[id]
+	l := listing{At: time.Now(), shared: had.shared}
+	if s.named[study.Name] {
+		l.Name = study.Name
+	}
+	worth := !known || time.Since(had.shared) > shareEvery
+	if worth {
+		l.shared = l.At
+	}
+	s.listed[id] = l
+	return worth
+}
+
+// unnamed returns the members of Options.Studies that are not ids and that no
+// study has as its name.
+func (s *studies) unnamed() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := map[string]bool{}
+	for id, l := range s.listed {
+		known[id], known[l.Name] = true, true
+	}
+	var out []string
+	for n := range s.named {
+		if !known[n] && !uuid.MatchString(n) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// state returns what restore reads, the latest first and as many as a checkpoint
+// holds.
+func (s *studies) state() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := slices.SortedFunc(maps.Keys(s.listed), func(a, b string) int { return s.listed[b].At.Compare(s.listed[a].At) })
+	for n := len(ids); n > 0; n-- {
+		out := map[string]listing{}
+		for _, id := range ids[:n] {
+			out[id] = s.listed[id]
+		}
+		if b, err := json.Marshal(out); err == nil && len(b) <= maxState {
+			return string(b)
+		}
+	}
+	return "{}"
+}
+
+// restore adds what another process has seen.
+func (s *studies) restore(state string) {
+	var in map[string]listing
+	_ = json.Unmarshal([]byte(state), &in) // an unreadable state is none
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restored = true
+	for id, l := range in {
+		belongs := len(s.named) == 0 || s.named[id] || s.named[l.Name]
+		if belongs && usableID(id) && l.At.After(s.listed[id].At) {
+			s.listed[id] = l
+		}
+	}
+}
+
+// isRestored reports whether restore was called.
+func (s *studies) isRestored() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.restored
 }
 
 // forget removes a study that the provider no longer knows, unless it was listed
@@ -72,8 +157,8 @@ func (s *studies) note(study userjourneys.Study) {
 func (s *studies) forget(id string, begun time.Time) (forgotten bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, listed := s.listed[id]
-	if !listed || !at.Before(begun) {
+	had, listed := s.listed[id]
+	if !listed || !had.At.Before(begun) {
 		return false
 	}
 	delete(s.listed, id)
@@ -84,7 +169,7 @@ func (s *studies) forget(id string, begun time.Time) (forgotten bool) {
 func (s *studies) ids() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.listed, func(_ string, at time.Time) bool { return time.Since(at) > lookBack })
+	maps.DeleteFunc(s.listed, func(_ string, l listing) bool { return time.Since(l.At) > lookBack })
 	ids := slices.Collect(maps.Keys(s.listed))
 	for n := range s.named {
 		if uuid.MatchString(n) {

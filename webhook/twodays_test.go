@@ -129,6 +129,20 @@ func (s *flakyStore) SaveTranscript(ctx context.Context, j store.Job, t store.Tr
 	return s.Store.SaveTranscript(ctx, j, t)
 }
 
+func (s *flakyStore) FinishJob(ctx context.Context, j store.Job) error {
+	if s.down.Load() {
+		return errDown
+	}
+	return s.Store.FinishJob(ctx, j)
+}
+
+func (s *flakyStore) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
+	if s.down.Load() {
+		return errDown
+	}
+	return s.Store.AddDeadLetter(ctx, d)
+}
+
 // TestTwoDays runs two replicas for 48 hours over one store. Webhooks are lost,
 // late, doubled and out of order, the API is flaky and refuses its key for three
 // hours, the store is down for one, the app's hook fails, and both replicas are
@@ -258,10 +272,10 @@ func twoDays(t *testing.T, seed uint64) {
 		n++
 	}
 	require.Equal(t, interviews, n)
-	for dead, jobs := range map[bool]iter.Seq2[store.Job, error]{false: s.PendingJobs(t.Context()), true: s.DeadJobs(t.Context())} {
-		for j, err := range jobs {
+	for name, list := range map[string]iter.Seq2[store.Job, error]{"pending": s.PendingJobs(t.Context()), "dead": s.DeadJobs(t.Context())} {
+		for j, err := range list {
 			require.NoError(t, err)
-			t.Errorf("left over: %s, dead: %v, %s after %d attempts", j.InterviewID, dead, j.Reason, j.Attempts)
+			t.Errorf("left over: %s, %s, %s after %d attempts", j.InterviewID, name, j.Reason, j.Attempts)
 		}
 	}
 	for id := range users {

@@ -2,108 +2,189 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
+	"github.com/askonce/askonce/internal/backoff"
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
 )
 
 const (
+	pageSize       = 100
 	lookBack       = 72 * time.Hour
 	wholeEvery     = 24 * time.Hour
 	walkItems      = 5000 // per run; the next one goes on where this one stopped
-	saveEvery      = 100  // items; extends the lease
-	maxRateLimited = 10   // per run
-	maxRepeats     = 100  // items seen before in one run: more than one page is a loop
+	stuckAfter     = time.Hour
+	maxRateLimited = 10               // per run
+	maxRepeats     = pageSize         // items seen before in one run: more than one page is a loop
+	deliveryTime   = 45 * time.Second // a delivery typically takes 5 to 30
+	requeueFor     = 7 * 24 * time.Hour
 )
 
-// walk is one run through one study's list, whose order is undocumented. It
-// ends early only where the list has come newest first so far, and once a day
-// not even there: an order that only looks like one must not hide anything for
-// ever.
+// A position is what is remembered of the walks through one study's list.
+type position struct {
+	// Newest is the latest created_at, by the provider's clock, that a finished
+	// walk has seen.
+	Newest time.Time `json:"newest"`
+
+	// Cursor is the last item of the last page of a walk that has not finished,
+	// Pending the Newest that it has seen so far, and Moved when Cursor was set.
+	Cursor  string    `json:"cursor,omitempty"`
+	Pending time.Time `json:"pending"`
+	Moved   time.Time `json:"moved"`
+
+	// End is the last item of the last walk that came to the end of the list,
+	// and Whole when one last came there beyond doubt.
+	End   string    `json:"end,omitempty"`
+	Whole time.Time `json:"whole"`
+
+	// Walked is when a run last ended well, by the clock of its replica.
+	Walked time.Time `json:"walked"`
+}
+
+// A walk is one run through one study's list, whose order is undocumented. It
+// stops early only where the list has come newest first so far, and not even
+// there once a day: an order that only looks like one must not hide anything
+// forever. It saves its position after every page.
 type walk struct {
 	*reconciler
-	progress
-	studyID string
+	position
+	studyID    string
+	checkpoint string
 
 	last        string // id of the last item
 	seen        map[string]bool
 	items       int       // so far in this run
+	unsaved     int       // items since the position was saved
+	doubtful    bool      // the end may not be the end
 	newest      time.Time // created_at so far
 	previous    time.Time
 	ordered     bool // every item so far was no newer than the one before …
 	descended   bool // … and one was older
 	rateLimited int
-	found       int // completions that were not recorded yet
+	refused     []refusal         // items that the store has not taken, since it last took one
+	dead        map[string]string // dead jobs: why, by interview id
+	recorded    int               // completions that were not known before …
+	missed      int               // … and whose deliveries should have come
+	unusable    int               // items without ids
 }
+
+// A refusal is an item that the store has not taken.
+type refusal struct {
+	e   event
+	err error
+}
+
+// maxRefused is how many items in a row the store may refuse before it has to
+// show that it works.
+const maxRefused = 5
 
 var (
 	errEnough = errors.New("enough")
 	errLoop   = errors.New("the provider's list repeats itself")
 )
 
-func (w *walk) run(ctx context.Context, extend func() error) error {
+// run walks on from the position.
+func (w *walk) run(ctx context.Context) error {
 	w.last, w.newest, w.ordered, w.seen = w.Cursor, w.Pending, true, map[string]bool{}
+	w.dead = w.deadJobs(ctx)
 	resumed := w.Cursor != ""
 	for {
-		err := w.pages(ctx, extend)
+		err := w.pages(ctx)
+		if err == nil || errors.Is(err, errEnough) {
+			if settleErr := w.settle(ctx); settleErr != nil {
+				err = settleErr
+			}
+		}
 		var answer *userjourneys.Error
 		errors.As(err, &answer)
 		switch {
 		case errors.Is(err, errEnough):
 			return nil
 		case err == nil:
-			w.finished()
-			w.Whole = time.Now()
+			w.finishedWhole()
 			return nil
 		case resumed && w.items == 0 && answer != nil && (answer.StatusCode == http.StatusBadRequest || answer.StatusCode == http.StatusNotFound):
 			// Where the last run stopped is gone: from the top, once.
 			resumed = false
-			w.last, w.newest, w.Cursor, w.Pending = "", time.Time{}, "", time.Time{}
+			w.restart()
+			w.last, w.newest = "", time.Time{}
 		case errors.Is(err, userjourneys.ErrRateLimited) && w.rateLimited < maxRateLimited && retryAfterOf(err) < walkLease/2:
 			w.rateLimited++
-			if !pause(ctx, max(time.Second, retryAfterOf(err))) {
-				return context.Cause(ctx)
+			if saveErr := w.save(ctx); saveErr != nil { // the lease must outlast the pause
+				return saveErr
 			}
+			if sleepErr := backoff.Sleep(ctx, max(time.Second, retryAfterOf(err))); sleepErr != nil {
+				return sleepErr
+			}
+		case errors.Is(err, errLoop), resumed && w.items == 0 && retryAfterOf(err) == 0 && time.Since(w.Moved) > stuckAfter:
+			// This page cannot be read. What is above it must not wait for it forever.
+			w.restart()
+			return err
 		default:
 			return err
 		}
 	}
 }
 
-// pages reads on behind the last item until the end or until it is enough.
-func (w *walk) pages(ctx context.Context, extend func() error) error {
+// pages reads on behind the last item until the end, or until it is enough.
+func (w *walk) pages(ctx context.Context) error {
 	mayStop := !w.Newest.IsZero() && time.Since(w.Whole) < wholeEvery
-	floor := w.Newest.Add(-lookBack)
-	f := userjourneys.InterviewFilter{StudyID: w.studyID, Status: userjourneys.StatusCompleted, PageSize: 100, After: w.last}
-	for i, err := range w.opts.Client.Interviews(ctx, f) {
+	floor, empty := w.Newest.Add(-lookBack), false
+	f := userjourneys.InterviewFilter{StudyID: w.studyID, Status: userjourneys.StatusCompleted, PageSize: pageSize, After: w.last, OnPage: func(items int) { empty = items == 0 }}
+	for i, err := range w.client.Interviews(ctx, f) {
 		if err != nil {
 			return err
 		}
 		if err := w.item(ctx, i); err != nil {
 			return err
 		}
+		w.unsaved++
 		switch {
 		case mayStop && w.ordered && w.descended && i.CreatedAt.Before(floor):
 			w.finished()
 			return errEnough
 		case w.items-len(w.seen) > maxRepeats:
 			return errLoop
-		case w.items >= walkItems:
-			w.Cursor, w.Pending = w.last, w.newest
-			return errEnough
-		case w.items%saveEvery == 0:
-			if err := extend(); err != nil {
+		case w.unsaved >= pageSize && len(w.refused) == 0:
+			w.Cursor, w.Pending, w.Moved, w.unsaved = w.last, w.newest, time.Now(), 0
+			if w.items >= walkItems {
+				return errEnough
+			}
+			if err := w.save(ctx); err != nil {
 				return err
 			}
 		}
 	}
+	// If the last item of a page is deleted before the next page is read, that
+	// page is empty, as it is at the end.
+	w.doubtful = empty && w.last != ""
 	return nil
 }
 
-// finished notes that nothing was left for the next run.
-func (w *walk) finished() { w.Newest, w.Cursor, w.Pending = w.newest, "", time.Time{} }
+// restart makes the next run begin at the top.
+func (w *walk) restart() { w.Cursor, w.Pending = "", time.Time{} }
+
+// finished notes that nothing is left for the next run.
+func (w *walk) finished() {
+	w.Newest = w.newest
+	w.restart()
+}
+
+// finishedWhole notes that the list came to its end. After a doubtful one the
+// next run reads the whole list again, unless the end is where it was before.
+func (w *walk) finishedWhole() {
+	w.finished()
+	if w.doubtful && w.last != w.End {
+		w.Whole = time.Time{}
+	} else {
+		w.Whole = time.Now()
+	}
+	w.End = w.last
+}
 
 func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	w.items++
@@ -114,22 +195,167 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 		w.descended = w.descended || i.CreatedAt.Before(w.previous)
 	}
 	w.previous = i.CreatedAt
-	// One that comes from the far future would hide all others until then.
-	if i.CreatedAt.After(w.newest) && i.CreatedAt.Before(time.Now().Add(lookBack)) {
+	// An item from the future must not make everything else look old.
+	if i.CreatedAt.After(w.newest) {
 		w.newest = i.CreatedAt
+		if now := time.Now(); w.newest.After(now) {
+			w.newest = now
+		}
 	}
 	e, ok := eventOf(i, w.studyID)
-	if !ok || i.Status != userjourneys.StatusCompleted {
+	if !ok {
+		w.unusable++
 		return nil
 	}
-	switch result := w.accept(ctx, e); result {
+	if i.Status != userjourneys.StatusCompleted || w.poison.skips(e.interviewID) {
+		return nil
+	}
+	return w.record(ctx, e)
+}
+
+// record records an item. The error is trouble with the store.
+func (w *walk) record(ctx context.Context, e event) error {
+	result, err := w.tryAccept(ctx, e)
+	switch result {
+	case ResultOtherStudy, ResultNotCompleted:
+		return nil
 	case ResultStore:
-		return errors.New("the store does not record")
-	case ResultDuplicate, ResultOtherStudy, ResultNotCompleted:
-	case ResultSchema:
-		w.log.DebugContext(ctx, "askonce: an interview of the provider's list cannot be recorded", "interview", e.interviewID)
-	default:
-		w.found++
+		w.refused = append(w.refused, refusal{e, err})
+		if len(w.refused) >= maxRefused {
+			return w.settle(ctx)
+		}
+		return nil
+	case ResultPanic, ResultSchema:
+		w.pass(ctx, e, result, err)
+		return nil
+	}
+	w.accepted(ctx, e, result)
+	return w.settleRefused(ctx, true)
+}
+
+// accepted counts an item that the store has.
+func (w *walk) accepted(ctx context.Context, e event, result Result) {
+	w.poison.forget(e.interviewID)
+	if result == ResultDuplicate {
+		w.requeue(ctx, e)
+		return
+	}
+	w.recorded++
+	if e.completedAt.Before(time.Now().Add(-deliveryTime)) {
+		w.missed++
+		w.progress(ctx, Progress{Step: StepFound, StudyID: e.studyID, InterviewID: e.interviewID})
+	}
+}
+
+// settle decides whose fault the refusals are at which the walk stands.
+func (w *walk) settle(ctx context.Context) error { return w.settleRefused(ctx, false) }
+
+// settleRefused tries the refused items once more. Those that the store refuses
+// again are passed if the store works, which it shows by having taken another
+// item or by keeping the first of them as a dead letter. Otherwise it returns
+// the store's error.
+func (w *walk) settleRefused(ctx context.Context, works bool) error {
+	refused := w.refused
+	w.refused = nil
+	for _, r := range refused {
+		result, err := w.tryAccept(ctx, r.e)
+		if result != ResultStore {
+			w.accepted(ctx, r.e, result)
+			works = true
+			continue
+		}
+		if kept := w.pass(ctx, r.e, result, err); !works && !kept {
+			return err
+		}
+		works = true
 	}
 	return nil
+}
+
+// pass notes an item that cannot be recorded, as a dead letter if the store keeps
+// those, and leaves it out of the next walks. It logs each item once. It reports
+// whether the store has kept it.
+func (w *walk) pass(ctx context.Context, e event, result Result, err error) (kept bool) {
+	body := e.raw
+	if len(body) == 0 {
+		body, _ = json.Marshal(map[string]string{"id": e.interviewID, "study_id": e.studyID})
+	}
+	storeCtx, cancel := w.detached(ctx)
+	defer cancel()
+	kept, keepErr := w.store.keepLetter(storeCtx, body, result)
+	if !kept && result == ResultStore {
+		return false // perhaps the store is down: not the item's fault
+	}
+	if w.poison.add(e.interviewID) {
+		w.logPoisoned(ctx, e, result, errors.Join(err, keepErr))
+	}
+	return kept
+}
+
+// deadJobs returns the jobs that were given up because the provider did not have
+// the interview or its transcript yet.
+func (w *walk) deadJobs(ctx context.Context) map[string]string {
+	jobs, ok := w.store.transcripts()
+	if !ok {
+		return nil
+	}
+	dead := map[string]string{}
+	for j, err := range jobs.DeadJobs(ctx) {
+		if err != nil || len(dead) == walkItems {
+			break
+		}
+		if j.StudyID == w.studyID && (j.Reason == notReady.Error() || j.Reason == notFound.Error()) && time.Since(j.CompletedAt) < requeueFor {
+			dead[j.InterviewID] = j.Reason
+		}
+	}
+	return dead
+}
+
+// requeue gives the transcript of an interview that the provider lists as
+// completed another chance.
+func (w *walk) requeue(ctx context.Context, e event) {
+	reason, ok := w.dead[e.interviewID]
+	if !ok {
+		return
+	}
+	delete(w.dead, e.interviewID)
+	jobs, _ := w.store.transcripts()
+	ctx, cancel := w.detached(ctx)
+	defer cancel()
+	if err := jobs.RequeueJob(ctx, e.interviewID); err != nil {
+		w.log.DebugContext(ctx, "askonce: transcript not requeued", "interview", e.interviewID, "err", err)
+		return
+	}
+	w.log.InfoContext(ctx, "askonce: transcript requeued, the provider lists its interview", "interview", e.interviewID, "reason", reason)
+	signal(w.queued)
+}
+
+// save keeps the position and extends the lease. The error means that another
+// replica has the lease.
+func (w *walk) save(ctx context.Context) error {
+	state, err := json.Marshal(w.position)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := w.detached(ctx)
+	defer cancel()
+	err = w.checkpoints.Save(ctx, w.checkpoint, w.holder, string(state), walkLease)
+	if errors.Is(err, store.ErrLeaseLost) {
+		return err
+	}
+	if w.unsavable.changed(err != nil) && err != nil {
+		w.log.WarnContext(ctx, "askonce: position of a walk not saved, going on without", "err", err)
+	}
+	return nil
+}
+
+// release keeps the position and ends the lease.
+func (w *walk) release(ctx context.Context) error {
+	state, err := json.Marshal(w.position)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := w.detached(ctx)
+	defer cancel()
+	return w.checkpoints.Release(ctx, w.checkpoint, w.holder, string(state))
 }

@@ -37,8 +37,21 @@ type bubble struct {
 
 func inBubble(t *testing.T, opts webhook.Options, test func(b *bubble)) {
 	t.Helper()
+	synctestHandler(t, nil, opts, test)
+}
+
+// synctestHandler is inBubble with a store around the bubble's memory store; nil
+// for none.
+func synctestHandler(t *testing.T, around store.Store, opts webhook.Options, test func(b *bubble)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bubble{t: t, store: memstore.New(), source: &fakeInterviews{}}
+		s := around
+		if m, ok := around.(*minefield); ok {
+			b.store, b.source = m.Store, m.fakeInterviews
+		} else if s == nil {
+			s = b.store
+		}
 		if opts.Client == nil {
 			opts.Client = b.source
 		}
@@ -47,7 +60,7 @@ func inBubble(t *testing.T, opts webhook.Options, test func(b *bubble)) {
 		}
 		b.log, opts.Logger = newLog()
 		var err error
-		b.Handler, err = webhook.New(secret, b.store, &opts)
+		b.Handler, err = webhook.New(secret, s, &opts)
 		require.NoError(t, err)
 		test(b)
 		if b.stop != nil {
@@ -149,8 +162,9 @@ func TestTranscriptRetries(t *testing.T) {
 		"rate limited for a year": {[]func(string) (userjourneys.Interview, error){fails(status(429, 365*24*time.Hour))}, time.Hour - 1, time.Hour + time.Minute, 0, "rate_limited"},
 		"another interview":       {[]func(string) (userjourneys.Interview, error){gives(func(i *userjourneys.Interview) { i.ID = "other" })}, time.Second / 2, 20 * time.Second, 1, "id_mismatch"},
 		"unavailable for 50 s":    {[]func(string) (userjourneys.Interview, error){fails(status(503, 50*time.Second))}, 50*time.Second - 1, 80 * time.Second, 1, "unavailable"},
-		"forbidden":               {[]func(string) (userjourneys.Interview, error){fails(status(403, 0))}, 5*time.Minute - 1, 6 * time.Minute, 0, "unauthorized"},
-		"a refused key":           {[]func(string) (userjourneys.Interview, error){fails(status(401, 0))}, 5*time.Minute - 1, 6 * time.Minute, 0, "unauthorized"},
+		"one that is forbidden":   {[]func(string) (userjourneys.Interview, error){fails(status(403, 0))}, time.Second / 2, 20 * time.Second, 1, "forbidden"},
+		"forbidden for 50 s":      {[]func(string) (userjourneys.Interview, error){fails(status(403, 50*time.Second))}, 50*time.Second - 1, 80 * time.Second, 1, "forbidden"},
+		"one that is refused":     {[]func(string) (userjourneys.Interview, error){fails(status(401, 0))}, time.Second / 2, 20 * time.Second, 1, "forbidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -214,9 +228,7 @@ func TestTranscriptGivenUp(t *testing.T) {
 func TestRefusedKeyPausesTheQueueAndIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
-		for range 100 {
-			b.answer(fails(status(401, 0)))
-		}
+		b.source.broken = status(401, 0)
 		b.run()
 		b.receive(interviewID, "ada")
 		b.wait(time.Hour)
@@ -393,10 +405,13 @@ func TestOnCompletedIsRetried(t *testing.T) {
 		b.run()
 		b.receive(interviewID, "ada")
 		synctest.Wait()
-		require.False(t, b.stored())
+		require.True(t, b.stored(), "a transcript is stored while the app's code fails")
+		require.Equal(t, "hook_failed", b.jobs(false)[0].Reason)
 		b.wait(time.Minute)
-		require.True(t, b.stored())
+		require.Empty(t, b.jobs(false))
 		require.Equal(t, 3, calls)
+		fetches, _ := b.source.counts()
+		require.Equal(t, 1, fetches, "it is fetched once")
 	})
 }
 

@@ -9,12 +9,11 @@ const branded = `<!doctype html>
 <html lang="en"><title>Home</title>
 <style>
 .askonce {
-  --askonce-accent: #b4481e;       /* the button; its text is made readable */
-  --askonce-background: #fffdf7;   /* defaults to one that suits the page's own */
-  --askonce-font: Georgia, serif;  /* defaults to the page's */
-  --askonce-radius: 0.25rem;
-  --askonce-offset: 2rem;          /* from the window's edge */
-  --askonce-z: 50;                 /* the z-index */
+  --askonce-background: #fffdf7;   --askonce-color: #2b2118;
+  --askonce-muted: #7a6a58;        --askonce-border: #e6d9c4;
+  --askonce-accent: #b4481e;       --askonce-accent-color: #ffffff; /* the button and its text */
+  --askonce-font: Georgia, serif;  --askonce-radius: 0.25rem;
+  --askonce-offset: 2rem;          --askonce-z: 50; /* from the page's edge; above the page */
 }
 </style>
 <body><h1>Home</h1></body></html>

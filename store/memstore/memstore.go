@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"iter"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -214,8 +213,12 @@ func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store
 			yield(store.Completion{}, err)
 			return
 		}
+		among := s.interviews
+		if one, ok := among[f.InterviewID]; ok {
+			among = map[string]*interview{f.InterviewID: one}
+		}
 		var found []store.Completion
-		for i := range maps.Values(s.interviews) {
+		for _, i := range among {
 			if f.Selects(i.Completion) {
 				found = append(found, i.Completion)
 			}

@@ -66,16 +66,16 @@ func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]strin
 // byTime goes on from the last score, past those of it that have been read: members
 // of one score come in the order of their bytes.
 func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string, error) bool) {
-	page := redis.ZRangeArgs{Key: s.keys.byTime, Start: "-inf", Stop: "+inf", ByScore: true, Rev: f.NewestFirst, Count: listPage}
+	key, page := s.keys.byTime, redis.ZRangeBy{Min: "-inf", Max: "+inf", Count: listPage}
 	if f.StudyID != "" {
-		page.Key = s.keys.study + f.StudyID
+		key = s.keys.study + f.StudyID
 	}
 	if !f.Since.IsZero() {
-		page.Start = micros(f.Since)
+		page.Min = micros(f.Since)
 	}
-	from := &page.Start
+	read, from := s.client.ZRangeByScoreWithScores, &page.Min
 	if f.NewestFirst {
-		from = &page.Stop
+		read, from = s.client.ZRevRangeByScoreWithScores, &page.Max
 	}
 	last, lastID := 0.0, ""
 	if f.After != nil {
@@ -87,7 +87,7 @@ func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string,
 		direction = -1
 	}
 	for {
-		found, err := s.client.ZRangeArgsWithScores(ctx, page).Result()
+		found, err := read(ctx, key, &page).Result()
 		if err != nil {
 			yield(nil, err)
 			return

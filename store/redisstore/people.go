@@ -216,11 +216,12 @@ func (s *Store) Funnel(ctx context.Context, studyID string, from, to time.Time) 
 var resetScript = redis.NewScript(fits + personLua + `
 local people, interviews, by_user = KEYS[1], KEYS[2], KEYS[3]
 local user, hash, id = ARGV[2], ARGV[3], ARGV[4]
-if redis.call('HEXISTS', people, hash) == 0 then return 0 end
-local p = person(people, hash)
-local st = study(p, id)
-p.s[id] = {f = st.f}
-redis.call('HSET', people, hash, cjson.encode(p))
+if redis.call('HEXISTS', people, hash) == 1 then
+	local p = person(people, hash)
+	local st = study(p, id)
+	p.s[id] = {f = st.f}
+	redis.call('HSET', people, hash, cjson.encode(p))
+end
 for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
 	local interview = string.sub(member, #user + 2)
 	local i = redis.call('HGET', interviews, interview)

@@ -91,6 +91,17 @@ func TestContractShared(t *testing.T) {
 	})
 }
 
+func TestModel(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	t.Run("suite", func(t *testing.T) {
+		storetest.RunModel(t, func(t *testing.T) func(t *testing.T) store.Store {
+			prefix := place(t, client)
+			return func(t *testing.T) store.Store { return open(t, client, prefix) }
+		})
+	})
+}
+
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})

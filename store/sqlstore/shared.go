@@ -68,12 +68,11 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, lease time.Dur
 	var has string
 	_, err = s.ready(ctx)
 	if err == nil {
-		err = s.retried(ctx, func() error {
-			q := s.outside()
-			if _, err := q.exec(ctx, s.text.acquire, name, holder, lease.Microseconds()); err != nil {
+		err = s.inTx(ctx, func(tx querier) error { // which nobody can write to the checkpoint in between
+			if _, err := tx.exec(ctx, s.text.acquire, name, holder, lease.Microseconds()); err != nil {
 				return err
 			}
-			return q.row(ctx, s.text.checkpoint, name).Scan(&has, &state)
+			return tx.row(ctx, s.text.checkpoint, name).Scan(&has, &state)
 		})
 	}
 	if err != nil {

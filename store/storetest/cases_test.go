@@ -32,5 +32,8 @@ func TestContractCases(t *testing.T) {
 	for _, c := range sharedCases {
 		list("shared", c.name, c.rule, c.needs)
 	}
+	for _, c := range damageCases {
+		list("damaged", c.name, c.rule, c.needs)
+	}
 	require.GreaterOrEqual(t, n, 61)
 }

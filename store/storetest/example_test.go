@@ -10,8 +10,8 @@ import (
 	"github.com/askonce/askonce/store/storetest"
 )
 
-// myStore is about the least that a store must be. It has none of the optional
-// capabilities, whose cases are skipped.
+// myStore is about the least that a store must be. The cases of the optional
+// capabilities, of which it has none, are skipped.
 type myStore struct {
 	mu         sync.Mutex
 	interviews map[string]store.Completion // by id
@@ -27,7 +27,7 @@ func (s *myStore) Completed(ctx context.Context, k store.Key) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.interviews {
-		if c.Key == k && (c.Until.IsZero() || time.Now().Before(c.Until)) {
+		if c.Key == k && !c.Ignored && (c.Until.IsZero() || time.Now().Before(c.Until)) {
 			return true, nil
 		}
 	}
@@ -45,8 +45,8 @@ func (s *myStore) Record(ctx context.Context, c store.Completion) (first bool, e
 	defer s.mu.Unlock()
 	known, repeated := s.interviews[c.InterviewID]
 	if repeated {
-		if known.Quality == "" {
-			known.Quality = c.Quality
+		if known.Quality == "" && c.Quality != "" {
+			known.Quality, known.Until, known.Ignored = c.Quality, c.Until, c.Ignored
 		}
 		if known.UserID == "" {
 			known.UserID = c.UserID

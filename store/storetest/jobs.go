@@ -261,6 +261,19 @@ var jobCases = []contractCase{{
 		require.Empty(t, s.claim(t, lease, 3))
 	},
 }, {
+	name:  "jobs that are due at the same time",
+	rule:  "ClaimJobs takes jobs that are due at the same time in the order of their interview ids, as PendingJobs lists them",
+	needs: transcripts,
+	run: func(t *testing.T, s *subject) {
+		for range 12 {
+			s.mustRecord(t, newCompletion())
+		}
+		s.claim(t, 0, 12) // over at once, and most stores end all at one time
+		for _, want := range interviews(s.pending(t)) {
+			require.Equal(t, []string{want}, interviews(s.claim(t, lease, 1)))
+		}
+	},
+}, {
 	name:  "postpone honours the time",
 	rule:  "a postponed job is due after the wait, not before, with the attempts and the reason that it was given",
 	needs: transcripts,

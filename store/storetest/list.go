@@ -21,7 +21,7 @@ var listCases = []contractCase{{
 	},
 }, {
 	name:  "filters",
-	rule:  "a filter selects by study, user, interview and time, alone and together; Since includes its moment",
+	rule:  "a filter selects by study, user, interview, quality and time, alone and together; Since includes its moment",
 	needs: lister,
 	run: func(t *testing.T, s *subject) {
 		k := newKey()
@@ -35,6 +35,7 @@ var listCases = []contractCase{{
 		for i := range all {
 			all[i].CompletedAt = base.Add(time.Duration(i) * time.Millisecond)
 		}
+		all[1].Quality, all[3].Quality, all[4].Quality = "successful", "successful", ""
 		s.mustRecord(t, all...)
 		for _, tc := range []struct {
 			name string
@@ -55,6 +56,18 @@ var listCases = []contractCase{{
 			{"since and interview", store.Filter{Since: all[1].CompletedAt, InterviewID: all[0].InterviewID}, nil},
 			{"since the end", store.Filter{Since: base.Add(time.Hour)}, nil},
 			{"unknown study", store.Filter{StudyID: newID()}, nil},
+			{"quality", store.Filter{Quality: "successful"}, []int{1, 3}},
+			{"quality and study", store.Filter{Quality: "successful", StudyID: k.StudyID}, []int{1}},
+			{"unknown quality", store.Filter{Quality: "Successful"}, nil},
+			{"newest first", store.Filter{NewestFirst: true}, []int{4, 3, 2, 1, 0}},
+			{"newest first and since", store.Filter{NewestFirst: true, Since: all[3].CompletedAt}, []int{4, 3}},
+			{"newest first and user", store.Filter{NewestFirst: true, UserID: k.UserID}, []int{3, 1, 0}},
+			{"after", store.Filter{After: &all[1]}, []int{2, 3, 4}},
+			{"after and study", store.Filter{After: &all[1], StudyID: k.StudyID}, []int{2, 4}},
+			{"after and since", store.Filter{After: &all[1], Since: all[3].CompletedAt}, []int{3, 4}},
+			{"after the last", store.Filter{After: &all[4]}, nil},
+			{"newest first and after", store.Filter{NewestFirst: true, After: &all[3]}, []int{2, 1, 0}},
+			{"newest first, after and quality", store.Filter{NewestFirst: true, After: &all[3], Quality: "successful"}, []int{1}},
 		} {
 			got := s.list(t, tc.f)
 			require.Len(t, got, len(tc.want), "filter: %s", tc.name)
@@ -90,6 +103,50 @@ var listCases = []contractCase{{
 			require.Len(t, got, n-from)
 			for i, c := range got {
 				require.Equal(t, want[from+i].InterviewID, c.InterviewID, "place %d", i)
+			}
+		}
+	},
+}, {
+	name:  "a page at a time",
+	rule:  "After continues a list behind a completion, in the order of the list, also among those of one moment and where that completion is not in the list",
+	needs: lister,
+	run: func(t *testing.T, s *subject) {
+		study := newID()
+		var all []store.Completion
+		for i := range 40 {
+			c := completionOf(store.Key{StudyID: study, UserID: newID()})
+			c.CompletedAt = base.Add(time.Duration(i/9) * time.Second)
+			all = append(all, c)
+		}
+		s.mustRecordAtOnce(t, all)
+		for _, newestFirst := range []bool{false, true} {
+			whole := s.list(t, store.Filter{StudyID: study, NewestFirst: newestFirst})
+			require.Len(t, whole, len(all))
+			require.True(t, slices.IsSortedFunc(whole, func(a, b store.Completion) int {
+				c := cmp.Or(a.CompletedAt.Compare(b.CompletedAt), cmp.Compare(a.InterviewID, b.InterviewID))
+				if newestFirst {
+					return -c
+				}
+				return c
+			}), "newest first: %v", newestFirst)
+			var paged []store.Completion
+			f := store.Filter{StudyID: study, NewestFirst: newestFirst}
+			for {
+				page := s.list(t, f)
+				if len(page) == 0 {
+					break
+				}
+				page = page[:min(7, len(page))]
+				paged = append(paged, page...)
+				last := page[len(page)-1]
+				f.After = &store.Completion{CompletedAt: last.CompletedAt.In(time.FixedZone("", 3600)), InterviewID: last.InterviewID}
+			}
+			require.Equal(t, whole, paged)
+			f.After = &store.Completion{CompletedAt: base.Add(2 * time.Second), InterviewID: "\x21"} // before every other id of its moment
+			if newestFirst {
+				require.Len(t, s.list(t, f), 18)
+			} else {
+				require.Len(t, s.list(t, f), 22)
 			}
 		}
 	},
@@ -165,7 +222,7 @@ var listCases = []contractCase{{
 	needs: lister,
 	run: func(t *testing.T, s *subject) {
 		for name, bad := range badIDs {
-			for _, f := range []store.Filter{{StudyID: bad}, {UserID: bad}, {InterviewID: bad}} {
+			for _, f := range []store.Filter{{StudyID: bad}, {UserID: bad}, {InterviewID: bad}, {Quality: bad}} {
 				_, err := collect(s.Completions(t.Context(), f))
 				refused(t, err, name)
 			}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/askonce/askonce/store"
 	"github.com/stretchr/testify/require"
@@ -138,5 +139,57 @@ var sharedCases = []struct {
 		require.NoError(t, a.Release(t.Context(), name, "a", "state"))
 		require.Equal(t, "state", b.acquire(t, name, "b", lease))
 		require.ErrorIs(t, a.Save(t.Context(), name, "a", "late", lease), store.ErrLeaseLost)
+	},
+}, {
+	name:  "an answer follows the user",
+	rule:  "what is noted on one replica is known to every other and after a restart, also of a user who was erased on a third",
+	needs: interactions | eraser,
+	run: func(t *testing.T, open func() *subject) {
+		a, b := open(), open()
+		k := newKey()
+		a.note(t, showing(k, noon), answer(k, store.InteractionDeclined, noon))
+		want := a.person(t, k.UserID)
+		require.Equal(t, want, b.person(t, k.UserID))
+		require.NoError(t, b.Erase(t.Context(), k.UserID))
+		a.note(t, optOut(k.UserID, noon))
+		for _, s := range []*subject{a, b, open()} {
+			p := s.person(t, k.UserID)
+			require.True(t, p.OptedOut)
+			require.Equal(t, store.InteractionDeclined, p.Study(k.StudyID).Answer)
+		}
+	},
+}, {
+	name:  "one funnel for all replicas",
+	rule:  "the funnel counts a user once, on whichever replicas the events arrive at once",
+	needs: interactions,
+	run: func(t *testing.T, open func() *subject) {
+		replicas := []*subject{open(), open()}
+		study, users := newID(), []string{newID(), newID(), newID()}
+		atOnce(12, func(i int) {
+			n := showing(store.Key{StudyID: study, UserID: users[i%3]}, noon.Add(time.Duration(i/6)*aDay))
+			if err := replicas[i%2].Note(t.Context(), n); err != nil {
+				t.Errorf("Note: %v", err)
+			}
+		})
+		for _, s := range replicas {
+			days := s.funnel(t, study, noon, 2)
+			require.Equal(t, 3, days[0].Shown)
+			require.Zero(t, days[1].Shown)
+		}
+	},
+}, {
+	name:  "a switch is for all replicas",
+	rule:  "a switch that is set on one replica is seen by every other at once, and after a restart",
+	needs: switches,
+	run: func(t *testing.T, open func() *subject) {
+		a, b := open(), open()
+		want := store.Switch{Name: store.PauseAll, On: true, By: "ada", At: base}
+		a.set(t, want)
+		for _, s := range []*subject{a, b, open()} {
+			require.Equal(t, []store.Switch{want}, s.allSwitches(t))
+		}
+		want.On, want.At = false, base.Add(time.Second)
+		b.set(t, want)
+		require.Equal(t, []store.Switch{want}, a.allSwitches(t))
 	},
 }}

@@ -68,6 +68,7 @@ var groups = []struct {
 	cases []contractCase
 }{
 	{"record", recordCases},
+	{"late", lateCases},
 	{"ids", idCases},
 	{"trouble", troubleCases},
 	{"reset", resetCases},
@@ -77,6 +78,10 @@ var groups = []struct {
 	{"transcripts", transcriptCases},
 	{"deadletters", deadLetterCases},
 	{"checkpoints", checkpointCases},
+	{"interactions", interactionCases},
+	{"funnel", funnelCases},
+	{"switches", switchCases},
+	{"retention", retentionCases},
 }
 
 // explain prints the rule when the test has failed.
@@ -98,9 +103,12 @@ const (
 	resetter
 	deadLetters
 	checkpoints
+	interactions
+	switches
+	retention
 )
 
-var capabilityNames = []string{"store.Transcripts", "store.Lister", "store.Eraser", "store.Resetter", "store.DeadLetters", "store.Checkpoints"}
+var capabilityNames = []string{"store.Transcripts", "store.Lister", "store.Eraser", "store.Resetter", "store.DeadLetters", "store.Checkpoints", "store.Interactions", "store.Switches", "store.Retention"}
 
 func (c capability) String() string {
 	var names []string
@@ -121,6 +129,9 @@ type subject struct {
 	store.Resetter
 	store.DeadLetters
 	store.Checkpoints
+	store.Interactions
+	store.Switches
+	store.Retention
 	has capability
 }
 
@@ -132,6 +143,9 @@ func newSubject(s store.Store, has capability) *subject {
 	sub.Resetter, _ = store.As[store.Resetter](s)
 	sub.DeadLetters, _ = store.As[store.DeadLetters](s)
 	sub.Checkpoints, _ = store.As[store.Checkpoints](s)
+	sub.Interactions, _ = store.As[store.Interactions](s)
+	sub.Switches, _ = store.As[store.Switches](s)
+	sub.Retention, _ = store.As[store.Retention](s)
 	return sub
 }
 
@@ -151,6 +165,9 @@ func capabilities(t *testing.T, s store.Store) (has capability) {
 		{resetter, sub.Resetter != nil, func() error { return sub.Reset(ctx, newKey()) }},
 		{deadLetters, sub.DeadLetters != nil, func() error { return sub.DeleteDeadLetter(ctx, strings.Repeat("0", 64)) }},
 		{checkpoints, sub.Checkpoints != nil, func() error { return sub.Save(ctx, newID(), newID(), "", lease) }},
+		{interactions, sub.Interactions != nil, func() error { _, err := sub.Person(ctx, newID()); return err }},
+		{switches, sub.Switches != nil, func() error { _, err := sub.Switches.Switches(ctx); return err }},
+		{retention, sub.Retention != nil, func() error { return sub.DeleteTranscript(ctx, newID()) }},
 	} {
 		if c.there && !errors.Is(c.call(), errors.ErrUnsupported) {
 			has |= c.is

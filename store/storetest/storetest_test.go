@@ -35,20 +35,14 @@ func TestSharedMemory(t *testing.T) {
 	t.Parallel()
 	storetest.RunShared(t, func(*testing.T) func(*testing.T) store.Store {
 		m := memstore.New()
-		return func(*testing.T) store.Store { return uncloseable{m, m, m, m, m, m, m} }
+		return func(*testing.T) store.Store { return uncloseable{m} }
 	})
 }
 
-// uncloseable is a Memory of which each opening may be closed by itself.
-type uncloseable struct {
-	store.Store
-	store.Transcripts
-	store.Lister
-	store.Eraser
-	store.Resetter
-	store.DeadLetters
-	store.Checkpoints
-}
+// uncloseable is a store of which each handle may be closed.
+type uncloseable struct{ *memstore.Store }
+
+func (uncloseable) Close() error { return nil }
 
 // TestBrokenStoresAreCaught runs the suite against each broken store in a
 // process of its own and wants it to fail in the case that names the rule.
@@ -57,7 +51,7 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	slots := make(chan struct{}, 2)
-	for _, b := range brokenStores {
+	for _, b := range slices.Concat(brokenStores, brokenInteractions) {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
@@ -75,18 +69,28 @@ func TestBrokenStoresAreCaught(t *testing.T) {
 				require.Contains(t, string(out), "test timed out")
 				return
 			}
-			require.Contains(t, string(out), "the contract: ")
+			if !b.model {
+				require.Contains(t, string(out), "the contract: ")
+			}
 		})
 	}
 }
 
 // TestBrokenStore is what the child runs.
 func TestBrokenStore(t *testing.T) {
-	i := slices.IndexFunc(brokenStores, func(b broken) bool { return b.name == os.Getenv("STORETEST_BROKEN") })
+	all := slices.Concat(brokenStores, brokenInteractions)
+	i := slices.IndexFunc(all, func(b broken) bool { return b.name == os.Getenv("STORETEST_BROKEN") })
 	if i < 0 {
 		t.Skip("the child of TestBrokenStoresAreCaught, which sets STORETEST_BROKEN")
 	}
-	storetest.Run(t, func(*testing.T) store.Store { return brokenStores[i].open(memstore.New()) })
+	if all[i].model {
+		storetest.RunModel(t, func(*testing.T) func(*testing.T) store.Store {
+			s := all[i].open(memstore.New())
+			return func(*testing.T) store.Store { return s }
+		})
+		return
+	}
+	storetest.Run(t, func(*testing.T) store.Store { return all[i].open(memstore.New()) })
 }
 
 // A broken store breaks one rule. caught is the group and the case, as go test
@@ -95,6 +99,7 @@ type broken struct {
 	name, caught string
 	open         func(m *memstore.Store) store.Store
 	hangs        bool // it is caught by the time limit of go test
+	model        bool // it is caught by RunModel
 }
 
 var brokenStores = []broken{

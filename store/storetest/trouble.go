@@ -129,6 +129,15 @@ func (s *subject) everyCall(ctx context.Context) func(yield func(string, error) 
 		{"Acquire", checkpoints, func() error { _, _, err := s.Acquire(ctx, newID(), newID(), lease); return err }},
 		{"Save", checkpoints, func() error { return s.Save(ctx, newID(), newID(), "", lease) }},
 		{"Release", checkpoints, func() error { return s.Release(ctx, newID(), newID(), "") }},
+		{"Note", interactions, func() error { return s.Note(ctx, showing(newKey(), noon)) }},
+		{"Person", interactions, func() error { _, err := s.Person(ctx, newID()); return err }},
+		{"Funnel", interactions, func() error { _, err := s.Funnel(ctx, newID(), noon, noon.Add(aDay)); return err }},
+		{"SetSwitch", switches, func() error { return s.SetSwitch(ctx, store.Switch{Name: newID(), At: base}) }},
+		{"Switches", switches, func() error { _, err := s.Switches.Switches(ctx); return err }},
+		{"DeleteTranscript", retention, func() error { return s.DeleteTranscript(ctx, newID()) }},
+		{"DeleteExpired (transcripts)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredTranscripts, base, 10); return err }},
+		{"DeleteExpired (jobs)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredDeadJobs, base, 10); return err }},
+		{"DeleteExpired (letters)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredDeadLetters, base, 10); return err }},
 	}
 	return func(yield func(string, error) bool) {
 		for _, c := range calls {

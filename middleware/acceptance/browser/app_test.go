@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/askonce/askonce/gate"
@@ -21,8 +20,7 @@ import (
 
 // app is an app that asks everybody, with one user and the fake provider.
 type app struct {
-	url    string
-	posted sync.Map // method and name of the endpoints that only a page calls
+	url string
 }
 
 func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app {
@@ -46,19 +44,9 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	o.Logger = quiet
 	m, err := middleware.New(g, func(*http.Request) string { return "ada" }, &o)
 	require.NoError(t, err)
-	a := &app{}
-	handler := m.Handler(http.HandlerFunc(servePage))
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name, ok := strings.CutPrefix(r.URL.Path, "/askonce/"); ok && (name == "shown" || name == "undo" || name == "optout") {
-			a.posted.Store(r.Method+" "+name, true)
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
+	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
 	t.Cleanup(srv.Close)
-	a.url = srv.URL
-	return a
+	return &app{srv.URL}
 }
 
 // always shows the prompt with every page.
@@ -68,8 +56,8 @@ const article = `<header><h1 id="top">Quarterly report</h1></header>
 <main><p>Revenue grew by a quarter. <a id="first" href="/other%s">Read on</a> about it.</p>
 <p><button id="second" type="button">Share</button></p>%s</main>`
 
-// servePage serves a page as its query wants it: csp, a policy; rtl; light, whatever
-// the system would like; here, with a place for the prompt; open, with unclosed elements
+// servePage serves a page as its query wants it: csp, a policy; rtl; plain, without a
+// colour scheme; here, with a place for the prompt; open, with unclosed elements
 // at the end; library, with Turbo or htmx, which swap the body by script.
 func servePage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -105,8 +93,8 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 		script, body = `<script src="/library.js`+html.EscapeString(query)+`" defer></script>`, `<body hx-boost="true">`
 	}
 	scheme := `<meta name="color-scheme" content="light dark">`
-	if q.Has("light") {
-		scheme = `<style>body{background:#fff!important;color:#222!important}</style>`
+	if q.Has("plain") {
+		scheme = ""
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, `<!doctype html><html lang="%s" dir="%s"><head><meta charset="utf-8">%s<meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title><link rel="stylesheet" href="/app.css">%s</head>%s`,

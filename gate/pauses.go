@@ -1,0 +1,91 @@
+package gate
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/askonce/askonce/store"
+)
+
+// A switch holds on every replica within 10 seconds: what was read is used for
+// pauseStale, and read again in the background from pauseFresh on.
+const (
+	pauseFresh   = 4 * time.Second
+	pauseStale   = 9 * time.Second
+	pauseTimeout = 5 * time.Second
+)
+
+// pauses caches which studies are paused by an operator.
+type pauses struct {
+	gate       *Gate
+	switches   store.Switches
+	latest     atomic.Pointer[paused]
+	refreshing atomic.Bool
+	flight     singleflight.Group
+}
+
+// paused is what was read at one moment. It never changes.
+type paused struct {
+	readAt time.Time
+	all    bool
+	names  map[string]struct{} // the switches that are on
+}
+
+func (p *paused) age(now time.Time) time.Duration { return now.Sub(p.readAt).Abs() }
+
+// paused reports whether asking is paused. It waits for the store only if nothing
+// recent is known.
+func (p *pauses) paused(ctx context.Context, q *question) (bool, error) {
+	now := q.now()
+	s := p.latest.Load()
+	switch {
+	case s == nil || s.age(now) >= pauseStale:
+		var err error
+		if s, err = lookUp(ctx, q, "Switches", p.read); err != nil {
+			return false, err
+		}
+	case s.age(now) >= pauseFresh && p.refreshing.CompareAndSwap(false, true):
+		go p.refresh()
+	}
+	if s.all || len(s.names) == 0 {
+		return s.all, nil
+	}
+	_, is := s.names[store.PauseSwitch(q.study.ID)]
+	return is, nil
+}
+
+func (p *pauses) refresh() {
+	defer p.refreshing.Store(false)
+	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
+	defer cancel()
+	var err error // a failure shows once what is known is too old
+	defer p.gate.recovered("the store's Switches", &err)
+	_, err = p.read(ctx)
+}
+
+// read reads the switches. Concurrent calls share one look-up.
+func (p *pauses) read(ctx context.Context) (*paused, error) {
+	v, err, _ := p.flight.Do("", func() (_ any, err error) {
+		defer p.gate.recovered("the store's Switches", &err)
+		s := &paused{readAt: time.Now(), names: map[string]struct{}{}}
+		all, err := p.switches.Switches(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, sw := range all {
+			if sw.On {
+				s.names[sw.Name] = struct{}{}
+			}
+		}
+		_, s.all = s.names[store.PauseAll]
+		p.latest.Store(s)
+		return s, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*paused), nil
+}

@@ -1,0 +1,60 @@
+package gate
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/store"
+)
+
+// A Prompt is what to show to a visitor who is invited. It is a value, and
+// copies are independent. It holds no keys.
+type Prompt struct {
+	StudyID       string
+	StudyName     string
+	InterviewLink string // the study's public link, without a reference
+	Language      string // the study's language that suits the visitor best, "" if none does
+	UserID        string
+
+	// Seen reports that the visitor has seen this prompt within [Options.Linger]:
+	// this is not another showing and need not be reported as one.
+	Seen bool
+
+	// URL is where the prompt's link should point. The middleware sets it.
+	URL string
+
+	reference func(store.Key) (string, error) // nil means plain
+}
+
+// Key returns the user and the study that the prompt is for.
+func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p.UserID} }
+
+// Link returns the link to the interview with the visitor's reference in it, made
+// by [Options.References]. It identifies the visitor, so never log it. A link that
+// is not https is an error, except on a loopback address.
+func (p Prompt) Link() (string, error) {
+	if _, err := checkScheme(p.InterviewLink); err != nil {
+		return "", err
+	}
+	reference := p.reference
+	if reference == nil {
+		reference = plainReferences{}.Reference
+	}
+	ref, err := guard.Get(func() (string, error) { return reference(p.Key()) })
+	if err != nil {
+		return "", fmt.Errorf("gate: References: %w", err)
+	}
+	link, fragment, hasFragment := strings.Cut(p.InterviewLink, "#")
+	sep := "?"
+	if strings.Contains(link, "?") {
+		sep = "&"
+	}
+	// Not every reader of a query takes a plus for a space; all take %20.
+	link += sep + "reference_id=" + strings.ReplaceAll(url.QueryEscape(ref), "+", "%20")
+	if hasFragment {
+		link += "#" + fragment
+	}
+	return link, nil
+}

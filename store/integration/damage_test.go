@@ -1,0 +1,52 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
+	"github.com/askonce/askonce/store/storetest"
+	"github.com/stretchr/testify/require"
+)
+
+// TestDamaged takes tables and rows away behind the back of a store.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		storetest.RunDamaged(t, func(t *testing.T) (store.Store, storetest.Backend) {
+			db, prefix := d.open(t), d.fresh(t)
+			exec := func(t *testing.T, statement, arg string) {
+				t.Helper()
+				if d.dialect == sqlstore.Postgres {
+					statement = fmt.Sprintf(statement, prefix, "$1")
+				} else {
+					statement = fmt.Sprintf(statement, prefix, "?")
+				}
+				_, err := db.ExecContext(t.Context(), statement, arg)
+				require.NoError(t, err)
+			}
+			return migrated(t, db, d.dialect, prefix), storetest.Backend{
+				Fail: func(t *testing.T, fail bool) {
+					for _, table := range tables {
+						from, to := prefix+table, prefix+table+"_away"
+						if !fail {
+							from, to = to, from
+						}
+						_, err := db.ExecContext(t.Context(), "alter table "+from+" rename to "+to)
+						require.NoError(t, err)
+					}
+				},
+				LoseCompletion: func(t *testing.T, k store.Key) {
+					exec(t, `update %sperson set until_at = 0 where study_id = %s`, k.StudyID)
+				},
+				LoseJob: func(t *testing.T, interviewID string) {
+					exec(t, `delete from %sjob where interview_id = %s`, interviewID)
+				},
+				LoseInterview: func(t *testing.T, interviewID string) {
+					exec(t, `delete from %sinterview where interview_id = %s`, interviewID)
+				},
+			}
+		})
+	})
+}

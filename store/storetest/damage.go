@@ -1,0 +1,142 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/askonce/askonce/store"
+	"github.com/stretchr/testify/require"
+)
+
+// A Backend reaches the data of a store without its knowledge. Fields that are nil
+// skip their cases.
+type Backend struct {
+	// Fail makes every call to the backend fail, or serve again.
+	Fail func(t *testing.T, fail bool)
+
+	// LoseCompletion deletes what says that a user has completed a study, and
+	// nothing else.
+	LoseCompletion func(t *testing.T, k store.Key)
+
+	// LoseJob deletes the job of an interview, and nothing else.
+	LoseJob func(t *testing.T, interviewID string)
+
+	// LoseInterview deletes an interview and leaves its job and its transcript.
+	LoseInterview func(t *testing.T, interviewID string)
+}
+
+// RunDamaged runs the cases that want a store to be out of order: a backend that
+// fails, and data of which a part is gone. Each call of open returns an empty store
+// and a Backend for its data.
+func RunDamaged(t *testing.T, open func(t *testing.T) (store.Store, Backend)) {
+	t.Helper()
+	first, _ := open(t)
+	has := capabilities(t, first)
+	for _, c := range damageCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			explain(t, c.rule)
+			if lacks := c.needs &^ has; lacks != 0 {
+				t.Skipf("the store is not a %s", lacks)
+			}
+			s, b := open(t)
+			if !c.reaches(b) {
+				t.Skip("the Backend cannot do this")
+			}
+			c.run(t, newSubject(s, has), b)
+		})
+	}
+}
+
+var damageCases = []struct {
+	name, rule string
+	needs      capability
+	reaches    func(b Backend) bool
+	run        func(t *testing.T, s *subject, b Backend)
+}{{
+	name:    "a backend that fails",
+	rule:    "while the backend fails every method returns an error, which none of the errors of package store matches; afterwards the store serves again and has forgotten nothing",
+	reaches: func(b Backend) bool { return b.Fail != nil },
+	run: func(t *testing.T, s *subject, b Backend) {
+		known, unseen := newCompletion(), newCompletion()
+		s.mustRecord(t, known)
+		b.Fail(t, true)
+		for what, err := range s.everyCall(t.Context()) {
+			require.Error(t, err, what)
+			for _, no := range []error{store.ErrInvalid, store.ErrNotFound, store.ErrLeaseLost, store.ErrPermanent} {
+				require.NotErrorIs(t, err, no, what)
+			}
+		}
+		first, err := s.Record(t.Context(), unseen)
+		require.Error(t, err)
+		require.False(t, first)
+		done, err := s.Completed(t.Context(), known.Key)
+		require.Error(t, err)
+		require.False(t, done)
+		b.Fail(t, false)
+		require.True(t, s.completed(t, known.Key))
+		require.True(t, s.record(t, unseen), "first, after a Record that failed")
+		require.True(t, s.completed(t, unseen.Key))
+	},
+}, {
+	name:    "a completion that was lost",
+	rule:    "a repeated Record restores the user's completion, unless it was reset",
+	needs:   resetter,
+	reaches: func(b Backend) bool { return b.LoseCompletion != nil },
+	run: func(t *testing.T, s *subject, b Backend) {
+		lost, reset, ignored := newCompletion(), newCompletion(), newCompletion()
+		ignored.Ignored = true
+		s.mustRecord(t, lost, reset, ignored)
+		require.NoError(t, s.Reset(t.Context(), reset.Key))
+		for _, c := range []store.Completion{lost, reset, ignored} {
+			b.LoseCompletion(t, c.Key)
+			require.False(t, s.record(t, c), "first")
+		}
+		require.True(t, s.completed(t, lost.Key))
+		require.False(t, s.completed(t, reset.Key), "a repeated Record undid a Reset")
+		require.False(t, s.completed(t, ignored.Key))
+	},
+}, {
+	name:    "a job that was lost",
+	rule:    "a repeated Record restores the job, unless it was finished or belongs to an erased user",
+	needs:   transcripts | eraser,
+	reaches: func(b Backend) bool { return b.LoseJob != nil },
+	run: func(t *testing.T, s *subject, b Backend) {
+		finished, j := s.queued(t)
+		s.finish(t, j, "{}")
+		lost, erased := newCompletion(), newCompletion()
+		s.mustRecord(t, lost, erased)
+		require.NoError(t, s.Erase(t.Context(), erased.UserID))
+		for _, c := range []store.Completion{finished, lost, erased} {
+			b.LoseJob(t, c.InterviewID)
+			require.False(t, s.record(t, c), "first")
+		}
+		require.Equal(t, []string{lost.InterviewID}, interviews(s.pending(t)))
+	},
+}, {
+	name:    "a job without its interview",
+	rule:    "a job whose interview is missing stops nobody: it is not claimed, and all others are",
+	needs:   transcripts | eraser,
+	reaches: func(b Backend) bool { return b.LoseInterview != nil },
+	run: func(t *testing.T, s *subject, b Backend) {
+		orphan, next := newCompletion(), newCompletion()
+		s.mustRecord(t, orphan)
+		s.mustRecord(t, next)
+		b.LoseInterview(t, orphan.InterviewID)
+		require.Equal(t, []string{next.InterviewID}, interviews(s.pending(t)), "pending")
+		require.Empty(t, s.dead(t))
+		for range 3 { // a store may drop orphans when it meets them
+			jobs := s.claim(t, lease, 1)
+			if len(jobs) > 0 {
+				require.Equal(t, next.InterviewID, jobs[0].InterviewID)
+				s.finish(t, jobs[0], "{}")
+				break
+			}
+		}
+		require.True(t, s.hasTranscript(t, next.InterviewID))
+		_, err := s.RequeueJobs(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, s.Erase(t.Context(), orphan.UserID))
+		require.NoError(t, s.Erase(t.Context(), next.UserID))
+		require.Empty(t, s.claim(t, lease, 10))
+	},
+}}

@@ -1,0 +1,98 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/askonce/askonce/internal/backoff"
+	"github.com/askonce/askonce/userjourneys"
+)
+
+const (
+	maxRetry     = time.Hour
+	pauseFor     = 5 * time.Minute // after the provider has refused the API key
+	confirmedFor = time.Hour       // a refused key needs no other confirmation
+)
+
+var retries = backoff.Backoff{First: 5 * time.Second, Max: maxRetry}
+
+// keyState is whether the provider accepts the API key.
+type keyState struct {
+	mu      sync.Mutex
+	refused bool
+	checked time.Time // when that was last seen
+}
+
+func (k *keyState) isRefused() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.refused
+}
+
+// refusedKey is a refusal that another request has confirmed to concern the key,
+// and not just what was asked for.
+type refusedKey struct{ error }
+
+func (r refusedKey) Unwrap() error { return r.error }
+
+// refuses reports whether the provider has refused access.
+func refuses(err error) bool {
+	var answer *userjourneys.Error
+	return errors.Is(err, userjourneys.ErrUnauthorized) || errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden
+}
+
+// confirmRefusal reports whether the provider refuses the API key, and not just
+// one interview or study. It asks for something else.
+func (h *Handler) confirmRefusal(ctx context.Context, studyID string) bool {
+	h.key.mu.Lock()
+	known := h.key.refused && time.Since(h.key.checked) < confirmedFor
+	h.key.mu.Unlock()
+	if known {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	err := error(nil)
+	if studies, ok := h.client.studies(ctx); ok {
+		for _, err = range studies {
+			break
+		}
+	} else {
+		for _, err = range h.client.Interviews(ctx, userjourneys.InterviewFilter{StudyID: studyID, PageSize: 1}) {
+			break
+		}
+	}
+	var answer *userjourneys.Error
+	if err == nil || errors.As(err, &answer) {
+		h.noteKey(ctx, refuses(err))
+	}
+	return refuses(err)
+}
+
+// noteKey notes whether the provider accepts the API key, and logs a change.
+func (h *Handler) noteKey(ctx context.Context, refused bool) {
+	h.key.mu.Lock()
+	changed := h.key.refused != refused
+	h.key.refused, h.key.checked = refused, time.Now()
+	h.key.mu.Unlock()
+	switch {
+	case !changed:
+	case refused:
+		h.log.ErrorContext(ctx, "askonce: the provider refuses the API key, no transcripts and no reconciliation until it accepts it")
+	default:
+		h.log.InfoContext(ctx, "askonce: the provider accepts the API key again")
+	}
+}
+
+// retryAfterOf returns how long the provider asked to be left alone, at most
+// maxRetry.
+func retryAfterOf(err error) time.Duration {
+	var answer *userjourneys.Error
+	if !errors.As(err, &answer) {
+		return 0
+	}
+	return min(answer.RetryAfter, maxRetry)
+}
