@@ -364,20 +364,16 @@ func TestCacheDoesNotRememberErrors(t *testing.T) {
 
 func TestCacheAsksAgainAfterARecordThatFailed(t *testing.T) {
 	t.Parallel()
-	s := store.NewCached(&commitsAndFails{memstore.New()}, nil)
+	s := store.NewCached(storetest.WithHooks(memstore.New(), storetest.Hooks{After: func(_ context.Context, method string) error {
+		if method == "Record" {
+			return errors.New("connection lost while committing")
+		}
+		return nil
+	}}), nil)
 	require.False(t, completed(t, s, ada))
 	_, err := s.Record(t.Context(), interview("i1", ada))
 	require.Error(t, err)
 	require.True(t, completed(t, s, ada), "what failed may have got through")
-}
-
-type commitsAndFails struct{ store.Store }
-
-func (s *commitsAndFails) Record(ctx context.Context, c store.Completion) (bool, error) {
-	if _, err := s.Store.Record(ctx, c); err != nil {
-		return false, err
-	}
-	return false, errors.New("connection reset while committing")
 }
 
 func TestCacheMissesShareOneLookUp(t *testing.T) {
