@@ -8,10 +8,9 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Bench measures what a page and a webhook cost in a store: Completed of
-// somebody who has completed the study and of somebody who has not, and Record,
-// one after the other and from several goroutines at once. open returns an empty
-// store, and registers with b.Cleanup whatever has to be cleaned up.
+// Bench measures what a page view and a delivery cost: Completed for a user who has
+// completed the study and for one who has not, and Record, sequential and
+// concurrent. Each call of open returns an empty store.
 //
 //	func BenchmarkStore(b *testing.B) {
 //		storetest.Bench(b, func(b *testing.B) store.Store { return mystore.New(freshDatabase(b)) })
@@ -56,7 +55,8 @@ func Bench(b *testing.B, open func(b *testing.B) store.Store) {
 	})
 }
 
-// recorder returns what records another interview of another user each time.
+// recorder returns a function that records another interview of another user each
+// time.
 func recorder(b *testing.B) func(s store.Store) {
 	var n atomic.Int64
 	c := newCompletion()

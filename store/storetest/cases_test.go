@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestContractCases lists the cases with the sentences that they check; see
-// them with -v.
+// TestContractCases lists the cases and the sentences that they check. Run it with -v
+// to read them.
 func TestContractCases(t *testing.T) {
 	t.Parallel()
 	seen, n := map[string]bool{}, 0

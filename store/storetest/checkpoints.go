@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// acquire wants holder to get the checkpoint, and returns its state.
+// acquire requires that holder acquires the checkpoint, and returns its state.
 func (s *subject) acquire(t *testing.T, name, holder string, lease time.Duration) string {
 	t.Helper()
 	state, acquired, err := s.Acquire(t.Context(), name, holder, lease)
@@ -19,7 +19,7 @@ func (s *subject) acquire(t *testing.T, name, holder string, lease time.Duration
 	return state
 }
 
-// isHeld wants holder not to get it.
+// isHeld requires that holder does not acquire it.
 func (s *subject) isHeld(t *testing.T, name, holder string) {
 	t.Helper()
 	_, acquired, err := s.Acquire(t.Context(), name, holder, lease)

@@ -24,7 +24,7 @@ func (s *subject) letters(t *testing.T) []store.DeadLetter {
 	return all
 }
 
-// addLetter keeps a dead letter that came after of base.
+// addLetter adds a dead letter that was received some time after base.
 func (s *subject) addLetter(t *testing.T, after time.Duration, body, reason string) {
 	t.Helper()
 	d := store.DeadLetter{ReceivedAt: base.Add(after), Reason: reason, Body: []byte(body)}
@@ -71,7 +71,7 @@ var deadLetterCases = []contractCase{{
 	},
 }, {
 	name:  "dead letters are deleted",
-	rule:  "DeleteDeadLetter removes one, once; the same body is kept anew when it comes again",
+	rule:  "DeleteDeadLetter removes one letter, once; the same body is kept again when it is added again",
 	needs: deadLetters,
 	run: func(t *testing.T, s *subject) {
 		s.addLetter(t, 0, "gone", "")

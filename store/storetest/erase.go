@@ -30,7 +30,7 @@ var resetCases = []contractCase{{
 	},
 }, {
 	name:  "a replay does not undo a reset",
-	rule:  "the interviews stay recorded, so a webhook that is delivered again does not undo the reset",
+	rule:  "the interviews stay recorded, so that a repeated delivery does not undo the reset",
 	needs: resetter,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -60,7 +60,7 @@ var resetCases = []contractCase{{
 	},
 }, {
 	name:  "reset of an unknown key",
-	rule:  "resetting an unknown key is no error, and does not bind what is recorded afterwards",
+	rule:  "resetting an unknown key is no error and has no effect on later interviews",
 	needs: resetter,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -109,7 +109,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "erase takes the id out",
-	rule:  "Erase takes the user's id out of every completion; the interviews stay, as anonymous ones",
+	rule:  "Erase removes the user's id from every completion; the interviews stay, as nobody's",
 	needs: eraser | lister,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -124,7 +124,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "erase of an unknown user",
-	rule:  "erasing an unknown user is no error; what is recorded later for this user is not personal",
+	rule:  "erasing an unknown user is no error; a later Record of this user stores nothing personal",
 	needs: eraser,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -135,7 +135,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "a late webhook for the erased",
-	rule:  "a late Record for an erased user keeps an anonymous interview without a job, and the mark that this user has completed the study",
+	rule:  "a later Record of an erased user keeps the interview as nobody's, without a job, and the study is completed",
 	needs: eraser,
 	run: func(t *testing.T, s *subject) {
 		old := newCompletion()
@@ -148,7 +148,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "a replay for the erased",
-	rule:  "a webhook that is delivered again does not give an erased user's interview its user back",
+	rule:  "a repeated Record does not attribute an erased user's interview to the user again",
 	needs: eraser,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -162,7 +162,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "a late reference to the erased",
-	rule:  "a late Record that names the erased user for an interview that was anonymous takes its transcript and its job away, and marks the study as completed",
+	rule:  "a later Record that names the erased user for an interview that was nobody's deletes its transcript and its job, and the study is completed",
 	needs: eraser | transcripts,
 	run: func(t *testing.T, s *subject) {
 		fetched, j := s.queuedAnonymous(t)
@@ -199,7 +199,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "reset of the erased",
-	rule:  "Reset makes Completed false for an erased user too, and a replay does not undo it; what was reset before is not revived by Erase",
+	rule:  "Reset makes Completed false for an erased user too, and a repeated Record does not undo it; Erase does not undo an earlier Reset",
 	needs: eraser | resetter,
 	run: func(t *testing.T, s *subject) {
 		c, before := newCompletion(), newCompletion()
@@ -238,7 +238,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "an interview of the erased stays nobody's",
-	rule:  "an interview of an erased user never gets another user, nor completes a study for one; its quality may still come",
+	rule:  "an interview of an erased user never gets a user and never completes a study again; its Quality may still be filled in",
 	needs: eraser,
 	run: func(t *testing.T, s *subject) {
 		before, late, named := newCompletion(), newCompletion(), newCompletion()
@@ -262,7 +262,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "erase deletes transcripts and cancels jobs",
-	rule:  "Erase deletes the user's transcripts and cancels the user's jobs, pending, claimed and dead, and nobody else's",
+	rule:  "Erase deletes the user's transcripts and jobs, pending, claimed and dead, and nobody else's",
 	needs: eraser | transcripts,
 	run: func(t *testing.T, s *subject) {
 		c, fetched := s.queued(t)
@@ -293,7 +293,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "erase and record at once",
-	rule:  "Erase and Record of one user at once leave nothing personal once both have returned and Erase is called again",
+	rule:  "after concurrent calls of Erase and Record, another Erase leaves nothing personal",
 	needs: eraser | lister,
 	run: func(t *testing.T, s *subject) {
 		k := newKey()
@@ -328,8 +328,8 @@ func (s *subject) queuedAnonymous(t *testing.T) (store.Completion, store.Job) {
 	return c, s.claimOne(t, lease)
 }
 
-// nothingPersonal looks for what must not be there of an erased user's
-// interview, and for the mark that must.
+// nothingPersonal requires that nothing of an erased user's interview is left but
+// that it is completed.
 func (s *subject) nothingPersonal(t *testing.T, c store.Completion) {
 	t.Helper()
 	require.True(t, s.completed(t, c.Key), "Completed of an erased user")

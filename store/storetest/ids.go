@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oddIDs are all different; each is one that some database takes for another
-// or does not give back as it was.
+// oddIDs are all different. Each is one that some database confuses with another or
+// returns changed.
 var oddIDs = []string{
 	"a", "A", " a", "a ", "a  ", " ", "  ", // case and padding
 	"á", "a\u0301", "Å", "\u212B", "ß", "ss", "ẞ", "ı", "i", "I", "İ", "fi", "\uFB01", "ﬀ", // folding and normal forms
@@ -181,7 +181,7 @@ var idCases = []contractCase{{
 	},
 }}
 
-// refused wants an ErrInvalid that does not give the id away.
+// refused requires an [store.ErrInvalid] that does not contain the id.
 func refused(t *testing.T, err error, what string) {
 	t.Helper()
 	require.ErrorIs(t, err, store.ErrInvalid, what)

@@ -113,7 +113,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "repeated record queues once",
-	rule:  "only the first Record queues a job, also when 50 come at once and after the job is done",
+	rule:  "only the first Record queues a job, whether calls are concurrent or come after the job is finished",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -167,7 +167,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "an expired lease is claimed again",
-	rule:  "when the lease is over the job is claimed anew, with another claim and the same attempts",
+	rule:  "when the lease is over the job can be claimed again, with another claim and the same attempts",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		s.mustRecord(t, newCompletion())
@@ -179,7 +179,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "a lease is extended",
-	rule:  "ExtendJob makes the lease end after the given time from now, also one that is over while nobody else has claimed the job",
+	rule:  "ExtendJob makes the lease end after the given time from now, even if it was over, unless somebody else has claimed the job",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		s.mustRecord(t, newCompletion())
@@ -194,7 +194,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "a lost lease does nothing",
-	rule:  "when the job was claimed anew, the methods that want a claim change nothing for the older one and return ErrLeaseLost",
+	rule:  "once the job is claimed again, every method that takes the older claim changes nothing and returns ErrLeaseLost",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -224,7 +224,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "only a claim is a claim",
-	rule:  "a job from a list, or unknown, is no claim: ErrLeaseLost",
+	rule:  "a job that was listed instead of claimed, or that is unknown, returns ErrLeaseLost",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		s.mustRecord(t, newCompletion())
@@ -293,7 +293,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "postpone frees the job",
-	rule:  "a postponed job is claimed again once it is due, by whoever comes first, although the lease would have run on",
+	rule:  "a postponed job can be claimed by anybody once it is due, even before the lease would have ended",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		c, j := s.queued(t)
@@ -442,7 +442,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "the list of jobs holds no lock",
-	rule:  "the queue may be worked on while it is listed, and the list ended early",
+	rule:  "jobs may be claimed and finished while the queue is listed, and a consumer may stop at any time",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		for range 5 {
@@ -464,8 +464,8 @@ var jobCases = []contractCase{{
 	},
 }}
 
-// claimedOnce lets eight workers share n jobs and wants each job to be claimed
-// by one of them.
+// claimedOnce runs eight workers on n jobs and requires each job to be claimed by one
+// of them.
 func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 	t.Helper()
 	var mu sync.Mutex
@@ -478,8 +478,8 @@ func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 		}
 	}
 	atOnce(8, func(i int) {
-		// A few empty claims are no end: another worker may hold the rows for
-		// the moment. The bound is for stores that never come to one.
+		// A few empty claims are not the end: another worker may lock the rows for
+		// a moment. The bound is for stores that never return any.
 		for misses, claims := 0, 0; misses < 3 && claims < n; claims++ {
 			jobs, err := replicas[i%len(replicas)].ClaimJobs(t.Context(), lease, 3)
 			if err != nil {
@@ -499,7 +499,7 @@ func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 	}
 }
 
-// leaseLost tries everything that wants a claim.
+// leaseLost requires every method that takes a claim to return [store.ErrLeaseLost].
 func (s *subject) leaseLost(t *testing.T, j store.Job) {
 	t.Helper()
 	require.ErrorIs(t, s.ExtendJob(t.Context(), j, 0), store.ErrLeaseLost, "ExtendJob")

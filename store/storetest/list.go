@@ -78,7 +78,7 @@ var listCases = []contractCase{{
 	},
 }, {
 	name:  "stable order of many",
-	rule:  "Completions yields each once, by completion time and then by the bytes of the interview id, also over many pages",
+	rule:  "Completions yields each completion once, by completion time and then by the bytes of the interview id, over any number of pages",
 	needs: lister,
 	run: func(t *testing.T, s *subject) {
 		const n = 1203
@@ -108,7 +108,7 @@ var listCases = []contractCase{{
 	},
 }, {
 	name:  "a page at a time",
-	rule:  "After continues a list behind a completion, in the order of the list, also among those of one moment and where that completion is not in the list",
+	rule:  "After continues a list behind a completion, in the order of the list, whether or not the list contains it",
 	needs: lister,
 	run: func(t *testing.T, s *subject) {
 		study := newID()

@@ -12,7 +12,7 @@ import (
 
 var recordCases = []contractCase{{
 	name: "unknown user is not completed",
-	rule: "an unknown user is false, nil",
+	rule: "an unknown user has not completed the study, which is no error",
 	run: func(t *testing.T, s *subject) {
 		require.False(t, s.completed(t, newKey()))
 	},
@@ -42,7 +42,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "repeated record changes nothing",
-	rule: "later calls fill in a Quality or a UserID that was empty and change nothing else, whatever else they say",
+	rule: "a later Record fills in a Quality or a UserID that was empty; where neither was, it changes nothing",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		s.mustRecord(t, c)
@@ -57,7 +57,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "100 goroutines record one interview",
-	rule: "first is true for exactly one of any number of calls at once",
+	rule: "first is true for exactly one of any number of concurrent calls",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		var firsts atomic.Int32
@@ -76,7 +76,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "many users at once",
-	rule: "Record is atomic: none is lost among others, and each is seen by the caller that wrote it",
+	rule: "Record is atomic: no concurrent call is lost, and each caller sees what it has recorded",
 	run: func(t *testing.T, s *subject) {
 		study := newKey().StudyID
 		atOnce(16, func(int) {
@@ -165,7 +165,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "late reference names another study",
-	rule: "an interview stays in the study that it was recorded for first, and a late user has completed that one",
+	rule: "an interview stays in the study that it was first recorded for; a user who is filled in later has completed that study",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		anonymous, other := c, c
@@ -179,7 +179,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "two late references at once",
-	rule: "of late users that come at once exactly one is filled in, and no other has completed the study",
+	rule: "of several users that concurrent calls name exactly one is filled in, and no other has completed the study",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		c.UserID = ""
@@ -258,7 +258,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "late reference to an interview with until",
-	rule: "a late user has completed the study until the Until of the first Record",
+	rule: "a user who is filled in later has completed the study until the Until of the first Record",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		c.Until = base.Add(time.Hour)

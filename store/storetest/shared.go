@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RunShared runs the cases that want a store to be opened several times on the
-// same data, as the replicas of an app do, and an app that starts again. Each
-// call of fresh prepares an empty place for data and returns what opens a store
-// on it. Stores that are an io.Closer are closed by the cases.
+// RunShared runs the cases that open several stores on the same data, as the replicas
+// of an app do, and an app that restarts. Each call of fresh prepares an empty place
+// for data and returns a function that opens a store on it. The cases close stores
+// that are an [io.Closer].
 func RunShared(t *testing.T, fresh func(t *testing.T) (open func(t *testing.T) store.Store)) {
 	t.Helper()
 	has := capabilities(t, fresh(t)(t))

@@ -1,20 +1,3 @@
-// Package storetest proves that a store keeps the contract of package store.
-//
-// Run it from a test of the store's own package:
-//
-//	func TestContract(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) store.Store {
-//			return mystore.New(freshDatabase(t))
-//		})
-//	}
-//
-// Each case gets a store of its own, runs in parallel with the others, and
-// prints the sentence of the contract that it checks when it fails. The
-// optional capabilities of package store are found by store.As; the cases of
-// those that the store lacks are skipped by name.
-//
-// Where a store can be opened twice on the same data, RunShared proves what
-// several replicas of an app and a restart rely on. Bench measures a store.
 package storetest
 
 import (
@@ -31,10 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Run runs every case against stores that open makes. Each call of open must
-// return an empty store that shares nothing with the others, and registers
-// with t.Cleanup whatever has to be cleaned up; open is called from several
-// tests at once.
+// Run runs every case of the contract. Each call of open must return an empty store
+// that shares nothing with the others. open is called concurrently. It registers
+// what has to be cleaned up with [testing.T.Cleanup].
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
 	has := capabilities(t, open(t))
@@ -84,7 +66,7 @@ var groups = []struct {
 	{"retention", retentionCases},
 }
 
-// explain prints the rule when the test has failed.
+// explain prints the rule if the test fails.
 func explain(t *testing.T, rule string) {
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -149,8 +131,8 @@ func newSubject(s store.Store, has capability) *subject {
 	return sub
 }
 
-// capabilities finds out what s is able to do. A wrapper that store.As cannot
-// look into shows what it lacks by errors.ErrUnsupported.
+// capabilities returns the capabilities of s. A wrapper that [store.As] cannot look
+// into returns [errors.ErrUnsupported] for those that it lacks.
 func capabilities(t *testing.T, s store.Store) (has capability) {
 	t.Helper()
 	ctx, sub := t.Context(), newSubject(s, 0)
@@ -176,7 +158,7 @@ func capabilities(t *testing.T, s store.Store) (has capability) {
 	return has
 }
 
-// base is when the completions of the suite take place.
+// base is the time of the suite's completions.
 var base = time.Date(2026, time.March, 4, 5, 6, 7, 89e6, time.UTC)
 
 func newID() string { return rand.Text() }
@@ -194,7 +176,7 @@ func completionOf(k store.Key) store.Completion {
 	}
 }
 
-// record records c and says whether it was the first.
+// record records c and returns first.
 func (s *subject) record(t *testing.T, c store.Completion) bool {
 	t.Helper()
 	first, err := s.Record(t.Context(), c)
@@ -210,7 +192,7 @@ func (s *subject) mustRecord(t *testing.T, cs ...store.Completion) {
 	}
 }
 
-// completed asks for k.
+// completed returns whether k is completed.
 func (s *subject) completed(t *testing.T, k store.Key) bool {
 	t.Helper()
 	done, err := s.Completed(t.Context(), k)
@@ -226,7 +208,7 @@ func (s *subject) list(t *testing.T, f store.Filter) []store.Completion {
 	return all
 }
 
-// kept returns the interview as the store has it, when it can be listed.
+// kept requires the store to list want under its interview id, if it can list.
 func (s *subject) kept(t *testing.T, want store.Completion) {
 	t.Helper()
 	if s.has&lister == 0 {
@@ -237,7 +219,7 @@ func (s *subject) kept(t *testing.T, want store.Completion) {
 	equalCompletion(t, want, got[0])
 }
 
-// equalCompletion compares to the millisecond, and wants UTC.
+// equalCompletion compares times to the millisecond and requires UTC.
 func equalCompletion(t *testing.T, want, got store.Completion) {
 	t.Helper()
 	equalTime(t, want.CompletedAt, got.CompletedAt, "CompletedAt")
@@ -273,7 +255,7 @@ func cancelled(t *testing.T) context.Context {
 	return ctx
 }
 
-// close closes the store, if there is anything to close.
+// close closes the store if it is an [io.Closer].
 func (s *subject) close(t *testing.T) {
 	t.Helper()
 	if c, ok := s.Store.(io.Closer); ok {

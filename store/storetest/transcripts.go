@@ -13,7 +13,7 @@ import (
 
 var transcriptCases = []contractCase{{
 	name:  "a late reference leaves the transcript",
-	rule:  "a user that comes late changes nothing about the transcript that is there already",
+	rule:  "filling in a user later leaves the transcript as it is",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		c, j := s.queuedAnonymous(t)

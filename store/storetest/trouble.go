@@ -12,7 +12,7 @@ import (
 
 var troubleCases = []contractCase{{
 	name: "cancelled context writes nothing",
-	rule: "a context that is over makes Record fail with an error that matches it, and nothing is written",
+	rule: "Record with a context that is over returns the error of the context and writes nothing",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		first, err := s.Record(cancelled(t), c)
@@ -34,7 +34,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "cancelled context reads nothing",
-	rule: "a context that is over is an error, never an answer",
+	rule: "Completed with a context that is over returns an error",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		s.mustRecord(t, c)
@@ -46,7 +46,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "deadlines that fall anywhere",
-	rule: "Record either returns nil and has recorded, or returns an error and is not first; whatever it did is whole",
+	rule: "Record either returns nil and has recorded, or returns an error and is not first; it never records a part",
 	run: func(t *testing.T, s *subject) {
 		study := newID()
 		for i := range 40 {
@@ -72,7 +72,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "every method heeds its context",
-	rule: "every method of every capability fails with an error that matches its context when that is over",
+	rule: "every method returns the error of a context that is over",
 	run: func(t *testing.T, s *subject) {
 		for what, err := range s.everyCall(cancelled(t)) {
 			require.ErrorIs(t, err, context.Canceled, what)
@@ -99,8 +99,8 @@ var troubleCases = []contractCase{{
 	},
 }}
 
-// everyCall calls every method that the store has, with sound arguments, and
-// yields what came back.
+// everyCall calls every method that the store has, with valid arguments, and yields
+// the errors.
 func (s *subject) everyCall(ctx context.Context) func(yield func(string, error) bool) {
 	calls := []struct {
 		name  string
