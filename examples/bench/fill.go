@@ -80,19 +80,27 @@ func (t tables) fill(ctx context.Context, from, to int) error {
 		return err
 	}
 	var secret []byte
-	if err := t.db.QueryRowContext(ctx, "select secret from "+t.prefix+"secret where id = 1").Scan(&secret); err != nil {
+	var check int64
+	if err := t.db.QueryRowContext(ctx, "select secret, key_check from "+t.prefix+"secret where id = 1").Scan(&secret, &check); err != nil {
 		return err
 	}
 	mac := hmac.New(sha256.New, secret)
-	marks := make([][]byte, 0, to-from)
+	type person struct {
+		hash  []byte
+		study string
+	}
+	people := make([]person, 0, to-from)
 	for i := from; i < to; i++ {
 		k := userKey(i)
 		mac.Reset()
-		mac.Write([]byte(k.StudyID + "\x00" + k.UserID))
-		marks = append(marks, mac.Sum(nil)[:16])
+		mac.Write([]byte(k.UserID))
+		people = append(people, person{mac.Sum(nil)[:16], k.StudyID})
 	}
-	slices.SortFunc(marks, bytes.Compare) // or every one of them would go to another page
-	return t.insert(ctx, "mark (key_hash, until_at)", len(marks), func(i int) []any { return []any{marks[i], int64(math.MaxInt64)} })
+	// Sorted, or every one of them would go to another page.
+	slices.SortFunc(people, func(a, b person) int { return bytes.Compare(a.hash, b.hash) })
+	return t.insert(ctx, "person (user_hash, study_id, key_check, completed_until)", len(people), func(i int) []any {
+		return []any{people[i].hash, people[i].study, check, int64(math.MaxInt64)}
+	})
 }
 
 const (
@@ -154,16 +162,16 @@ func (t tables) insertSome(ctx context.Context, text string, from, to int, row f
 // bytes is what the completions take by the server's own account, after it has
 // tidied up.
 func (t tables) bytes(ctx context.Context) (n int64, err error) {
-	interview, mark := t.prefix+"interview", t.prefix+"mark"
+	interview, person := t.prefix+"interview", t.prefix+"person"
 	var tidy []string
 	var ask string
 	switch t.dialect {
 	case sqlstore.Postgres:
-		tidy = []string{"vacuum analyze " + interview, "vacuum analyze " + mark}
-		ask = fmt.Sprintf("select pg_total_relation_size('%s') + pg_total_relation_size('%s')", interview, mark)
+		tidy = []string{"vacuum analyze " + interview, "vacuum analyze " + person}
+		ask = fmt.Sprintf("select pg_total_relation_size('%s') + pg_total_relation_size('%s')", interview, person)
 	case sqlstore.MySQL:
-		tidy = []string{"analyze table " + interview + ", " + mark}
-		ask = fmt.Sprintf("select cast(sum(data_length + index_length) as signed) from information_schema.tables where table_schema = database() and table_name in ('%s', '%s')", interview, mark)
+		tidy = []string{"analyze table " + interview + ", " + person}
+		ask = fmt.Sprintf("select cast(sum(data_length + index_length) as signed) from information_schema.tables where table_schema = database() and table_name in ('%s', '%s')", interview, person)
 	case sqlstore.SQLite:
 		ask = "select (p.page_count - f.freelist_count) * s.page_size from pragma_page_count p, pragma_freelist_count f, pragma_page_size s"
 	}

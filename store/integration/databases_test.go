@@ -56,11 +56,14 @@ var databases = []database{
 	{"postgres-pgx-serializable", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"serializable"}})},
 	{"postgres-pq", sqlstore.Postgres, "postgres", postgresWith(nil)},
 	{"postgres-pq-binary-parameters", sqlstore.Postgres, "postgres", postgresWith(url.Values{"binary_parameters": {"yes"}})},
+	{"postgres-pq-bytea-escape", sqlstore.Postgres, "postgres", postgresWith(url.Values{"bytea_output": {"escape"}})},
 	{"mysql", sqlstore.MySQL, "mysql", mysqlWith(func(*mysql.Config) {})},
 	{"mysql-parseTime", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ParseTime = true })},
 	{"mysql-clientFoundRows", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.ClientFoundRows = true })},
 	{"mysql-interpolateParams", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.InterpolateParams = true })},
 	{"mysql-latin1-not-strict", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"charset": "latin1", "sql_mode": "''"} })},
+	{"mysql-safe-updates", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"sql_safe_updates": "1"} })},
+	{"mysql-oracle-mode", sqlstore.MySQL, "mysql", mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"sql_mode": "'ORACLE'"} })}, // MariaDB's
 	{"sqlite-modernc", sqlstore.SQLite, "sqlite", sqliteWith(modernc)},
 	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteWith(mattn)},
 }
@@ -228,7 +231,7 @@ func (d database) fresh(t testing.TB) string {
 	return p.prefix
 }
 
-var tables = []string{"schema", "secret", "interview", "person", "funnel", "job", "transcript", "dead_letter", "checkpoint", "switch"}
+var tables = []string{"schema", "secret", "interview", "person", "funnel", "transcript", "dead_letter", "checkpoint", "switch"}
 
 func TestMain(m *testing.M) {
 	if do, ok := children[os.Getenv(childVariable)]; ok {
@@ -243,6 +246,10 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	for _, p := range places.all {
 		db := p.open(nil)
+		if _, err := db.Exec("drop view if exists " + p.prefix + "transcript_json"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 		for _, table := range tables {
 			if _, err := db.Exec("drop table if exists " + p.prefix + table); err != nil {
 				fmt.Fprintln(os.Stderr, err)

@@ -33,11 +33,11 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 			return jobs[0]
 		}
 		record("fetched", user)
-		j := claim()
-		require.NoError(t, s.SaveTranscript(t.Context(), j, store.Transcript{Body: []byte("I am " + user)}))
-		require.NoError(t, s.FinishJob(t.Context(), j))
+		fetched := claim()
+		require.NoError(t, s.SaveTranscript(t.Context(), fetched, store.Transcript{Body: []byte("I am " + user)}))
+		require.NoError(t, s.FinishJob(t.Context(), fetched))
 		record("dead", user)
-		j = claim()
+		j := claim()
 		j.Reason = "nothing of " + user
 		require.NoError(t, s.KillJob(t.Context(), j))
 		record("pending", user)
@@ -65,51 +65,6 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 				require.NoError(t, err)
 				require.False(t, bytes.Contains(content, []byte(user)), filepath.Base(file))
 			}
-		}
-	})
-}
-
-// TestEraseWaitsForRecord has a Record under way, which nobody can see yet, when
-// Erase comes.
-func TestEraseWaitsForRecord(t *testing.T) {
-	t.Parallel()
-	eachDatabase(t, drivers, func(t *testing.T, d database) {
-		db, prefix := d.open(t), d.fresh(t)
-		s := migrated(t, db, d.dialect, prefix)
-		const user = "ada-who-wants-to-be-forgotten"
-		_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "study", UserID: user}, InterviewID: "i0", CompletedAt: time.Now()})
-		require.NoError(t, err)
-		var hash []byte
-		require.NoError(t, db.QueryRowContext(t.Context(), "select user_hash from "+prefix+"person where study_id = 'study'").Scan(&hash))
-
-		record, err := db.BeginTx(t.Context(), nil)
-		require.NoError(t, err)
-		defer record.Rollback()
-		argument := "?"
-		if d.dialect == sqlstore.Postgres {
-			argument = "$1"
-		}
-		_, err = record.ExecContext(t.Context(), "update "+prefix+"person set opened_at = 1 where study_id = '' and user_hash = "+argument, hash)
-		require.NoError(t, err)
-		for _, text := range []string{
-			"interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language, ignored, erased, finished) values ('i1', 'study', '" + user + "', 1, 2, 3, '', '', 0, 0, 0)",
-			"job (interview_id, queued_at, due_at) values ('i1', 1, 1)",
-		} {
-			_, err := record.ExecContext(t.Context(), "insert into "+prefix+text)
-			require.NoError(t, err)
-		}
-		erased := make(chan error, 1)
-		go func() { erased <- s.Erase(t.Context(), user) }()
-		select {
-		case err := <-erased:
-			t.Fatalf("Erase does not wait: %v", err)
-		case <-time.After(50 * time.Millisecond):
-		}
-		require.NoError(t, record.Commit())
-		require.NoError(t, <-erased)
-		require.Empty(t, rowsWith(t, db, prefix, user))
-		for j := range s.PendingJobs(t.Context()) {
-			t.Errorf("the job of %s is still there", j.InterviewID)
 		}
 	})
 }

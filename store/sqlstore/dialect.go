@@ -3,24 +3,19 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"fmt"
-	"io/fs"
-	"path"
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/askonce/askonce/store"
 )
 
-// Dialect is the kind of database behind a [*sql.DB]. The app names it, because
+// Dialect is the kind of database behind a [*sql.DB]. It is passed to [New] because
 // drivers are often wrapped.
 type Dialect uint8
 
 const (
 	Postgres Dialect = iota + 1
-	MySQL            // MariaDB as well
+	MySQL            // and MariaDB
 	SQLite
 )
 
@@ -32,179 +27,115 @@ func (d Dialect) String() string {
 	return "Dialect(" + strconv.Itoa(int(d)) + ")"
 }
 
-// MarshalText implements [encoding.TextMarshaler].
-func (d Dialect) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
-
 var dialects = map[Dialect]*dialect{Postgres: &postgres, MySQL: &mysql, SQLite: &sqlite}
 
-// dialect is where the databases differ. Its texts are as in statements.
+// dialect is what differs between the databases.
 type dialect struct {
-	name      string            // and the folder of its migrations
-	arguments map[string]string // how ?t, ?i and ?b are written; %d is the argument's number
-	now       string            // the database's clock, in microseconds since 1970
-	prepares  bool              // preparing a statement saves a round trip or a parse
+	name      string // and the folder of the schema
+	numbered  bool   // parameters are $1, $2 …
+	prepares  bool   // a prepared statement saves a round trip or a parse
 	isolation sql.IsolationLevel
 
-	insertOnce     string // ends an insert that does nothing if the row exists; {column} is one of its own
-	ifNewInterview string // the same; affects one row if the interview is new, none or two otherwise
-	upsert         string // ends an insert that updates the row if it exists; {key} is its key
-	inserted       string // within an upsert: the value that was to be inserted; %s is the column
-	greatest       string // the function that returns the greater of two numbers
-	forUpdate      string // ends a select that locks the row
-	skipLocked     string // ends a select that locks the rows which nobody else has locked
-	claim          string // claims jobs and returns them, in one statement; "" where that takes several
-	acquire        string // inserts a checkpoint, or takes it over if it is free
-	setSwitch      string // the later of two settings counts
+	now        string // the present in microseconds, constant within a statement
+	conflict   string // introduces the update of an existing row; %s is its key
+	proposed   string // the value of column %s that was to be inserted
+	forUpdate  string // ends a select that locks its rows
+	skipLocked string // ends a select that locks its rows and leaves out locked ones
 
-	// migrate runs do while nobody else migrates, in one transaction where the
-	// database can change tables in one. name is the lock's.
+	// migrate calls do while nobody else migrates, and in one transaction if the
+	// database can create tables in one. name is that of the lock.
 	migrate func(ctx context.Context, db *sql.DB, name string, do func(execer) error) error
 
-	transient func(error) bool // the transaction was undone and may be run again
-	missing   func(error) bool // a table or a column does not exist
-	permanent func(error) bool // the value is what the database refuses
+	// classify sorts an error of the driver.
+	classify func(err error) class
 
-	// check returns an error for a setting with which the store cannot work, and a
-	// list of those with which a crash may lose what was recorded.
-	check func(ctx context.Context, db *sql.DB) (faults []string, err error)
+	// check returns an error for settings that the store cannot work with, and
+	// warnings for those that endanger the data.
+	check func(ctx context.Context, db *sql.DB) (warnings []string, err error)
 }
 
-// execer is a *sql.Conn or a *sql.Tx.
+// execer is a [*sql.Conn] or a [*sql.Tx].
 type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-var argument = regexp.MustCompile(`\?[tib]`)
+// Statements are written once, as templates in which the words of a dialect stand
+// in braces:
+//
+//	{prefix}         the prefix of the tables
+//	{now}            dialect.now
+//	{conflict:key}   dialect.conflict
+//	{new:column}     dialect.proposed
+//	{for update}     dialect.forUpdate
+//	{skip locked}    dialect.skipLocked
+//	?                a parameter
+var word = regexp.MustCompile(`\{([a-z ]+)(?::([^}]*))?\}`)
 
-// render fills in what depends on the dialect and on the prefix.
-func (d *dialect) render(text, prefix string) string {
-	text = strings.NewReplacer("{prefix}", prefix, "{now}", d.now).Replace(text)
-	n := 0
-	return argument.ReplaceAllStringFunc(text, func(arg string) string {
-		n++
-		form := d.arguments[arg]
-		if strings.Contains(form, "%d") {
-			return fmt.Sprintf(form, n)
+// text returns a template in the words of the dialect.
+func (s *Store) text(template string) string {
+	if text, ok := s.texts.Load(template); ok {
+		return text.(string)
+	}
+	text := s.d.render(template, s.prefix)
+	s.texts.Store(template, text)
+	return text
+}
+
+func (d *dialect) render(template, prefix string) string {
+	text := word.ReplaceAllStringFunc(template, func(w string) string {
+		m := word.FindStringSubmatch(w)
+		switch m[1] {
+		case "prefix":
+			return prefix
+		case "now":
+			return d.now
+		case "conflict":
+			return strings.ReplaceAll(d.conflict, "%s", m[2])
+		case "new":
+			return strings.ReplaceAll(d.proposed, "%s", m[2])
+		case "for update":
+			return d.forUpdate
+		case "skip locked":
+			return d.skipLocked
 		}
-		return form
+		panic("sqlstore: unknown word " + w)
 	})
-}
-
-var plainArguments = map[string]string{"?t": "?", "?i": "?", "?b": "?"}
-
-//go:embed schema
-var schema embed.FS
-
-// migrations returns the names of the dialect's files, oldest first: the n-th
-// leads to version n.
-func (d *dialect) migrations() []string {
-	names, err := fs.Glob(schema, path.Join("schema", d.name, "*.sql"))
-	if err != nil || len(names) == 0 {
-		panic(fmt.Sprintf("sqlstore: no migrations for %s: %v", d.name, err))
-	}
-	return names
-}
-
-func (d *dialect) newest() int { return len(d.migrations()) }
-
-// migration returns what leads from version-1 to version.
-func (d *dialect) migration(version int, prefix string) string {
-	text, err := schema.ReadFile(d.migrations()[version-1])
-	if err != nil {
-		panic("sqlstore: " + err.Error()) // it was there when the names were listed
-	}
-	return strings.ReplaceAll(string(text), "{prefix}", prefix)
-}
-
-// Schema returns the statements that make and update the tables, for teams that
-// run their own migrations instead of [Store.Migrate]. Every statement may be run
-// again. Of opts only TablePrefix matters. Nil opts mean the defaults.
-func Schema(d Dialect, opts *Options) (string, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	dialect, prefix, err := resolve(d, o)
-	if err != nil {
-		return "", err
+	if !d.numbered {
+		return text
 	}
 	var b strings.Builder
-	for version := 1; version <= dialect.newest(); version++ {
-		b.WriteString(dialect.migration(version, prefix))
-	}
-	return b.String(), nil
-}
-
-// Migrate makes the tables or brings them up to date. Any number of processes may
-// call it at once and as often as they like: one works, the others wait and find
-// nothing to do. It needs no right to change tables when there is nothing to do.
-// It leaves tables alone that a newer version of this package has made, and returns
-// an error if this version cannot use them.
-func (s *Store) Migrate(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if s.closed.Load() {
-		return store.ErrClosed
-	}
-	// Of several processes that are the first to open a SQLite file, some find it
-	// locked, whatever their busy_timeout, while another turns it to WAL.
-	err := s.retried(ctx, func() error { return s.migrate(ctx) })
-	return s.failed(ctx, "migrate", err)
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	version, _, err := s.version(ctx)
-	if err != nil && !s.d.missing(err) {
-		return err
-	}
-	if version < s.d.newest() {
-		err := s.d.migrate(ctx, s.db, "askonce migrate "+s.prefix, func(on execer) error {
-			for v := version + 1; v <= s.d.newest(); v++ {
-				for _, statement := range splitStatements(s.d.migration(v, s.prefix)) {
-					if _, err := on.ExecContext(ctx, statement); err != nil {
-						return fmt.Errorf("to version %d: %w", v, err)
-					}
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
+	for i, part := range strings.Split(text, "?") {
+		if i > 0 {
+			b.WriteString("$" + strconv.Itoa(i))
 		}
+		b.WriteString(part)
 	}
-	_, err = s.ready(ctx)
-	return err
+	return b.String()
 }
 
-// version returns the version of the tables, and of the oldest package that can
-// use them.
-func (s *Store) version(ctx context.Context) (version, reader int, err error) {
-	err = s.db.QueryRowContext(ctx, s.text.version).Scan(&version, &reader)
-	return version, reader, err
+// checkSettings runs the dialect's check. If that fails because the database is
+// another one, the error says so.
+func (s *Store) checkSettings(ctx context.Context) (warnings []string, err error) {
+	warnings, err = s.d.check(ctx, s.db)
+	if err == nil || ctx.Err() != nil {
+		return warnings, err
+	}
+	var version string
+	if s.d != &sqlite && s.db.QueryRowContext(ctx, `select sqlite_version()`).Scan(&version) == nil {
+		return nil, s.wrongDialect("SQLite")
+	}
+	if s.db.QueryRowContext(ctx, `select version()`).Scan(&version) != nil {
+		return nil, err
+	}
+	switch isPostgres := strings.HasPrefix(version, "PostgreSQL"); {
+	case isPostgres && s.d != &postgres:
+		return nil, s.wrongDialect("Postgres")
+	case !isPostgres && s.d != &mysql:
+		return nil, s.wrongDialect("MySQL")
+	}
+	return nil, err
 }
 
-func (s *Store) checkVersion(ctx context.Context) error {
-	version, reader, err := s.version(ctx)
-	switch {
-	case err != nil:
-		return err
-	case version < s.d.newest():
-		return s.notMigrated(nil)
-	case reader > s.d.newest():
-		return fmt.Errorf("sqlstore: the tables %s* have version %d, which this version of the package cannot use: update the package", s.prefix, version)
-	}
-	return nil
-}
-
-// splitStatements splits at the semicolons that end a line, because not every
-// driver accepts several statements at once.
-func splitStatements(script string) []string {
-	var all []string
-	for part := range strings.SplitSeq(script, ";\n") {
-		if part = strings.TrimSpace(part); part != "" {
-			all = append(all, part)
-		}
-	}
-	return all
+func (s *Store) wrongDialect(right string) error {
+	return fmt.Errorf("the database does not speak %s: pass sqlstore.%s to New", s.d.name, right)
 }

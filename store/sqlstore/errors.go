@@ -9,8 +9,40 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// failed says what was being done. An error that came of the context's end matches
-// the context's error, which not every driver sees to.
+// ErrKey means that the key of the hashes is missing or is not the one that
+// the stored hashes were made with: by it nobody would be recognised, and users
+// who have completed a study, declined or been erased would be asked again. Restore
+// the row of the table {prefix}secret from a backup, or call [Store.StartOver].
+var ErrKey = errors.New("sqlstore: the key of the hashes is lost: restore the table of the secret, or call StartOver")
+
+var (
+	// errNoKey means that there is no key yet.
+	errNoKey = errors.New("no key of the hashes")
+	// errKeyChanged means that the key is not the one that was loaded.
+	errKeyChanged = errors.New("the key of the hashes has changed")
+	// errChanged means that something that was read has changed before it was locked.
+	errChanged = errors.New("changed at the same time")
+)
+
+// class says what becomes of a call that failed.
+type class int
+
+const (
+	trouble  class = iota // it may succeed later
+	again                 // undone in favour of somebody else: it is repeated at once
+	unusable              // it fails again however often it is repeated
+	missing               // a table or a column does not exist
+)
+
+func (s *Store) classify(err error) class {
+	if err == errNoKey || err == errKeyChanged || err == errChanged {
+		return again
+	}
+	return s.d.classify(err)
+}
+
+// failed adds what was being done. An error that came of the end of ctx matches
+// that of ctx, which not every driver sees to.
 func (s *Store) failed(ctx context.Context, doing string, err error) error {
 	cause := ctx.Err()
 	switch {
@@ -18,41 +50,37 @@ func (s *Store) failed(ctx context.Context, doing string, err error) error {
 		return err
 	case cause != nil && !errors.Is(err, cause):
 		return fmt.Errorf("sqlstore: %s: %w (%w)", doing, cause, err)
-	case cause == nil && s.closed.Load():
-		return store.ErrClosed // whatever was closed under the call
-	case s.d.missing(err):
+	case cause == nil && (s.closed.Load() || says(err, "sql: database is closed")):
+		return store.ErrClosed
+	}
+	switch s.classify(err) {
+	case missing:
 		return s.notMigrated(err)
-	case s.d.permanent(err):
+	case unusable:
 		return fmt.Errorf("sqlstore: %s: %w: %w", doing, store.ErrPermanent, err)
 	}
 	return fmt.Errorf("sqlstore: %s: %w", doing, err)
 }
 
 func (s *Store) notMigrated(cause error) error {
-	err := fmt.Errorf("sqlstore: the tables %s* of %s are missing or out of date: call Migrate or apply Schema", s.prefix, s.d.name)
+	err := fmt.Errorf("sqlstore: the %s tables %s* are missing or out of date: call Migrate or apply Schema", s.d.name, s.prefix)
 	if cause != nil {
 		err = fmt.Errorf("%w (%w)", err, cause)
 	}
 	return err
 }
 
-// hasState reports whether err carries one of the SQLSTATEs, or one that begins
-// with a class of two letters. The errors of pgx and lib/pq do.
-func hasState(err error, states ...string) bool {
+// state returns the SQLSTATE of err, as the errors of pgx and lib/pq have it, or "".
+func state(err error) string {
 	var e interface{ SQLState() string }
-	if !errors.As(err, &e) {
-		return false
+	if errors.As(err, &e) {
+		return e.SQLState()
 	}
-	for _, state := range states {
-		if strings.HasPrefix(e.SQLState(), state) {
-			return true
-		}
-	}
-	return false
+	return ""
 }
 
-// says reports whether the message of err contains one of the texts. Without
-// importing the driver there is nothing else to go by.
+// says reports whether the message of err contains one of the texts, which is all
+// there is to go by without importing the driver.
 func says(err error, texts ...string) bool {
 	for _, text := range texts {
 		if strings.Contains(err.Error(), text) {
@@ -60,10 +88,4 @@ func says(err error, texts ...string) bool {
 		}
 	}
 	return false
-}
-
-// notThisDialect explains why the first question to a database failed, which is
-// most likely because it is another one.
-func notThisDialect(err error, name string) error {
-	return fmt.Errorf("cannot read the settings; is the database %s? %w", name, err)
 }

@@ -6,136 +6,125 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"hash"
 	"sync"
+
+	"github.com/askonce/askonce/store"
 )
 
-// ErrKey means that the key by which users are found does not belong to the rows
-// that are there. Nobody can be found until it does, so nothing is read or
-// written. Restore the table "secret" from a backup. To start over without what
-// the store knows about users, empty the tables "person" and "secret"; everybody
-// may then be asked again, and whoever was erased is unknown.
-var ErrKey = errors.New("sqlstore: the key in the table \"secret\" is missing or is not the one that the table \"person\" was written with")
-
-// errStale means that the session's key is no longer that of the database.
-var errStale = errors.New("sqlstore: the tables were emptied or restored while the store was in use")
-
-// hasher makes the keyed hashes by which users are found, also once they are
-// erased: HMAC-SHA256, truncated to 128 bits (RFC 2104, section 5, allows half of
-// the output). Without the key an id can be neither recovered nor guessed.
+// hasher makes the keyed hashes by which users are found, also after they have been
+// erased: HMAC-SHA256 cut to 128 bits (RFC 2104, section 5, allows half of the
+// output). Without the key, ids can neither be read from them nor guessed.
 type hasher struct {
 	pool  sync.Pool
-	check []byte // the hash of no user: a row under it shows that the key fits
+	check int64 // identifies the key; stored beside every hash
+}
+
+type hashState struct {
+	mac hash.Hash
+	buf []byte
 }
 
 func newHasher(secret []byte) *hasher {
-	h := &hasher{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
-	h.check = h.user("")
+	h := &hasher{pool: sync.Pool{New: func() any {
+		return &hashState{hmac.New(sha256.New, secret), make([]byte, 0, store.MaxIDLen+sha256.Size)}
+	}}}
+	h.check = int64(binary.BigEndian.Uint64(h.user(""))) // no user has this id
 	return h
 }
 
+// user returns the hash of a user. Without a key there is none.
 func (h *hasher) user(userID string) []byte {
-	mac := h.pool.Get().(hash.Hash)
-	defer h.pool.Put(mac)
-	mac.Reset()
-	mac.Write([]byte(userID))
-	return mac.Sum(make([]byte, 0, sha256.Size))[:16]
-}
-
-// findKey returns the key, or nil while the store is empty. It does not write, so
-// that look-ups work on a replica.
-func (s *Store) findKey(ctx context.Context) (*hasher, error) {
-	h, err := s.readKey(ctx)
-	if errors.Is(err, ErrKey) {
-		return s.readKey(ctx) // the first row may have come between the two queries
+	if h == nil {
+		return []byte{}
 	}
-	return h, err
+	s := h.pool.Get().(*hashState)
+	defer h.pool.Put(s)
+	s.mac.Reset()
+	s.buf = append(s.buf[:0], userID...)
+	s.mac.Write(s.buf)
+	return append(make([]byte, 0, 16), s.mac.Sum(s.buf[:0])[:16]...)
 }
 
-func (s *Store) readKey(ctx context.Context) (*hasher, error) {
-	var secret []byte
-	err := s.db.QueryRowContext(ctx, s.text.secret).Scan(&secret)
+const (
+	selectSecret = `select secret, key_check from {prefix}secret where id = 1`
+	insertSecret = `insert into {prefix}secret (id, secret, key_check) values (1, ?, ?)`
+	selectCheck  = `select key_check from {prefix}person limit 1`
+)
+
+// loadKey returns the hasher of the stored key, or nil while nothing has been stored
+// with one. It does not write, so that look-ups work on a replica.
+func (s *Store) loadKey(ctx context.Context) (*hasher, error) {
+	var used sql.Null[int64]
+	err := s.db.QueryRowContext(ctx, s.text(selectCheck)).Scan(&used)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	var h *hasher
-	check := []byte{}
-	if err == nil {
-		h = newHasher(secret)
-		check = h.check
-	}
-	var fits, people int
-	if err := s.db.QueryRowContext(ctx, s.text.keyFits, check).Scan(&fits, &people); err != nil {
+	var secret []byte
+	var check int64
+	err = s.db.QueryRowContext(ctx, s.text(selectSecret)).Scan(&secret, &check)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && used.Valid:
+		return nil, ErrKey
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
-	switch {
-	case fits == 1:
-		return h, nil
-	case people == 1:
+	h := newHasher(secret)
+	if h.check != check || used.Valid && used.V != check {
 		return nil, ErrKey
 	}
-	return nil, nil
+	return h, nil
 }
 
-// readable returns a session, with the key if there is one by now.
-func (s *Store) readable(ctx context.Context) (*session, error) {
-	ready, err := s.ready(ctx)
-	if err != nil || ready.key != nil {
-		return ready, err
-	}
-	key, err := s.findKey(ctx)
-	if err != nil || key == nil {
-		return ready, err
-	}
-	keyed := &session{key: key, prepared: ready.prepared}
-	if s.session.CompareAndSwap(ready, keyed) {
-		return keyed, nil
-	}
-	return s.ready(ctx)
+// makeKey stores a new key, unless somebody else is faster.
+func (s *Store) makeKey(ctx context.Context) error {
+	secret := make([]byte, sha256.Size)
+	rand.Read(secret)
+	_, err := s.db.ExecContext(ctx, s.text(insertSecret), secret, newHasher(secret).check)
+	return err
 }
 
-// writable returns a session with a key. The first of all processes makes it.
-func (s *Store) writable(ctx context.Context) (*session, error) {
-	ready, err := s.readable(ctx)
-	if err != nil || ready.key != nil {
-		return ready, err
+// StartOver makes a new key for the hashes after the old one was lost. Completions
+// are restored from the recorded interviews. What is known by hash alone is
+// forgotten: showings, answers, opt-outs, resets of erased users' studies, and what
+// erased users have completed. A user whom [Store.Erase] has forgotten may be asked
+// again, and a late Record stores them under their id. The numbers of
+// [Store.Funnel] stay, and count returning users once more.
+//
+// Other processes notice at their next call. If StartOver is interrupted, call it
+// again.
+func (s *Store) StartOver(ctx context.Context) error {
+	if s.closed.Load() {
+		return store.ErrClosed
 	}
-	err = s.inTx(ctx, func(tx querier) error {
-		fresh := make([]byte, 32)
-		rand.Read(fresh)
-		if _, err := tx.exec(ctx, s.text.keepSecret, fresh); err != nil {
-			return err
-		}
-		var secret []byte // somebody else's, if that came first
-		if err := tx.row(ctx, s.text.secret).Scan(&secret); err != nil {
-			return err
-		}
-		_, err := tx.exec(ctx, s.text.keepCheck, newHasher(secret).check)
-		return err
+	err := s.retried(ctx, func() error {
+		return querier{s: s, ready: &session{}}.inTx(ctx, func(tx querier) error {
+			for _, text := range []string{`delete from {prefix}person where user_hash >= ''`, `delete from {prefix}secret where id = 1`} {
+				if _, err := tx.exec(ctx, text); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	})
 	if err != nil {
-		return nil, err
+		return s.failed(ctx, "start over", err)
 	}
-	ready, err = s.readable(ctx)
-	if err == nil && ready.key == nil {
-		err = ErrKey
-	}
-	return ready, err
-}
-
-// withKey runs do with a session whose key fits. If the key was replaced while the
-// store was in use, do runs once more with the new one.
-func (s *Store) withKey(ctx context.Context, session func(context.Context) (*session, error), do func(*session) error) error {
-	for again := false; ; again = true {
-		ready, err := session(ctx)
+	s.forget(s.session.Load())
+	for c, err := range s.Completions(ctx, store.Filter{}) {
 		if err != nil {
 			return err
 		}
-		err = do(ready)
-		if !errors.Is(err, errStale) || again {
+		if c.UserID == "" || c.Ignored {
+			continue
+		}
+		if _, err := s.Record(ctx, c); err != nil { // which restores what is missing
 			return err
 		}
-		s.forget(ready)
 	}
+	return nil
 }

@@ -10,74 +10,71 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Completions implements [store.Lister]. What is recorded meanwhile may be in the
-// list or not.
+// Completions implements [store.Lister]. What is recorded in the meantime may or may
+// not be in the list.
 func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	return func(yield func(store.Completion, error) bool) {
 		if err := store.CheckFilter(f); err != nil {
 			yield(store.Completion{}, err)
 			return
 		}
-		text, args := s.selection(f)
-		inPages(s, ctx, "list completions", yield, pageSize, func(after *store.Completion) ([]store.Completion, error) {
-			if after == nil {
-				after = f.After
+		text, args := selectCompletions(f)
+		inPages(s, ctx, "list completions", yield, pageSize, func(q querier, last *store.Completion) (page []store.Completion, err error) {
+			if last == nil {
+				last = f.After
 			}
-			at, id := int64(math.MinInt64), ""
+			from, id := int64(math.MinInt64), ""
 			if f.NewestFirst {
-				at = math.MaxInt64
+				from = math.MaxInt64
 			}
-			if after != nil {
-				at, id = after.CompletedAt.UnixMicro(), after.InterviewID
+			if last != nil {
+				from, id = last.CompletedAt.UnixMicro(), last.InterviewID
 			}
-			var page []store.Completion
-			err := s.outside().each(ctx, func(rows *sql.Rows) error {
+			err = q.each(ctx, func(rows *sql.Rows) error {
 				c, err := scanCompletion(rows.Scan)
 				page = append(page, c)
 				return err
-			}, text, append(args[:len(args):len(args)], at, at, id, pageSize)...)
+			}, text, append(args[:len(args):len(args)], from, from, id, pageSize)...)
 			return page, err
 		})
 	}
 }
 
-// selection returns the query of a page, which ends with the arguments of inPages.
-func (s *Store) selection(f store.Filter) (text string, args []any) {
+// selectCompletions returns a page's statement without the last four arguments.
+func selectCompletions(f store.Filter) (text string, args []any) {
 	text = `select ` + interviewColumns + ` from {prefix}interview i where `
-	for _, c := range []struct{ column, value string }{
-		{"interview_id", f.InterviewID}, {"user_id", f.UserID}, {"study_id", f.StudyID}, {"quality", f.Quality},
+	for _, id := range []struct{ column, value string }{
+		{"study_id", f.StudyID}, {"user_id", f.UserID}, {"interview_id", f.InterviewID}, {"quality", f.Quality},
 	} {
-		if c.value != "" {
-			text += `i.` + c.column + ` = ?t and `
-			args = append(args, c.value)
+		if id.value != "" {
+			text += `i.` + id.column + ` = ? and `
+			args = append(args, id.value)
 		}
 	}
 	if !f.Since.IsZero() {
-		text += `i.completed_at >= ?i and `
-		args = append(args, f.Since.Add(time.Microsecond-1).UnixMicro()) // what is kept was truncated to the microsecond
+		text += `i.completed_at >= ? and `
+		args = append(args, f.Since.Add(time.Microsecond-1).UnixMicro()) // stored times were cut to the microsecond
 	}
 	if f.NewestFirst {
-		text += `i.completed_at <= ?i and (i.completed_at < ?i or i.interview_id < ?t) order by i.completed_at desc, i.interview_id desc limit ?i`
-	} else {
-		text += `i.completed_at >= ?i and (i.completed_at > ?i or i.interview_id > ?t) order by i.completed_at, i.interview_id limit ?i`
+		return text + `i.completed_at <= ? and (i.completed_at < ? or i.interview_id < ?) order by i.completed_at desc, i.interview_id desc limit ?`, args
 	}
-	return s.d.render(text, s.prefix), args
+	return text + `i.completed_at >= ? and (i.completed_at > ? or i.interview_id > ?) order by i.completed_at, i.interview_id limit ?`, args
 }
 
 const pageSize = 500
 
-// inPages yields what next returns, page by page, until one is shorter than size.
-// No connection is held while the consumer works.
-func inPages[T any](s *Store, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(after *T) ([]T, error)) {
+// inPages yields what next returns, page by page, until a page is shorter than
+// size. No connection is held while the consumer works.
+func inPages[T any](s *Store, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(q querier, last *T) ([]T, error)) {
 	var last *T
 	for {
-		_, err := s.ready(ctx)
 		var page []T
-		if err == nil {
-			page, err = next(last)
-		}
+		err := s.run(ctx, doing, func(q querier) (err error) {
+			page, err = next(q, last)
+			return err
+		})
 		if err != nil {
-			yield(*new(T), s.failed(ctx, doing, err))
+			yield(*new(T), err)
 			return
 		}
 		for i := range page {
@@ -94,12 +91,4 @@ func inPages[T any](s *Store, ctx context.Context, doing string, yield func(T, e
 		}
 		last = &page[len(page)-1]
 	}
-}
-
-// scanCompletion scans interviewColumns, and more into dest.
-func scanCompletion(scan func(...any) error, dest ...any) (c store.Completion, err error) {
-	var completed, until, duration int64
-	err = scan(append([]any{&c.InterviewID, &c.StudyID, &c.UserID, &completed, &until, &duration, &c.Quality, &c.Language, &c.Ignored}, dest...)...)
-	c.CompletedAt, c.Until, c.Duration = instant(completed), untilTime(until), time.Duration(duration)*time.Microsecond
-	return c, err
 }

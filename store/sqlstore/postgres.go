@@ -1,44 +1,26 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
 )
 
 var postgres = dialect{
-	name: "postgres",
-	// The types are for the simple protocol, in which every argument is a literal of
-	// unknown type.
-	arguments: map[string]string{"?t": "$%d::text", "?i": "$%d::bigint", "?b": "$%d::bytea"},
-	now:       `(extract(epoch from clock_timestamp()) * 1000000)::bigint`,
+	name:      "postgres",
+	numbered:  true,
 	isolation: sql.LevelReadCommitted,
 
-	// Both drivers can do without: pgx prepares by itself, and what is prepared by
-	// name does not survive PgBouncer.
+	// pgx prepares by itself, and what is prepared by name does not survive a
+	// PgBouncer.
 	prepares: false,
 
-	insertOnce:     `on conflict do nothing`,
-	ifNewInterview: `on conflict (interview_id) do nothing`,
-	upsert:         `on conflict ({key}) do update set`,
-	inserted:       `excluded.%s`,
-	greatest:       `greatest`,
-	forUpdate:      `for update`,
-	skipLocked:     `for update of j skip locked`,
-	claim: `
-with due as materialized (
-	select j.interview_id, j.due_at as was from ` + jobTables + ` where j.dead = 0 and j.due_at <= {now}
-	order by j.due_at, j.interview_id limit ?i for update of j skip locked
-), taken as (
-	update {prefix}job j set due_at = {now} + ?i, claim = ?t from due where j.interview_id = due.interview_id returning j.*, due.was
-)
-select ` + jobColumns + ` from taken j join {prefix}interview i on i.interview_id = j.interview_id order by j.was, j.interview_id`,
-	acquire: `insert into {prefix}checkpoint (name, holder, until_at, state, saves) values (?t, ?t, {now} + ?i, '', 0)
-		on conflict (name) do update set holder = excluded.holder, until_at = excluded.until_at
-		where {prefix}checkpoint.holder = excluded.holder or {prefix}checkpoint.until_at <= {now}`,
-	setSwitch: `insert into {prefix}switch (name, is_on, changed_by, changed_at) values (?t, ?i, ?t, ?i)
-		on conflict (name) do update set is_on = excluded.is_on, changed_by = excluded.changed_by, changed_at = excluded.changed_at
-		where {prefix}switch.changed_at <= excluded.changed_at`,
+	now:        `(extract(epoch from statement_timestamp()) * 1000000)::bigint`,
+	conflict:   `on conflict (%s) do update set`,
+	proposed:   `excluded.%s`,
+	forUpdate:  `for update`,
+	skipLocked: `for update skip locked`,
 
 	migrate: func(ctx context.Context, db *sql.DB, name string, do func(execer) error) error {
 		tx, err := db.BeginTx(ctx, nil)
@@ -46,7 +28,7 @@ select ` + jobColumns + ` from taken j join {prefix}interview i on i.interview_i
 			return err
 		}
 		defer tx.Rollback()
-		// CREATE TABLE IF NOT EXISTS fails when two run it at once.
+		// CREATE TABLE IF NOT EXISTS fails when two processes run it at once.
 		if _, err := tx.ExecContext(ctx, `select pg_advisory_xact_lock(hashtext(current_schema() || $1::text))`, name); err != nil {
 			return err
 		}
@@ -56,29 +38,44 @@ select ` + jobColumns + ` from taken j join {prefix}interview i on i.interview_i
 		return tx.Commit()
 	},
 
-	// serialization_failure, deadlock_detected, "cached plan must not change result
-	// type" after a migration, admin_shutdown
-	transient: func(err error) bool { return hasState(err, "40001", "40P01", "0A000", "57P01") },
-	missing:   func(err error) bool { return hasState(err, "42P01", "42703") }, // undefined_table, undefined_column
-	permanent: func(err error) bool { return hasState(err, "22", "23", "54") }, // data exception, constraint, limit exceeded
+	classify: func(err error) class {
+		switch code := state(err); {
+		case code == "40001", code == "40P01", // serialization_failure, deadlock_detected
+			code == "23505", // unique_violation: somebody else was first
+			code == "57P01", // admin_shutdown: this connection is gone, the next may work
+			code == "0A000" && says(err, "cached plan"):
+			return again
+		case code == "42P01", code == "42703": // undefined_table, undefined_column
+			return missing
+		case len(code) == 5 && (code[:2] == "22" || code[:2] == "23" || code[:2] == "54"):
+			return unusable // data exception, integrity constraint violation, program limit exceeded
+		}
+		return trouble
+	},
 
-	check: func(ctx context.Context, db *sql.DB) (faults []string, err error) {
-		settings := map[string]string{}
-		for _, name := range []string{"server_encoding", "fsync", "synchronous_commit"} {
-			var value string
-			if err := db.QueryRowContext(ctx, `select current_setting($1::text)`, name).Scan(&value); err != nil {
-				return nil, notThisDialect(err, "PostgreSQL")
+	check: func(ctx context.Context, db *sql.DB) (warnings []string, err error) {
+		var encoding, commit, fsync, output string
+		err = db.QueryRowContext(ctx, `select current_setting('server_encoding'), current_setting('synchronous_commit'),
+			current_setting('fsync'), current_setting('bytea_output')`).Scan(&encoding, &commit, &fsync, &output)
+		if err != nil {
+			return nil, err
+		}
+		if encoding != "UTF8" {
+			return nil, fmt.Errorf("the encoding of the database is %s, which cannot hold every id: create it with encoding UTF8", encoding)
+		}
+		if output != "hex" { // lib/pq and the binary format of pgx do not mind
+			var octets []byte
+			err := db.QueryRowContext(ctx, `select decode('00ff', 'hex')`).Scan(&octets)
+			if err != nil || !bytes.Equal(octets, []byte{0, 0xff}) {
+				return nil, fmt.Errorf("the driver cannot read bytea: remove bytea_output=%s from the settings of the role, the database or the data source name", output)
 			}
-			settings[name] = value
 		}
-		if e := settings["server_encoding"]; e != "UTF8" {
-			return nil, fmt.Errorf("sqlstore: the database is encoded in %s and cannot hold every id: create one with encoding 'UTF8'", e)
+		if commit == "off" {
+			warnings = append(warnings, "synchronous_commit is off: a crash of the server loses what was recorded last")
 		}
-		for name, value := range settings {
-			if value == "off" {
-				faults = append(faults, name+" is off")
-			}
+		if fsync == "off" {
+			warnings = append(warnings, "fsync is off: a power failure may destroy the database")
 		}
-		return faults, nil
+		return warnings, nil
 	},
 }

@@ -1,233 +1,180 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"errors"
-	"math"
 	"time"
 
 	"github.com/askonce/askonce/store"
 )
 
-// Completed implements [store.Store].
-func (s *Store) Completed(ctx context.Context, k store.Key) (done bool, err error) {
-	if err := store.CheckKey(k); err != nil {
-		return false, err
-	}
-	err = s.withKey(ctx, s.readable, func(ready *session) error {
-		done = false
-		if ready.key == nil {
-			return nil
-		}
-		fits := false
-		err := s.outside().each(ctx, func(rows *sql.Rows) error {
-			var study string
-			var until int64
-			if err := rows.Scan(&study, &until); err != nil {
-				return err
-			}
-			fits = fits || study == ""
-			done = done || study == k.StudyID && live(until)
-			return nil
-		}, s.text.completed, ready.key.user(k.UserID), ready.key.check, k.StudyID)
-		if err == nil && !fits {
-			err = errStale
-		}
+const (
+	interviewColumns = `i.interview_id, i.study_id, i.user_id, i.completed_at, i.until_at, i.duration, i.quality, i.language, i.ignored`
+
+	// The second parameter finds whether the user has completed the study.
+	selectInterview = `select ` + interviewColumns + `, i.was_reset, i.was_erased, coalesce(p.completed_until, 0) from {prefix}interview i
+		left join {prefix}person p on p.user_hash = ? and p.study_id = i.study_id where i.interview_id = ?`
+
+	insertInterview = `insert into {prefix}interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language, ignored,
+			was_erased, job, queued_at, due_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now})`
+
+	updateInterview = `update {prefix}interview set user_id = ?, until_at = ?, quality = ?, ignored = ? where interview_id = ?`
+	loseInterview   = `update {prefix}interview set was_erased = 1, ` + noJob + ` where interview_id = ?`
+	lockInterview   = `select interview_id from {prefix}interview where interview_id = ? {for update}`
+
+	selectCompletion = `select count(*), coalesce(max(until_at), 0), coalesce(min(completed_at), 0) from {prefix}interview
+		where user_id = ? and study_id = ? and ignored = 0 and was_reset = 0`
+)
+
+// interview is a stored interview.
+type interview struct {
+	store.Completion
+	reset, erased  bool
+	completedUntil int64 // of the user that was asked for
+}
+
+func (q querier) interview(ctx context.Context, c store.Completion) (i interview, known bool, err error) {
+	err = q.each(ctx, func(rows *sql.Rows) (err error) {
+		known = true
+		i.Completion, err = scanCompletion(rows.Scan, &i.reset, &i.erased, &i.completedUntil)
 		return err
-	})
-	return done && err == nil, s.failed(ctx, "look up a completion", err)
+	}, selectInterview, q.ready.hashes.user(c.UserID), c.InterviewID)
+	return i, known, err
 }
 
-// state is what the store keeps of an interview beside the completion.
-type state struct {
-	study, user, quality             string
-	until, completedAt               int64
-	ignored, erased, reset, finished bool
+// scanCompletion scans interviewColumns, and further columns into dest.
+func scanCompletion(scan func(...any) error, dest ...any) (c store.Completion, err error) {
+	var completed, until, duration int64
+	err = scan(append([]any{&c.InterviewID, &c.StudyID, &c.UserID, &completed, &until, &duration, &c.Quality, &c.Language, &c.Ignored}, dest...)...)
+	c.CompletedAt, c.Until, c.Duration = instant(completed), untilTime(until), time.Duration(duration)*time.Microsecond
+	return c, err
 }
 
-// read returns false if the interview is not known.
-func (st *state) read(row *sql.Row) (bool, error) {
-	err := row.Scan(&st.study, &st.user, &st.quality, &st.until, &st.completedAt, &st.ignored, &st.erased, &st.reset, &st.finished)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
+// subject returns the user whom c concerns, "" for nobody.
+func (i *interview) subject(c store.Completion) string {
+	if i.erased {
+		return ""
 	}
-	return err == nil, err
+	return cmp.Or(i.UserID, c.UserID)
 }
 
-// adds reports whether c says something about the interview that is not stored.
-func (st *state) adds(c store.Completion) bool {
-	return st.quality == "" && c.Quality != "" || st.user == "" && c.UserID != "" && !st.erased
+// scored reports whether c brings the quality of i.
+func (i *interview) scored(c store.Completion) bool { return i.Quality == "" && c.Quality != "" }
+
+// attributes reports whether c names the user of i, who was unknown.
+func (i *interview) attributes(c store.Completion) bool {
+	return i.UserID == "" && c.UserID != "" && !i.erased
 }
 
-// Record implements [store.Store]. Repeating what is stored does not write.
+// lacks reports whether the completion of i has been lost. It is known only if c
+// names the user.
+func (i *interview) lacks(c store.Completion) bool {
+	return i.UserID != "" && i.UserID == c.UserID && !i.Ignored && !i.reset && i.completedUntil < max(untilMicros(i.Until), 1)
+}
+
+// Record implements [store.Store]. For an interview that is known it makes one
+// look-up and writes only what is new.
 func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
 	if err := store.CheckCompletion(c); err != nil {
 		return false, err
 	}
 	c.CompletedAt, c.Until = store.Instant(c.CompletedAt), store.Instant(c.Until)
-	err = s.withKey(ctx, s.writable, func(ready *session) error {
-		if settled, err := s.settled(ctx, ready.key, c); err != nil || settled {
+	err = s.run(ctx, "record", func(q querier) error {
+		first = false
+		i, known, err := q.interview(ctx, c)
+		if err != nil || known && !i.scored(c) && !i.attributes(c) && !i.lacks(c) {
 			return err
 		}
-		return s.inTx(ctx, func(tx querier) error {
-			first, err = s.record(ctx, tx, ready.key, c)
-			return err
+		return q.inTx(ctx, func(tx querier) error {
+			if known {
+				return tx.recordAgain(ctx, c, i.subject(c))
+			}
+			first = true
+			return tx.recordFirst(ctx, c)
 		})
 	})
-	return first && err == nil, s.failed(ctx, "record", err)
+	return first && err == nil, err
 }
 
-// settled reports whether nothing is left to do about an interview.
-func (s *Store) settled(ctx context.Context, key *hasher, c store.Completion) (bool, error) {
-	var st state
-	known, err := st.read(s.outside().row(ctx, s.text.interview, c.InterviewID))
-	if err != nil || !known || st.adds(c) {
-		return false, err
-	}
-	var job, mark bool
-	err = s.outside().row(ctx, s.text.healed, c.InterviewID, key.user(st.user), st.study).Scan(&job, &mark)
-	return (job || st.finished) && (mark || !st.completes()), err
-}
-
-// completes reports whether the interview completes its study for its user.
-func (st *state) completes() bool { return st.user != "" && !st.ignored && !st.reset }
-
-func (s *Store) record(ctx context.Context, tx querier, key *hasher, c store.Completion) (first bool, err error) {
-	erased := false
+// recordFirst stores an interview that is not known. If somebody else has stored it
+// meanwhile, it returns an error that is again.
+func (q querier) recordFirst(ctx context.Context, c store.Completion) (err error) {
+	p, owner := &person{}, c.UserID
 	if c.UserID != "" {
-		if erased, err = s.lock(ctx, tx, key, c.UserID); err != nil {
-			return false, err
+		if p, err = q.lock(ctx, c.UserID); err != nil {
+			return err
 		}
 	}
-	user := c.UserID
-	if erased {
-		user = ""
+	if p.erased {
+		owner = ""
 	}
-	n, err := tx.exec(ctx, s.text.insertInterview, c.InterviewID, c.StudyID, user, c.CompletedAt.UnixMicro(), untilMicros(c.Until),
-		c.Duration.Microseconds(), c.Quality, c.Language, number(c.Ignored), number(erased), number(erased))
+	_, err = q.exec(ctx, insertInterview, c.InterviewID, c.StudyID, owner, c.CompletedAt.UnixMicro(), untilMicros(c.Until),
+		c.Duration.Microseconds(), c.Quality, c.Language, flag(c.Ignored), flag(p.erased), flag(!p.erased))
+	if err != nil || c.UserID == "" || c.Ignored {
+		return err
+	}
+	p.complete(c.StudyID, untilMicros(c.Until), c.CompletedAt.UnixMicro())
+	return q.save(ctx, p, c.StudyID)
+}
+
+// recordAgain writes what c adds to an interview that is known and whose user, if
+// any, is subject.
+func (q querier) recordAgain(ctx context.Context, c store.Completion, subject string) (err error) {
+	p := &person{}
+	if subject != "" {
+		if p, err = q.lock(ctx, subject); err != nil {
+			return err
+		}
+	}
+	if _, err := q.ids(ctx, lockInterview, c.InterviewID); err != nil {
+		return err
+	}
+	i, known, err := q.interview(ctx, c)
+	if err == nil && (!known || i.subject(c) != subject) {
+		err = errChanged
+	}
+	if err != nil {
+		return err
+	}
+	scored, attributes, lacks := i.scored(c), i.attributes(c), i.lacks(c)
+	if scored {
+		i.Quality, i.Until, i.Ignored = c.Quality, c.Until, c.Ignored
+	}
+	wasTheirs := i.UserID != ""
+	if attributes && p.erased {
+		if err := q.loseTranscript(ctx, c.InterviewID); err != nil {
+			return err
+		}
+	} else if attributes {
+		i.UserID = subject
+	}
+	if _, err := q.exec(ctx, updateInterview, i.UserID, untilMicros(i.Until), i.Quality, flag(i.Ignored), c.InterviewID); err != nil {
+		return err
+	}
 	switch {
-	case err != nil:
-		return false, err
-	case n != 1:
-		return false, s.recordAgain(ctx, tx, key, c, erased)
-	case c.UserID != "" && !c.Ignored:
-		err = s.complete(ctx, tx, key.user(c.UserID), c.StudyID, untilMicros(c.Until), c.CompletedAt)
-	}
-	if err == nil && !erased {
-		_, err = tx.exec(ctx, s.text.insertJob, c.InterviewID)
-	}
-	return err == nil, err
-}
-
-// lock holds the user's row until the transaction ends, so that Erase waits for
-// Record and Record for Erase, and nobody else for either.
-func (s *Store) lock(ctx context.Context, tx querier, key *hasher, userID string) (erased bool, err error) {
-	hash := key.user(userID)
-	if _, err := tx.exec(ctx, s.text.lockPerson, hash, "", key.check); err != nil {
-		return false, err
-	}
-	err = tx.row(ctx, s.text.isErased, hash).Scan(&erased)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = errStale
-	}
-	return erased, err
-}
-
-// recordAgain adds what a later call knows, and restores what has been lost.
-func (s *Store) recordAgain(ctx context.Context, tx querier, key *hasher, c store.Completion, erased bool) error {
-	var st state
-	if known, err := st.read(tx.row(ctx, s.text.lockInterview, c.InterviewID)); err != nil || !known {
-		return err
-	}
-	if st.quality == "" && c.Quality != "" {
-		st.until, st.ignored = untilMicros(c.Until), c.Ignored
-		if _, err := tx.exec(ctx, s.text.revise, c.Quality, st.until, number(st.ignored), c.InterviewID); err != nil {
+	case scored && wasTheirs: // the word on whether it counts may have changed
+		var n, until, completedAt int64
+		if err := q.one(ctx, []any{&n, &until, &completedAt}, selectCompletion, subject, i.StudyID); err != nil {
 			return err
 		}
-		if st.user != "" {
-			var until int64
-			if err := tx.row(ctx, s.text.latest, st.user, st.study).Scan(&until); err != nil {
-				return err
-			}
-			if _, err := tx.exec(ctx, s.text.mark, until, key.user(st.user), st.study); err != nil {
-				return err
-			}
+		p.study(i.StudyID).completedUntil = 0
+		if n > 0 {
+			p.complete(i.StudyID, until, completedAt)
 		}
-	}
-	if st.user == "" && c.UserID != "" && !st.erased {
-		if err := s.attribute(ctx, tx, key, &st, c, erased); err != nil {
-			return err
-		}
-	}
-	if st.completes() {
-		if err := s.complete(ctx, tx, key.user(st.user), st.study, st.until, instant(st.completedAt)); err != nil {
-			return err
-		}
-	}
-	if st.finished || st.erased {
+	case (attributes || lacks) && !i.Ignored:
+		p.complete(i.StudyID, untilMicros(i.Until), i.CompletedAt.UnixMicro())
+	default:
 		return nil
 	}
-	_, err := tx.exec(ctx, s.text.insertJob, c.InterviewID)
+	return q.save(ctx, p, i.StudyID)
+}
+
+// loseTranscript takes from an interview what an erased user must not leave behind.
+func (q querier) loseTranscript(ctx context.Context, interviewID string) error {
+	_, err := q.exec(ctx, loseInterview, interviewID)
+	if err == nil {
+		_, err = q.execForIDs(ctx, deleteTranscripts, nil, []string{interviewID})
+	}
 	return err
-}
-
-// attribute gives an interview that is nobody's to a user.
-func (s *Store) attribute(ctx context.Context, tx querier, key *hasher, st *state, c store.Completion, erased bool) error {
-	if !erased {
-		st.user = c.UserID
-		_, err := tx.exec(ctx, s.text.attribute, c.UserID, c.InterviewID)
-		return err
-	}
-	st.erased = true
-	for _, text := range []string{s.text.disown, s.text.deleteJob, s.text.deleteTranscript} {
-		if _, err := tx.exec(ctx, text, c.InterviewID); err != nil {
-			return err
-		}
-	}
-	if st.ignored {
-		return nil
-	}
-	return s.complete(ctx, tx, key.user(c.UserID), st.study, st.until, instant(st.completedAt))
-}
-
-// complete notes that a user has completed a study, and counts it.
-func (s *Store) complete(ctx context.Context, tx querier, userHash []byte, studyID string, until int64, at time.Time) error {
-	if _, err := tx.exec(ctx, s.text.complete, userHash, studyID, until); err != nil {
-		return err
-	}
-	return s.countFirst(ctx, tx, userHash, studyID, completed, at)
-}
-
-// Times are kept as microseconds since 1970.
-
-const never = math.MaxInt64
-
-func untilMicros(until time.Time) int64 {
-	if until.IsZero() {
-		return never
-	}
-	if until.UnixMicro() == 0 {
-		return 1 // 0 is for "not completed"
-	}
-	return until.UnixMicro()
-}
-
-func untilTime(micros int64) time.Time {
-	if micros == never {
-		return time.Time{}
-	}
-	return instant(micros)
-}
-
-func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
-
-// live reports whether a completion that ends at until counts now.
-func live(until int64) bool { return until == never || until > time.Now().UnixMicro() }
-
-func number(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

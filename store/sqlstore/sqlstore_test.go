@@ -15,8 +15,8 @@ import (
 
 var ada = store.Key{StudyID: "onboarding", UserID: "ada"}
 
-// The store's behaviour is tested against real databases in store/integration;
-// here is what needs none.
+// The store is tested against real databases in store/integration. These tests
+// need none.
 
 // unreachable is a driver whose server is down.
 type unreachable struct{ dials int }
@@ -26,7 +26,7 @@ var errDown = errors.New("connection refused")
 func (u *unreachable) Connect(context.Context) (driver.Conn, error) { u.dials++; return nil, errDown }
 func (u *unreachable) Driver() driver.Driver                        { return nil }
 
-func TestNewSQLDoesNotDial(t *testing.T) {
+func TestNewDoesNotConnect(t *testing.T) {
 	t.Parallel()
 	down := &unreachable{}
 	db := sql.OpenDB(down)
@@ -46,7 +46,7 @@ func TestNewSQLDoesNotDial(t *testing.T) {
 	}
 }
 
-func TestNewSQLRefuses(t *testing.T) {
+func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	db := sql.OpenDB(&unreachable{})
 	defer db.Close()
@@ -77,7 +77,7 @@ func TestSchema(t *testing.T) {
 	require.Equal(t, "Dialect(9)", sqlstore.Dialect(9).String())
 }
 
-func TestNewSQLRefusesBadIDsItself(t *testing.T) {
+func TestBadIDsNeverReachTheDatabase(t *testing.T) {
 	t.Parallel()
 	down := &unreachable{}
 	db := sql.OpenDB(down)

@@ -1,0 +1,312 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/sqlstore"
+	"github.com/stretchr/testify/require"
+)
+
+// filled is how many interviews, transcripts, users and letters TestPlans stores:
+// 300,000 in a long run, and otherwise enough for a planner to avoid scans.
+func filled() int {
+	if os.Getenv(longVariable) != "" {
+		return 300_000
+	}
+	return 30_000
+}
+
+// TestPlans fills a database, uses everything, and asks the server for the plan of
+// each statement: none may scan a table that grows.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"postgres-pgx", "mysql"}, func(t *testing.T, d database) {
+		db, r := recorded(t, d)
+		prefix := d.fresh(t)
+		s := migrated(t, db, d.dialect, prefix)
+		_, err := s.Record(t.Context(), crashInterview("the first makes the key"))
+		require.NoError(t, err)
+		n := filled()
+		begun := time.Now()
+		fill(t, db, d.dialect, prefix, n)
+		t.Logf("%d rows in each table after %v", n, time.Since(begun).Round(time.Second))
+
+		var took []string
+		r.take()
+		for _, use := range uses(t.Context(), s) {
+			begun := time.Now()
+			require.NoError(t, use.do(), use.name)
+			took = append(took, fmt.Sprintf("%s %.1f ms", use.name, float64(time.Since(begun).Microseconds())/1000))
+			if use.within > 0 && !raceDetector {
+				require.Less(t, fastest(t, use.do, time.Since(begun)), use.within, use.name)
+			}
+		}
+		t.Log(strings.Join(took, ", "))
+		_, asked := r.take()
+		explained := map[string]bool{}
+		for _, q := range asked {
+			shape := repeatedArguments.ReplaceAllString(q.text, "")
+			if explained[shape] || !strings.Contains(q.text, prefix) {
+				continue
+			}
+			explained[shape] = true
+			scans(t, db, d.dialect, q, prefix, n)
+		}
+		require.Greater(t, len(explained), 40, "statements")
+		t.Logf("%d statements explained", len(explained))
+	})
+}
+
+var repeatedArguments = regexp.MustCompile(`(, (\?|\$\d+))+\)$`)
+
+// fastest repeats what took longer than it should because the machine was busy.
+func fastest(t *testing.T, do func() error, took time.Duration) time.Duration {
+	for range 5 {
+		begun := time.Now()
+		require.NoError(t, do())
+		took = min(took, time.Since(begun))
+	}
+	return took
+}
+
+type use struct {
+	name   string
+	within time.Duration // 0: however long
+	do     func() error
+}
+
+// uses calls every method, in ways that reach every statement.
+func uses(ctx context.Context, s *sqlstore.Store) []use {
+	interview := func(n int) store.Completion {
+		return store.Completion{Key: store.Key{StudyID: "study 1", UserID: fmt.Sprint("user ", n)}, InterviewID: fmt.Sprint("interview ", n), CompletedAt: time.Now()}
+	}
+	jobs := func(do func(store.Job) error) error {
+		all, err := s.ClaimJobs(ctx, time.Minute, 10)
+		for _, j := range all {
+			if err := do(j); err != nil {
+				return err
+			}
+		}
+		if err == nil && len(all) != 10 {
+			err = fmt.Errorf("%d jobs claimed", len(all))
+		}
+		return err
+	}
+	transcript := store.Transcript{FetchedAt: time.Now(), Body: []byte("{}")}
+	note := func(kind store.InteractionKind) func() error {
+		return func() error {
+			return s.Note(ctx, store.Interaction{Key: interview(7).Key, Kind: kind, At: time.Now()})
+		}
+	}
+	list := func(f store.Filter) func() error {
+		return func() error { return firstOf(s.Completions(ctx, f)) }
+	}
+	day := time.Now()
+	return []use{
+		{"Completed", 0, func() error { _, err := s.Completed(ctx, interview(1).Key); return err }},
+		{"Person", 0, func() error { _, err := s.Person(ctx, "user 2"); return err }},
+		{"Record", 0, func() error {
+			c := interview(3)
+			c.InterviewID = "a new one"
+			_, err := s.Record(ctx, c)
+			return err
+		}},
+		{"Record, anonymous", 0, func() error {
+			_, err := s.Record(ctx, store.Completion{Key: store.Key{StudyID: "study 1"}, InterviewID: "nobody's"})
+			return err
+		}},
+		{"Record, a late user", 0, func() error {
+			_, err := s.Record(ctx, store.Completion{Key: store.Key{StudyID: "study 1", UserID: "user 3"}, InterviewID: "nobody's"})
+			return err
+		}},
+		{"Record, a late quality", 0, func() error {
+			c := interview(4)
+			c.Quality = "insightful"
+			_, err := s.Record(ctx, c)
+			return err
+		}},
+		{"Record, again", 0, func() error { _, err := s.Record(ctx, interview(5)); return err }},
+		{"Note shown", 0, note(store.InteractionShown)},
+		{"Note declined", 0, note(store.InteractionDeclined)},
+		{"Funnel", 50 * time.Millisecond, func() error { _, err := s.Funnel(ctx, "study 1", day.AddDate(0, 0, -90), day); return err }},
+		{"Reset", 0, func() error { return s.Reset(ctx, interview(8).Key) }},
+		{"Erase", 20 * time.Millisecond, func() error { return s.Erase(ctx, "user 9") }},
+		{"Erase, unknown", 20 * time.Millisecond, func() error { return s.Erase(ctx, "nobody") }},
+		{"Record, for the erased", 0, func() error {
+			anonymous := store.Completion{Key: store.Key{StudyID: "study 1"}, InterviewID: "soon an erased user's"}
+			if _, err := s.Record(ctx, anonymous); err != nil {
+				return err
+			}
+			anonymous.UserID = "user 9"
+			_, err := s.Record(ctx, anonymous)
+			return err
+		}},
+		{"Claim, extend, save, finish", 0, func() error {
+			return jobs(func(j store.Job) error {
+				if err := s.ExtendJob(ctx, j, time.Minute); err != nil {
+					return err
+				}
+				if err := s.SaveTranscript(ctx, j, transcript); err != nil {
+					return err
+				}
+				return s.FinishJob(ctx, j)
+			})
+		}},
+		{"Claim, postpone", 0, func() error { return jobs(func(j store.Job) error { return s.PostponeJob(ctx, j, time.Hour) }) }},
+		{"Claim, kill, requeue", 0, func() error {
+			return jobs(func(j store.Job) error {
+				if err := s.KillJob(ctx, j); err != nil {
+					return err
+				}
+				return s.RequeueJob(ctx, j.InterviewID)
+			})
+		}},
+		{"RequeueJobs", 0, func() error { _, err := s.RequeueJobs(ctx); return err }},
+		{"PendingJobs", 0, func() error { return firstOf(s.PendingJobs(ctx)) }},
+		{"DeadJobs", 0, func() error { return firstOf(s.DeadJobs(ctx)) }},
+		{"Transcript", 0, func() error { _, err := s.Transcript(ctx, "interview 10"); return err }},
+		{"DeleteTranscript", 0, func() error { return s.DeleteTranscript(ctx, "interview 11") }},
+		{"Completions", 0, list(store.Filter{})},
+		{"Completions, newest first", 0, list(store.Filter{NewestFirst: true})},
+		{"Completions of a study", 0, list(store.Filter{StudyID: "study 1"})},
+		{"Completions of a study, newest first", 0, list(store.Filter{StudyID: "study 1", NewestFirst: true, Since: day.AddDate(-1, 0, 0)})},
+		{"Completions of a user", 0, list(store.Filter{UserID: "user 12"})},
+		{"Completions of a user and a study", 0, list(store.Filter{StudyID: "study 1", UserID: "user 12"})},
+		{"Completions, one", 0, list(store.Filter{InterviewID: "interview 12"})},
+		{"Expired transcripts", 0, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredTranscripts, day, 100); return err }},
+		{"Expired dead jobs", 0, func() error {
+			_, err := s.DeleteExpired(ctx, store.ExpiredDeadJobs, day.Add(time.Hour), 100)
+			return err
+		}},
+		{"Expired dead letters", 0, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredDeadLetters, day, 100); return err }},
+		{"AddDeadLetter", 0, func() error { return s.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: day, Body: []byte("letter")}) }},
+		{"DeadLetters", 0, func() error { return firstOf(s.DeadLetters(ctx)) }},
+		{"DeleteDeadLetter", 0, func() error { return s.DeleteDeadLetter(ctx, "letter 20000") }},
+		{"Acquire", 0, func() error { _, _, err := s.Acquire(ctx, "walk", "me", time.Minute); return err }},
+		{"Save", 0, func() error { return s.Save(ctx, "walk", "me", "state", time.Minute) }},
+		{"SetSwitch", 0, func() error { return s.SetSwitch(ctx, store.Switch{Name: store.PauseAll, At: day}) }},
+		{"Switches", 0, func() error { _, err := s.Switches(ctx); return err }},
+	}
+}
+
+// firstOf takes one page of a list.
+func firstOf[T any](list func(yield func(T, error) bool)) (err error) {
+	list(func(_ T, e error) bool {
+		err = e
+		return false
+	})
+	return err
+}
+
+// fill stores n rows in every table that grows, in bulk. Of 100 interviews one has a
+// dead job and three a pending one.
+func fill(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) {
+	t.Helper()
+	now := time.Now().UnixMicro()
+	series, join, analyze := fmt.Sprintf("generate_series(1::bigint, %d) as g(n)", n), "||", "analyze "
+	hash := "decode(md5(n::text), 'hex')"
+	if d == sqlstore.MySQL {
+		var mariaDB string
+		require.NoError(t, db.QueryRow("select version()").Scan(&mariaDB))
+		if !strings.Contains(mariaDB, "MariaDB") {
+			skip(t, "filling needs MariaDB's sequences, and the server is MySQL")
+		}
+		series, analyze, hash = fmt.Sprintf("(select seq as n from seq_1_to_%d) g", n), "analyze table ", "unhex(md5(n))"
+	}
+	text := func(prefix string) string {
+		if d == sqlstore.MySQL {
+			return "concat('" + prefix + "', n)"
+		}
+		return "'" + prefix + "' " + join + " n"
+	}
+	for _, statement := range []string{
+		"interview (interview_id, study_id, user_id, completed_at, until_at, duration, quality, language, job, queued_at, due_at) select " +
+			text("interview ") + ", case when n % 3 = 0 then 'study 1' else 'study 2' end, " + text("user ") + fmt.Sprintf(", %d - n * 1000000, %d, 1000000, '', 'en',", now, int64(1<<62)) +
+			fmt.Sprintf(" case n %% 100 when 1 then 2 when 2 then 1 when 3 then 1 when 4 then 1 else 0 end, %d, %d - n from ", now, now) + series,
+		"transcript (interview_id, fetched_at, content) select " + text("interview ") + fmt.Sprintf(", %d - n * 1000000, '{\"summary\":\"fine\"}' from ", now) + series,
+		"dead_letter (letter_id, received_at, reason, content) select " + text("letter ") + fmt.Sprintf(", %d - n * 1000000, 'why', 'what' from ", now) + series,
+		"person (user_hash, study_id, key_check, completed_until) select " + hash + fmt.Sprintf(", 'study 1', (select max(key_check) from %ssecret), 1 from ", prefix) + series,
+	} {
+		_, err := db.ExecContext(t.Context(), "insert into "+prefix+statement)
+		require.NoError(t, err)
+	}
+	for _, table := range tables {
+		_, err := db.ExecContext(t.Context(), analyze+prefix+table)
+		require.NoError(t, err)
+	}
+}
+
+// grows are the tables that a statement must not scan.
+var grows = []string{"interview", "person", "transcript", "dead_letter"}
+
+// scans fails the test if the plan of q reads many rows that it does not need.
+func scans(t *testing.T, db *sql.DB, d sqlstore.Dialect, q question, prefix string, n int) {
+	t.Helper()
+	args := make([]any, len(q.args))
+	for i, arg := range q.args {
+		args[i] = arg.Value
+		if v, ok := arg.Value.(driver.Valuer); ok {
+			args[i] = v
+		}
+	}
+	if d == sqlstore.Postgres {
+		var plan string
+		require.NoError(t, db.QueryRowContext(t.Context(), "explain (format json) "+q.text, args...).Scan(&plan), q.text)
+		var nodes []any
+		require.NoError(t, json.Unmarshal([]byte(plan), &nodes))
+		for _, table := range grows {
+			require.NotContains(t, seqScans(nodes), prefix+table, "a scan in the plan of %s:\n%s", q.text, plan)
+		}
+		return
+	}
+	rows, err := db.QueryContext(t.Context(), "explain "+q.text, args...)
+	require.NoError(t, err, q.text)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	values, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		require.NoError(t, rows.Scan(dest...))
+		row := map[string]string{}
+		for i, column := range columns {
+			row[column] = values[i].String
+		}
+		inOrder := strings.Contains(q.text, " limit ") && row["key"] != "" && !strings.Contains(row["Extra"], "filesort")
+		if row["type"] == "ALL" || row["type"] == "index" && !inOrder {
+			require.Less(t, len(row["rows"]), len(fmt.Sprint(n)), "a scan in the plan of %s: %v", q.text, row)
+		}
+		require.NotContains(t, row["Extra"], "filesort", "a sort in the plan of %s: %v", q.text, row)
+	}
+	require.NoError(t, rows.Err())
+}
+
+// seqScans returns the tables that a plan of PostgreSQL scans.
+func seqScans(node any) (tables []string) {
+	switch node := node.(type) {
+	case []any:
+		for _, child := range node {
+			tables = append(tables, seqScans(child)...)
+		}
+	case map[string]any:
+		if node["Node Type"] == "Seq Scan" {
+			tables = append(tables, node["Relation Name"].(string))
+		}
+		for _, child := range node {
+			tables = append(tables, seqScans(child)...)
+		}
+	}
+	return tables
+}

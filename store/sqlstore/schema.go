@@ -1,0 +1,125 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/askonce/askonce/store"
+)
+
+//go:embed schema
+var schema embed.FS
+
+// migrations returns the names of the dialect's files in order: the n-th leads to
+// version n.
+func (d *dialect) migrations() []string {
+	names, err := fs.Glob(schema, path.Join("schema", d.name, "*.sql"))
+	if err != nil || len(names) == 0 {
+		panic(fmt.Sprintf("sqlstore: no migrations for %s: %v", d.name, err))
+	}
+	return names
+}
+
+func (d *dialect) newest() int { return len(d.migrations()) }
+
+// migration returns what leads from version-1 to version.
+func (d *dialect) migration(version int, prefix string) string {
+	text, err := schema.ReadFile(d.migrations()[version-1])
+	if err != nil {
+		panic("sqlstore: " + err.Error())
+	}
+	return strings.ReplaceAll(string(text), "{prefix}", prefix)
+}
+
+// Schema returns the statements that create and update the tables, for teams that
+// run their own migrations instead of [Store.Migrate]. Each statement ends with a
+// semicolon at the end of a line and may be repeated. Of opts only TablePrefix
+// counts. Nil opts mean the defaults.
+func Schema(d Dialect, opts *Options) (string, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	dialect, prefix, err := resolve(d, o)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for version := 1; version <= dialect.newest(); version++ {
+		b.WriteString(dialect.migration(version, prefix))
+	}
+	return b.String(), nil
+}
+
+// Migrate creates the tables or brings them up to date. Any number of processes may
+// call it, at once and as often as they like. If there is nothing to do, it needs
+// no right to change tables. It does not change tables that a newer version of this
+// package has made, and returns an error if that version says that this one cannot
+// use them.
+func (s *Store) Migrate(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	// Of several processes that are the first to open a SQLite file some find it
+	// locked, whatever their busy_timeout, while another one turns it to WAL.
+	return s.failed(ctx, "migrate", s.retried(ctx, func() error { return s.migrate(ctx) }))
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	if _, err := s.checkSettings(ctx); err != nil {
+		return err
+	}
+	version, err := s.version(ctx)
+	if err != nil && s.d.classify(err) != missing {
+		return err
+	}
+	if version < s.d.newest() {
+		err := s.d.migrate(ctx, s.db, "askonce migrate "+s.prefix, func(on execer) error {
+			for v := version + 1; v <= s.d.newest(); v++ {
+				for _, statement := range splitStatements(s.d.migration(v, s.prefix)) {
+					if _, err := on.ExecContext(ctx, statement); err != nil {
+						return fmt.Errorf("to version %d: %w", v, err)
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err = s.ready(ctx)
+	return err
+}
+
+// version returns the version of the tables. It returns an error if this package
+// is too old for them.
+func (s *Store) version(ctx context.Context) (int, error) {
+	var version, oldestReader sql.Null[int]
+	err := s.db.QueryRowContext(ctx, s.text(`select max(version), max(oldest_reader) from {prefix}schema`)).Scan(&version, &oldestReader)
+	if err == nil && oldestReader.V > s.d.newest() {
+		err = fmt.Errorf("the tables %s* have version %d, which this program cannot use: it knows version %d and must know %d; deploy a newer one",
+			s.prefix, version.V, s.d.newest(), oldestReader.V)
+	}
+	return version.V, err
+}
+
+// splitStatements splits at semicolons that end a line, because not every driver
+// takes several statements at once.
+func splitStatements(script string) []string {
+	var all []string
+	for part := range strings.SplitSeq(script, ";\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
+	}
+	return all
+}
