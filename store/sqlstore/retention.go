@@ -14,8 +14,9 @@ const (
 	deleteDeadJobs    = `update {prefix}interview set ` + noJob + ` where job = 2 and interview_id in `
 	deleteDeadLetters = `delete from {prefix}dead_letter where letter_id in `
 
-	oldTranscripts = `select t.interview_id from {prefix}transcript t left join {prefix}interview i on i.interview_id = t.interview_id
-		where t.fetched_at < ? and coalesce(i.job, 0) = 0 order by t.fetched_at, t.interview_id limit ?`
+	oldTranscripts = `select t.interview_id from {prefix}transcript t where t.fetched_at < ?
+		and not exists (select 1 from {prefix}interview i where i.interview_id = t.interview_id and i.job <> 0)
+		order by t.fetched_at, t.interview_id limit ?`
 	oldDeadJobs    = `select interview_id from {prefix}interview where job = 2 and queued_at < ? limit ?`
 	oldDeadLetters = `select letter_id from {prefix}dead_letter where received_at < ? order by received_at, letter_id limit ?`
 )
