@@ -223,7 +223,7 @@ func TestSlowServer(t *testing.T) {
 	eachDatabase(t, []string{"postgres-pgx", "postgres-pq"}, func(t *testing.T, d database) {
 		prefix := d.fresh(t)
 		s := d.store(t, prefix)
-		g, err := gate.New(oneStudy{}, "study", store.NewCached(s, nil), nil)
+		g, err := gate.New(oneStudy{}, "study", store.NewCached(s, nil), &gate.Options{LinkHosts: []string{"interviews.example"}})
 		require.NoError(t, err)
 		require.NotErrorIs(t, g.Decide(t.Context(), gate.Visitor{UserID: "warm"}).Err, sql.ErrConnDone)
 
