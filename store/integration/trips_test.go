@@ -39,7 +39,7 @@ func TestRoundTrips(t *testing.T) {
 			{"a new interview", 8, func() error { _, err := s.Record(ctx, crashInterview("i2")); return err }},
 			{"a repeated delivery", 1, func() error { _, err := s.Record(ctx, crashInterview("i2")); return err }},
 			{"a claim of two jobs", 5, func() error { // MySQL prepares the list of ids
-				 _, err := s.ClaimJobs(ctx, time.Minute, 2)
+				_, err := s.ClaimJobs(ctx, time.Minute, 2)
 				return err
 			}},
 		} {
