@@ -21,7 +21,7 @@ import (
 // result with a model of the contract: calls one after the other, with odd ids, and
 // calls of several goroutines at once, whose results must be those of the same
 // calls in some order. Both use two stores on the same data. fresh is that of
-// [RunShared].
+// [RunShared]; what it returns may open the same store each time.
 //
 // It compares 2,000 results and 40 concurrent histories. With the environment
 // variable ASKONCE_TEST_LONG set it compares 100,000 and 2,000. It logs its seed,
