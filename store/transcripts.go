@@ -15,7 +15,8 @@ import (
 type Transcripts interface {
 	// ClaimJobs claims up to limit jobs that are due, ordered by due time and then
 	// by interview id, and hides them from everybody else until the lease is over.
-	// It skips a job whose interview is missing.
+	// It skips a job whose interview is missing, and may pass over one that another
+	// call is working on.
 	ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]Job, error)
 
 	// ExtendJob makes the lease of a claimed job end after lease from now. It

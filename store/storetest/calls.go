@@ -266,8 +266,8 @@ func (c *caller) funnel() call {
 // lease is over at once, or not as long as the test runs.
 func (c *caller) lease() time.Duration { return oneOf(c.Rand, 0, -time.Second, time.Hour) }
 
-// claim claims jobs. Where nobody else does so at the same time, the store must
-// choose the first ones in the order of PendingJobs.
+// claim claims jobs. Alone, the store must choose the first ones in the order of
+// PendingJobs. Beside other calls it may pass over jobs that those work on.
 func (c *caller) claim() call {
 	lease, limit := c.lease(), c.IntN(3)
 	var queue []store.Job
@@ -288,11 +288,11 @@ func (c *caller) claim() call {
 		},
 		func(m *model, got []store.Job) (want []store.Job, err error) {
 			due := m.due()
-			choice := got
+			choice, n := got, min(limit, len(got))
 			if c.alone {
+				n = min(limit, len(due))
 				choice = slices.DeleteFunc(slices.Clone(queue), func(j store.Job) bool { return !due[j.InterviewID] })
 			}
-			n := min(limit, len(due))
 			for i, j := range choice[:min(n, len(choice))] {
 				if !due[j.InterviewID] {
 					break
@@ -307,7 +307,7 @@ func (c *caller) claim() call {
 				have.claim, have.due = claimed.Claim, lease <= 0
 				m.jobs[j.InterviewID] = have
 			}
-			if len(want) < n { // the store has claimed too few
+			if len(want) < n { // the store has claimed too few, or what is not due
 				want = append(want, store.Job{Reason: "another job that is due"})
 			}
 			return want, nil
