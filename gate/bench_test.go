@@ -39,10 +39,15 @@ func outcomes(tb testing.TB) []outcome {
 	down := newGate(tb, broken, done, &long)
 	require.Error(tb, down.Warm(tb.Context()))
 	open := warmGate(tb, newProvider(), done, &long)
+	now := time.Now()
+	for _, at := range []time.Time{now.Add(-50 * time.Hour), now.Add(-time.Hour)} {
+		require.NoError(tb, done.Note(tb.Context(), store.Interaction{Key: store.Key{StudyID: studyID, UserID: "seen"}, Kind: store.InteractionShown, At: at}))
+	}
 	return []outcome{
 		{"anonymous", open, gate.Visitor{}, gate.ReasonAnonymous, 0},
 		{"held out", warmGate(tb, newProvider(), done, &nobody), gate.Visitor{UserID: id}, gate.ReasonHeldOut, 0},
 		{"cooling down", open, gate.Visitor{UserID: id, History: gate.History{}.WithShown(studyID, time.Now().Add(-time.Hour))}, gate.ReasonCoolingDown, 0},
+		{"cooling down elsewhere", open, gate.Visitor{UserID: "seen", History: gate.History{}.WithShown(studyID, now.Add(-50*time.Hour))}, gate.ReasonCoolingDown, 0},
 		{"full", warmGate(tb, full, done, &long), gate.Visitor{UserID: id}, gate.ReasonFull, 0},
 		{"provider down", down, gate.Visitor{UserID: id}, gate.ReasonUnavailable, 0},
 		{"completed", open, gate.Visitor{UserID: "done"}, gate.ReasonCompleted, 0},

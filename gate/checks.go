@@ -89,9 +89,9 @@ func (q *question) scope() (s scope) {
 // store may know to be taken back waits for it.
 func (q *question) answer(ctx context.Context) (Reason, error) {
 	list := q.gate.lists[q.scope()]
-	var waiting bool
+	blank, waiting := q.isBlank(), false
 	for _, c := range list {
-		if c.scope&history != 0 && q.isBlank() {
+		if blank && c.scope&history != 0 {
 			continue
 		}
 		reason, err := q.check(ctx, c)

@@ -1,42 +1,42 @@
-// Package gate decides whether a user shall be asked for an interview.
+// Package gate decides whether to invite a user to an interview.
 //
-// A Gate stands for one study. Decide walks an ordered list of checks, the
-// cheapest first, and stops at the first that says no: who the user is, the
-// app's own rules, the study, its languages, the holdout, what the visitor has
-// seen, whether the study has a place, pacing, and last the store. Explain walks
-// all of them and says what each found. Any doubt (the provider is down, the
-// store does not answer, time is up) is Unavailable: nobody is asked, and nothing
-// but a prompt is lost. Confirm decides again when the prompt is clicked, on an
-// answer of the provider no older than 10 seconds.
+// A [Gate] decides for one study. [Gate.Decide] makes an ordered list of checks, the
+// cheapest first, and stops at the first that fails: who the user is, the app's own
+// rules, the study's languages, the holdout, what the user has seen and answered,
+// whether the study has a place, whether asking is paused, pacing, and last the
+// store. [Gate.Explain] makes all of them and reports each result. Any doubt means
+// [ReasonUnavailable]: the provider is down, the store does not answer, or time is
+// up. Then nobody is invited, and nothing but a prompt is lost. [Gate.Confirm]
+// decides again when the prompt is clicked. [First] combines gates of several
+// studies by priority, one prompt at a time.
 //
 // # Capacity
 //
-// The provider's answer is used for 3 minutes. After that it serves on while
-// one request in the background fetches a newer one, for 15 minutes at most.
-// While the provider fails it is asked about once a minute, and the last answer
-// serves until it is too old. A page waits for the provider only when there is
-// no answer that can be used and no failure is known, and then for 150 ms at
-// most; Warm at the app's start spares the first pages that. A study that is
-// missing is an answer: Closed.
+// The provider's answer is used for 3 minutes. After that it is used for at most 12
+// more while one request in the background fetches a newer one. While the provider
+// fails it is asked about once a minute. A page waits for the provider only if there
+// is no usable answer and no known failure, and then for at most 150 ms. [Gate.Warm]
+// at the app's start saves the first pages from that. A missing study is an answer,
+// too: [ReasonClosed].
 //
-// # Who is asked
+// # Who is invited
 //
-// Options.Target has the app's own rules. Options.Holdout leaves a share of
-// users out. Options.ExpectedUptake paces: of a study with three places left it
-// shows the prompt to some dozens of users instead of a million. What each
-// visitor has seen so far comes in as a History, which the middleware carries
-// in a cookie: showings, "Later", "No thanks" and an opened interview each have
-// a rule. Whoever has completed the study is never asked for it again.
+// [Options.Target] holds the app's own rules. [Options.Holdout] leaves a share of
+// users out. [Options.ExpectedUptake] paces: a study with three places left is
+// offered to a few dozen users, not to a million. A user who has completed a study
+// is never invited to it again.
 //
-// Several studies on one site are asked by priority with First, one prompt at
-// a time.
+// What a user has seen and answered comes from two places. A store with
+// [store.Interactions] knows it from all of the user's devices; the gate reads it
+// together with the completion. The [History] is one browser's own copy. Both are
+// merged, and showings, openings, "later", "no" and "never" each have a rule.
 //
 // # References
 //
-// References write the user into the interview's link and read it back from the
-// webhook. Plain ones are the user's id and can be edited by whoever follows the
-// link; SignedReferences cannot be forged, and SealedReferences hide the id too.
-// The gate and the webhook must have the same.
+// [References] write the user into the interview's link and read it back from the
+// webhook. [PlainReferences] are the user's id; whoever follows the link can edit
+// it. [SignedReferences] cannot be forged. [SealedReferences] hide the id as well.
+// The gate and the webhook need the same ones.
 //
-// The package knows nothing of HTTP.
+// The package does not use net/http.
 package gate

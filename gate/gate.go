@@ -59,6 +59,7 @@ type Gate struct {
 	capacity  *capacity
 	pace      *pace
 	holds     holds
+	leases    leases
 	pauses    *pauses // nil if the store has no Switches
 
 	done    CompletionChecker
@@ -114,6 +115,7 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 	g.uncachedPersons, _ = capability[store.Interactions](g.uncached)
 	g.peeker, _ = done.(completionPeeker)
 	g.personPeeker, _ = done.(personPeeker)
+	g.leases.checkpoints, _ = capability[store.Checkpoints](done)
 	if switches, ok := capability[store.Switches](done); ok {
 		g.pauses = &pauses{gate: g, switches: switches}
 	}
@@ -144,7 +146,8 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) (d Decision) {
 // study and its places, by an answer of the last 10 seconds, a pause, an opt-out
 // and the completion. Whoever was invited keeps the invitation, so Target, the
 // holdout, pacing and the history do not matter. A confirmed click holds a place
-// for 20 minutes, in this process.
+// for 20 minutes or until the interview is recorded; with [store.Checkpoints] that
+// holds on all replicas.
 //
 // For about a minute after a failure of the provider, Confirm is unavailable: an
 // apology is better than an interview that turns the user away.
@@ -171,8 +174,11 @@ func (g *Gate) walk(ctx context.Context, q *question, d *Decision) {
 	if reason == ReasonEligible && !q.visitor.Preview {
 		switch q.visitor.Occasion {
 		case OccasionClick:
-			if !g.holds.take(q.visitor.UserID, q.study, q.now()) {
-				reason = ReasonFull // somebody else has clicked meanwhile
+			var held bool
+			if held, err = g.hold(ctx, q); err != nil {
+				reason = ReasonUnavailable
+			} else if !held {
+				reason = ReasonFull // others have clicked meanwhile
 			}
 		case OccasionPage:
 			var admitted bool
@@ -232,7 +238,7 @@ func (g *Gate) Recorded(_ context.Context, c store.Completion) {
 	}
 	now := time.Now()
 	g.capacity.update(func(s *snapshot) { s.completedAt = now })
-	g.holds.completed(c.UserID, now)
+	g.endHold(c.UserID, now)
 }
 
 // Age returns the age of the cached study, or false if there is none that can be

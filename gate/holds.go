@@ -11,7 +11,7 @@ const holdFor = 20 * time.Minute
 
 // holds keeps the places of users who have followed the prompt and have not
 // completed the interview yet, because the provider counts a place only then. Each
-// process keeps its own.
+// process keeps its own; those of the last places are leased in the store, too.
 type holds struct {
 	n      atomic.Int64 // len(byUser)
 	mu     sync.Mutex
@@ -69,6 +69,14 @@ func (h *holds) others(userID string, s *study, now time.Time) (n int) {
 	}
 	h.n.Store(int64(len(h.byUser)))
 	return n
+}
+
+// drop gives the user's place back.
+func (h *holds) drop(userID string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.byUser, userID)
+	h.n.Store(int64(len(h.byUser)))
 }
 
 // completed ends the user's hold with the next answer of the provider.

@@ -7,24 +7,24 @@ import (
 )
 
 // References writes a user id into an interview link and reads it back from
-// the webhook: every id that goes in comes out byte for byte. Implementations
-// are safe for concurrent use, and their errors hold neither id nor reference.
+// the webhook. Every id comes back byte for byte. Implementations must be safe for
+// concurrent use, and their errors must contain neither id nor reference.
 type References interface {
-	// Reference returns what the link's reference_id shall be for k. An id that
-	// store.CheckID refuses is an error that matches store.ErrInvalid.
+	// Reference returns the reference_id for a link. An id that [store.CheckID]
+	// refuses is an error that matches [store.ErrInvalid].
 	Reference(k store.Key) (string, error)
-	// UserID reads a reference back. An error that matches ErrBadReference
-	// means that nobody here made it for this study.
+	// UserID returns the user's id from a reference. An error that matches
+	// [ErrBadReference] means that the reference was not made for this study.
 	UserID(studyID, reference string) (string, error)
 }
 
-// ErrBadReference is matched by the error for a reference that was forged,
-// damaged, or made for another study or under a key that is gone.
+// ErrBadReference means that a reference was forged or damaged, or made for another
+// study or with a key that has been removed.
 var ErrBadReference = errors.New("gate: bad reference")
 
-// PlainReferences uses the user id itself as the reference. It is the default:
-// it joins with the provider's other channels, and a user who edits the
-// address bar can take the interview under another user's id, or anybody's.
+// PlainReferences returns References that are the user id itself. They are the
+// default. The provider's other channels can use the same ids, but a user who edits
+// the address bar can take the interview under any other id.
 func PlainReferences() References { return plainReferences{} }
 
 type plainReferences struct{}

@@ -227,13 +227,13 @@ func TestBadKeysAreAllReported(t *testing.T) {
 	_, err := gate.SignedReferences()
 	require.ErrorContains(t, err, "no key")
 	_, err = gate.SignedReferences(key(32, 1), nil, key(31, 2), key(32, 1))
-	for _, fault := range []string{"key 1 is empty", "key 2 has 31 bytes", "key 3 is there twice"} {
+	for _, fault := range []string{"key 1 is empty", "key 2 has 31 bytes", "key 3 is a duplicate"} {
 		require.ErrorContains(t, err, fault)
 	}
 	_, err = gate.SealedReferences()
 	require.ErrorContains(t, err, "no keys")
 	_, err = gate.SealedReferences(key(8, 1), key(15, 2), key(32, 3), key(32, 3), nil)
-	for _, fault := range []string{"5 keys", "key 0, a hash key, has 8 bytes", "key 1, a block key, has 15", "key 3 is key 2 again", "key 4, a hash key, is empty"} {
+	for _, fault := range []string{"5 keys", "key 0, a hash key, has 8 bytes", "key 1, a block key, has 15", "key 3 is a duplicate of key 2", "key 4, a hash key, is empty"} {
 		require.ErrorContains(t, err, fault)
 	}
 	_, err = gate.SealedReferences(key(32, 1), nil)

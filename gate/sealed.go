@@ -25,16 +25,16 @@ const (
 	maxSealedLen = 1024
 )
 
-// SealedReferences makes references that cannot be forged and do not show the
-// user id: gorilla/securecookie, encrypted with AES-CTR and authenticated with
-// HMAC-SHA256. Each is different, even for the same user and study, so the
-// provider cannot tell who took part twice. They do not expire; the time of
-// making can be read from them. An id of 64 bytes makes 230 characters.
+// SealedReferences returns References that cannot be forged and hide the user id.
+// They are encrypted with AES-CTR and authenticated with HMAC-SHA256, by
+// gorilla/securecookie. Each one is different, even for the same user and study, so
+// the provider cannot tell who took part twice. They do not expire, and show when
+// they were made. An id of 64 bytes makes 230 characters.
 //
-// The arguments are pairs of a hash key of at least 32 bytes and a block key of
-// 16, 24 or 32 bytes (AES-128, -192, -256), all random. The first pair seals and
-// all open; they rotate like the keys of SignedReferences. The error names
-// every fault.
+// The arguments are pairs of a hash key of at least 32 bytes and a block key of 16,
+// 24 or 32 bytes (AES-128, -192 or -256), all random. The first pair seals, and all
+// pairs open. They rotate like the keys of [SignedReferences]. The error names every
+// fault.
 func SealedReferences(pairs ...[]byte) (References, error) {
 	if err := checkPairs(pairs); err != nil {
 		return nil, err
@@ -43,13 +43,12 @@ func SealedReferences(pairs ...[]byte) (References, error) {
 	for i := 0; i < len(pairs); i += 2 {
 		// Copies: the codec keeps the hash key as it is given.
 		codec := securecookie.New(bytes.Clone(pairs[i]), bytes.Clone(pairs[i+1]))
-		codec.MaxAge(0) // a link that is opened late is still this user's
+		codec.MaxAge(0) // a link that is opened late still identifies its user
 		codec.MaxLength(maxSealedLen)
 		codec.SetSerializer(securecookie.NopEncoder{})
 		codecs = append(codecs, codec)
 	}
-	// A codec keeps its faults to itself until it is used, and the first one
-	// alone would be used for long.
+	// A codec reports its faults only when it is used, and only the first one seals.
 	var errs []error
 	probe := store.Key{StudyID: "study", UserID: "user"}
 	for i := range codecs {
@@ -89,7 +88,7 @@ func checkPairs(pairs [][]byte) error {
 		}
 		for j, other := range pairs[:i] {
 			if len(key) > 0 && bytes.Equal(key, other) {
-				fault("key %d is key %d again", i, j)
+				fault("key %d is a duplicate of key %d", i, j)
 			}
 		}
 	}

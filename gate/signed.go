@@ -16,25 +16,25 @@ const (
 	minKeyLen = 32 // of HMAC keys: as long as the hash (RFC 2104, section 3)
 	tagLen    = 16 // a MAC of 128 bits (RFC 2104, section 5)
 
-	// signedPurpose keeps a key that serves something else too from vouching
-	// for references.
+	// signedPurpose separates references from anything else that is signed with
+	// the same key.
 	signedPurpose = "askonce signed reference 1\x00"
 )
 
-// tokenText is how signed and sealed references are written: in characters
-// that no URL escapes (RFC 3986, section 2.3).
+// tokenText encodes signed and sealed references in characters that URLs do not
+// escape (RFC 3986, section 2.3).
 var tokenText = base64.RawURLEncoding
 
-// SignedReferences makes references that carry the user id in the clear
-// (base64url) and cannot be forged: HMAC-SHA256 over study and user, cut to 128
-// bits. The same user of the same study always has the same reference, 107
-// characters long for an id of 64 bytes, so the provider sees repeated
-// interviews as one user's. A reference does not expire.
+// SignedReferences returns References that carry the user id in the clear
+// (base64url) and cannot be forged. They are signed with HMAC-SHA256 over study and
+// user, truncated to 128 bits. A user always has the same reference in a study, so
+// the provider sees repeated interviews as one user's. It has 107 characters for an
+// id of 64 bytes, and does not expire.
 //
-// The first key signs and all verify. To rotate, put a new key behind the old
-// ones, deploy; put it first, deploy; remove the old one when no link made with
-// it is expected back. Keys are random and at least 32 bytes; the error names
-// every one that is too short or there twice.
+// The first key signs, and all keys verify. To rotate, append a new key and deploy;
+// move it to the front and deploy; remove the old key once no link made with it is
+// expected back. Keys must be random and at least 32 bytes long. The error names
+// every key that is too short or a duplicate.
 func SignedReferences(keys ...[]byte) (References, error) {
 	var errs []error
 	if len(keys) == 0 {
@@ -44,7 +44,7 @@ func SignedReferences(keys ...[]byte) (References, error) {
 		if err := checkKey(key); err != nil {
 			errs = append(errs, fmt.Errorf("gate: SignedReferences: key %d %w", i, err))
 		} else if slices.ContainsFunc(keys[:i], func(k []byte) bool { return bytes.Equal(k, key) }) {
-			errs = append(errs, fmt.Errorf("gate: SignedReferences: key %d is there twice", i))
+			errs = append(errs, fmt.Errorf("gate: SignedReferences: key %d is a duplicate", i))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -1,0 +1,553 @@
+package gate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
+	"github.com/askonce/askonce/userjourneys"
+)
+
+// watched is a store that counts round trips and calls trouble before each.
+type watched struct {
+	*memstore.Store
+	trips   atomic.Int32
+	trouble func(what string) error
+}
+
+func (w *watched) trip(what string) error {
+	w.trips.Add(1)
+	if w.trouble != nil {
+		return w.trouble(what)
+	}
+	return nil
+}
+
+func (w *watched) Completed(ctx context.Context, k store.Key) (bool, error) {
+	if err := w.trip("Completed"); err != nil {
+		return false, err
+	}
+	return w.Store.Completed(ctx, k)
+}
+
+func (w *watched) Person(ctx context.Context, id string) (store.Person, error) {
+	if err := w.trip("Person"); err != nil {
+		return store.Person{}, err
+	}
+	return w.Store.Person(ctx, id)
+}
+
+func (w *watched) Switches(ctx context.Context) ([]store.Switch, error) {
+	if err := w.trip("Switches"); err != nil {
+		return nil, err
+	}
+	return w.Store.Switches(ctx)
+}
+
+func (w *watched) Funnel(ctx context.Context, studyID string, from, to time.Time) ([]store.FunnelDay, error) {
+	if err := w.trip("Funnel"); err != nil {
+		return nil, err
+	}
+	return w.Store.Funnel(ctx, studyID, from, to)
+}
+
+func (w *watched) Acquire(ctx context.Context, name, holder string, lease time.Duration) (string, bool, error) {
+	if err := w.trip("Acquire"); err != nil {
+		return "", false, err
+	}
+	return w.Store.Acquire(ctx, name, holder, lease)
+}
+
+func note(t *testing.T, s store.Interactions, user, study string, kind store.InteractionKind, at time.Time) {
+	t.Helper()
+	require.NoError(t, s.Note(t.Context(), store.Interaction{
+		Key: store.Key{StudyID: study, UserID: user}, Kind: kind, At: at, Until: at.Add(7 * 24 * time.Hour),
+	}))
+}
+
+// What a user has said on a laptop is heard on the phone, whose browser knows
+// something else.
+func TestAnswersFollowTheUser(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type events func(t *testing.T, s store.Interactions, now time.Time)
+		noted := func(study string, kind store.InteractionKind, ago time.Duration) events {
+			return func(t *testing.T, s store.Interactions, now time.Time) { note(t, s, "ada", study, kind, now.Add(-ago)) }
+		}
+		now := time.Now()
+		for name, tc := range map[string]struct {
+			elsewhere []events
+			browser   gate.History
+			is        gate.Reason
+			click     gate.Reason // ReasonEligible if zero
+		}{
+			"nothing":                        {is: gate.ReasonEligible},
+			"declined elsewhere":             {elsewhere: []events{noted(studyID, store.InteractionDeclined, time.Hour)}, is: gate.ReasonDeclined},
+			"snoozed elsewhere":              {elsewhere: []events{noted(studyID, store.InteractionSnoozed, time.Hour)}, is: gate.ReasonSnoozed},
+			"opened elsewhere":               {elsewhere: []events{noted(studyID, store.InteractionOpened, time.Hour)}, is: gate.ReasonOpened},
+			"seen elsewhere":                 {elsewhere: []events{noted(studyID, store.InteractionShown, time.Hour)}, is: gate.ReasonCoolingDown},
+			"seen elsewhere a moment ago":    {elsewhere: []events{noted(studyID, store.InteractionShown, time.Minute)}, is: gate.ReasonEligible},
+			"opted out elsewhere":            {elsewhere: []events{noted("", store.InteractionOptedOut, time.Hour)}, is: gate.ReasonDeclined, click: gate.ReasonDeclined},
+			"another study opened elsewhere": {elsewhere: []events{noted("another", store.InteractionOpened, time.Hour)}, is: gate.ReasonCoolingDown},
+			"another study declined":         {elsewhere: []events{noted("another", store.InteractionDeclined, time.Hour)}, is: gate.ReasonEligible},
+			"declined here, undone elsewhere": {
+				elsewhere: []events{noted(studyID, store.InteractionUndone, time.Minute)},
+				browser:   gate.History{}.WithDecline(studyID, now.Add(-time.Hour)), is: gate.ReasonEligible,
+			},
+			"undone here, declined elsewhere later": {
+				elsewhere: []events{noted(studyID, store.InteractionDeclined, time.Minute)},
+				browser:   gate.History{}.WithDecline(studyID, now.Add(-2*time.Hour)).WithUndo(studyID, now.Add(-time.Hour)), is: gate.ReasonDeclined,
+			},
+			"opted out here, undone elsewhere": {
+				elsewhere: []events{noted("", store.InteractionUndone, time.Minute)},
+				browser:   gate.History{}.WithOptOut(now.Add(-time.Hour)), is: gate.ReasonEligible,
+			},
+			"declined here, snoozed elsewhere later": {
+				elsewhere: []events{noted(studyID, store.InteractionSnoozed, time.Minute)},
+				browser:   gate.History{}.WithDecline(studyID, now.Add(-time.Hour)), is: gate.ReasonSnoozed,
+			},
+			"seen here and elsewhere, three times": {
+				elsewhere: []events{noted(studyID, store.InteractionShown, 72*time.Hour), noted(studyID, store.InteractionShown, 48*time.Hour)},
+				browser:   gate.History{}.WithShown(studyID, now.Add(-48*time.Hour)).WithShown(studyID, now.Add(-30*time.Hour)), is: gate.ReasonShownEnough,
+			},
+			"seen here and elsewhere, twice": {
+				elsewhere: []events{noted(studyID, store.InteractionShown, 48*time.Hour), noted(studyID, store.InteractionShown, 30*time.Hour)},
+				browser:   gate.History{}.WithShown(studyID, now.Add(-48*time.Hour)).WithShown(studyID, now.Add(-30*time.Hour)), is: gate.ReasonEligible,
+			},
+		} {
+			s := memstore.New()
+			for _, e := range tc.elsewhere {
+				e(t, s, now)
+			}
+			g := warmGate(t, newProvider(), s, nil)
+			v := gate.Visitor{UserID: "ada", History: tc.browser}
+			require.Equal(t, tc.is.String(), g.Decide(t.Context(), v).Reason.String(), name)
+			require.Equal(t, tc.is.String(), firstNo(g.Explain(t.Context(), v)).String(), name)
+			require.Equal(t, tc.is.String(), gate.First(g, g).Decide(t.Context(), v).Reason.String(), name)
+			click := tc.click
+			if click == gate.ReasonUnavailable {
+				click = gate.ReasonEligible
+			}
+			require.Equal(t, click.String(), g.Confirm(t.Context(), v).Reason.String(), name)
+			require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Ask(), "%s: and not about others", name)
+		}
+	})
+}
+
+// Another replica hears of an answer within 10 seconds, also of the last of many.
+func TestAnswersOnAnotherReplica(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New()
+		one, other := store.NewCached(s, nil), store.NewCached(s, nil)
+		g, h := warmGate(t, newProvider(), one, nil), warmGate(t, newProvider(), other, nil)
+		for i := range 200 {
+			note(t, one, "ada", user(i), store.InteractionDeclined, time.Now())
+		}
+		require.True(t, g.Decide(t.Context(), ada).Ask())
+		require.True(t, h.Decide(t.Context(), ada).Ask())
+		note(t, one, "ada", studyID, store.InteractionDeclined, time.Now())
+		require.Equal(t, gate.ReasonDeclined, g.Decide(t.Context(), ada).Reason, "at once where it was said")
+		time.Sleep(10 * time.Second)
+		require.Equal(t, gate.ReasonDeclined, h.Decide(t.Context(), ada).Reason)
+	})
+}
+
+// A page costs one round trip, whatever it has to know, and none while that is
+// cached.
+func TestOneRoundTripForAPage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, tc := range map[string]struct {
+			done func(w *watched) store.Store
+			want int32
+		}{
+			"cached":     {func(w *watched) store.Store { return store.NewCached(w, nil) }, 1},
+			"not cached": {func(w *watched) store.Store { return w }, 3},
+		} {
+			w := &watched{Store: memstore.New()}
+			s := tc.done(w)
+			pa, a := newProvider(), newProvider()
+			pa.study.ID, a.study.ID = "a", "b"
+			all := gate.First(
+				warmGate(t, pa, s, &gate.Options{CoolDown: -1}), warmGate(t, a, s, &gate.Options{CoolDown: -1}), warmGate(t, newProvider(), s, &gate.Options{CoolDown: -1}))
+			note(t, w, "ada", "a", store.InteractionDeclined, time.Now())
+			note(t, w, "ada", "b", store.InteractionDeclined, time.Now())
+			require.Equal(t, studyID, all.Decide(t.Context(), ada).Prompt.StudyID, "reads the switches for the first time")
+			w.trips.Store(0)
+			for range 3 {
+				require.Equal(t, studyID, all.Decide(t.Context(), gate.Visitor{UserID: "bob", History: gate.History{}.WithDecline("a", time.Now()).WithDecline("b", time.Now())}).Prompt.StudyID)
+			}
+			require.Equal(t, tc.want, w.trips.Load(), name)
+		}
+	})
+}
+
+// A click is confirmed by the store itself: what another replica has recorded
+// counts at once.
+func TestClicksAreNotConfirmedByACache(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	g := warmGate(t, newProvider(), store.NewCached(s, nil), &gate.Options{Timeout: 10 * time.Second})
+	require.True(t, g.Decide(t.Context(), ada).Ask())
+	_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	require.Equal(t, gate.ReasonCompleted, g.Confirm(t.Context(), ada).Reason)
+}
+
+// Operators stop asking on every replica within 10 seconds, and no page waits.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: memstore.New()}
+		g := warmGate(t, newProvider(), w, &gate.Options{CoolDown: -1})
+		p := newProvider()
+		p.study.ID = "another"
+		other := warmGate(t, p, w, &gate.Options{CoolDown: -1})
+		set := func(name string, on bool) {
+			require.NoError(t, w.SetSwitch(t.Context(), store.Switch{Name: name, On: on, By: "ops", At: time.Now()}))
+		}
+		decide := func(g *gate.Gate, want gate.Reason) {
+			t.Helper()
+			began := time.Now()
+			require.Equal(t, want.String(), g.Decide(t.Context(), ada).Reason.String())
+			require.Zero(t, time.Since(began))
+			synctest.Wait()
+		}
+		within10s := func(then func()) {
+			for range 10 {
+				g.Decide(t.Context(), ada)
+				other.Decide(t.Context(), ada)
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			then()
+		}
+		decide(g, gate.ReasonEligible)
+		set(store.PauseSwitch(studyID), true)
+		within10s(func() {
+			decide(g, gate.ReasonPaused)
+			decide(other, gate.ReasonEligible)
+			require.Equal(t, gate.ReasonPaused, g.Confirm(t.Context(), ada).Reason)
+			require.Equal(t, gate.ReasonPaused, firstNo(g.Explain(t.Context(), ada)))
+			require.Equal(t, gate.ReasonPaused, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Preview: true}).Reason)
+		})
+		set(store.PauseSwitch(studyID), false)
+		within10s(func() { decide(g, gate.ReasonEligible) })
+
+		// A quiet site reads the switches again before it asks.
+		time.Sleep(time.Hour)
+		require.NoError(t, g.Warm(t.Context()))
+		set(store.PauseAll, true)
+		decide(g, gate.ReasonPaused)
+		set(store.PauseAll, false)
+		within10s(func() { decide(other, gate.ReasonEligible) })
+
+		// While the store hangs, what was read serves on, and then nobody is asked.
+		w.trouble = func(what string) error {
+			if what == "Switches" {
+				time.Sleep(time.Minute)
+			}
+			return nil
+		}
+		time.Sleep(5 * time.Second)
+		decide2 := other.Decide(t.Context(), ada)
+		require.True(t, decide2.Ask())
+		time.Sleep(5 * time.Second)
+		require.ErrorIs(t, other.Decide(t.Context(), ada).Err, context.DeadlineExceeded)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+	})
+}
+
+func TestPauseReadsTheSwitchesSeldom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: memstore.New()}
+		var reads atomic.Int32
+		w.trouble = func(what string) error {
+			if what == "Switches" {
+				reads.Add(1)
+			}
+			return nil
+		}
+		g := warmGate(t, newProvider(), w, nil)
+		for range 600 {
+			g.Decide(t.Context(), ada)
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.LessOrEqual(t, reads.Load(), int32(16))
+		require.Greater(t, reads.Load(), int32(5))
+	})
+}
+
+// Staff see the prompt whatever they have seen before, and nothing is counted.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := memstore.New()
+		note(t, s, "staff", "", store.InteractionOptedOut, time.Now())
+		p := newProvider()
+		p.places(1)
+		g := warmGate(t, p, s, &gate.Options{
+			Holdout: 1, ExpectedUptake: 1,
+			OnDecision: func(_ context.Context, v gate.Visitor, _ gate.Decision) { require.False(t, v.Preview) },
+		})
+		v := gate.Visitor{UserID: "staff", Preview: true, History: gate.History{}.WithShown(studyID, time.Now()).WithDecline(studyID, time.Now())}
+		for range 3 {
+			d := g.Decide(t.Context(), v)
+			require.True(t, d.Ask(), "%v", d)
+			require.False(t, d.Prompt.Seen)
+			require.True(t, g.Confirm(t.Context(), v).Ask())
+		}
+		require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), gate.Visitor{UserID: "staff"}).Reason)
+		p.places(0)
+		time.Sleep(time.Minute)
+		require.Equal(t, gate.ReasonFull, g.Confirm(t.Context(), v).Reason)
+	})
+}
+
+// Whatever panics in the app's code costs one decision, is logged once with its
+// stack, and says nothing about anybody.
+func TestPanicsCostOneDecision(t *testing.T) {
+	t.Parallel()
+	boom := func(at string) func(string) error {
+		return func(what string) error {
+			if what == at {
+				panic("about ada")
+			}
+			return nil
+		}
+	}
+	for what, tc := range map[string]struct {
+		opts    gate.Options
+		trouble func(string) error
+		click   bool
+	}{
+		"Options.Target":       {opts: gate.Options{Target: func(context.Context, gate.Visitor) bool { panic("about ada") }}},
+		"Options.OnDecision":   {opts: gate.Options{OnDecision: func(context.Context, gate.Visitor, gate.Decision) { panic("about ada") }}},
+		"the store's Person":   {trouble: boom("Person")},
+		"the store's Switches": {trouble: boom("Switches")},
+		"the store's Funnel":   {opts: gate.Options{ExpectedUptake: 1}, trouble: boom("Funnel")},
+		"the store's Acquire":  {trouble: boom("Acquire"), click: true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log := &records{}
+				opts := tc.opts
+				opts.Logger = slog.New(log)
+				p := newProvider()
+				p.places(3)
+				g := warmGate(t, p, &watched{Store: memstore.New(), trouble: tc.trouble}, &opts)
+				for range 3 {
+					d := g.Decide(t.Context(), ada)
+					if tc.click {
+						d = g.Confirm(t.Context(), ada)
+					}
+					require.Equal(t, gate.ReasonUnavailable, d.Reason)
+					require.EqualError(t, d.Err, "gate: "+what+": panic: string")
+					require.Zero(t, d.Prompt.Key())
+				}
+				g.Explain(t.Context(), ada)
+				require.Equal(t, []string{"ERROR askonce: callback panicked"}, log.all())
+			})
+		})
+	}
+}
+
+type panickingPeeks struct{ *watched }
+
+func (panickingPeeks) Peek(store.Key) (bool, bool)             { panic("lost") }
+func (panickingPeeks) PeekPerson(string) (*store.Person, bool) { panic("lost") }
+
+func TestAPanickingCacheIsPassedBy(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), panickingPeeks{&watched{Store: memstore.New()}}, &gate.Options{Timeout: 10 * time.Second})
+	require.True(t, g.Decide(t.Context(), ada).Ask())
+}
+
+func TestPanickingReferencesGiveNoLink(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{References: panickingReferences{}})
+	_, err := g.Decide(t.Context(), ada).Prompt.Link()
+	require.EqualError(t, err, "gate: References: panic: string")
+}
+
+type panickingReferences struct{ gate.References }
+
+func (panickingReferences) Reference(store.Key) (string, error) { panic("about ada") }
+
+func TestAnUnusableIDIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	log := &records{}
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{Logger: slog.New(log)})
+	for range 3 {
+		require.Equal(t, gate.ReasonUnavailable, g.Decide(t.Context(), gate.Visitor{UserID: "a\nb"}).Reason)
+	}
+	require.Equal(t, []string{"WARN askonce: user id cannot be used; its user is never invited"}, log.all())
+}
+
+// Nobody is sent to where the provider is not, with an id in the link.
+func TestInterviewLinksAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		link string
+		ok   bool
+	}{
+		{"https://app.userjourneys.ai/i/x", true},
+		{"https://userjourneys.ai/i/x", true},
+		{"https://APP.UserJourneys.ai/i/x", true},
+		{"https://interviews.example.com/i/x", true}, // allowed by the app
+		{"http://127.0.0.1:8081/i/x", true},
+		{"http://localhost:8081/i/x", true},
+		{"http://app.userjourneys.ai/i/x", false},
+		{"https://evil.example/i/x", false},
+		{"https://userjourneys.ai.evil.example/i/x", false},
+		{"https://evil-userjourneys.ai/i/x", false},
+		{"javascript:alert(1)", false},
+		{"/i/x", false},
+		{"", false},
+	} {
+		log := &records{}
+		p := newProvider()
+		p.study.InterviewLink = tc.link
+		g := warmGate(t, p, nobodyCompleted, &gate.Options{LinkHosts: []string{"Interviews.example.com"}, Logger: slog.New(log), Timeout: 10 * time.Second})
+		d := g.Decide(t.Context(), ada)
+		require.Equal(t, tc.ok, d.Ask(), tc.link)
+		require.Equal(t, tc.ok, g.Confirm(t.Context(), ada).Ask(), tc.link)
+		if tc.ok {
+			require.Empty(t, log.all())
+		} else {
+			require.ErrorContains(t, d.Err, "interview link", tc.link)
+			require.Equal(t, []string{"ERROR askonce: interview link refused; prompts disabled"}, log.all())
+		}
+	}
+	_, err := gate.Prompt{UserID: "ada", InterviewLink: "http://app.userjourneys.ai/i/x"}.Link()
+	require.ErrorContains(t, err, "not an https URL")
+}
+
+// A visitor without a preference is not excluded for the language.
+func TestNoPreferenceIsNoExclusion(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{RequireLanguage: true})
+	require.True(t, g.Decide(t.Context(), ada).Ask())
+	require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: []string{"*"}}).Ask())
+	require.Equal(t, gate.ReasonExcluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: []string{"ja"}}).Reason)
+}
+
+// The target sees the page and the request, and metrics tell pages from clicks.
+func TestPathAndOccasion(t *testing.T) {
+	t.Parallel()
+	type plan struct{}
+	var occasions []gate.Occasion
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{
+		Target: func(ctx context.Context, v gate.Visitor) bool {
+			return v.Path == "/dashboard" && ctx.Value(plan{}) == "paid"
+		},
+		OnDecision: func(_ context.Context, v gate.Visitor, _ gate.Decision) { occasions = append(occasions, v.Occasion) },
+	})
+	paid := context.WithValue(t.Context(), plan{}, "paid")
+	require.True(t, g.Decide(paid, gate.Visitor{UserID: "ada", Path: "/dashboard"}).Ask())
+	require.Equal(t, gate.ReasonExcluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Path: "/dashboard"}).Reason)
+	require.Equal(t, gate.ReasonExcluded, g.Decide(paid, gate.Visitor{UserID: "ada", Path: "/", Occasion: gate.OccasionPeek}).Reason)
+	require.True(t, g.Confirm(t.Context(), gate.Visitor{UserID: "ada", Path: "/askonce/start"}).Ask())
+	got, err := json.Marshal(occasions)
+	require.NoError(t, err)
+	require.JSONEq(t, `["page", "page", "peek", "click"]`, string(got))
+}
+
+// Of two gates for one study, the one that did not invite has no say at the click.
+func TestGroupConfirmsWhatAnyGateInvitedTo(t *testing.T) {
+	t.Parallel()
+	staff := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{Target: func(_ context.Context, v gate.Visitor) bool { return v.UserID == "staff" }})
+	customers := warmGate(t, newProvider(), nobodyCompleted, nil)
+	both := gate.First(staff, customers)
+	d := both.Decide(t.Context(), gate.Visitor{UserID: "ada", StudyID: studyID})
+	require.True(t, d.Ask())
+	require.True(t, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: studyID}).Ask())
+}
+
+func TestGroupIsWarmedAndExplainedAsAWhole(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pa, pb := newProvider(), newProvider()
+		pa.study.ID, pa.study.Name = "a", "Checkout"
+		pb.study.ID = "b"
+		pa.hang(time.Second)
+		pb.hang(time.Second)
+		both := gate.First(newGate(t, pa, nobodyCompleted, nil), newGate(t, pb, nobodyCompleted, nil))
+		_, ok := both.Age()
+		require.False(t, ok)
+		began := time.Now()
+		require.NoError(t, both.Warm(t.Context()))
+		require.Equal(t, time.Second, time.Since(began))
+		age, ok := both.Age()
+		require.True(t, ok)
+		require.Equal(t, time.Second, age)
+
+		all := both.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("b", time.Now())})
+		require.Len(t, all, 36)
+		require.Equal(t, "Checkout", all[0].Study)
+		require.Contains(t, all.String(), "Checkout\n  signed in: pass\n")
+		require.Contains(t, all.String(), studyName+"\n  signed in: pass\n")
+		require.Contains(t, all.String(), "not declined: fail (declined)")
+
+		time.Sleep(time.Minute)
+		both.Recorded(t.Context(), store.Completion{Key: store.Key{StudyID: "b"}})
+		both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("a", time.Now())})
+		synctest.Wait()
+		require.Equal(t, 1, pa.count())
+		require.Equal(t, 2, pb.count())
+		time.Sleep(time.Second)
+
+		pa.fail(errors.New("trouble"))
+		require.ErrorContains(t, gate.First(newGate(t, pa, nobodyCompleted, nil)).Warm(t.Context()), "trouble")
+	})
+}
+
+// listing is a provider that can name its studies.
+type listing struct{ *provider }
+
+func (listing) Studies(context.Context) iter.Seq2[userjourneys.Study, error] {
+	return func(yield func(userjourneys.Study, error) bool) {
+		_ = yield(userjourneys.Study{Name: "Onboarding Feedback"}, nil) && yield(userjourneys.Study{Name: "Pricing"}, nil)
+	}
+}
+
+func TestExplainNamesTheStudiesThereAre(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.fail(userjourneys.ErrNotFound)
+	g := warmGate(t, listing{p}, nobodyCompleted, nil)
+	require.Contains(t, g.Explain(t.Context(), ada).String(),
+		"study active: fail (closed); no active study has this id or name; there are: Onboarding Feedback, Pricing\n")
+}
+
+func TestExplainSaysWhichLanguageIsMissing(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, nil)
+	explain := func(languages ...string) string {
+		return g.Explain(t.Context(), gate.Visitor{UserID: "ada", Languages: languages}).String()
+	}
+	require.Contains(t, explain("nl-NL"), "language supported: pass; the study supports en, de, no, not nl-NL\n")
+	require.Contains(t, explain("de-AT", "en"), "language supported: pass; the interview can be in de\n")
+}
+
+func TestReasonsReadInJSON(t *testing.T) {
+	t.Parallel()
+	got, err := json.Marshal(gate.Decision{Reason: gate.ReasonHeldOut})
+	require.NoError(t, err)
+	require.Contains(t, string(got), `"Reason":"held_out"`)
+}
