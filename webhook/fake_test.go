@@ -25,16 +25,19 @@ func newLog() (*bytes.Buffer, *slog.Logger) {
 // fakeInterviews is a provider without a network, for tests in a synctest
 // bubble and for answers that no sane provider gives.
 type fakeInterviews struct {
-	mu      sync.Mutex
-	list    []userjourneys.Interview
-	answers []func(id string) (userjourneys.Interview, error) // for the next calls of Interview
-	pages   []func() error                                    // for the next pages
-	calls   int                                               // of Interview
-	walks   int                                               // calls of Interviews
-	items   int                                               // yielded
-	after   []string
-	webhook userjourneys.Webhook
-	broken  error // every call fails with it
+	mu        sync.Mutex
+	list      []userjourneys.Interview
+	answers   []func(id string) (userjourneys.Interview, error) // for the next calls of Interview
+	pages     []func() error                                    // for the next pages
+	everyPage func() error                                      // for all pages, if set
+	calls     int                                               // of Interview
+	walks     int                                               // calls of Interviews
+	items     int                                               // yielded
+	after     []string
+	webhook   userjourneys.Webhook
+	broken    error                                           // every call fails with it
+	refused   map[string]error                                // by interview: what Interview answers for it
+	always    func(id string) (userjourneys.Interview, error) // what Interview answers, if set
 }
 
 // completed is an interview as the provider's list and detail show it.
@@ -60,6 +63,12 @@ func (f *fakeInterviews) Interview(_ context.Context, id string) (userjourneys.I
 	if f.broken != nil {
 		return userjourneys.Interview{}, f.broken
 	}
+	if err := f.refused[id]; err != nil {
+		return userjourneys.Interview{}, err
+	}
+	if f.always != nil {
+		return f.always(id)
+	}
 	if len(f.answers) > 0 {
 		answer := f.answers[0]
 		f.answers = f.answers[1:]
@@ -78,31 +87,33 @@ func (f *fakeInterviews) Interviews(_ context.Context, filter userjourneys.Inter
 		f.mu.Lock()
 		f.walks++
 		f.after = append(f.after, filter.After)
-		list := slices.Clone(f.list)
-		f.mu.Unlock()
+		at := -1
 		if filter.After != "" {
-			at := slices.IndexFunc(list, func(i userjourneys.Interview) bool { return i.ID == filter.After })
-			if at < 0 {
-				yield(userjourneys.Interview{}, &userjourneys.Error{StatusCode: 400})
-				return
-			}
-			list = list[at+1:]
+			at = slices.IndexFunc(f.list, func(i userjourneys.Interview) bool { return i.ID == filter.After })
 		}
-		if err := f.nextPage(); err != nil {
-			yield(userjourneys.Interview{}, err)
+		f.mu.Unlock()
+		if filter.After != "" && at < 0 {
+			yield(userjourneys.Interview{}, &userjourneys.Error{StatusCode: 400})
 			return
 		}
-		for n, i := range list {
-			if n > 0 && n%filter.PageSize == 0 {
-				if err := f.nextPage(); err != nil {
-					yield(userjourneys.Interview{}, err)
+		for at++; ; at += filter.PageSize {
+			f.mu.Lock()
+			page := slices.Clone(f.list[min(at, len(f.list)):min(at+filter.PageSize, len(f.list))])
+			more := len(f.list) > at+filter.PageSize
+			f.mu.Unlock()
+			if err := f.nextPage(); err != nil {
+				yield(userjourneys.Interview{}, err)
+				return
+			}
+			for _, i := range page {
+				f.mu.Lock()
+				f.items++
+				f.mu.Unlock()
+				if !yield(i, nil) {
 					return
 				}
 			}
-			f.mu.Lock()
-			f.items++
-			f.mu.Unlock()
-			if !yield(i, nil) {
+			if !more {
 				return
 			}
 		}
@@ -112,6 +123,9 @@ func (f *fakeInterviews) Interviews(_ context.Context, filter userjourneys.Inter
 func (f *fakeInterviews) nextPage() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.everyPage != nil {
+		return f.everyPage()
+	}
 	if f.broken != nil || len(f.pages) == 0 {
 		return f.broken
 	}

@@ -194,9 +194,9 @@ func TestAPanicAnywhereCostsOneItem(t *testing.T) {
 				b.wait(26 * time.Hour)
 				if m.only != "" {
 					for _, id := range []string{"int-1", "int-2", "int-3"} {
-						_, err := m.Transcript(t.Context(), id)
+						_, err := m.Transcript(b.t.Context(), id)
 						require.NoError(t, err, "%s has its transcript", id)
-						done, err := m.Completed(t.Context(), store.Key{StudyID: studyID, UserID: "user-of-" + id})
+						done, err := m.Completed(b.t.Context(), store.Key{StudyID: studyID, UserID: "user-of-" + id})
 						require.NoError(t, err)
 						require.True(t, done)
 					}
@@ -212,13 +212,13 @@ func TestAPanicAnywhereCostsOneItem(t *testing.T) {
 
 				for _, j := range b.jobs(true) { // what was given up meanwhile
 					require.Equal(t, bad, j.InterviewID)
-					require.NoError(t, m.RequeueJob(t.Context(), bad))
+					require.NoError(t, m.RequeueJob(b.t.Context(), bad))
 				}
 				b.wait(26 * time.Hour)
 				deliver(bad)
 				b.wait(2 * time.Hour)
 				for _, id := range []string{"int-1", bad, "int-2", "int-3"} {
-					_, err := m.Transcript(t.Context(), id)
+					_, err := m.Transcript(b.t.Context(), id)
 					require.NoError(t, err, "%s has its transcript once the code is mended", id)
 				}
 				require.Empty(t, b.jobs(false))

@@ -26,6 +26,8 @@ type wire struct {
 	script   []answer         // for the next requests
 	requests []*http.Request
 	hint     int // where the last page ended
+
+	claimsMore bool // every page says that there is more
 }
 
 type answer func(r *http.Request) (*http.Response, error)
@@ -94,7 +96,7 @@ func (w *wire) serve(r *http.Request) (*http.Response, error) {
 	limit, _ := strconv.Atoi(q.Get("limit"))
 	page := rest[:min(limit, len(rest))]
 	w.hint = len(w.list) - len(rest) + len(page) - 1
-	return listAnswer(len(rest) > len(page), page...)(r)
+	return listAnswer(len(rest) > len(page) || w.claimsMore, page...)(r)
 }
 
 func textAnswer(status int, contentType, body string, header ...string) answer {
