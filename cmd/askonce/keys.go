@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"flag"
+	"fmt"
+)
+
+const keysUsage = `Usage: askonce keys
+
+Prints a new pair of keys for Config.CookieKeys, as a line for a file of
+environment variables. All replicas need the same keys.
+`
+
+const keysHint = `
+Keep the line with the app's other secrets. Read it like this:
+
+  var keys [][]byte
+  for _, text := range strings.Split(os.Getenv("ASKONCE_COOKIE_KEYS"), ",") {
+  	key, err := hex.DecodeString(text)
+  	if err != nil {
+  		log.Fatal("ASKONCE_COOKIE_KEYS: ", err)
+  	}
+  	keys = append(keys, key)
+  }
+
+To rotate, put the new pair in front: new,new,old,old.
+`
+
+// keys prints a hash key and a block key. The line goes to out and the rest does
+// not, so that "askonce keys >> .env" works.
+func keys(_ context.Context, c *call) error {
+	if err := c.parse(flag.NewFlagSet("keys", flag.ContinueOnError), keysUsage); err != nil {
+		return err
+	}
+	var hash [64]byte
+	var block [32]byte
+	rand.Read(hash[:])
+	rand.Read(block[:])
+	fmt.Fprintf(c.out, "ASKONCE_COOKIE_KEYS=%s,%s\n", hex.EncodeToString(hash[:]), hex.EncodeToString(block[:]))
+	fmt.Fprint(c.hints, keysHint)
+	return nil
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+)
+
+func TestKeysFitTheMiddleware(t *testing.T) {
+	t.Parallel()
+	out, hints, err := runWith(t.Context(), nil, "keys")
+	require.NoError(t, err)
+	again, _, err := runWith(t.Context(), nil, "keys")
+	require.NoError(t, err)
+	require.NotEqual(t, out, again)
+
+	require.Equal(t, 1, strings.Count(out, "\n"), "a line for a file of variables")
+	text, ok := strings.CutPrefix(strings.TrimSpace(out), "ASKONCE_COOKIE_KEYS=")
+	require.True(t, ok)
+	var keys middleware.Keys
+	for _, s := range strings.Split(text, ",") { // as the hint says
+		key, err := hex.DecodeString(s)
+		require.NoError(t, err)
+		keys = append(keys, key)
+	}
+	_, err = middleware.New(gate.First(), func(*http.Request) string { return "" }, &middleware.Options{CookieKeys: keys})
+	require.NoError(t, err)
+	require.Contains(t, hints, `os.Getenv("ASKONCE_COOKIE_KEYS")`)
+	require.NotContains(t, hints, text)
+}
