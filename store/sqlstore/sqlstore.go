@@ -172,9 +172,10 @@ func (s *Store) load(ctx context.Context) (*session, error) {
 	for _, template := range hot {
 		text := s.text(template)
 		stmt, err := s.db.PrepareContext(ctx, text)
-		if err != nil { // it is prepared for each call then
+		if err != nil { // statements are prepared for each call then
 			s.log.DebugContext(ctx, "askonce: statement not prepared", "error", err)
-			continue
+			_ = ready.close() // others may need them more
+			return &session{hashes: hashes}, nil
 		}
 		ready.prepared[text] = stmt
 	}
