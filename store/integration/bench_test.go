@@ -3,35 +3,69 @@ package integration
 import (
 	"database/sql"
 	"slices"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkCompleted compares a look-up with the same statement on a prepared
-// *sql.Stmt of the driver.
-func BenchmarkCompleted(b *testing.B) {
-	for _, d := range databases {
-		if !slices.Contains(drivers, d.name) {
-			continue
+// BenchmarkLookUp compares what a page view asks with a look-up of one row by the
+// driver alone: Completed, and Person for a user who has seen three prompts.
+func BenchmarkLookUp(b *testing.B) {
+	eachDriver(b, func(b *testing.B, d database) {
+		db, s, prefix := benchStore(b, d)
+		c := crashInterview("i1")
+		_, err := s.Record(b.Context(), c)
+		require.NoError(b, err)
+		for i := range 3 {
+			shown := store.Interaction{Key: c.Key, Kind: store.InteractionShown, At: time.Unix(int64(i), 0)}
+			require.NoError(b, s.Note(b.Context(), shown))
 		}
-		b.Run(d.name, func(b *testing.B) {
-			db, s, prefix := benchStore(b, d)
-			c := crashInterview("i1")
-			_, err := s.Record(b.Context(), c)
-			require.NoError(b, err)
-			raw, done := lookup(b, db, d, prefix)
-			defer done()
-			took := inTurns(b, func() {
-				if done, err := s.Completed(b.Context(), c.Key); err != nil || !done {
-					b.Fatal(done, err)
+		raw, done := lookup(b, db, d, prefix)
+		defer done()
+		took := inTurns(b, func() {
+			if done, err := s.Completed(b.Context(), c.Key); err != nil || !done {
+				b.Fatal(done, err)
+			}
+		}, func() {
+			if p, err := s.Person(b.Context(), c.UserID); err != nil || len(p.Studies) != 1 {
+				b.Fatal(p, err)
+			}
+		}, raw)
+		b.ReportMetric(ratio(took[0], took[2]), "completed-x-raw")
+		b.ReportMetric(ratio(took[1], took[2]), "person-x-raw")
+		b.ReportMetric(float64(took[1].Nanoseconds()), "person-ns")
+	})
+}
+
+// BenchmarkNote measures first showings of one study, which all count in one row of
+// the funnel, by several users at once.
+func BenchmarkNote(b *testing.B) {
+	eachDriver(b, func(b *testing.B, d database) {
+		_, s, _ := benchStore(b, d)
+		var users atomic.Int64
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				k := store.Key{StudyID: "study", UserID: strconv.FormatInt(users.Add(1), 10)}
+				if err := s.Note(b.Context(), store.Interaction{Key: k, Kind: store.InteractionShown, At: time.Now()}); err != nil {
+					b.Error(err)
+					return
 				}
-			}, raw)
-			b.ReportMetric(ratio(took[0], took[1]), "x-raw")
-			b.ReportMetric(float64(took[0].Nanoseconds()), "ours-ns")
+			}
 		})
+	})
+}
+
+func eachDriver(b *testing.B, run func(b *testing.B, d database)) {
+	for _, d := range databases {
+		if slices.Contains(drivers, d.name) {
+			b.Run(d.name, func(b *testing.B) { run(b, d) })
+		}
 	}
 }
 
@@ -42,7 +76,7 @@ func benchStore(b *testing.B, d database) (*sql.DB, *sqlstore.Store, string) {
 	return db, migrated(b, db, d.dialect, prefix), prefix
 }
 
-// lookup returns the store's own look-up as the driver does it.
+// lookup returns the same look-up through the driver alone.
 func lookup(b *testing.B, db *sql.DB, d database, prefix string) (do, done func()) {
 	b.Helper()
 	mark := "?"

@@ -10,7 +10,7 @@ import (
 )
 
 // TestContract runs the suite with every driver, and in a long run with all
-// the settings of drivers that users have.
+// settings.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	names := drivers
@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestContractShared goes through every setting: it is short.
+// TestContractShared is short, so it runs with all settings.
 func TestContractShared(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, nil, func(t *testing.T, d database) {
@@ -33,8 +33,8 @@ func TestContractShared(t *testing.T) {
 	})
 }
 
-// TestContractCached takes the driver that costs the least: the suite goes
-// through Cached in front of Memory as well, in its own package.
+// TestContractCached uses the fastest driver. Package store runs the suite through
+// its cache as well.
 func TestContractCached(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, []string{"sqlite-mattn"}, func(t *testing.T, d database) {

@@ -19,12 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// childVariable names what a child process of a test does instead of testing.
+// childVariable names what a child process of a test does.
 const childVariable = "ASKONCE_TEST_CHILD"
 
 var children = map[string]func(){"record": recordForEver}
 
-// rounds is how often something is killed: 20 times in a long run.
+// rounds returns how often something is killed: 20 times in a long run.
 func rounds() int {
 	switch {
 	case os.Getenv(longVariable) != "":
@@ -35,8 +35,8 @@ func rounds() int {
 	return 3
 }
 
-// TestCrashOfTheApp kills an app that records as fast as it can, and wants
-// everything back that it had been told is kept.
+// TestCrashOfTheApp kills an app that records as fast as it can. Everything that was
+// acknowledged must be there afterwards.
 func TestCrashOfTheApp(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
@@ -55,8 +55,8 @@ func TestCrashOfTheApp(t *testing.T) {
 	})
 }
 
-// killRecorder runs the app, kills it, and returns the interviews that it has
-// reported as kept.
+// killRecorder runs the app, kills it, and returns the interviews that it printed as
+// acknowledged.
 func killRecorder(t *testing.T, d database, dsn, prefix string, round int) (acked []string) {
 	t.Helper()
 	self, err := os.Executable()
@@ -79,7 +79,7 @@ func killRecorder(t *testing.T, d database, dsn, prefix string, round int) (acke
 	return acked
 }
 
-// recordForEver is the app: it says which interviews Record has kept.
+// recordForEver is the app. It prints each interview that Record has acknowledged.
 func recordForEver() {
 	db, err := sql.Open(os.Getenv("DRIVER"), os.Getenv("DSN"))
 	if err != nil {
@@ -109,7 +109,7 @@ func crashInterview(id string) store.Completion {
 	return store.Completion{Key: store.Key{StudyID: "crash", UserID: "user of " + id}, InterviewID: id, CompletedAt: time.Now()}
 }
 
-// requireKept wants all that was acknowledged, and none of it to be first again.
+// requireKept requires that every acknowledged interview is still there.
 func requireKept(t *testing.T, s *sqlstore.Store, acked []string) {
 	t.Helper()
 	for _, id := range acked {
@@ -123,8 +123,8 @@ func requireKept(t *testing.T, s *sqlstore.Store, acked []string) {
 	}
 }
 
-// requireWhole wants each interview, acknowledged or not, to be whole: with its
-// mark and with its job.
+// requireWhole requires that each interview, acknowledged or not, completes its study
+// and has its job.
 func requireWhole(t *testing.T, s *sqlstore.Store) {
 	t.Helper()
 	jobs := map[string]bool{}

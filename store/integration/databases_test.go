@@ -1,6 +1,8 @@
-// Package integration runs the contract of package store against real
-// databases and Cached in front of them, and breaks them in every way that
-// production knows.
+// Package integration tests package sqlstore against real databases: the contract
+// and the model of package storetest, plans and round trips, and what goes wrong in
+// production, such as killed servers, full disks and odd settings. It is a module of
+// its own because it requires the drivers. Tests that need no database belong beside
+// the code.
 package integration
 
 import (
@@ -27,8 +29,8 @@ import (
 	_ "modernc.org/sqlite"
 )
 
-// skip skips the test because something is missing; what says what to do about
-// it. On CI everything must be there.
+// skip skips the test because something is missing. The text says what to do about
+// it. On CI nothing may be missing.
 func skip(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -37,13 +39,13 @@ func skip(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// A database is a driver with settings that users have.
+// A database is a driver with settings that apps use.
 type database struct {
 	name    string
 	dialect sqlstore.Dialect
 	driver  string
-	// dsn returns the data source name, which is the same throughout a test.
-	// Without a test the server is known to be there.
+	// dsn returns the data source name, which is the same throughout a test. It may
+	// be called without a test once the server is known to answer.
 	dsn func(t testing.TB) string
 }
 
@@ -68,7 +70,7 @@ var databases = []database{
 	{"sqlite-mattn", sqlstore.SQLite, "sqlite3", sqliteWith(mattn)},
 }
 
-// The data source names that NewSQL's documentation gives.
+// The data source names in the documentation of package sqlstore.
 const (
 	modernc = "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)&_pragma=secure_delete(1)"
 	mattn   = "?_txlock=immediate&_journal_mode=WAL&_synchronous=FULL&_busy_timeout=5000&_secure_delete=true"
@@ -86,7 +88,7 @@ func postgresDSN() string {
 
 func mysqlDSN() string { return cmp.Or(os.Getenv(mysqlVariable), "root@tcp(127.0.0.1:3306)/test") }
 
-// reachable asks each server once.
+// reachable remembers which servers answer.
 var reachable = struct {
 	sync.Mutex
 	asked map[string]error
@@ -149,7 +151,7 @@ func sqliteWith(settings string) func(testing.TB) string {
 	return func(t testing.TB) string {
 		t.Helper()
 		if settings == mattn && !cgo {
-			skip(t, "mattn's SQLite driver wants cgo: install a C compiler and set CGO_ENABLED=1")
+			skip(t, "mattn's SQLite driver needs cgo: install a C compiler and set CGO_ENABLED=1")
 		}
 		dir, known := dirs.Load(t.Name())
 		if !known {
@@ -163,7 +165,7 @@ func sqliteWith(settings string) func(testing.TB) string {
 	}
 }
 
-// createPrivate makes an empty file that nobody else can read.
+// createPrivate creates an empty file that nobody else can read.
 func createPrivate(t testing.TB, file string) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_CREATE, 0o600)
@@ -171,8 +173,8 @@ func createPrivate(t testing.TB, file string) {
 	require.NoError(t, f.Close())
 }
 
-// pool opens a pool that is small enough for many tests at once. It is closed
-// when the test ends; without a test the caller does it.
+// pool opens a pool that is small enough for many tests at once. It is closed when
+// the test ends. Without a test the caller closes it.
 func pool(t testing.TB, driver, dsn string) *sql.DB {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
@@ -186,8 +188,8 @@ func pool(t testing.TB, driver, dsn string) *sql.DB {
 	return db
 }
 
-// A place is a set of tables of one server. Making them takes a database
-// longer than most tests, so they are emptied after a test and used again.
+// A place is a set of tables on one server. Creating them takes longer than most
+// tests, so they are emptied after a test and reused.
 type place struct {
 	dialect sqlstore.Dialect
 	prefix  string
@@ -200,7 +202,7 @@ var places = struct {
 	all  []*place
 }{free: map[sqlstore.Dialect][]*place{}}
 
-// fresh returns the prefix of empty tables. A SQLite database is fresh by itself.
+// fresh returns the prefix of empty tables. A SQLite database is new for each test.
 func (d database) fresh(t testing.TB) string {
 	t.Helper()
 	if d.dialect == sqlstore.SQLite {
@@ -220,7 +222,7 @@ func (d database) fresh(t testing.TB) string {
 	t.Cleanup(func() {
 		for _, table := range tables[2:] {
 			if _, err := db.Exec("delete from " + p.prefix + table); err != nil {
-				t.Logf("the tables %s* are not used again: %v", p.prefix, err)
+				t.Logf("the tables %s* are not reused: %v", p.prefix, err)
 				return
 			}
 		}
@@ -238,8 +240,8 @@ func TestMain(m *testing.M) {
 		do()
 		return
 	}
-	// They wait for the disks of servers more than for the processor. What the
-	// command line says comes later, and counts.
+	// Tests wait for the servers' disks more than for the processor. The command
+	// line comes later and takes precedence.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
@@ -261,7 +263,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// store returns a migrated store in tables that fresh has named.
+// store returns a migrated store in the tables of a prefix from fresh.
 func (d database) store(t testing.TB, prefix string) *sqlstore.Store {
 	t.Helper()
 	return migrated(t, d.open(t), d.dialect, prefix)
@@ -275,7 +277,7 @@ func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string) *sqls
 	return s
 }
 
-// eachDatabase runs a test for each, or for those that only names.
+// eachDatabase runs a test for every database, or for those named in only.
 func eachDatabase(t *testing.T, only []string, run func(t *testing.T, d database)) {
 	t.Helper()
 	for _, d := range databases {
@@ -289,5 +291,5 @@ func eachDatabase(t *testing.T, only []string, run func(t *testing.T, d database
 	}
 }
 
-// drivers are one database for each driver.
+// drivers names one database for each driver.
 var drivers = []string{"postgres-pgx", "postgres-pq", "mysql", "sqlite-modernc", "sqlite-mattn"}

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEraseLeavesNoTrace looks for an erased user's id in every row of every
-// table, and in SQLite's file.
+// TestEraseLeavesNoTrace searches every row of every table, and SQLite's file, for
+// the id of an erased user.
 func TestEraseLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
@@ -69,7 +69,7 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 	})
 }
 
-// rowsWith returns the tables that have text somewhere.
+// rowsWith returns the tables that contain text.
 func rowsWith(t *testing.T, db *sql.DB, prefix, text string) (found []string) {
 	t.Helper()
 	for _, table := range tables {

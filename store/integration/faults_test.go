@@ -32,8 +32,8 @@ func TestNotMigrated(t *testing.T) {
 	})
 }
 
-// TestMigrateAtOnce has many processes migrate one database, and then a store
-// whose tables were made by the statements of Schema.
+// TestMigrateAtOnce migrates one database from many stores at once, and applies the
+// statements of Schema on top.
 func TestMigrateAtOnce(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
@@ -64,8 +64,8 @@ func TestMigrateAtOnce(t *testing.T) {
 	})
 }
 
-// TestMigrateLockedFile has Migrate find a SQLite file locked, as it happens to
-// several that open a new one at once, also with a busy_timeout.
+// TestMigrateLockedFile migrates a SQLite file that is locked, as it may be when
+// several processes open a new file at once, whatever their busy_timeout.
 func TestMigrateLockedFile(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, []string{"sqlite-modernc", "sqlite-mattn"}, func(t *testing.T, d database) {
@@ -119,8 +119,8 @@ func TestNewerTables(t *testing.T) {
 	})
 }
 
-// TestPoolExhausted takes every connection away: a call waits no longer than
-// its context, and one that waits for a connection is not lost.
+// TestPoolExhausted takes every connection away. A call waits no longer than its
+// context, and succeeds if a connection is returned in time.
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
@@ -152,7 +152,7 @@ func TestPoolExhausted(t *testing.T) {
 	})
 }
 
-// TestBadConnections breaks every pooled connection; database/sql dials anew.
+// TestBadConnections breaks every pooled connection. database/sql connects again.
 func TestBadConnections(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
@@ -217,7 +217,7 @@ func smallDisk(t *testing.T) string {
 	return dir
 }
 
-// TestSlowServer has a lock make the look-up wait; the page does not.
+// TestSlowServer makes the look-up wait for a lock. The page does not wait.
 func TestSlowServer(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, []string{"postgres-pgx", "postgres-pq"}, func(t *testing.T, d database) {

@@ -104,7 +104,15 @@ func TestStartOver(t *testing.T) {
 
 		s, err := sqlstore.New(db, d.dialect, &sqlstore.Options{TablePrefix: prefix})
 		require.NoError(t, err)
+		counted := func() store.FunnelDay {
+			now := time.Now()
+			days, err := s.Funnel(t.Context(), "crash", now.AddDate(0, 0, -1), now.AddDate(0, 0, 2))
+			require.NoError(t, err)
+			return days[1]
+		}
 		require.NoError(t, s.StartOver(t.Context()))
+		require.Equal(t, 3, counted().Completed, "after starting over")
+		require.Equal(t, 1, counted().Declined)
 		for _, s := range []*sqlstore.Store{running, s} {
 			for k, want := range map[store.Key]bool{done.Key: true, erased.Key: false, reset.Key: false} {
 				completed, err := s.Completed(t.Context(), k)

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestModerncLibc wants the modernc.org/libc that modernc.org/sqlite itself
-// requires: its documentation says that no other is sure to work ("fragile
-// libc"), and minimal version selection would take a newer one in silence.
+// TestModerncLibc requires the version of modernc.org/libc that modernc.org/sqlite
+// requires. Its documentation says that no other is sure to work ("fragile libc"),
+// and minimal version selection may silently choose a newer one.
 func TestModerncLibc(t *testing.T) {
 	t.Parallel()
 	goList := func(args ...string) string {

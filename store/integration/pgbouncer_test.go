@@ -16,9 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestContractPgBouncer runs the suite through a PgBouncer that gives a client
-// another connection for each transaction, with the settings that the
-// documentation of NewSQL gives.
+// TestContractPgBouncer runs the suite through a PgBouncer that pools transactions,
+// with the settings in the documentation of package sqlstore.
 func TestContractPgBouncer(t *testing.T) {
 	t.Parallel()
 	bouncer := privatePgBouncer(t)
@@ -35,7 +34,7 @@ func TestContractPgBouncer(t *testing.T) {
 	}
 }
 
-// privatePgBouncer leads to the server of the other tests.
+// privatePgBouncer returns a PgBouncer in front of the server of the other tests.
 func privatePgBouncer(t *testing.T) *server {
 	program := binary(t, "pgbouncer")
 	backend, err := url.Parse(databases[0].dsn(t))

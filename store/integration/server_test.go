@@ -27,18 +27,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A server is a database server of the test's own, which it may kill.
+// A server is a database server that belongs to one test, which may kill it.
 type server struct {
 	t       *testing.T
-	account *syscall.Credential // neither server wants to be root; nil: the test's own
+	account *syscall.Credential // database servers refuse to run as root; nil: the test's account
 	command func() *exec.Cmd
 	running *exec.Cmd
 	db      *sql.DB
 	dsn     string // PgBouncer's
 }
 
-// TestCrashOfTheServer kills the server under load and lets it stay away for a
-// while: errors meanwhile, and afterwards everything is there.
+// TestCrashOfTheServer kills the server under load and starts it again after a while.
+// Calls fail in the meantime, and what was acknowledged is there afterwards.
 func TestCrashOfTheServer(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -72,8 +72,8 @@ func TestCrashOfTheServer(t *testing.T) {
 	}
 }
 
-// killUnderLoad records from several goroutines, kills the server in the midst
-// of it, and returns what was acknowledged.
+// killUnderLoad records from several goroutines, kills the server while they do, and
+// returns what was acknowledged.
 func (srv *server) killUnderLoad(s *sqlstore.Store, round int) (acked []string) {
 	const enough = 50
 	var mu sync.Mutex
@@ -107,7 +107,8 @@ func (srv *server) killUnderLoad(s *sqlstore.Store, round int) (acked []string) 
 	return acked
 }
 
-// requireUnavailable asks the store and the webhook while the server is away.
+// requireUnavailable requires errors from the store and the webhook while the server
+// is away.
 func (srv *server) requireUnavailable(s *sqlstore.Store, away time.Duration) {
 	hook, err := webhook.New("whsec_of_the_test_0123456789abcdef", s, &webhook.Options{Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(srv.t, err)
@@ -158,7 +159,7 @@ func (srv *server) kill() {
 	require.NoError(srv.t, srv.running.Process.Kill())
 }
 
-// binary finds a program of a server, also where Debian hides PostgreSQL's.
+// binary finds a program of a server. Debian keeps those of PostgreSQL out of PATH.
 func binary(t *testing.T, name string) string {
 	t.Helper()
 	if path, err := exec.LookPath(name); err == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/askonce/askonce/store/sqlstore"
 )
 
-// TestCrashOfTheWebhook kills, and politely ends, a process that receives
-// deliveries and keeps them in a SQLite file.
+// TestCrashOfTheWebhook kills, and shuts down, a process that receives deliveries and
+// stores them in a SQLite file.
 func TestCrashOfTheWebhook(t *testing.T) {
 	t.Parallel()
 	names := []string{"sqlite-modernc"}

@@ -52,6 +52,10 @@ const (
 	selectSecret = `select secret, key_check from {prefix}secret where id = 1`
 	insertSecret = `insert into {prefix}secret (id, secret, key_check) values (1, ?, ?)`
 	selectCheck  = `select key_check from {prefix}person limit 1`
+
+	// Safe updates of MySQL want a condition on a key.
+	deletePersons = `delete from {prefix}person where user_hash >= ''`
+	deleteSecret  = `delete from {prefix}secret where id = 1`
 )
 
 // loadKey returns the hasher of the stored key, or nil while nothing has been stored
@@ -90,10 +94,10 @@ func (s *Store) makeKey(ctx context.Context) error {
 
 // StartOver makes a new key for the hashes after the old one was lost. Completions
 // are restored from the recorded interviews. What is known by hash alone is
-// forgotten: showings, answers, opt-outs, resets of erased users' studies, and what
-// erased users have completed. A user whom [Store.Erase] has forgotten may be asked
-// again, and a late Record stores them under their id. The numbers of
-// [Store.Funnel] stay, and count returning users once more.
+// forgotten: showings, answers, opt-outs and everything about erased users. A user
+// whom [Store.Erase] has forgotten may be asked again, and a late Record stores them
+// under their id. The numbers of [Store.Funnel] stay; users who are shown a prompt or
+// answer it again count once more.
 //
 // Other processes notice at their next call. If StartOver is interrupted, call it
 // again.
@@ -103,12 +107,11 @@ func (s *Store) StartOver(ctx context.Context) error {
 	}
 	err := s.retried(ctx, func() error {
 		return querier{s: s, ready: &session{}}.inTx(ctx, func(tx querier) error {
-			for _, text := range []string{`delete from {prefix}person where user_hash >= ''`, `delete from {prefix}secret where id = 1`} {
-				if _, err := tx.exec(ctx, text); err != nil {
-					return err
-				}
+			_, err := tx.exec(ctx, deletePersons)
+			if err == nil {
+				_, err = tx.exec(ctx, deleteSecret)
 			}
-			return nil
+			return err
 		})
 	})
 	if err != nil {
@@ -116,15 +119,29 @@ func (s *Store) StartOver(ctx context.Context) error {
 	}
 	s.forget(s.session.Load())
 	for c, err := range s.Completions(ctx, store.Filter{}) {
+		if err == nil && c.UserID != "" && !c.Ignored {
+			err = s.restore(ctx, c)
+		}
 		if err != nil {
-			return err
-		}
-		if c.UserID == "" || c.Ignored {
-			continue
-		}
-		if _, err := s.Record(ctx, c); err != nil { // which restores what is missing
 			return err
 		}
 	}
 	return nil
+}
+
+// restore makes an interview complete its study again, without counting it.
+func (s *Store) restore(ctx context.Context, c store.Completion) error {
+	return s.runTx(ctx, "restore a completion", func(tx querier) error {
+		p, err := tx.lock(ctx, c.UserID)
+		if err != nil {
+			return err
+		}
+		i, _, err := tx.interview(ctx, c)
+		if err != nil || !i.lacks(c) {
+			return err
+		}
+		p.complete(i.StudyID, untilMicros(i.Until), i.CompletedAt.UnixMicro())
+		p.funnel = nil
+		return tx.save(ctx, p, i.StudyID)
+	})
 }

@@ -57,8 +57,8 @@ func Schema(d Dialect, opts *Options) (string, error) {
 }
 
 // Migrate creates the tables or brings them up to date. Any number of processes may
-// call it, at once and as often as they like. If there is nothing to do, it needs
-// no right to change tables. It does not change tables that a newer version of this
+// call it, at once and as often as they like. It needs the rights to create tables,
+// indexes and views, but none of them if there is nothing to do. It does not change tables that a newer version of this
 // package has made, and returns an error if that version says that this one cannot
 // use them.
 func (s *Store) Migrate(ctx context.Context) error {
