@@ -292,8 +292,8 @@ func (w *walk) pass(ctx context.Context, e event, result Result, err error) (kep
 	return kept
 }
 
-// deadJobs returns the jobs that were given up because the provider did not have
-// the interview or its transcript yet.
+// deadJobs returns the jobs whose transcripts were given up although they may be
+// ready by now: all but those that the provider refuses or that are too large.
 func (w *walk) deadJobs(ctx context.Context) map[string]string {
 	jobs, ok := w.store.transcripts()
 	if !ok {
@@ -304,7 +304,8 @@ func (w *walk) deadJobs(ctx context.Context) map[string]string {
 		if err != nil || len(dead) == walkItems {
 			break
 		}
-		if j.StudyID == w.studyID && (j.Reason == notReady.Error() || j.Reason == notFound.Error()) && time.Since(j.CompletedAt) < requeueFor {
+		final := j.Fetched || j.Reason == forbidden.Error() || j.Reason == tooLarge.Error()
+		if j.StudyID == w.studyID && !final && time.Since(j.CompletedAt) < requeueFor {
 			dead[j.InterviewID] = j.Reason
 		}
 	}
