@@ -20,7 +20,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// client is every method of *Client.
+// client has every method of *Client.
 type client interface {
 	Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
 	FindStudy(ctx context.Context, idOrName string) (userjourneys.Study, error)
@@ -31,8 +31,8 @@ type client interface {
 	DeleteWebhook(ctx context.Context) error
 }
 
-// What programs compile against. A conversion to a struct type compiles only
-// while fields, types and order are the same.
+// Programs compile against these. A conversion to a struct type compiles only
+// while its fields, their types and their order stay the same.
 var (
 	_ client                                                            = (*userjourneys.Client)(nil)
 	_ func(string, *userjourneys.Options) (*userjourneys.Client, error) = userjourneys.NewClient
@@ -80,7 +80,7 @@ func TestExportsNothingElse(t *testing.T) {
 		Webhook Secret NewSecret EventInterviewCompleted CanonicalID`), names)
 }
 
-// declared returns the names that a file declares, but for those of methods.
+// declared returns the names that a file declares, without those of methods.
 func declared(file *ast.File) []string {
 	var names []string
 	for _, d := range file.Decls {

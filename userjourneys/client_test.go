@@ -177,7 +177,8 @@ func TestKeyIsNeverShown(t *testing.T) {
 	require.NotContains(t, shown, key)
 }
 
-// TestKeyIsNotShownWhenTheServerEchoesIt: net/http quotes what it cannot parse.
+// TestKeyIsNotShownWhenTheServerEchoesIt covers what net/http cannot parse and
+// therefore quotes.
 func TestKeyIsNotShownWhenTheServerEchoesIt(t *testing.T) {
 	t.Parallel()
 	for name, reply := range map[string]string{
@@ -258,7 +259,7 @@ func TestBodyIsBounded(t *testing.T) {
 	}
 }
 
-// spaces never ends.
+// spaces is an endless reader.
 type spaces struct{}
 
 var chunk = bytes.Repeat([]byte(" "), 1<<20)

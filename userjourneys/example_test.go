@@ -13,7 +13,7 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// connect is NewClient, for the fake provider instead of the real one.
+// connect returns a client of the fake provider.
 func connect(fake *userjourneystest.Server) *userjourneys.Client {
 	client, err := userjourneys.NewClient(fake.APIKey(), &userjourneys.Options{BaseURL: fake.BaseURL()})
 	if err != nil {
@@ -90,6 +90,25 @@ func ExampleInterview_Turns() {
 	// user: A friend told me.
 }
 
+func ExampleInterview_HasTranscript() {
+	for _, transcript := range []string{`{"turns":[]}`, `{"turns":["How did you find us?"]}`} {
+		interview := userjourneys.Interview{Transcript: json.RawMessage(transcript)}
+		fmt.Println(interview.HasTranscript())
+	}
+	// Output:
+	// false
+	// true
+}
+
+func ExampleSecret() {
+	hook := userjourneys.Webhook{URL: "https://example.com/", SigningSecret: userjourneys.NewSecret("whsec_5b69ff6a")}
+	fmt.Printf("%+v\n", hook)
+	fmt.Println(hook.SigningSecret.Reveal())
+	// Output:
+	// {URL:https://example.com/ Events:[] SigningSecret:whsec_…}
+	// whsec_5b69ff6a
+}
+
 func ExampleClient_PutWebhook() {
 	fake := userjourneystest.Start(nil) // in a program: the real provider
 	defer fake.Close()
@@ -129,7 +148,7 @@ func ExampleClient_Studies() {
 	// Checkout true
 }
 
-// The transcript is part of one interview's answer alone.
+// The transcript is in the response for one interview, not in lists.
 func ExampleClient_Interview() {
 	fake := userjourneystest.Start(nil) // in a program: the real provider
 	defer fake.Close()
@@ -146,8 +165,8 @@ func ExampleClient_Interview() {
 	// true
 }
 
-// What the provider refuses is an *Error, with what it said and how long it
-// wants to be left alone.
+// A response other than 2xx is an *Error, with the provider's message and its
+// Retry-After.
 func ExampleError() {
 	fake := userjourneystest.Start(nil) // in a program: the real provider
 	defer fake.Close()

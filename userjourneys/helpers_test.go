@@ -13,14 +13,11 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// Comments such as "M13" name entries of client_vectors in
-// testdata/webhook/vectors.json.
-
 const key = "uj_live_very_secret"
 
 const hook = `{"url":"https://example.com/"}`
 
-// newClient connects to opts.BaseURL, or to what opts.HTTPClient makes of it.
+// newClient returns a client with the key of the tests.
 func newClient(t *testing.T, opts userjourneys.Options) *userjourneys.Client {
 	t.Helper()
 	c, err := userjourneys.NewClient(key, &opts)
@@ -28,7 +25,7 @@ func newClient(t *testing.T, opts userjourneys.Options) *userjourneys.Client {
 	return c
 }
 
-// serve connects to a real server on loopback.
+// serve starts a server with h and returns a client of it.
 func serve(t *testing.T, h http.HandlerFunc, opts userjourneys.Options) *userjourneys.Client {
 	t.Helper()
 	s := httptest.NewServer(h)
@@ -37,7 +34,7 @@ func serve(t *testing.T, h http.HandlerFunc, opts userjourneys.Options) *userjou
 	return newClient(t, opts)
 }
 
-// fakeProvider starts the fake provider and connects to it.
+// fakeProvider starts a fake provider and returns a client of it.
 func fakeProvider(t *testing.T) (*userjourneystest.Server, *userjourneys.Client) {
 	t.Helper()
 	fake := userjourneystest.NewServer(t, nil)
@@ -50,8 +47,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// over connects to the default base URL through f, without a network: what
-// tests with synctest need.
+// over returns a client of the default base URL that sends through f, without a
+// network, because synctest cannot wait for one.
 func over(t *testing.T, f roundTrip, retries int) *userjourneys.Client {
 	t.Helper()
 	return newClient(t, userjourneys.Options{HTTPClient: &http.Client{Transport: f}, MaxRetries: retries})
@@ -65,7 +62,7 @@ func answer(status int, body string, header ...string) *http.Response {
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// call makes the one request of the client that has this method.
+// call makes the client's one request with this method.
 func call(t *testing.T, c *userjourneys.Client, method string) error {
 	t.Helper()
 	var err error

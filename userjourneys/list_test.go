@@ -17,7 +17,7 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// page is a list of interviews with these ids.
+// page returns a list of interviews with these ids.
 func page(more bool, ids ...string) string {
 	var items []string
 	for _, id := range ids {
@@ -26,8 +26,8 @@ func page(more bool, ids ...string) string {
 	return fmt.Sprintf(`{"object":"list","data":[%s],"has_more":%v}`, strings.Join(items, ","), more)
 }
 
-// collect ranges over all interviews of study "s" and returns their ids and the
-// error that ended it.
+// collect returns the ids of all interviews of study "s", and the error that
+// ended the list.
 func collect(t *testing.T, c *userjourneys.Client) (ids []string, err error) {
 	t.Helper()
 	for i, err := range c.Interviews(t.Context(), userjourneys.InterviewFilter{StudyID: "s"}) {

@@ -17,7 +17,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// document returns what testdata/userjourneys holds under this name.
+// document returns this file of testdata/userjourneys.
 func document(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile("../testdata/userjourneys/" + name + ".json")
@@ -25,7 +25,8 @@ func document(t *testing.T, name string) []byte {
 	return b
 }
 
-// serveDocument answers every request with the document, over a real network.
+// serveDocument returns a client of a server that always responds with the
+// document.
 func serveDocument(t *testing.T, status int, name string) *userjourneys.Client {
 	t.Helper()
 	b := document(t, name)
@@ -36,8 +37,7 @@ func serveDocument(t *testing.T, status int, name string) *userjourneys.Client {
 	}, userjourneys.Options{MaxRetries: -1})
 }
 
-// The documented study as the list has it, and the documented interview
-// likewise.
+// The documented study and interview, as lists have them.
 var (
 	listedStudy = userjourneys.Study{
 		ID:                 "e5f6a7b8-1234-56cd-ef78-222222222222",
@@ -171,8 +171,7 @@ func TestOddAnswersAreTolerated(t *testing.T) {
 	require.Equal(t, []userjourneys.Turn{{Text: "Hello"}}, i.Turns())
 }
 
-// TestOtherNamesAndWrappers holds what an API that has changed its names once may
-// do again.
+// TestOtherNamesAndWrappers covers changes of the kind that the API has made once.
 func TestOtherNamesAndWrappers(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
@@ -253,6 +252,8 @@ func TestHasTranscript(t *testing.T) {
 		{`{"id":"1","transcript":[{}]}`, false},
 		{`{"id":"1","transcript":[{"id":"t1","speaker":"user","said":""}]}`, false},
 		{`{"id":"1","transcript":[[]]}`, false},
+		{`{"id":"1","transcript":[{"id":"t1","text":"","state":"pending"}]}`, false},
+		{`{"id":"1","transcript":` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000) + `}`, false},
 		{`{"id":"1","transcript":false}`, false},
 		{`{"id":"1","turns":[]}`, false},
 
@@ -265,7 +266,7 @@ func TestHasTranscript(t *testing.T) {
 		{`{"id":"1","transcript":[["user","Hello"]]}`, true},
 		{`{"id":"1","transcript":[{"id":"t1","speaker":"user","said":"Hello"}]}`, true},
 		{`{"id":"1","transcript":[],"turns":["Hello"]}`, true},
-		{`{"id":"1","transcript":` + strings.Repeat(`[`, 9000) + strings.Repeat(`]`, 9000) + `}`, true},
+		{`{"id":"1","transcript":` + strings.Repeat(`[`, 9000) + `"Hello"` + strings.Repeat(`]`, 9000) + `}`, true},
 	} {
 		var i userjourneys.Interview
 		require.NoError(t, json.Unmarshal([]byte(tt.detail), &i))
@@ -290,8 +291,8 @@ func TestUnreadableReference(t *testing.T) {
 	require.False(t, userjourneys.Interview{}.UnreadableReference())
 }
 
-// FuzzDecode holds the objects against encoding/json's own reading: an object
-// with a string "id" is an answer, whatever else is in it.
+// FuzzDecode compares with a plain map: an object with a string "id" decodes,
+// whatever else is in it.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"id":"1","transcript":[{"role":"user","text":"x","start":1e300}],"duration_secs":-1,"limits":{"weekly":{"limit":null}}}`))
 	f.Add([]byte(`{"experiment_id":"1","turns":{"messages":["x"]}}`))
@@ -326,8 +327,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzError holds Retry-After against arbitrary-precision arithmetic and looks
-// for anything in the message that would spoil a log.
+// FuzzError compares Retry-After with arbitrary-precision arithmetic, and checks
+// that no message can spoil a log.
 func FuzzError(f *testing.F) {
 	f.Add([]byte(`{"error":{"message":"no\u0000 such"}}`), "17")
 	f.Add([]byte(`{"message":"x"}`), "-99999999999999999999")

@@ -115,8 +115,8 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestWaitsAreExponentialWithFullJitter looks at the waits of many calls: each
-// is below its ceiling, and they are spread evenly between 0 and that.
+// TestWaitsAreExponentialWithFullJitter checks that each wait of many calls is
+// below its ceiling, and that they are spread evenly from 0 up to it.
 func TestWaitsAreExponentialWithFullJitter(t *testing.T) {
 	t.Parallel()
 	const calls = 500

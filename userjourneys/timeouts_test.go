@@ -15,11 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDefaultTimeLimits runs the client that NewClient builds against servers
-// that hang (M10 of client_vectors in testdata/webhook/vectors.json). It
-// reaches inside for one thing: the connections are pipes, which a synctest
-// bubble can wait for.
-func TestDefaultTimeLimits(t *testing.T) {
+// TestDefaultTimeouts runs a client with default options against servers that
+// hang. It is in the package for one reason: the connections must be pipes,
+// which a synctest bubble can wait for.
+func TestDefaultTimeouts(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		scheme string
@@ -70,5 +69,5 @@ func TestDefaultTimeLimits(t *testing.T) {
 	}
 }
 
-// neverAnswer reads without ever answering.
+// neverAnswer reads and never writes.
 func neverAnswer(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }

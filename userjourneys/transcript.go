@@ -20,17 +20,17 @@ var (
 	textNames  = []string{"text", "content", "message", "utterance"}
 	roleNames  = []string{"role", "speaker", "from", "author"}
 	startNames = []string{"start", "start_secs", "offset_secs", "time"}
-	labelNames = []string{"id", "object", "type", "status", "language", "start", "end", "time", "timestamp"}
+	labelNames = []string{"id", "object", "type", "status", "language", "start", "end", "time", "timestamp", "created_at"}
 )
 
-// maxNesting is how deep a transcript is searched.
+// maxNesting is how deep Turns looks.
 const maxNesting = 8
 
 // transcriptOf returns the first field that holds a transcript with something
 // in it, or else what "transcript" holds.
 func transcriptOf(o object) json.RawMessage {
 	for _, name := range []string{"transcript", "turns"} {
-		if hasContent(o[name], 0) {
+		if saysSomething(o[name]) {
 			return o.raw(name)
 		}
 	}
@@ -91,65 +91,39 @@ func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // HasTranscript reports whether Transcript holds anything that was said. It
 // judges the content: null, "", [], {}, {"turns":[]} and a list of empty texts
-// hold nothing, which is what a provider may answer before the transcript is
+// hold nothing, which is what a provider may send before the transcript is
 // ready. A shape that [Interview.Turns] does not understand counts as a
 // transcript if there is text in it.
-func (i Interview) HasTranscript() bool { return hasContent(i.Transcript, 0) }
+func (i Interview) HasTranscript() bool { return saysSomething(i.Transcript) }
 
-func hasContent(raw json.RawMessage, depth int) bool {
-	var text string
-	var list []json.RawMessage
-	var o object
-	switch {
-	case len(raw) == 0:
-		return false
-	case depth > maxNesting:
+func saysSomething(raw json.RawMessage) bool {
+	var v any
+	return json.Unmarshal(raw, &v) == nil && says(v, false)
+}
+
+func says(v any, inList bool) bool {
+	switch v := v.(type) {
+	case string:
+		return !blank(v)
+	case []any:
+		return slices.ContainsFunc(v, func(item any) bool { return says(item, true) })
+	case map[string]any:
+		for name, part := range v {
+			if _, isText := part.(string); (!isText || isSpeech(v, name, inList)) && says(part, inList) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isSpeech reports whether the text under this name is something that was said.
+// An unknown name is taken for it only in an item of a list that has no known
+// one: elsewhere it is more likely a status or a language.
+func isSpeech(o map[string]any, name string, inList bool) bool {
+	if slices.Contains(textNames, name) || slices.Contains(turnsNames, name) {
 		return true
-	case json.Unmarshal(raw, &text) == nil:
-		return !blank(text)
-	case json.Unmarshal(raw, &list) == nil:
-		for _, item := range list {
-			if hasContent(item, depth+1) || saysMore(item) {
-				return true
-			}
-		}
-	case json.Unmarshal(raw, &o) == nil:
-		return objectHasContent(o, depth)
 	}
-	return false
-}
-
-// saysMore reports whether an item of a list has a text under a name that this
-// package does not know, beside who spoke and what labels the item.
-func saysMore(item json.RawMessage) bool {
-	var o object
-	_ = json.Unmarshal(item, &o) // anything but an object has no fields
-	for name := range o {
-		if !slices.Contains(roleNames, name) && !slices.Contains(labelNames, name) && !blank(o.str(name)) {
-			return true
-		}
-	}
-	return false
-}
-
-// objectHasContent looks at the fields with the names of a transcript's parts.
-// If there are none, it looks at every list and object: texts beside those are
-// more likely a status or a language than something that was said.
-func objectHasContent(o object, depth int) bool {
-	known := false
-	for _, names := range [][]string{turnsNames, textNames} {
-		for _, name := range names {
-			raw, ok := o[name]
-			known = known || ok
-			if hasContent(raw, depth+1) {
-				return true
-			}
-		}
-	}
-	for _, raw := range o {
-		if !known && (raw[0] == '[' || raw[0] == '{') && hasContent(raw, depth+1) {
-			return true
-		}
-	}
-	return false
+	known := slices.ContainsFunc(textNames, func(name string) bool { _, ok := o[name]; return ok })
+	return inList && !known && !slices.Contains(roleNames, name) && !slices.Contains(labelNames, name)
 }

@@ -26,7 +26,7 @@ Keep the line with the app's other secrets. Read it like this:
   	keys = append(keys, key)
   }
 
-To rotate, put the new pair in front: new,new,old,old.
+To rotate, append a new pair and deploy, then move it to the front and deploy again.
 `
 
 // keys prints a hash key and a block key. The line goes to out and the rest does

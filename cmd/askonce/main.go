@@ -81,7 +81,7 @@ func (c *call) parse(flags *flag.FlagSet, usage string) error {
 	err := flags.Parse(c.args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(c.out, usage, "\nFlags:\n")
+		fmt.Fprintln(c.out, usage)
 		flags.SetOutput(c.out)
 		flags.PrintDefaults()
 		return err

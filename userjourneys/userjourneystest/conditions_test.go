@@ -12,8 +12,8 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// status is that of the answer to a request with the right key, 404 when all is
-// well: there is no webhook.
+// status returns the status of a request for the webhook: 404 if all is well,
+// because none is registered.
 func status(t *testing.T, s *userjourneystest.Server) (code int, retryAfter time.Duration) {
 	t.Helper()
 	_, err := client(t, s).Webhook(t.Context())

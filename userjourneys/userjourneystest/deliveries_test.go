@@ -17,14 +17,15 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// delivery is what a receiver got.
+// delivery is a request that the webhook's receiver got.
 type delivery struct {
 	header http.Header
 	body   []byte
 	at     time.Time
 }
 
-// receive registers a webhook that answers status, and returns what arrives.
+// receive registers a webhook that responds with status, and returns the
+// deliveries that arrive.
 func receive(t *testing.T, s *userjourneystest.Server, status int) <-chan delivery {
 	t.Helper()
 	got := make(chan delivery, 100)

@@ -82,7 +82,7 @@ func ExampleServer_FailNext() {
 	// true userjourneys: unexpected status 404 Not Found: no webhook is configured
 }
 
-// Deliveries get lost, come twice and come late. An app has to live with that.
+// Deliveries get lost, and arrive twice or late.
 func ExampleServer_NextDeliveries() {
 	fake := userjourneystest.Start(nil)
 	defer fake.Close()

@@ -37,7 +37,7 @@ func client(t *testing.T, s *userjourneystest.Server) *userjourneys.Client {
 	return c
 }
 
-// shape is a JSON value with every scalar replaced by the name of its type.
+// shape returns a JSON value with every scalar replaced by the name of its type.
 func shape(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -56,7 +56,7 @@ func shape(v any) any {
 }
 
 // TestAnswersHaveTheDocumentedShape compares with testdata/userjourneys, which
-// the client's tests decode.
+// the tests of the client decode.
 func TestAnswersHaveTheDocumentedShape(t *testing.T) {
 	t.Parallel()
 	s := userjourneystest.NewServer(t, nil)
