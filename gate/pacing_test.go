@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,8 +148,8 @@ type site struct {
 	uptake   float64 // the true one
 	rng      *rand.Rand
 
-	limit, completed int
-	invited, refused int // users; clicks that found the study full
+	limit, invited     int
+	completed, refused atomic.Int32 // interviews; clicks that found the study full
 }
 
 func newSite(t *testing.T, limit int, expected, uptake float64) *site {
@@ -178,15 +179,16 @@ func (s *site) visit(t *testing.T, id string) {
 		}
 		time.Sleep(20 * time.Second)
 		if !g.Confirm(t.Context(), gate.Visitor{UserID: id}).Ask() {
-			s.refused++
+			s.refused.Add(1)
 			return
 		}
 		time.Sleep(10 * time.Minute)
 		s.provider.set(func(p *provider) {
-			p.study.Limits.Weekly.Used++
-			p.study.AcceptingResponses = p.study.Limits.Weekly.Used < s.limit
+			used := p.study.Limits.Weekly.Used + 1
+			p.study.Limits.Weekly = &userjourneys.Limit{Limit: s.limit, Used: used}
+			p.study.AcceptingResponses = used < s.limit
 		})
-		s.completed++
+		s.completed.Add(1)
 		c := store.Completion{Key: k, InterviewID: id, CompletedAt: time.Now()}
 		_, err := s.store.Record(t.Context(), c)
 		require.NoError(t, err)
@@ -229,9 +231,9 @@ func TestPacedWeek(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Hour)
-				t.Logf("%d of %d places filled, %d users invited, %d clicks refused", s.completed, s.limit, s.invited, s.refused)
-				require.GreaterOrEqual(t, float64(s.completed), tc.filled*float64(tc.limit))
-				require.LessOrEqual(t, float64(s.completed), 1.1*float64(tc.limit))
+				t.Logf("%d of %d places filled, %d users invited, %d clicks refused", s.completed.Load(), s.limit, s.invited, s.refused.Load())
+				require.GreaterOrEqual(t, float64(s.completed.Load()), tc.filled*float64(tc.limit))
+				require.LessOrEqual(t, float64(s.completed.Load()), 1.1*float64(tc.limit))
 			})
 		})
 	}
