@@ -220,11 +220,18 @@ func (q *question) isCooledDown(ctx context.Context) (bool, error) {
 	if err := q.identify(ctx); err != nil {
 		return false, err
 	}
+	if q.opts().CoolDown < 0 {
+		return true, nil
+	}
 	last := q.lastElsewhere()
 	if !q.lingersSince(q.lastShowing()) {
 		last = latest(last, lastShown(&q.seen))
 	}
-	return !within(q.now(), last, q.opts().CoolDown), nil
+	if within(q.now(), last, q.opts().CoolDown) {
+		return false, nil
+	}
+	completedAt, err := q.lastCompletion(ctx)
+	return err == nil && !within(q.now(), completedAt, q.opts().CoolDown), err
 }
 
 func (q *question) isActive(ctx context.Context) (bool, error) {

@@ -64,6 +64,7 @@ type Gate struct {
 
 	done    CompletionChecker
 	persons store.Interactions // nil if the store has none
+	lister  store.Lister       // nil if the store has none
 	source  any                // tells stores apart
 
 	// The store's cache, each nil if it has none.
@@ -115,6 +116,7 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 	g.uncachedPersons, _ = capability[store.Interactions](g.uncached)
 	g.peeker, _ = done.(completionPeeker)
 	g.personPeeker, _ = done.(personPeeker)
+	g.lister, _ = capability[store.Lister](done)
 	g.leases.checkpoints, _ = capability[store.Checkpoints](done)
 	if switches, ok := capability[store.Switches](done); ok {
 		g.pauses = &pauses{gate: g, switches: switches}

@@ -56,9 +56,9 @@ type Options struct {
 	// Defaults to 24 hours. Negative means none.
 	ShowingPause time.Duration
 
-	// CoolDown is the time after a showing or an opened interview of any study
-	// before this study may be shown. Defaults to ShowingPause. Negative means
-	// none.
+	// CoolDown is the time after a showing, or after another study's interview was
+	// opened or completed, before this study may be shown. Defaults to
+	// ShowingPause. Negative means none.
 	CoolDown time.Duration
 
 	// OpenedPause is how long a user who opened the interview is left alone.

@@ -145,6 +145,28 @@ func TestAnswersFollowTheUser(t *testing.T) {
 	})
 }
 
+// Who has just done one interview is not asked for the next, even if it came
+// through a link in an e-mail.
+func TestCoolDownCountsCompletions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: memstore.New()}
+		g := warmGate(t, newProvider(), w, nil)
+		_, err := w.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "another", UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now()})
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		for range 2 {
+			require.Equal(t, gate.ReasonCoolingDown, g.Decide(t.Context(), ada).Reason)
+			require.Equal(t, gate.ReasonCoolingDown, firstNo(g.Explain(t.Context(), ada)))
+			require.Equal(t, gate.ReasonCoolingDown, gate.First(g, g).Decide(t.Context(), ada).Reason)
+		}
+		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Ask())
+		time.Sleep(24 * time.Hour)
+		require.NoError(t, g.Warm(t.Context()))
+		require.True(t, g.Decide(t.Context(), ada).Ask())
+	})
+}
+
 // Another replica hears of an answer within 10 seconds, also of the last of many.
 func TestAnswersOnAnotherReplica(t *testing.T) {
 	t.Parallel()

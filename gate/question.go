@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ type question struct {
 	current bool              // the study is recent enough for its capacity to count
 	seen    store.PersonStudy // what the visitor has seen of the study
 	buf     []time.Time       // holds seen.Showings
+
+	completedAt *time.Time // when the visitor last completed any study, nil until it was looked up
 
 	source    any           // whose store person came from
 	person    *store.Person // what the store knows about the visitor, nil until it was asked
@@ -57,7 +60,7 @@ func (q *pooled) free() {
 func (q *question) turnTo(g *Gate) {
 	q.gate, q.study, q.current, q.seen = g, nil, false, store.PersonStudy{}
 	if q.source != g.source {
-		q.source, q.person, q.personErr = g.source, nil, nil
+		q.source, q.person, q.personErr, q.completedAt = g.source, nil, nil, nil
 	}
 }
 
@@ -220,6 +223,32 @@ func (q *question) lastElsewhere() (at time.Time) {
 		}
 	}
 	return at
+}
+
+// lastCompletion returns when the visitor completed another study within the
+// cool-down, or the zero time. The store is asked only about users who have
+// completed one without opening it here, such as through a link in an e-mail.
+func (q *question) lastCompletion(ctx context.Context) (time.Time, error) {
+	if q.completedAt != nil {
+		return *q.completedAt, nil
+	}
+	if q.gate.lister == nil || q.person == nil || !slices.ContainsFunc(q.person.Studies, func(s store.PersonStudy) bool {
+		return s.Completed && s.OpenedAt.IsZero() && s.StudyID != q.study.ID
+	}) {
+		return time.Time{}, nil
+	}
+	lister := q.gate.lister
+	f := store.Filter{UserID: q.visitor.UserID, Since: q.now().Add(-q.opts().CoolDown), NewestFirst: true}
+	at, err := lookUp(ctx, q, "Completions", func(ctx context.Context) (at time.Time, err error) {
+		for c, err := range lister.Completions(ctx, f) {
+			return c.CompletedAt, err
+		}
+		return at, nil
+	})
+	if err == nil {
+		q.completedAt = &at
+	}
+	return at, err
 }
 
 func (q *question) elsewhere(s *store.PersonStudy) time.Time {

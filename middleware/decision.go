@@ -37,6 +37,9 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	user := m.visitor(w, r, m.user(r))
 	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: query.Get("study")}
+	if query.Has("peek") {
+		v.Occasion = gate.OccasionPeek
+	}
 	d := gate.Decision{Reason: gate.ReasonAnonymous}
 	if user != "" {
 		v.History = m.history(r, user)

@@ -99,7 +99,7 @@ func (m *Middleware) remember(header http.Header, r *http.Request, user string, 
 // user was shown it. It is done once for each page, and not at all for one that
 // the browser fetches for a visit that may never come.
 func (r *Response) countShowing(header http.Header) {
-	if r.counted || isPrefetch(r.request.Header) {
+	if r.counted || r.prompt.Seen || isPrefetch(r.request.Header) {
 		return
 	}
 	r.counted = true

@@ -113,7 +113,7 @@ func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) 
 	if user = m.visitor(w, r, user); user == "" {
 		return nil
 	}
-	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: m.history(r, user)}
+	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: m.history(r, user), Path: r.URL.Path}
 	d := m.decider.Decide(r.Context(), v)
 	if !d.Ask() {
 		return nil
