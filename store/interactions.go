@@ -69,8 +69,8 @@ func (k InteractionKind) MarshalText() ([]byte, error) { return []byte(k.String(
 // A Person is what a store knows about one user.
 type Person struct {
 	OptedOut   bool
-	OptedOutAt time.Time // when the user opted out or took that back; zero if never
-	Studies    []PersonStudy
+	OptedOutAt time.Time     // when the user opted out or took that back; zero if never
+	Studies    []PersonStudy // ordered by StudyID
 }
 
 // Study returns what is known about the user and one study.

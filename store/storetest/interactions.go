@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,7 @@ func (s *subject) person(t *testing.T, userID string) store.Person {
 	t.Helper()
 	p, err := s.Person(t.Context(), userID)
 	require.NoError(t, err, "Person")
+	require.True(t, slices.IsSortedFunc(p.Studies, func(a, b store.PersonStudy) int { return strings.Compare(a.StudyID, b.StudyID) }), "the order of a person's studies")
 	return tidy(p)
 }
 
