@@ -39,7 +39,7 @@ func TestPlans(t *testing.T) {
 		n := filled()
 		begun := time.Now()
 		fill(t, db, d.dialect, prefix, n)
-		t.Logf("%d rows in each table after %v", n, time.Since(begun).Round(time.Second))
+		t.Logf("%d rows in each table after %v; bytes of a row with its indexes: %v", n, time.Since(begun).Round(time.Second), sizes(t, db, d.dialect, prefix, n))
 
 		var took []string
 		r.take()
@@ -244,6 +244,22 @@ func fill(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) {
 		_, err := db.ExecContext(t.Context(), analyze+prefix+table)
 		require.NoError(t, err)
 	}
+}
+
+// sizes returns the bytes of a row, with its share of the indexes, by table.
+func sizes(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) map[string]int {
+	t.Helper()
+	size := "select pg_total_relation_size($1::text::regclass)"
+	if d == sqlstore.MySQL {
+		size = "select cast(data_length + index_length as signed) from information_schema.tables where table_schema = database() and table_name = ?"
+	}
+	bytes := map[string]int{}
+	for _, table := range grows {
+		var all int
+		require.NoError(t, db.QueryRowContext(t.Context(), size, prefix+table).Scan(&all))
+		bytes[table] = all / n
+	}
+	return bytes
 }
 
 // grows are the tables that a statement must not scan.
