@@ -111,7 +111,7 @@ func uses(ctx context.Context, s *sqlstore.Store) []use {
 	list := func(f store.Filter) func() error {
 		return func() error { return firstOf(s.Completions(ctx, f)) }
 	}
-	day := time.Now()
+	day, erased := time.Now(), 9
 	return []use{
 		{"Completed", 0, func() error { _, err := s.Completed(ctx, interview(1).Key); return err }},
 		{"Person", 0, func() error { _, err := s.Person(ctx, "user 2"); return err }},
@@ -140,7 +140,10 @@ func uses(ctx context.Context, s *sqlstore.Store) []use {
 		{"Note declined", 0, note(store.InteractionDeclined)},
 		{"Funnel", 50 * time.Millisecond, func() error { _, err := s.Funnel(ctx, "study 1", day.AddDate(0, 0, -90), day); return err }},
 		{"Reset", 0, func() error { return s.Reset(ctx, interview(8).Key) }},
-		{"Erase", 20 * time.Millisecond, func() error { return s.Erase(ctx, "user 9") }},
+		{"Erase", 20 * time.Millisecond, func() error {
+			defer func() { erased += 1000 }() // another one each time
+			return s.Erase(ctx, fmt.Sprint("user ", erased))
+		}},
 		{"Erase, unknown", 20 * time.Millisecond, func() error { return s.Erase(ctx, "nobody") }},
 		{"Record, for the erased", 0, func() error {
 			anonymous := store.Completion{Key: store.Key{StudyID: "study 1"}, InterviewID: "soon an erased user's"}
