@@ -4,12 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/askonce/askonce/internal/guard"
 )
 
 // CacheOptions configure [NewCached]. A zero field means its default.
@@ -177,19 +178,16 @@ func shared[T any](ctx context.Context, c *Cache, what, userID string, ask func(
 	// began before it. Ids contain no NUL.
 	name := what + "\x00" + strconv.FormatUint(epoch, 36) + "\x00" + userID
 	detached := context.WithoutCancel(ctx)
-	lookup := c.lookups.DoChan(name, func() (v any, err error) {
-		defer func() { // nobody else can recover on this goroutine
-			if p := recover(); p != nil {
-				err = fmt.Errorf("store: the look-up panicked: %v", p)
+	lookup := c.lookups.DoChan(name, func() (any, error) {
+		return guard.Get(func() (any, error) { // nobody else can recover on this goroutine
+			ctx, cancel := context.WithTimeout(detached, c.timeout)
+			defer cancel()
+			t, r, err := ask(ctx, time.Now())
+			if err == nil {
+				c.users.put(userID, r, epoch)
 			}
-		}()
-		ctx, cancel := context.WithTimeout(detached, c.timeout)
-		defer cancel()
-		t, r, err := ask(ctx, time.Now())
-		if err == nil {
-			c.users.put(userID, r, epoch)
-		}
-		return t, err
+			return t, err
+		})
 	})
 	select {
 	case r := <-lookup:
@@ -219,7 +217,7 @@ func (c *Cache) forgetOwner(ctx context.Context, done Completion) {
 	defer cancel()
 	lister, known := As[Lister](c.inner)
 	if known {
-		for owner, err := range lister.Completions(ctx, Filter{InterviewID: done.InterviewID}) {
+		for owner, err := range guard.Seq(lister.Completions(ctx, Filter{InterviewID: done.InterviewID})) {
 			known = known && err == nil
 			if owner.UserID != done.UserID {
 				c.users.forget(owner.UserID)
