@@ -16,25 +16,26 @@ import (
 // goes through this file. A panic comes back as a *guard.PanicError, is logged
 // once with its stack, and costs only the interview that it was about.
 
-// A panicLog logs each panic once for its place and interview.
-type panicLog struct {
+// once remembers what has been logged.
+type once struct {
 	mu   sync.Mutex
 	seen map[[2]string]bool
 }
 
-const maxPanics = 1000 // that are remembered
+const maxOnce = 1000 // that are remembered
 
-func (p *panicLog) first(place, interviewID string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	key := [2]string{place, interviewID}
-	if p.seen[key] {
+// first reports whether the event is new for the id.
+func (o *once) first(event, id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := [2]string{event, id}
+	if o.seen[key] {
 		return false
 	}
-	if p.seen == nil || len(p.seen) >= maxPanics {
-		p.seen = map[[2]string]bool{}
+	if o.seen == nil || len(o.seen) >= maxOnce {
+		o.seen = map[[2]string]bool{}
 	}
-	p.seen[key] = true
+	o.seen[key] = true
 	return true
 }
 
@@ -72,7 +73,7 @@ func each[T any](h *Handler, place string, seq func() iter.Seq2[T, error]) iter.
 }
 
 func (h *Handler) notePanic(place, interviewID string, err error) {
-	if err != nil && isPanic(err) && h.panics.first(place, interviewID) {
+	if err != nil && isPanic(err) && h.logged.first(place, interviewID) {
 		h.log.Error("askonce: the app's code panicked", "place", place, "interview", interviewID, "err", err, guard.Stack(err))
 	}
 }

@@ -26,7 +26,7 @@ type Handler struct {
 	recent      recorder
 	key         keyState
 	poison      poison
-	panics      panicLog
+	logged      once
 	closed      atomic.Bool
 	queued      chan struct{} // a job may have been queued
 	trouble     chan struct{} // a delivery may have been lost
@@ -38,7 +38,6 @@ type Handler struct {
 	recorded   edge
 	noSecrets  edge // Options.Secrets fails
 	consumed   edge // something reads bodies before the Handler
-	otherStudy edge
 	oddRefs    edge // a reference was not a string
 	fetched    edge
 	walked     edge
@@ -198,7 +197,7 @@ func (h *Handler) use(ctx context.Context, body []byte, d *Delivery) Result {
 	}
 	switch result {
 	case ResultOtherStudy:
-		if h.otherStudy.changed(true) {
+		if h.logged.first("other study", e.studyID) {
 			h.log.WarnContext(ctx, "askonce: ignoring deliveries of a study that is not in Options.Studies", "study", e.studyID)
 		}
 	case ResultMalformedJSON, ResultSchema:

@@ -29,7 +29,7 @@ func (r *reconciler) checkHook(ctx context.Context) {
 	switch {
 	case !r.hook.missing.changed(missing):
 	case missing:
-		r.log.WarnContext(ctx, "askonce: no webhook is registered with the provider, so nothing is delivered: run \"askonce setup\"")
+		r.log.WarnContext(ctx, "askonce: no webhook is registered with the provider, so nothing is delivered")
 	default:
 		r.log.InfoContext(ctx, "askonce: a webhook is registered again")
 	}
