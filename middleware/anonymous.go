@@ -9,13 +9,12 @@ import (
 // anonymousPrefix tells the ids that are made here from those of the app.
 const anonymousPrefix = "anonymous-"
 
-// visitor is the user's id or, if there is none and Options.Anonymous wants it,
-// that of the browser, from a cookie that nobody can make up. Without one the
-// browser is given one at once, whatever the decision will be: a sample that
-// were drawn anew for each page would have everybody in the end.
-func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user string) string {
-	if user != "" || m.anonymous == nil {
-		return user
+// anonymousID returns the id of a browser whose user is not known, from a cookie that
+// nobody can make up. A browser without one gets one at once, whatever the decision:
+// a holdout that were drawn anew for each page would leave nobody out in the end.
+func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user string) {
+	if m.anonymous == nil {
+		return ""
 	}
 	c := m.anonymous.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {

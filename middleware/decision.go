@@ -28,40 +28,37 @@ type links struct {
 // serveDecision answers a single-page app that renders the prompt itself. To
 // answer "ask" counts as a showing, unless the parameter "peek" says that it will
 // not be shown. The user's id is not in it, unless links are direct.
-func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request) {
+func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	query := r.URL.Query()
-	user := m.visitor(w, r, m.user(r))
-	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: query.Get("study")}
+	v.StudyID = query.Get("study")
 	if query.Has("peek") {
 		v.Occasion = gate.OccasionPeek
 	}
 	d := gate.Decision{Reason: gate.ReasonAnonymous}
-	if user != "" {
-		v.History = m.history(r, user)
+	if v.UserID != "" {
 		d = m.decider.Decide(r.Context(), v)
 	}
 	answer := decisionJSON{Reason: d.Reason.String()}
 	if d.Ask() {
-		dec, err := m.newDecision(d.Prompt, user, v.History)
+		rendered, err := m.render(d.Prompt)
 		if err != nil {
 			m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
-			c := dec.rendered.Content()
+			c := rendered.Content()
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
 				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.LaterURL, c.DeclineURL},
 			}
+			if r.Method == http.MethodGet && !query.Has("peek") && !d.Prompt.Seen {
+				m.countShowing(h, r, v, c.StudyID)
+			}
 		}
-	}
-	if answer.Ask && r.Method == http.MethodGet && !query.Has("peek") {
-		resp := Response{m: m, request: r, decision: decision{prompt: d.Prompt, user: user, history: v.History}}
-		resp.countShowing(h)
 	}
 	w.WriteHeader(http.StatusOK)
 	_ = json.NewEncoder(w).Encode(answer) // the client is gone

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware/internal/page"
 	"github.com/askonce/askonce/store"
 )
 
@@ -37,43 +38,55 @@ import (
 // (Sec-Purpose: prefetch) has no effect, and neither has HEAD. The answers to
 // later and decline are 204, and for a form without JavaScript a way back to
 // the page that it was on.
-func (m *Middleware) Endpoints() http.Handler { return http.HandlerFunc(m.serveEndpoint) }
+func (m *Middleware) Endpoints() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serveEndpoint(w, r, nil) })
+}
 
-func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request) {
+// endpoint is one of the endpoints, called for the visitor.
+type endpoint struct {
+	method string
+	serve  func(m *Middleware, w http.ResponseWriter, r *http.Request, v gate.Visitor)
+}
+
+var endpoints = map[string]endpoint{
+	"start":    {http.MethodGet, (*Middleware).start},
+	"decision": {http.MethodGet, (*Middleware).serveDecision},
+	"later":    {http.MethodPost, (*Middleware).later},
+	"decline":  {http.MethodPost, (*Middleware).decline},
+}
+
+func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user func() string) {
+	w.Header().Set("Cache-Control", "no-store") // a 404 too: the asset may come with the next deployment
 	name, ok := strings.CutPrefix(r.URL.Path, m.opts.Path)
 	if !ok || strings.Contains(strings.ToUpper(r.URL.RawPath), "%2F") { // which is no slash (RFC 3986, section 2.2)
 		http.NotFound(w, r)
 		return
 	}
-	var serve http.HandlerFunc
-	method := http.MethodGet
-	switch name {
-	case "start":
-		serve = m.start
-	case "decision":
-		serve = m.serveDecision
-	case "later":
-		method, serve = http.MethodPost, m.later
-	case "decline":
-		method, serve = http.MethodPost, m.decline
-	default:
-		asset := m.prompts.Asset(r.URL.Path)
-		if asset == nil {
-			http.NotFound(w, r)
-			return
-		}
-		serve = asset.ServeHTTP
+	e, known := endpoints[name]
+	asset := m.prompts.Asset(r.URL.Path)
+	if !known && asset == nil {
+		http.NotFound(w, r)
+		return
 	}
-	if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
-		allow := method
-		if method == http.MethodGet {
+	if !known {
+		e.method = http.MethodGet
+	}
+	if r.Method != e.method && !(r.Method == http.MethodHead && e.method == http.MethodGet) {
+		allow := e.method
+		if allow == http.MethodGet {
 			allow = "GET, HEAD"
 		}
 		w.Header().Set("Allow", allow)
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	serve(w, r)
+	if !known {
+		asset.ServeHTTP(w, r)
+		return
+	}
+	v := m.visitor(w, r, user)
+	v.Languages = m.languages.of(r.Header)
+	e.serve(m, w, r, v)
 }
 
 // protect makes ready what keeps other sites from declining in a user's name.
@@ -91,7 +104,7 @@ func (m *Middleware) protect() error {
 // start is where the prompt's link points: it confirms and sends on. The
 // interview must learn neither the page nor anything else of the app, and no
 // cache may keep where one user was sent.
-func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
+func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -105,11 +118,9 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	user := m.visitor(w, r, m.user(r))
-	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), StudyID: r.URL.Query().Get("study")}
+	v.StudyID = r.URL.Query().Get("study")
 	d := gate.Decision{Reason: gate.ReasonAnonymous}
-	if user != "" {
-		v.History = m.history(r, user)
+	if v.UserID != "" {
 		d = m.decider.Confirm(r.Context(), v)
 	}
 	if !d.Ask() {
@@ -125,13 +136,13 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request) {
 		m.writePage(w, v, gate.ReasonUnavailable)
 		return
 	}
-	m.remember(h, r, user, v.History.WithOpened(d.Prompt.StudyID, time.Now()))
+	m.remember(h, r, v.UserID, v.History.WithOpened(d.Prompt.StudyID, time.Now()))
 	h.Set("Location", link)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-func (m *Middleware) later(w http.ResponseWriter, r *http.Request) {
-	m.dismiss(w, r, func(h gate.History, studyID string) gate.History {
+func (m *Middleware) later(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	m.dismiss(w, r, v, func(h gate.History, studyID string) gate.History {
 		if m.opts.Snooze < 0 {
 			return h
 		}
@@ -140,11 +151,11 @@ func (m *Middleware) later(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (m *Middleware) decline(w http.ResponseWriter, r *http.Request) {
-	m.dismiss(w, r, func(h gate.History, studyID string) gate.History { return h.WithDecline(studyID, time.Now()) })
+func (m *Middleware) decline(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	m.dismiss(w, r, v, func(h gate.History, studyID string) gate.History { return h.WithDecline(studyID, time.Now()) })
 }
 
-func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, note func(h gate.History, studyID string) gate.History) {
+func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, v gate.Visitor, note func(h gate.History, studyID string) gate.History) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	if m.sameSite.Check(r) != nil {
@@ -156,8 +167,8 @@ func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, note func(h
 		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
 		return
 	}
-	if user := m.visitor(w, r, m.user(r)); user != "" {
-		m.remember(header, r, user, note(m.history(r, user), study))
+	if v.UserID != "" {
+		m.remember(header, r, v.UserID, note(v.History, study))
 	}
 	if !isForm(r.Header) {
 		w.WriteHeader(http.StatusNoContent)
@@ -173,7 +184,7 @@ func isForm(h http.Header) bool {
 	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
 	}
-	return acceptsHTML(h["Accept"])
+	return page.AcceptsHTML(h["Accept"])
 }
 
 // back is the page that a form was on, if that is one of the app's own, else the

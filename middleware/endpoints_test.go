@@ -297,14 +297,6 @@ func (b *browser) reason() string {
 	return d.Reason
 }
 
-func TestDirectLinks(t *testing.T) {
-	t.Parallel()
-	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{DirectLinks: true}))
-	require.Contains(t, b.do(http.MethodGet, "/").body, `<a href="https://provider.example/i/abc?reference_id=ada" target="_blank" rel="noopener">`)
-	b.user = "b&b"
-	require.Contains(t, b.do(http.MethodGet, "/").body, `<a href="https://provider.example/i/abc?reference_id=b%26b" `)
-}
-
 func TestCompletedMeanwhile(t *testing.T) {
 	t.Parallel()
 	done := memstore.New()

@@ -50,7 +50,7 @@ func ExampleMiddleware_Handler() {
 // context. Nothing is injected then.
 func ExamplePromptFrom() {
 	tmpl := template.Must(template.New("home").Parse(
-		`<!doctype html><body>{{with .}}<a href="{{.URL}}" target="_blank" rel="noopener">Talk to us</a>{{else}}Hello{{end}}</body>` + "\n"))
+		`<!doctype html><body>{{with .}}<a href="{{.StartURL}}" target="_blank" rel="noopener">Talk to us</a>{{else}}Hello{{end}}</body>` + "\n"))
 	home := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var data any
 		if p, ok := middleware.PromptFrom(r.Context()); ok {
@@ -128,7 +128,7 @@ func ExampleOptions_onPrompt() {
 	}
 	for _, body := range []string{
 		"<!doctype html><p>A page</p></body></html>",
-		"<!doctype html><html><body><p>A page that is cut",
+		"<!doctype html><html><body><p>A page that is cut in a tag<b",
 		`{"not": "HTML"}`,
 	} {
 		visit(prompt.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -223,24 +223,19 @@ func ExampleContent() {
 	// Output: href="/askonce/start?study=study-1" target="_blank" rel="noopener">Onboarding: Start the interview
 }
 
-// An adapter for a framework gives the Response's writer and request to what
-// comes next, and finishes also when that panics.
-func ExampleMiddleware_Begin() {
+// An adapter for a framework hands over the framework's writer and request, and what
+// comes next.
+func ExampleMiddleware_Serve() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, nil)
 	if err != nil {
 		panic(err)
 	}
 	adapted := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			response := prompt.Begin(w, r, currentUser(r))
-			if response == nil { // no prompt: nothing is wrapped
+			_ = prompt.Serve(w, r, nil, func(w http.ResponseWriter, r *http.Request) error {
 				next.ServeHTTP(w, r)
-				return
-			}
-			panicked := true
-			defer func() { response.Finish(panicked) }()
-			next.ServeHTTP(response.Writer(), response.Request())
-			panicked = false
+				return nil
+			})
 		})
 	}
 	h := adapted(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

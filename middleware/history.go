@@ -95,13 +95,10 @@ func (m *Middleware) remember(header http.Header, r *http.Request, user string, 
 	c.set(header, value)
 }
 
-// countShowing notes in the header of a page that carries the prompt that its
-// user was shown it. It is done once for each page, and not at all for one that
-// the browser fetches for a visit that may never come.
-func (r *Response) countShowing(header http.Header) {
-	if r.counted || r.prompt.Seen || isPrefetch(r.request.Header) {
-		return
+// countShowing notes in the header of a page that carries the prompt that its user was
+// shown it, unless the browser fetches the page for a visit that may never come.
+func (m *Middleware) countShowing(header http.Header, r *http.Request, v gate.Visitor, studyID string) {
+	if !isPrefetch(r.Header) {
+		m.remember(header, r, v.UserID, v.History.WithShown(studyID, time.Now()))
 	}
-	r.counted = true
-	r.m.remember(header, r.request, r.user, r.history.WithShown(r.prompt.StudyID, time.Now()))
 }

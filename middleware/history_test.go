@@ -71,7 +71,7 @@ func TestOnlyPagesWithPromptCount(t *testing.T) {
 		case "/own":
 			p, ok := middleware.PromptFrom(r.Context())
 			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprintf(w, "<!doctype html><p>%v %s</p></html>", ok, p.URL)
+			fmt.Fprintf(w, "<!doctype html><p>%v %s</p></html>", ok, p.StartURL)
 		}
 	})))
 	t.Cleanup(srv.Close)

@@ -6,10 +6,12 @@ import (
 	"strings"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
-// Middleware injects prompts. It is safe for concurrent use.
+// A Middleware puts prompts into pages and serves the endpoints that they need. It
+// is safe for concurrent use.
 type Middleware struct {
 	decider   gate.Decider
 	user      func(*http.Request) string
@@ -21,10 +23,11 @@ type Middleware struct {
 	sameSite  *http.CrossOriginProtection
 }
 
-// New returns a middleware that asks d about the user of each page. The func
-// user returns the app's id of whoever sent the request, "" for an anonymous
-// visitor; it is called only for requests that could get a prompt, and for the
-// endpoints. A nil d or user panics; a nil opts means defaults.
+// New returns a middleware that invites the users whom d decides to ask. The func
+// user returns the app's id of whoever sent a request, or "" for an anonymous
+// visitor. It is called for requests that could get a prompt, and by the endpoints.
+// A nil d or user panics. Nil opts mean the defaults. The error names every fault of
+// the options at once.
 func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middleware, error) {
 	if d == nil {
 		panic("middleware: New: d is nil")
@@ -59,73 +62,37 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 	return m, nil
 }
 
-// Handler returns a handler that serves next, with the prompt in its pages for
-// users who are asked, and answers the endpoints below Options.Path itself.
+// Handler returns a handler that serves next, with the prompt in its pages for users
+// who are asked, and the endpoints below Options.Path. A nil next panics.
 func (m *Middleware) Handler(next http.Handler) http.Handler {
 	if next == nil {
 		panic("middleware: Handler: next is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if m.Owns(r) {
-			m.serveEndpoint(w, r)
-			return
-		}
-		if !m.Eligible(r) {
+		_ = m.Serve(w, r, nil, func(w http.ResponseWriter, r *http.Request) error {
 			next.ServeHTTP(w, r)
-			return
-		}
-		resp := m.begin(w, r, m.user(r))
-		if resp == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		panicked := true
-		defer func() { resp.Finish(panicked) }()
-		next.ServeHTTP(resp.Writer(), resp.Request())
-		panicked = false
+			return nil
+		})
 	})
 }
 
-// Owns reports whether r is for one of the endpoints below Options.Path, which
-// Endpoints serves. For adapters.
+// Owns reports whether r is for one of the endpoints. Adapters need it if their framework
+// wants those written elsewhere than pages.
 func (m *Middleware) Owns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, m.opts.Path) }
 
-// Begin is what adapters for frameworks are built on. It returns nil when the
-// request gets no prompt: w and r are then to be handed on as they are.
-// Otherwise the handler is given Writer and Request of the Response, and Finish
-// is called when it has returned or panicked.
-func (m *Middleware) Begin(w http.ResponseWriter, r *http.Request, user string) *Response {
-	if !m.Eligible(r) {
-		return nil
-	}
-	return m.begin(w, r, user)
-}
-
-func (m *Middleware) begin(w http.ResponseWriter, r *http.Request, user string) *Response {
-	if outer, ok := r.Context().Value(contextKey{}).(*Response); ok {
-		// Mounted twice, or a framework that runs its chain again: the decision
-		// stands. Whose writer is not below ours gets one of its own.
-		if isBelow(outer, w) {
-			return nil
+// userOf returns the id of whoever sent the request: from user, an adapter's, or from
+// the app's own func. One that panics has nobody.
+func (m *Middleware) userOf(r *http.Request, user func() string) (id string) {
+	err := guard.Call(func() {
+		if user != nil {
+			id = user()
+		} else {
+			id = m.user(r)
 		}
-		return newResponse(m, w, r, outer, decision{})
-	}
-	if user = m.visitor(w, r, user); user == "" {
-		return nil
-	}
-	v := gate.Visitor{UserID: user, Languages: m.languages.of(r.Header), History: m.history(r, user), Path: r.URL.Path}
-	d := m.decider.Decide(r.Context(), v)
-	if !d.Ask() {
-		return nil
-	}
-	return m.ask(w, r, d, user, v.History)
-}
-
-func (m *Middleware) ask(w http.ResponseWriter, r *http.Request, d gate.Decision, user string, h gate.History) *Response {
-	dec, err := m.newDecision(d.Prompt, user, h)
+	})
 	if err != nil {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
-		return nil
+		m.opts.Logger.ErrorContext(r.Context(), "askonce: the user func panicked, nobody is asked", "err", err, guard.Stack(err))
+		return ""
 	}
-	return newResponse(m, w, r, nil, dec)
+	return id
 }

@@ -27,8 +27,10 @@ type bareWriter struct{ http.ResponseWriter }
 func TestOptionalInterfaces(t *testing.T) {
 	t.Parallel()
 	m := newMiddleware(t, askEveryone{}, "ada")
-	resp := m.Begin(bareWriter{httptest.NewRecorder()}, pageRequest(), "ada")
-	w := resp.Writer()
+	w := serve(m, bareWriter{httptest.NewRecorder()}, pageRequest(), func(w http.ResponseWriter, _ *http.Request) {
+		_, _, err := w.(http.Hijacker).Hijack()
+		require.ErrorIs(t, err, http.ErrNotSupported)
+	})
 	_, _, err := w.(http.Hijacker).Hijack()
 	require.ErrorIs(t, err, http.ErrNotSupported)
 	require.ErrorIs(t, w.(http.Pusher).Push("/x", nil), http.ErrNotSupported)
@@ -36,16 +38,26 @@ func TestOptionalInterfaces(t *testing.T) {
 	require.ErrorIs(t, http.NewResponseController(w).SetReadDeadline(modified), http.ErrNotSupported)
 	require.ErrorIs(t, http.NewResponseController(w).EnableFullDuplex(), http.ErrNotSupported)
 	require.NotPanics(t, w.(http.Flusher).Flush)
-	resp.Finish(false)
 
 	below := &ableWriter{ResponseWriter: httptest.NewRecorder()}
-	resp = m.Begin(unwrapping{below}, pageRequest(), "ada")
-	w = resp.Writer()
-	require.NoError(t, w.(http.Pusher).Push("/x", nil))
-	require.Equal(t, []string{"/x"}, below.pushed)
-	require.NoError(t, http.NewResponseController(w).Flush())
-	require.Equal(t, 1, below.flushed)
-	resp.Finish(false)
+	serve(m, unwrapping{below}, pageRequest(), func(w http.ResponseWriter, _ *http.Request) {
+		require.NoError(t, w.(http.Pusher).Push("/x", nil))
+		require.Equal(t, []string{"/x"}, below.pushed)
+		require.NoError(t, http.NewResponseController(w).Flush())
+		require.Equal(t, 1, below.flushed)
+	})
+}
+
+// serve serves one request as an adapter does, and returns the writer that do had.
+func serve(m interface {
+	Serve(http.ResponseWriter, *http.Request, func() string, func(http.ResponseWriter, *http.Request) error) error
+}, w http.ResponseWriter, r *http.Request, do http.HandlerFunc) (had http.ResponseWriter) {
+	_ = m.Serve(w, r, nil, func(w http.ResponseWriter, r *http.Request) error {
+		had = w
+		do(w, r)
+		return nil
+	})
+	return had
 }
 
 type unwrapping struct{ http.ResponseWriter }
@@ -68,16 +80,16 @@ func TestCloseNotifyEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 	m := newMiddleware(t, askEveryone{}, "ada")
 	ctx, cancel := context.WithCancel(context.Background())
-	resp := m.Begin(bareWriter{httptest.NewRecorder()}, pageRequest().WithContext(ctx), "ada")
-	gone := resp.Writer().(interface{ CloseNotify() <-chan bool }).CloseNotify()
-	select {
-	case <-gone:
-		t.Fatal("the client is still there")
-	default:
-	}
-	cancel()
-	require.True(t, <-gone)
-	resp.Finish(false)
+	serve(m, bareWriter{httptest.NewRecorder()}, pageRequest().WithContext(ctx), func(w http.ResponseWriter, _ *http.Request) {
+		gone := w.(interface{ CloseNotify() <-chan bool }).CloseNotify()
+		select {
+		case <-gone:
+			t.Error("the client is still there")
+		default:
+		}
+		cancel()
+		require.True(t, <-gone)
+	})
 }
 
 func TestHijack(t *testing.T) {
@@ -137,38 +149,63 @@ func TestHijackNotSupported(t *testing.T) {
 	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 }
 
-// The primitive for adapters: Begin, Writer, Request, Finish.
-func TestBeginAndFinish(t *testing.T) {
+// Serve is what adapters are built on.
+func TestServe(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
-	require.Nil(t, i.Begin(httptest.NewRecorder(), pageRequest(), ""), "anonymous")
-	require.Nil(t, i.Begin(httptest.NewRecorder(), pageRequest("Accept", "*/*"), "ada"), "not a page")
+	for what, r := range map[string]*http.Request{"anonymous": pageRequest(userHeader, "nobody"), "not a page": pageRequest("Accept", "*/*")} {
+		rec := httptest.NewRecorder()
+		w := serve(i, rec, r, func(_ http.ResponseWriter, got *http.Request) { require.Same(t, r, got, what) })
+		require.Same(t, rec, w, what)
+	}
 
 	rec := httptest.NewRecorder()
 	r := pageRequest()
-	resp := i.Begin(rec, r, "ada")
-	require.NotNil(t, resp)
-	require.NotSame(t, r, resp.Request())
-	_, ok := middleware.PromptFrom(r.Context())
-	require.False(t, ok, "the request that came is not changed")
-	require.Nil(t, i.Begin(resp.Writer(), resp.Request(), "ada"), "once is enough")
-	respond(page)(resp.Writer(), resp.Request())
-	resp.Finish(false)
+	var inner *http.Request
+	w := serve(i, rec, r, func(w http.ResponseWriter, got *http.Request) {
+		inner = got
+		require.NotSame(t, r, got)
+		_, ok := middleware.PromptFrom(r.Context())
+		require.False(t, ok, "the request that came is not changed")
+		again := serve(i, w, got, func(_ http.ResponseWriter, again *http.Request) { require.Same(t, got, again, "once is enough") })
+		require.Same(t, w, again)
+		respond(page)(w, got)
+	})
 	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	whole := rec.Body.String()
 	require.Contains(t, whole, "<aside")
 
-	resp.Finish(false)
-	resp.Finish(true)
-	require.Empty(t, i.outcomes, "told once")
-	require.Equal(t, whole, rec.Body.String())
-
-	n, err := io.WriteString(resp.Writer(), "late</body></html>")
+	n, err := io.WriteString(w, "late</body></html>")
 	require.NoError(t, err)
 	require.Equal(t, len("late</body></html>"), n)
 	require.Equal(t, whole+"late</body></html>", rec.Body.String(), "the writer is transparent now, and nobody else's")
-	_, ok = middleware.PromptFrom(resp.Request().Context())
+	_, ok := middleware.PromptFrom(inner.Context())
 	require.False(t, ok)
+
+	failure := errors.New("of the handler")
+	err = i.Serve(httptest.NewRecorder(), pageRequest(), nil, func(http.ResponseWriter, *http.Request) error { return failure })
+	require.ErrorIs(t, err, failure)
+}
+
+// The id that an adapter knows goes before the app's func, and is asked for once.
+func TestServeAsksTheAdapterForTheUser(t *testing.T) {
+	t.Parallel()
+	m := newMiddleware(t, askEveryone{}, "")
+	asked := 0
+	rec := httptest.NewRecorder()
+	require.NoError(t, m.Serve(rec, pageRequest(), func() string { asked++; return "ada" }, func(w http.ResponseWriter, r *http.Request) error {
+		respond(page)(w, r)
+		return nil
+	}))
+	require.Contains(t, rec.Body.String(), "<aside")
+	require.Equal(t, 1, asked)
+
+	rec = httptest.NewRecorder()
+	require.NoError(t, m.Serve(rec, pageRequest(), func() string { panic("of the app") }, func(w http.ResponseWriter, r *http.Request) error {
+		respond(page)(w, r)
+		return nil
+	}))
+	require.Equal(t, page, rec.Body.String(), "a panic there means nobody")
 }
 
 // A framework that runs its chain again, or renders a part of the page through
@@ -247,7 +284,7 @@ func TestFileGoesBelowAsItIs(t *testing.T) {
 	})).ServeHTTP(below, pageRequest())
 	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 	require.Equal(t, 1, below.files, "one call, and of the file")
-	require.Greater(t, below.n, int64(len(whole)-2000), "all but the beginning and the tail")
+	require.Greater(t, below.n, int64(len(whole)-2100), "all but the beginning and the tail")
 	rest, _ := without(t, below.Body.String(), snippetOf(t, i))
 	require.Equal(t, whole, rest)
 }

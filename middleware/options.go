@@ -29,20 +29,6 @@ type Options struct {
 	// X-Forwarded-Proto: https.
 	Origin string
 
-	// DirectLinks points the prompt at the provider's interview link with the
-	// user's reference in it, instead of at the start endpoint. The click is
-	// then neither confirmed nor noted, and the page holds the reference.
-	// Defaults to false.
-	DirectLinks bool
-
-	// ErrorPages also puts the prompt into pages with a status from 400 to 599.
-	// Defaults to false: only a 200 is injected.
-	ErrorPages bool
-
-	// PostPages also puts the prompt into pages that answer a POST, such as a form
-	// shown again with its faults. Defaults to false: only those that answer a GET.
-	PostPages bool
-
 	// Position is where the prompt stands in a page that has no element with the
 	// attribute data-askonce-here. Defaults to Corner.
 	Position Position

@@ -47,6 +47,17 @@ func parse(t testing.TB, page string, scripting bool) *html.Node {
 	return doc
 }
 
+// requireHidden allows a prompt that is not seen, or that moves what is around it, in a
+// page that does the same to any other element at its end: it has left something open
+// there, such as a select or an svg. No text of the page may become markup.
+func requireHidden(t testing.TB, plain, snippet string, at int) {
+	t.Helper()
+	const probe = `<aside class="askonce probe"></aside><link href="/askonce/probe"><script src="/askonce/probe"></script>`
+	live, difference := judge(t, plain, probe, at)
+	require.False(t, live == 1 && difference == "", "another element would be seen there")
+	require.Empty(t, foreignMarkup(t, plain, snippet, at))
+}
+
 // takeOut removes the snippet's elements and counts the complete, live prompts.
 func takeOut(doc *html.Node) (live int) {
 	var asides, links, scripts []*html.Node

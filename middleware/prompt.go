@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware/internal/page"
 	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
@@ -24,32 +25,32 @@ const (
 	PositionBanner = prompt.PositionBanner // a bar along the lower edge
 )
 
-// newDecision completes the prompt with its URL and renders it.
-func (m *Middleware) newDecision(p gate.Prompt, user string, h gate.History) (decision, error) {
-	s := prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language}
-	if m.opts.DirectLinks {
-		var err error
-		if s.Link, err = p.Link(); err != nil {
-			return decision{}, err
-		}
-	}
-	rendered, err := m.prompts.Prompt(s)
-	if err != nil {
-		return decision{}, err
-	}
-	p.URL = rendered.Content().StartURL
-	return decision{p, rendered, user, h}, nil
-}
+// Outcome is what became of the prompt in one response. There are few, so that they
+// can label a metric.
+type Outcome = page.Outcome
 
-// snippetFor returns what is placed into the page with the header h. It returns
-// false if the page's policy leaves no prompt.
-func (r *Response) snippetFor(h http.Header) ([]byte, bool) {
-	page := prompt.Page{Header: h}
-	if r.m.opts.Nonce != nil {
-		page.Nonce = r.m.opts.Nonce(r.request)
-	}
-	return r.root.rendered.Snippet(page)
-}
+// The outcomes. Only with [OutcomeInjected] and [OutcomeRendered] can the user see the
+// prompt.
+const (
+	OutcomeNoAnswer    = page.OutcomeNoAnswer    // the handler wrote nothing
+	OutcomeInjected    = page.OutcomeInjected    // the prompt is in the page
+	OutcomeRendered    = page.OutcomeRendered    // the app rendered it itself, see [PromptFrom]
+	OutcomeStatus      = page.OutcomeStatus      // the status is not 200
+	OutcomeNotHTML     = page.OutcomeNotHTML     // another media type, or none that could be determined
+	OutcomeEncoded     = page.OutcomeEncoded     // compressed by the handler or by something inside of the middleware
+	OutcomeCharset     = page.OutcomeCharset     // a character encoding in which ASCII does not stand for itself
+	OutcomePartial     = page.OutcomePartial     // a part of a page (Content-Range)
+	OutcomeAttachment  = page.OutcomeAttachment  // to be saved, not displayed
+	OutcomeNoTransform = page.OutcomeNoTransform // Cache-Control: no-transform, or signed
+	OutcomeEmpty       = page.OutcomeEmpty       // no body
+	OutcomeFragment    = page.OutcomeFragment    // HTML, but neither the beginning nor the end of a document
+	OutcomeUnfinished  = page.OutcomeUnfinished  // cut off, or open in a comment, a script or the like
+	OutcomeAMP         = page.OutcomeAMP         // an AMP page, which the prompt's script would make invalid
+	OutcomeHeadOnly    = page.OutcomeHeadOnly    // a HEAD request
+	OutcomeHijacked    = page.OutcomeHijacked    // the handler took the connection over
+	OutcomePanicked    = page.OutcomePanicked    // the handler panicked
+	OutcomePolicy      = page.OutcomePolicy      // the page's Content-Security-Policy does not allow the prompt
+)
 
 // writePage says in the user's language why there is no interview now.
 func (m *Middleware) writePage(w http.ResponseWriter, v gate.Visitor, why gate.Reason) {

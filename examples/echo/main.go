@@ -33,6 +33,7 @@ func run(ctx context.Context, s *site.Site) error {
 		Store:         store.NewCached(s.Store, nil),
 		CookieKeys:    s.CookieKeys,
 		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
+		Middleware:    &middleware.Options{OnPrompt: s.Metrics.Prompt},
 		Webhook: &webhook.Options{
 			URL:        s.WebhookURL,
 			OnDelivery: s.Metrics.Delivery,
@@ -43,10 +44,6 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	prompt, err := askechov5.New(kit.Gate(), currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: s.Metrics.Prompt})
-	if err != nil {
-		return err
-	}
 
 	e := echo.New()
 	e.Logger = slog.Default()
@@ -54,7 +51,7 @@ func run(ctx context.Context, s *site.Site) error {
 	e.Use(
 		echomiddleware.Recover(),
 		session(s),
-		prompt, // inside the session, whose user it needs
+		askechov5.New(kit.Middleware(), currentUser), // inside the session, whose user it needs
 	)
 	e.GET("/", func(c *echo.Context) error {
 		return c.Render(http.StatusOK, "home.html", site.Page{User: currentUser(c)})

@@ -43,6 +43,10 @@ func run(ctx context.Context, s *site.Site) error {
 			s.Metrics.Decision(ctx, v, d)
 			tracing.decision(ctx, d)
 		}},
+		Middleware: &middleware.Options{OnPrompt: func(r *http.Request, o middleware.Outcome) {
+			s.Metrics.Prompt(r, o)
+			tracing.prompt(r.Context(), o)
+		}},
 		Webhook: &webhook.Options{
 			URL: s.WebhookURL,
 			OnDelivery: func(ctx context.Context, d webhook.Delivery) {
@@ -56,14 +60,6 @@ func run(ctx context.Context, s *site.Site) error {
 	if err != nil {
 		return err
 	}
-	prompt, err := askgin.New(kit.Gate(), currentUser, &middleware.Options{CookieKeys: s.CookieKeys, OnPrompt: func(r *http.Request, o middleware.Outcome) {
-		s.Metrics.Prompt(r, o)
-		tracing.prompt(r.Context(), o)
-	}})
-	if err != nil {
-		return err
-	}
-
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.SetHTMLTemplate(site.Templates)
@@ -76,7 +72,7 @@ func run(ctx context.Context, s *site.Site) error {
 
 	engine.Use(
 		func(c *gin.Context) { c.Set(userKey, s.User(c.Request)) }, // your session
-		prompt, // inside the session, before the pages
+		askgin.New(kit.Middleware(), currentUser),                  // inside the session, before the pages
 	)
 	pages(engine, s)
 	return s.Serve(ctx, engine, kit)

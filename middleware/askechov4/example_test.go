@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	askonce "github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/middleware/askechov4"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -16,11 +17,11 @@ func Example() {
 		user, _ := c.Get("user").(string)
 		return user
 	}
-	// asksAda stands for a *gate.Gate.
-	ask, err := askechov4.New(asksAda{}, currentUser, nil)
+	prompts, err := askonce.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
+	ask := askechov4.New(prompts, currentUser)
 
 	e := echo.New()
 	e.Use(middleware.Recover(), middleware.Gzip())
@@ -41,16 +42,17 @@ func Example() {
 
 // A page with a place for the prompt asks for it, and nothing is injected.
 func ExamplePromptFrom() {
-	ask, err := askechov4.New(asksAda{}, currentUser, nil)
+	prompts, err := askonce.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
+	ask := askechov4.New(prompts, currentUser)
 	e := echo.New()
 	e.Use(login, ask)
 	e.GET("/", func(c echo.Context) error {
 		page := "<!doctype html><body>Hello</body>"
 		if prompt, ok := askechov4.PromptFrom(c); ok { // in a template, with html/template
-			page = `<!doctype html><body><a href="` + prompt.URL + `" target="_blank" rel="noopener">Talk to us</a></body>`
+			page = `<!doctype html><body><a href="` + prompt.StartURL + `" target="_blank" rel="noopener">Talk to us</a></body>`
 		}
 		return c.HTML(http.StatusOK, page)
 	})

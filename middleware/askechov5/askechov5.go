@@ -1,77 +1,54 @@
 package askechov5
 
 import (
-	"context"
 	"net/http"
 
-	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
 	"github.com/labstack/echo/v5"
 )
 
-type userKey struct{}
-
-// New returns an Echo middleware that puts the prompt into the pages of users
-// who are asked, and answers the endpoints below Options.Path. The func user
-// returns the app's id of whoever sent the request, "" for an anonymous
-// visitor; it is called only for requests that could get a prompt, and for the
-// endpoints. A nil d or user panics; a nil opts means defaults; the error is
-// that of middleware.New. The middleware is safe for concurrent use.
-func New(d gate.Decider, user func(*echo.Context) string, opts *middleware.Options) (echo.MiddlewareFunc, error) {
-	if user == nil {
-		panic("askechov5: New: user is nil")
-	}
-	m, err := middleware.New(d, func(r *http.Request) string {
-		id, _ := r.Context().Value(userKey{}).(string)
-		return id
-	}, opts)
-	if err != nil {
-		return nil, err
+// New returns an Echo middleware that puts the prompt into the pages of users who are
+// asked, and serves the endpoints below [middleware.Options].Path. The func user
+// returns the app's id of whoever sent the request, or "" for an anonymous visitor; it
+// is called at most once for a request, and only if it is needed. A nil user means the
+// func that m was made with. A nil m panics. The middleware is safe for concurrent use.
+func New(m *middleware.Middleware, user func(*echo.Context) string) echo.MiddlewareFunc {
+	if m == nil {
+		panic("askechov5: New: m is nil")
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
-			switch r := c.Request(); {
-			case m.Owns(r):
-				ctx := context.WithValue(r.Context(), userKey{}, user(c))
-				m.Endpoints().ServeHTTP(c.Response(), r.WithContext(ctx))
-				return nil
-			case m.Eligible(r) && !committed(c):
-				if resp := m.Begin(c.Response(), r, user(c)); resp != nil {
-					return serve(c, next, resp)
-				}
+			if r, err := echo.UnwrapResponse(c.Response()); err == nil && r.Committed {
+				return next(c)
 			}
-			return next(c)
+			var id func() string
+			if user != nil {
+				id = func() string { return user(c) }
+			}
+			// The prompt is placed above the Response, where a gzip middleware is too: below it
+			// there are only compressed bytes.
+			outer, inner := c.Response(), c.Response()
+			defer func() {
+				// The HTTPErrorHandler comes later and has a response of its own to write. The
+				// request stays, with what the handlers have put into its context.
+				if inner != outer && c.Response() == inner {
+					c.SetResponse(outer)
+				}
+			}()
+			return m.Serve(outer, c.Request(), id, func(w http.ResponseWriter, r *http.Request) error {
+				if w != outer {
+					inner = w
+					c.SetResponse(w)
+					c.SetRequest(r)
+				}
+				return next(c)
+			})
 		}
-	}, nil
+	}
 }
 
-// PromptFrom returns the prompt of the request, for a template that renders it
-// itself; see middleware.PromptFrom.
-func PromptFrom(c *echo.Context) (gate.Prompt, bool) {
+// PromptFrom returns the prompt of the request for a template that renders it itself;
+// see [middleware.PromptFrom].
+func PromptFrom(c *echo.Context) (middleware.Content, bool) {
 	return middleware.PromptFrom(c.Request().Context())
-}
-
-func committed(c *echo.Context) bool {
-	r, err := echo.UnwrapResponse(c.Response())
-	return err == nil && r.Committed
-}
-
-// serve runs next above the Response, where a gzip middleware stands too: below
-// it there are only compressed bytes. The writer is put back, if it is still
-// there, because the HTTPErrorHandler comes later and has a response of its own
-// to write; the request stays, with what the handlers have put into its context.
-func serve(c *echo.Context, next echo.HandlerFunc, resp *middleware.Response) error {
-	outer, inner := c.Response(), resp.Writer()
-	c.SetResponse(inner)
-	c.SetRequest(resp.Request())
-	panicked := true
-	defer func() {
-		resp.Finish(panicked)
-		if c.Response() == inner {
-			c.SetResponse(outer)
-		}
-	}()
-	err := next(c)
-	panicked = false
-	return err
 }

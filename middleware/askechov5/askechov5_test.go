@@ -44,10 +44,14 @@ func login(next echo.HandlerFunc) echo.HandlerFunc {
 
 func currentUser(c *echo.Context) string { user, _ := c.Get("user").(string); return user }
 
-func newAsk(t *testing.T) echo.MiddlewareFunc {
-	ask, err := askechov5.New(asksAda{}, currentUser, nil)
+func newMiddleware(t *testing.T) *askonce.Middleware {
+	m, err := askonce.New(asksAda{}, func(*http.Request) string { return "" }, nil)
 	require.NoError(t, err)
-	return ask
+	return m
+}
+
+func newAsk(t *testing.T) echo.MiddlewareFunc {
+	return askechov5.New(newMiddleware(t), currentUser)
 }
 
 func newEcho(m ...echo.MiddlewareFunc) *echo.Echo {
@@ -160,7 +164,7 @@ func TestPromptFrom(t *testing.T) {
 	e.GET("/", func(c *echo.Context) error {
 		p, ok := askechov5.PromptFrom(c)
 		require.Equal(t, currentUser(c) == "ada", ok)
-		require.Equal(t, ok, p.URL != "")
+		require.Equal(t, ok, p.StartURL != "")
 		return servePage(c)
 	})
 	require.Equal(t, page, get(e, "/").Body.String(), "who takes the prompt renders it")
@@ -170,8 +174,7 @@ func TestPromptFrom(t *testing.T) {
 func TestUserIsAskedForOnlyWhenNeeded(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	ask, err := askechov5.New(asksAda{}, func(*echo.Context) string { calls++; return "" }, nil)
-	require.NoError(t, err)
+	ask := askechov5.New(newMiddleware(t), func(*echo.Context) string { calls++; return "" })
 	e := newEcho(ask)
 	e.GET("/", servePage)
 	get(e, "/", "Accept", "*/*")
@@ -305,12 +308,20 @@ func TestBodyDump(t *testing.T) {
 	}
 }
 
-func TestNew(t *testing.T) {
+func TestNewPanicsWithoutAMiddleware(t *testing.T) {
 	t.Parallel()
-	_, err := askechov5.New(asksAda{}, currentUser, &askonce.Options{Path: "no slash"})
-	require.Error(t, err)
-	require.PanicsWithValue(t, "askechov5: New: user is nil", func() { _, _ = askechov5.New(asksAda{}, nil, nil) })
-	require.Panics(t, func() { _, _ = askechov5.New(nil, currentUser, nil) })
+	require.PanicsWithValue(t, "askechov5: New: m is nil", func() { askechov5.New(nil, currentUser) })
+}
+
+// Without a func of the framework the middleware's own finds out who the user is.
+func TestUserOfTheMiddleware(t *testing.T) {
+	t.Parallel()
+	m, err := askonce.New(asksAda{}, func(r *http.Request) string { return r.Header.Get("X-User") }, nil)
+	require.NoError(t, err)
+	e := newEcho(askechov5.New(m, nil))
+	e.GET("/", servePage)
+	require.Contains(t, get(e, "/").Body.String(), "<aside")
+	require.Equal(t, page, get(e, "/", "X-User", "bob").Body.String())
 }
 
 func response(t *testing.T, c *echo.Context) *echo.Response {

@@ -23,7 +23,6 @@ func TestNotAskedAllocatesNothing(t *testing.T) {
 		w := httptest.NewRecorder()
 		return testing.AllocsPerRun(100, func() { e.ServeHTTP(w, r) })
 	}
-	ask, err := askgin.New(asksAda{}, func(*gin.Context) string { return "bob" }, nil)
-	require.NoError(t, err)
+	ask := askgin.New(newMiddleware(t), func(*gin.Context) string { return "bob" })
 	require.InDelta(t, serve(), serve(ask), 0.5)
 }

@@ -44,10 +44,14 @@ func login(c *gin.Context) { c.Set("user", c.GetHeader("X-User")) }
 
 func currentUser(c *gin.Context) string { return c.GetString("user") }
 
-func newAsk(t *testing.T) gin.HandlerFunc {
-	ask, err := askgin.New(asksAda{}, currentUser, nil)
+func newMiddleware(t *testing.T) *middleware.Middleware {
+	m, err := middleware.New(asksAda{}, func(*http.Request) string { return "" }, nil)
 	require.NoError(t, err)
-	return ask
+	return m
+}
+
+func newAsk(t *testing.T) gin.HandlerFunc {
+	return askgin.New(newMiddleware(t), currentUser)
 }
 
 // get requests a page as a browser does when its user, Ada, opens it.
@@ -145,11 +149,10 @@ func TestTokensAreAskedForBehind(t *testing.T) {
 
 func TestPromptFrom(t *testing.T) {
 	t.Parallel()
-	for name, from := range map[string]func(c *gin.Context) (gate.Prompt, bool){
+	for name, from := range map[string]func(c *gin.Context) (middleware.Content, bool){
 		"askgin":                    askgin.PromptFrom,
-		"Gin's context":             func(c *gin.Context) (gate.Prompt, bool) { return middleware.PromptFrom(c) },
-		"the request's context":     func(c *gin.Context) (gate.Prompt, bool) { return middleware.PromptFrom(c.Request.Context()) },
-		"a copy for another thread": func(c *gin.Context) (gate.Prompt, bool) { return askgin.PromptFrom(c.Copy()) },
+		"the request's context":     func(c *gin.Context) (middleware.Content, bool) { return middleware.PromptFrom(c.Request.Context()) },
+		"a copy for another thread": func(c *gin.Context) (middleware.Content, bool) { return askgin.PromptFrom(c.Copy()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,7 +161,7 @@ func TestPromptFrom(t *testing.T) {
 			e.GET("/", func(c *gin.Context) {
 				p, ok := from(c)
 				require.Equal(t, c.GetString("user") == "ada", ok)
-				require.Equal(t, ok, p.URL != "")
+				require.Equal(t, ok, p.StartURL != "")
 				servePage(c)
 			})
 			require.Equal(t, page, get(e, "/").Body.String(), "who takes the prompt renders it")
@@ -170,8 +173,7 @@ func TestPromptFrom(t *testing.T) {
 func TestUserIsAskedForOnlyWhenNeeded(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	ask, err := askgin.New(asksAda{}, func(*gin.Context) string { calls++; return "" }, nil)
-	require.NoError(t, err)
+	ask := askgin.New(newMiddleware(t), func(*gin.Context) string { calls++; return "" })
 	e := gin.New()
 	e.Use(ask)
 	e.GET("/", servePage)
@@ -262,10 +264,19 @@ func TestCommittedBefore(t *testing.T) {
 	require.Equal(t, page, get(e, "/").Body.String())
 }
 
-func TestNew(t *testing.T) {
+func TestNewPanicsWithoutAMiddleware(t *testing.T) {
 	t.Parallel()
-	_, err := askgin.New(asksAda{}, currentUser, &middleware.Options{Path: "no slash"})
-	require.Error(t, err)
-	require.PanicsWithValue(t, "askgin: New: user is nil", func() { _, _ = askgin.New(asksAda{}, nil, nil) })
-	require.Panics(t, func() { _, _ = askgin.New(nil, currentUser, nil) })
+	require.PanicsWithValue(t, "askgin: New: m is nil", func() { askgin.New(nil, currentUser) })
+}
+
+// Without a func of the framework the middleware's own finds out who the user is.
+func TestUserOfTheMiddleware(t *testing.T) {
+	t.Parallel()
+	m, err := middleware.New(asksAda{}, func(r *http.Request) string { return r.Header.Get("X-User") }, nil)
+	require.NoError(t, err)
+	e := gin.New()
+	e.Use(askgin.New(m, nil))
+	e.GET("/", servePage)
+	require.Contains(t, get(e, "/").Body.String(), "<aside")
+	require.Equal(t, page, get(e, "/", "X-User", "bob").Body.String())
 }

@@ -6,16 +6,17 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/middleware/askgin"
 	"github.com/gin-gonic/gin"
 )
 
 func Example() {
-	// asksAda stands for a *gate.Gate.
-	ask, err := askgin.New(asksAda{}, func(c *gin.Context) string { return c.GetString("user") }, nil)
+	prompts, err := middleware.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
+	ask := askgin.New(prompts, func(c *gin.Context) string { return c.GetString("user") })
 
 	e := gin.New()
 	e.Use(gin.Recovery())
@@ -36,16 +37,17 @@ func Example() {
 
 // A page with a place for the prompt asks for it, and nothing is injected.
 func ExamplePromptFrom() {
-	ask, err := askgin.New(asksAda{}, currentUser, nil)
+	prompts, err := middleware.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
+	ask := askgin.New(prompts, currentUser)
 	e := gin.New()
 	e.Use(login, ask)
 	e.GET("/", func(c *gin.Context) {
 		page := "<!doctype html><body>Hello</body>"
 		if prompt, ok := askgin.PromptFrom(c); ok { // in a template, with html/template
-			page = `<!doctype html><body><a href="` + prompt.URL + `" target="_blank" rel="noopener">Talk to us</a></body>`
+			page = `<!doctype html><body><a href="` + prompt.StartURL + `" target="_blank" rel="noopener">Talk to us</a></body>`
 		}
 		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(page))
 	})

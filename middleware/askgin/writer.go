@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/askonce/askonce/middleware"
 	"github.com/gin-gonic/gin"
 )
 
@@ -18,16 +17,16 @@ type core interface {
 	io.StringWriter
 }
 
-// writer is the gin.ResponseWriter that stands above the middleware's own. Gin
-// sets a status long before it is meant: before the Content-Type in every
-// render, 404 and then 200 for a static file, -1 for a redirect. So a status
-// goes straight to the Gin writer below, as it would without the prompt, and
-// the middleware hears of it at the first byte.
+// writer is the gin.ResponseWriter above the middleware's own. Gin sets a status long
+// before it is meant: before the Content-Type in every render, 404 and then 200 for a
+// static file, -1 for a redirect. So a status goes straight to the Gin writer below, as
+// it would without the prompt, and to the middleware with the first byte.
 //
 // Header, Status, CloseNotify and Pusher are those of the writer below.
 type writer struct {
 	gin.ResponseWriter
 	core   core
+	used   bool // a handler has seen it
 	size   int
 	set    bool // a status was set by the handler
 	wrote  bool // something was written, though it may be held back
@@ -42,7 +41,7 @@ func (w *writer) WriteHeader(code int) {
 	}
 }
 
-// begin tells the middleware the status before the first byte. Only an
+// begin passes the status to the middleware before the first byte. Only an
 // informational one has to leave at once.
 func (w *writer) begin() {
 	if w.wrote {
@@ -56,9 +55,9 @@ func (w *writer) begin() {
 	}
 }
 
-// WriteHeaderNow sends the head unless the middleware needs the first bytes to
-// know what goes into it. Of itself the adapter never sends it before a byte:
-// gin-contrib/gzip may yet change its mind.
+// WriteHeaderNow sends the head unless the middleware needs more of the page to know
+// what goes into it. The adapter itself never sends it before a byte, because
+// gin-contrib/gzip may still change it.
 func (w *writer) WriteHeaderNow() {
 	w.begin()
 	w.due = true
@@ -99,23 +98,28 @@ func (w *writer) Flush() {
 
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.core.Hijack() }
 
-// finish ends the response as the handler left it.
-func (w *writer) finish(resp *middleware.Response, panicked bool) {
-	if w.set && !w.wrote && !panicked {
+func (w *writer) use(inner http.ResponseWriter) { w.core, w.used = inner.(core), true }
+
+// end ends the response as the handlers left it.
+func (w *writer) end() {
+	if w.set && !w.wrote {
 		w.core.WriteHeader(w.Status()) // no body, as for HEAD
 	}
-	resp.Finish(panicked)
+}
+
+// finish ends the response below, when the prompt is placed.
+func (w *writer) finish() {
 	if w.wrote && !w.ResponseWriter.Written() {
 		w.ResponseWriter.WriteHeaderNow() // even an empty write sends the head in Gin
 	}
 }
 
-// Unwrap is for http.ResponseController, and for the middleware to find itself.
+// Unwrap is for http.ResponseController, and lets the middleware find itself.
 func (w *writer) Unwrap() http.ResponseWriter { return w.core }
 
-// below is the same writer as the middleware sees it: Gin's, which notes
-// whether the status has come through. A head that is due leaves with it, or
-// what the handler has done to the header since would go along.
+// below is the same writer as the middleware sees it: Gin's, which notes whether the
+// status has come through. A head that is due leaves with it; otherwise it would leave
+// with what the handler has done to the header since.
 type below writer
 
 func (b *below) WriteHeader(code int) {

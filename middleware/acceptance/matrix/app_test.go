@@ -20,6 +20,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/page"
 	"github.com/stretchr/testify/require"
 )
 
@@ -113,7 +114,7 @@ func newMiddleware(t *testing.T) *middleware.Middleware {
 // hidden is r as the middleware shows it to a handler whose user is asked, if
 // the request can get a prompt.
 func hidden(h http.Header, r *http.Request) *http.Request {
-	if r.Header.Get("X-User") != "ada" || !eligibility.Eligible(r) {
+	if r.Header.Get("X-User") != "ada" || !page.Wanted(r) {
 		return r
 	}
 	r = r.Clone(r.Context())
@@ -128,14 +129,6 @@ func hidden(h http.Header, r *http.Request) *http.Request {
 func hide(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, hidden(w.Header(), r)) })
 }
-
-var eligibility = func() *middleware.Middleware {
-	m, err := middleware.New(decider{}, func(*http.Request) string { return "" }, nil)
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
 
 // The pages: one that fits every buffer, and one that fits none.
 var (
@@ -153,7 +146,7 @@ const (
 )
 
 // ownPage is the page of an app that renders the prompt itself.
-func ownPage(p gate.Prompt, ok bool) string {
+func ownPage(p middleware.Content, ok bool) string {
 	if !ok {
 		return "<!doctype html><html><body><p>own</p></body></html>"
 	}

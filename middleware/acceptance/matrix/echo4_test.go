@@ -11,7 +11,6 @@ import (
 	"github.com/askonce/askonce/middleware/askechov4"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
-	"github.com/stretchr/testify/require"
 )
 
 func echo4User(c echo.Context) string { user, _ := c.Get("user").(string); return user }
@@ -73,8 +72,7 @@ func echo4App(t *testing.T, s setup) http.Handler {
 		e.Use(echo4Hide)
 	}
 	if s.in(asking) {
-		ask, err := askechov4.New(decider{}, echo4User, nil)
-		require.NoError(t, err)
+		ask := askechov4.New(newMiddleware(t), echo4User)
 		e.Use(ask)
 	}
 	if s.compressor == inside {
@@ -83,8 +81,7 @@ func echo4App(t *testing.T, s setup) http.Handler {
 	e.Use(echo4Logger("inner"))
 	var below []echo.MiddlewareFunc
 	if s.again() {
-		ask, err := askechov4.New(decider{}, echo4User, nil)
-		require.NoError(t, err)
+		ask := askechov4.New(newMiddleware(t), echo4User)
 		below = append(below, ask)
 	}
 	for path, f := range echo4Routes(e, s.site) {

@@ -12,7 +12,6 @@ import (
 	"github.com/askonce/askonce/middleware/askechov5"
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
-	"github.com/stretchr/testify/require"
 )
 
 func echo5User(c *echo.Context) string { user, _ := c.Get("user").(string); return user }
@@ -74,8 +73,7 @@ func echo5App(t *testing.T, s setup) http.Handler {
 		e.Use(echo5Hide)
 	}
 	if s.in(asking) {
-		ask, err := askechov5.New(decider{}, echo5User, nil)
-		require.NoError(t, err)
+		ask := askechov5.New(newMiddleware(t), echo5User)
 		e.Use(ask)
 	}
 	if s.compressor == inside {
@@ -84,8 +82,7 @@ func echo5App(t *testing.T, s setup) http.Handler {
 	e.Use(echo5Logger("inner"))
 	var below []echo.MiddlewareFunc
 	if s.again() {
-		ask, err := askechov5.New(decider{}, echo5User, nil)
-		require.NoError(t, err)
+		ask := askechov5.New(newMiddleware(t), echo5User)
 		below = append(below, ask)
 	}
 	for path, f := range echo5Routes(e, s.site) {

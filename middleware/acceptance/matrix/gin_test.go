@@ -11,7 +11,6 @@ import (
 	"github.com/askonce/askonce/middleware/askgin"
 	"github.com/gin-contrib/gzip"
 	"github.com/gin-gonic/gin"
-	"github.com/stretchr/testify/require"
 )
 
 func init() {
@@ -57,8 +56,7 @@ func ginApp(t *testing.T, s setup) http.Handler {
 		e.Use(ginHide)
 	}
 	if s.in(asking) {
-		ask, err := askgin.New(decider{}, ginUser, nil)
-		require.NoError(t, err)
+		ask := askgin.New(newMiddleware(t), ginUser)
 		e.Use(ask)
 	}
 	if s.compressor == inside {
@@ -67,8 +65,7 @@ func ginApp(t *testing.T, s setup) http.Handler {
 	e.Use(ginLogger("inner"))
 	g := e.Group("/")
 	if s.again() {
-		ask, err := askgin.New(decider{}, ginUser, nil)
-		require.NoError(t, err)
+		ask := askgin.New(newMiddleware(t), ginUser)
 		g.Use(ask)
 	}
 	for path, f := range ginRoutes(e, s.site) {

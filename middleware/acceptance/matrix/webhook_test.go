@@ -123,12 +123,9 @@ func TestWebhookMounts(t *testing.T) {
 			return e
 		}
 	}
-	ginAsk, err := askgin.New(decider{}, ginUser, nil)
-	require.NoError(t, err)
-	echo4Ask, err := askechov4.New(decider{}, echo4User, nil)
-	require.NoError(t, err)
-	echo5Ask, err := askechov5.New(decider{}, echo5User, nil)
-	require.NoError(t, err)
+	ginAsk := askgin.New(newMiddleware(t), ginUser)
+	echo4Ask := askechov4.New(newMiddleware(t), echo4User)
+	echo5Ask := askechov5.New(newMiddleware(t), echo5User)
 	isHook4 := func(c echo4.Context) bool { return c.Path() == path }
 	isHook5 := func(c *echo5.Context) bool { return c.Path() == path }
 	const accepted, eaten, unseen = "accepted", "body_consumed", ""

@@ -52,12 +52,9 @@ func TestWebSocket(t *testing.T) {
 	user := func(*http.Request) string { return "ada" }
 	m, err := middleware.New(decider{}, user, nil)
 	require.NoError(t, err)
-	ginAsk, err := askgin.New(decider{}, func(*gin.Context) string { return "ada" }, nil)
-	require.NoError(t, err)
-	echo4Ask, err := askechov4.New(decider{}, func(echo4.Context) string { return "ada" }, nil)
-	require.NoError(t, err)
-	echo5Ask, err := askechov5.New(decider{}, func(*echo5.Context) string { return "ada" }, nil)
-	require.NoError(t, err)
+	ginAsk := askgin.New(newMiddleware(t), func(*gin.Context) string { return "ada" })
+	echo4Ask := askechov4.New(newMiddleware(t), func(echo4.Context) string { return "ada" })
+	echo5Ask := askechov5.New(newMiddleware(t), func(*echo5.Context) string { return "ada" })
 	apps := map[string]func(h http.HandlerFunc) http.Handler{
 		"net/http": func(h http.HandlerFunc) http.Handler { return m.Handler(h) },
 		"chi": func(h http.HandlerFunc) http.Handler {

@@ -51,10 +51,10 @@ func forceWrap(m *middleware.Middleware, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		like := r.Clone(r.Context())
 		like.Header.Del("Upgrade")
-		resp := m.Begin(w, like, "ada")
-		defer resp.Finish(false)
-		inner := r.WithContext(resp.Request().Context())
-		next.ServeHTTP(resp.Writer(), inner)
+		_ = m.Serve(w, like, func() string { return "ada" }, func(w http.ResponseWriter, got *http.Request) error {
+			next.ServeHTTP(w, r.WithContext(got.Context()))
+			return nil
+		})
 	})
 }
 

@@ -69,23 +69,20 @@ func New(opts Options) (*Renderer, error) {
 type Study struct {
 	ID, Name string
 	Language string // BCP 47; "" means English
-	Link     string // where the prompt's link leads; "" means the start endpoint
 }
 
-// Prompt returns the prompt of a study. Prompts without a Link of their own are
-// rendered once for each study and language.
+// Prompt returns the prompt of a study. Prompts are rendered once for each study
+// and language.
 func (r *Renderer) Prompt(s Study) (*Prompt, error) {
 	key := keptKey{s.ID, s.Language}
-	if s.Link == "" {
-		if p, ok := r.kept.Load(key); ok {
-			return p.(*Prompt), nil
-		}
+	if p, ok := r.kept.Load(key); ok {
+		return p.(*Prompt), nil
 	}
 	p, err := r.render(s)
 	if err != nil {
 		return nil, err
 	}
-	if s.Link == "" && r.nKept.Load() < maxKept {
+	if r.nKept.Load() < maxKept {
 		if _, loaded := r.kept.LoadOrStore(key, p); !loaded {
 			r.nKept.Add(1)
 		}
@@ -120,9 +117,6 @@ func (r *Renderer) render(s Study) (*Prompt, error) {
 	content := Content{
 		StudyID: s.ID, StudyName: s.Name, Texts: texts, Direction: direction(texts.Language),
 		StartURL: base + "start" + query, LaterURL: base + "later" + query, DeclineURL: base + "decline" + query,
-	}
-	if s.Link != "" {
-		content.StartURL = s.Link
 	}
 	inner, err := execute(r.opts.Template, content)
 	if err != nil {

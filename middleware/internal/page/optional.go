@@ -1,4 +1,4 @@
-package middleware
+package page
 
 import (
 	"bufio"
@@ -8,18 +8,17 @@ import (
 	"net/http"
 )
 
-// What an http.ResponseWriter may do besides. Frameworks assert these on the
-// writer itself and do not look below it, so Unwrap alone would not do. What
-// the writer below cannot do answers an error that matches
-// http.ErrNotSupported.
+// The optional interfaces of an http.ResponseWriter. Frameworks assert them on the
+// writer itself and do not look below it, so Unwrap alone is not enough. What the
+// writer below does not support returns an error that matches http.ErrNotSupported.
 
-// ReadFrom implements io.ReaderFrom. Where the handler has declared the length,
-// all but the tail goes to the writer below in one piece, so that a file still
-// leaves by sendfile.
+// ReadFrom implements [io.ReaderFrom]. If the handler has declared the length, all
+// but the beginning and the tail goes to the writer below in one piece, so that a
+// file still leaves by sendfile.
 func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 	chunk := buffers.Get().(*buffer)
 	defer buffers.Put(chunk)
-	for size := sniffSize; ; size = bufferSize { // net/http begins with as much, too
+	for size := sniffSize; ; size = w.readSize() { // net/http begins with as much, too
 		switch w.state {
 		case passing:
 			m, err := io.Copy(w.below, src)
@@ -33,10 +32,10 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 				return n, err
 			}
 		}
-		m, err := src.Read(chunk[:size])
+		m, err := src.Read(chunk.body[:size])
 		if m > 0 {
 			n += int64(m)
-			if _, werr := w.Write(chunk[:m]); werr != nil {
+			if _, werr := w.Write(chunk.body[:m]); werr != nil {
 				return n, werr
 			}
 		}
@@ -49,14 +48,24 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 	}
 }
 
+// readSize is how much ReadFrom reads at a time: of a large page whose length is known
+// only what it takes to see how it begins.
+func (w *writer) readSize() int {
+	if w.declared > bufferSize && w.written < headSize {
+		return headSize - int(w.written)
+	}
+	return bufferSize
+}
+
 // sendDirectly lets bytes of src pass that cannot be in the tail because the
 // handler has declared that more will come. When they do not, the response is
 // broken anyway.
 func (w *writer) sendDirectly(src io.Reader) (n int64, err error) {
 	limit := w.declared - w.written - tailSize
-	if limit <= 0 || !w.start.known() {
+	if limit <= 0 || w.written < headSize {
 		return 0, nil
 	}
+	w.begin() // the page is longer than the buffer
 	body := &io.LimitedReader{R: src, N: limit}
 	limited, _ := src.(*io.LimitedReader)
 	if limited != nil { // net/http and the system below look through one of these, not two
@@ -85,6 +94,8 @@ func (w *writer) FlushError() error {
 		w.decide(w.buf, byFlush)
 	}
 	if w.state == holding {
+		w.take()
+		w.begin()
 		if err := w.send(len(w.buf) - closingTags(w.buf)); err != nil {
 			return err
 		}
@@ -101,6 +112,7 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		w.decide(w.buf, byFlush)
 	}
 	if w.state == holding {
+		w.commit(false, false)
 		if err := w.send(len(w.buf)); err != nil {
 			return nil, nil, err
 		}
@@ -121,7 +133,7 @@ func (w *writer) Push(target string, opts *http.PushOptions) error {
 		}
 		u, ok := below.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return fmt.Errorf("middleware: push: %w", http.ErrNotSupported)
+			return fmt.Errorf("page: push: %w", http.ErrNotSupported)
 		}
 		below = u.Unwrap()
 	}
@@ -133,7 +145,7 @@ func (w *writer) CloseNotify() <-chan bool {
 		return n.CloseNotify()
 	}
 	gone := make(chan bool, 1)
-	ctx := w.resp.Context
+	ctx := w.resp.request.Context()
 	go func() { // ends with the request
 		<-ctx.Done()
 		gone <- true

@@ -1,20 +1,18 @@
-package middleware
+package page
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// carry changes the header of a page that carries one user's prompt, be it
-// ours, the app's own or the one in the browser's cache. It is called once, when
-// the writer commits to it and before the header leaves: whatever else such a
-// page is to have in its header belongs here.
+// carry changes the header of a page that carries the snippet, be it ours, the app's
+// own rendering or the copy in the browser's cache. It is called once, when the
+// writer commits to the page and before the header leaves.
 func (w *writer) carry(h http.Header) {
 	w.personalize(h)
-	w.resp.root.countShowing(h)
+	w.resp.snippet.Carry(h)
 }
 
 // personalize makes a header that of one user's page: no shared cache keeps it,
@@ -36,7 +34,7 @@ func (w *writer) personalize(h http.Header) {
 	w.values[0] = private(h["Cache-Control"])
 	h["Cache-Control"] = w.values[:1:1]
 	if tag := h["Etag"]; len(tag) == 1 && isEntityTag(tag[0]) {
-		h["Etag"] = []string{tag[0][:len(tag[0])-1] + w.resp.root.rendered.Tag() + `"`}
+		h["Etag"] = []string{tag[0][:len(tag[0])-1] + w.resp.snippet.Tag() + `"`}
 	} else {
 		delete(h, "Etag")
 	}
@@ -66,18 +64,6 @@ func private(values []string) string {
 	return kept.String()
 }
 
-// lengthen adds the snippet to a declared Content-Length and returns what the
-// handler declared, or -1 when it declared none.
-func (w *writer) lengthen(h http.Header, by int) (declared int64) {
-	n, ok := contentLength(h)
-	if !ok {
-		return -1
-	}
-	w.values[1] = strconv.FormatInt(n+int64(by), 10)
-	h["Content-Length"] = w.values[1:2:2]
-	return n
-}
-
 // contentLength is what h declares; ok is false when it declares nothing, n is
 // negative when it makes no sense.
 func contentLength(h http.Header) (n int64, ok bool) {
@@ -92,22 +78,36 @@ func contentLength(h http.Header) (n int64, ok bool) {
 	return n, true
 }
 
-// restoreHeader takes back what was done to the header after it was closed, and
+// restoreHeader takes back what was done to the header after the first byte, and
 // returns it: net/http would not have sent it, but it may be a trailer.
 func (w *writer) restoreHeader(h http.Header) (later http.Header) {
 	if w.snapshot == nil {
 		return nil
 	}
 	for name, values := range h {
-		if !slices.Equal(values, w.snapshot[name]) {
+		if !slices.Equal(values, w.before(name)) {
 			if later == nil {
 				later = http.Header{}
 			}
 			later[name] = values
 		}
 	}
-	w.closed = w.closed || later != nil
+	if later == nil && len(h) == len(w.snapshot) {
+		return nil // as almost always
+	}
+	w.closed = true
 	clear(h)
-	maps.Copy(h, w.snapshot)
+	for _, f := range w.snapshot {
+		h[f.name] = f.values
+	}
 	return later
+}
+
+func (w *writer) before(name string) []string {
+	for _, f := range w.snapshot {
+		if f.name == name {
+			return f.values
+		}
+	}
+	return nil
 }

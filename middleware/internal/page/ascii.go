@@ -1,4 +1,4 @@
-package middleware
+package page
 
 // Tags are compared in ASCII alone, as the HTML standard has it.
 

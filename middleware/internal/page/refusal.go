@@ -1,4 +1,4 @@
-package middleware
+package page
 
 import (
 	"iter"
@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// refusal says why the response with this header cannot carry the prompt,
-// whatever its body, or NoAnswer.
+// refusal returns why a response with this header cannot have the snippet, whatever
+// its body, or OutcomeNoAnswer.
 func (w *writer) refusal(h http.Header) Outcome {
 	status := w.status
-	if w.resp.root.taken.Load() == byApp && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
+	if w.resp.claim.by(byApp) && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
 		return OutcomeRendered
 	}
-	if status != http.StatusOK && !(w.resp.m.opts.ErrorPages && status >= 400 && status <= 599) {
+	if status != http.StatusOK {
 		return OutcomeStatus
 	}
 	if !w.sniff { // most of what passes here is told by its type
@@ -39,10 +39,10 @@ func (w *writer) refusal(h http.Header) Outcome {
 	return OutcomeNoAnswer
 }
 
-// refusalByBody says the same by the first bytes of the body.
+// refusalByBody returns the same by the first bytes of the body.
 func (w *writer) refusalByBody(head []byte, why cause) Outcome {
 	switch {
-	case w.resp.root.taken.Load() == byApp:
+	case w.resp.claim.by(byApp):
 		return OutcomeRendered
 	case len(head) == 0 && why == byEnd && w.resp.request.Method != http.MethodHead:
 		return OutcomeEmpty

@@ -1,47 +1,54 @@
-package middleware
+package page
 
 import (
 	"bytes"
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
 	"sync"
 )
 
-// writer is the http.ResponseWriter of a user who is asked. It goes through
-// these states and never back:
+// writer is the http.ResponseWriter of a response that may get the snippet. It goes
+// through these states and never back:
 //
 //	undecided   nothing has been written
-//	pending     the status is set and the header is closed, and does not speak
-//	            against the prompt; the first bytes of the body decide
-//	holding     the prompt may be placed: everything passes but the tail
+//	pending     the status is set and the header, which is closed, does not speak
+//	            against the snippet; the first bytes of the body decide
+//	holding     the snippet may be placed: everything passes but the tail
 //	discarding  the same for HEAD: the header is that of the page, there is no body
-//	passing     the response is none of ours
+//	passing     the snippet has no place in this response, or is placed
 //
-// finish ends in passing too, so that what others do with a writer that they
-// have kept (error pages, late goroutines) reaches the writer below. The writer
-// is never pooled for that reason; its buffer is.
+// The writer is never pooled, because others may keep it (error pages, late
+// goroutines) and must then reach the writer below; its buffer is.
 type writer struct {
 	below       http.ResponseWriter
 	resp        *Response
 	encoding    string // Content-Encoding before the handler ran
-	revalidates bool   // the handler was given our own validators
+	revalidates bool   // the handler was given validators of pages with this snippet
 
-	state    state
-	outcome  Outcome
-	status   int         // once it is no longer undecided
-	sniff    bool        // pending: the header names no type, as net/http sees it
-	closed   bool        // the header must leave as it is, before the next byte
-	snapshot http.Header // the header as it was then
+	state     state
+	outcome   Outcome
+	status    int     // once it is no longer undecided
+	sniff     bool    // pending: the header names no type, as net/http sees it
+	closed    bool    // the header must leave as it is, before the next byte
+	snapshot  []field // the header as it was then
+	committed bool    // holding: the header has left
 
 	buf      []byte // pending: what was written; holding: what is held back, behind what of it has been sent
 	pooled   *buffer
 	sent     int
-	start    opening
-	declared int64 // Content-Length of the handler, -1 for none
+	head     []byte // the beginning of the page, once the buffer does not have it any more
+	declared int64  // Content-Length of the handler, -1 for none
 	written  int64
 	snippet  []byte
 	values   [2]string // of the header fields that are set, so that they need no memory of their own
+}
+
+// field is one field of a header.
+type field struct {
+	name   string
+	values []string
 }
 
 type state uint8
@@ -61,7 +68,12 @@ const (
 	markSize   = 2                // what it takes to know a UTF-16 byte order mark, or gzip
 )
 
-type buffer [bufferSize]byte
+// buffer is what a response needs for its time.
+type buffer struct {
+	body   [bufferSize]byte
+	head   [headSize]byte
+	fields [16]field
+}
 
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
@@ -75,12 +87,15 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.below }
 // decide nothing (RFC 9110, section 15.2).
 func (w *writer) WriteHeader(status int) {
 	switch {
+	case w.state == holding && !w.committed && status >= 200: // a second one has no effect, and the first is still to leave
 	case status < 200 && status != http.StatusSwitchingProtocols, w.state > pending:
 		w.below.WriteHeader(status) // net/http complains about a second one
 	case w.state == undecided:
 		w.closed = true
 		w.close(status)
-		w.keepHeader()
+		if w.state == pending {
+			w.keepHeader()
+		}
 	}
 }
 
@@ -95,11 +110,16 @@ func (w *writer) close(status int) {
 	}
 }
 
-// keepHeader remembers the header of a response that is pending: what is done
-// to it from now on net/http would not send.
+// keepHeader remembers the header of a response whose first byte has been written:
+// net/http would not send what is done to it from now on.
 func (w *writer) keepHeader() {
-	if w.state == pending && w.snapshot == nil {
-		w.snapshot = w.Header().Clone()
+	if w.state > holding || w.snapshot != nil {
+		return
+	}
+	w.take()
+	w.snapshot = w.pooled.fields[:0]
+	for name, values := range w.Header() {
+		w.snapshot = append(w.snapshot, field{name, values})
 	}
 }
 
@@ -138,8 +158,8 @@ func (w *writer) wanted() int {
 	return markSize
 }
 
-// hold begins to hold the tail back: the page gets the prompt unless its end
-// says otherwise.
+// hold begins to hold the tail back: the page gets the snippet unless its end says
+// otherwise. The header waits as long as the buffer has room.
 func (w *writer) hold(h http.Header, head []byte) {
 	if w.sniff {
 		h.Set("Content-Type", http.DetectContentType(head))
@@ -152,22 +172,53 @@ func (w *writer) hold(h http.Header, head []byte) {
 		w.release()
 		return
 	}
-	snippet, ok := w.resp.snippetFor(h)
+	snippet, ok := w.resp.snippet.Bytes(h)
 	if !ok {
 		w.outcome = OutcomePolicy
 		w.pass(h)
 		return
 	}
 	w.snippet = snippet
-	w.declared = w.lengthen(h, len(w.snippet))
-	w.carry(h)
-	w.state = holding
-	w.below.WriteHeader(w.status)
-	feed(&w.start, w.buf)
+	w.declared = -1
+	if n, declared := contentLength(h); declared {
+		w.declared = n
+	}
+	w.state, w.snapshot = holding, nil
+	w.keepHeader()
 	w.written = int64(len(w.buf))
 }
 
-// pass hands the response over to the writer below, with what has come so far.
+// commit sends the header of a page that is being held: that of a page with the
+// snippet, or with the app's own rendering of it, or the handler's own.
+func (w *writer) commit(personal, injected bool) {
+	if w.committed {
+		return
+	}
+	w.committed = true
+	h := w.Header()
+	later := w.restoreHeader(h)
+	if injected && w.declared >= 0 {
+		w.values[1] = strconv.FormatInt(w.declared+int64(len(w.snippet)), 10)
+		h["Content-Length"] = w.values[1:2:2]
+	}
+	if personal {
+		w.carry(h)
+	}
+	w.below.WriteHeader(w.status)
+	maps.Copy(h, later)
+}
+
+// begin commits to the snippet before the end of the page is known. It keeps the
+// beginning, which is about to leave the buffer.
+func (w *writer) begin() {
+	if !w.committed {
+		w.head = append(w.pooled.head[:0], w.buf[:min(len(w.buf), headSize)]...)
+		w.commit(true, true)
+	}
+}
+
+// pass gives up on the snippet: it writes what has come so far, and later writes go
+// straight to the writer below.
 func (w *writer) pass(h http.Header) {
 	if w.outcome == OutcomeRendered || w.status == http.StatusNotModified && w.revalidates {
 		w.carry(h)
@@ -204,10 +255,10 @@ func (w *writer) WriteString(s string) (int, error) {
 	return write(w, s)
 }
 
-// collects counts n more bytes and returns true if there is nothing else to be
-// done than to append them, as for most of what templates write: a few bytes.
+// collects counts n more bytes and reports whether they need only be appended, as
+// most of what templates write: a few bytes.
 func (w *writer) collects(n int) bool {
-	if w.state != holding || w.declared >= 0 || !w.start.known() || len(w.buf)+n > cap(w.buf) {
+	if w.state != holding || w.declared >= 0 || len(w.buf)+n > cap(w.buf) || w.committed && len(w.head) < headSize {
 		return false
 	}
 	w.written += int64(n)
@@ -235,18 +286,24 @@ func write[T string | []byte](w *writer, p T) (int, error) {
 	return writeTo(w.below, p)
 }
 
-// holdBack sends all but the last tailSize bytes of what has come, p included,
-// or nothing while there is room to collect more.
+// holdBack sends all but the last tailSize bytes of what has come, p included, or
+// nothing while there is room to collect more.
 func holdBack[T string | []byte](w *writer, p T) (int, error) {
 	if w.declared >= 0 && int64(len(p)) > w.declared-w.written {
-		return 0, http.ErrContentLength // net/http would count the prompt's bytes as the handler's
+		return 0, http.ErrContentLength // net/http would count the snippet's bytes as the handler's
 	}
-	feed(&w.start, p)
 	w.written += int64(len(p))
 	w.take()
+	if w.committed && len(w.head) < headSize {
+		w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
+	}
 	if len(w.buf)+len(p) <= bufferSize {
 		w.buf = append(w.buf, p...)
 		return len(p), nil
+	}
+	if !w.committed {
+		w.begin()
+		w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
 	}
 	if len(p) < tailSize {
 		cut := len(w.buf) + len(p) - tailSize
@@ -289,18 +346,19 @@ func (w *writer) send(n int) error {
 func (w *writer) take() {
 	if w.pooled == nil {
 		w.pooled = buffers.Get().(*buffer)
-		w.buf = w.pooled[:0]
+		w.buf = w.pooled.body[:0]
 	}
 }
 
 func (w *writer) release() {
 	if w.pooled != nil {
+		clear(w.pooled.fields[:])
 		buffers.Put(w.pooled)
-		w.pooled, w.buf = nil, nil
+		w.pooled, w.buf, w.head, w.snapshot = nil, nil, nil, nil
 	}
 }
 
-// finish ends the response and says what became of the prompt.
+// finish ends the response and returns what became of the snippet.
 func (w *writer) finish(panicked bool) Outcome {
 	defer w.release()
 	if w.state == pending {
@@ -319,6 +377,7 @@ func (w *writer) finish(panicked bool) Outcome {
 	case panicked:
 		if was == holding {
 			w.pad()
+			w.commit(false, false)
 			_ = w.send(len(w.buf)) // the panic says more than this error
 		}
 		return OutcomePanicked
@@ -328,32 +387,29 @@ func (w *writer) finish(panicked bool) Outcome {
 	return w.outcome
 }
 
-// pad puts spaces in the place of a prompt that does not come after all, behind
-// a page whose length was announced with it.
+// pad puts spaces in the place of a snippet that does not come after all, behind a
+// page whose length was announced with it.
 func (w *writer) pad() {
-	if w.declared == w.written {
+	if w.committed && w.declared == w.written {
 		w.buf = append(w.buf, bytes.Repeat([]byte{' '}, len(w.snippet))...)
 	}
 }
 
-// place puts the prompt where the tail says.
+// place puts the snippet where the end of the page says.
 func (w *writer) place() Outcome {
-	begin := max(0, len(w.buf)-tailSize)
-	at, outcome := findEnd(w.buf[begin:], w.written <= tailSize, w.start.isDocument() || isNavigation(w.resp.request.Header))
-	if w.declared >= 0 && w.written != w.declared || outcome == OutcomeEmpty && w.written > 0 {
-		outcome = OutcomeUnfinished // by its own account, or because the client has gone
-	}
-	if outcome == OutcomeInjected && !w.resp.root.taken.CompareAndSwap(free, byMiddleware) {
+	at, outcome := w.end()
+	if outcome == OutcomeInjected && !w.resp.claim.take(byWriter) {
 		outcome = OutcomeRendered
 	}
 	snippet := w.snippet
-	if at += begin; outcome != OutcomeInjected {
+	if outcome != OutcomeInjected {
 		w.pad()
 		at, snippet = len(w.buf), nil
 	}
 	if at < w.sent {
 		at = len(w.buf) // a Flush has let the closing tags go: behind them is as good
 	}
+	w.commit(outcome == OutcomeInjected || outcome == OutcomeRendered, outcome == OutcomeInjected)
 	err := w.send(at)
 	for _, b := range [][]byte{snippet, w.buf[at:]} {
 		if len(b) > 0 && err == nil {
@@ -361,8 +417,27 @@ func (w *writer) place() Outcome {
 		}
 	}
 	if err != nil && outcome == OutcomeInjected {
-		w.resp.root.taken.Store(free)
+		w.resp.claim.release()
 		return OutcomeUnfinished
 	}
 	return outcome
+}
+
+// end finds the end of the page, and what speaks against the snippet in the page
+// as a whole.
+func (w *writer) end() (at int, outcome Outcome) {
+	head := w.head
+	if !w.committed {
+		head = w.buf[:min(len(w.buf), headSize)]
+	}
+	start := open(head)
+	begin := max(0, len(w.buf)-tailSize)
+	at, outcome = findEnd(w.buf[begin:], w.written <= tailSize, start.document)
+	switch {
+	case w.declared >= 0 && w.written != w.declared, outcome == OutcomeEmpty && w.written > 0:
+		outcome = OutcomeUnfinished // by its own account, or because the client has gone
+	case start.amp:
+		outcome = OutcomeAMP
+	}
+	return begin + at, outcome
 }

@@ -1,0 +1,157 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/middleware/internal/page"
+	"github.com/askonce/askonce/middleware/internal/prompt"
+)
+
+// Serve handles one request: an endpoint's itself, and any other by calling next,
+// with a writer that places the prompt if the user is asked. It returns what next
+// returns. It is all that an adapter for a framework needs.
+//
+// A request that gets no prompt reaches next with its own w and r, and costs no
+// allocation. The func user returns the id of whoever sent the request; it is called
+// at most once and only if it is needed. A nil user means the func that [New] was
+// given. A panic of next is passed on, after what was held back has been sent.
+func (m *Middleware) Serve(w http.ResponseWriter, r *http.Request, user func() string, next func(http.ResponseWriter, *http.Request) error) error {
+	if m.Owns(r) {
+		m.serveEndpoint(w, r, user)
+		return nil
+	}
+	if !page.Wanted(r) {
+		return next(w, r)
+	}
+	resp := m.invite(w, r, user)
+	if resp == nil {
+		return next(w, r)
+	}
+	panicked := true
+	defer func() { resp.finish(panicked) }()
+	err := next(resp.page.Writer(), resp.page.Request())
+	panicked = false
+	return err
+}
+
+// invite returns nil if the request gets no prompt.
+func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() string) *response {
+	if outer := responseFrom(r.Context()); outer != nil {
+		// Mounted twice, or a framework that runs its chain again: the decision
+		// stands. If its writer is not below ours, ours places the prompt.
+		if outer.page.IsBelow(w) {
+			return nil
+		}
+		return newResponse(m, w, r, outer, nil, gate.Visitor{})
+	}
+	v := m.visitor(w, r, user)
+	if v.UserID == "" {
+		return nil
+	}
+	d := m.decider.Decide(r.Context(), v)
+	if !d.Ask() {
+		return nil
+	}
+	rendered, err := m.render(d.Prompt)
+	if err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
+		return nil
+	}
+	resp := newResponse(m, w, r, nil, rendered, v)
+	resp.counted = d.Prompt.Seen // it counts once, however many pages it stays on
+	return resp
+}
+
+// render renders the prompt of a decision.
+func (m *Middleware) render(p gate.Prompt) (*prompt.Prompt, error) {
+	return m.prompts.Prompt(prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language})
+}
+
+// response is one response that may get the prompt. It is the context of its own
+// request, which saves an allocation.
+type response struct {
+	context.Context
+	m       *Middleware
+	page    page.Response
+	root    *response // the outermost of those that share a decision, perhaps itself
+	prompt  *prompt.Prompt
+	visitor gate.Visitor
+	counted bool // the showing is in the header
+}
+
+type contextKey struct{}
+
+func responseFrom(ctx context.Context) *response {
+	r, _ := ctx.Value(contextKey{}).(*response)
+	return r
+}
+
+func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, outer *response, p *prompt.Prompt, v gate.Visitor) *response {
+	resp := &response{Context: r.Context(), m: m, prompt: p, visitor: v}
+	resp.root = resp
+	var outerPage *page.Response
+	if outer != nil {
+		resp.root, outerPage = outer.root, &outer.root.page
+	}
+	resp.page.Init(resp, w, r, resp, outerPage)
+	return resp
+}
+
+// Value implements [context.Context].
+func (r *response) Value(key any) any {
+	if key == (contextKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
+// Bytes implements [page.Snippet].
+func (r *response) Bytes(h http.Header) ([]byte, bool) {
+	about := prompt.Page{Header: h}
+	if nonce := r.m.opts.Nonce; nonce != nil {
+		if err := guard.Call(func() { about.Nonce = nonce(r.page.Request()) }); err != nil {
+			r.m.opts.Logger.ErrorContext(r, "askonce: Nonce panicked", "err", err, guard.Stack(err))
+		}
+	}
+	return r.root.prompt.Snippet(about)
+}
+
+// Tag implements [page.Snippet].
+func (r *response) Tag() string { return r.root.prompt.Tag() }
+
+// Carry implements [page.Snippet].
+func (r *response) Carry(h http.Header) {
+	root := r.root
+	if !root.counted {
+		root.counted = true
+		r.m.countShowing(h, root.page.Request(), root.visitor, root.prompt.Content().StudyID)
+	}
+}
+
+func (r *response) finish(panicked bool) {
+	outcome, first := r.page.Finish(panicked)
+	if !first || r.root != r || r.m.opts.OnPrompt == nil {
+		return
+	}
+	if err := guard.Call(func() { r.m.opts.OnPrompt(r.page.Request(), outcome) }); err != nil {
+		r.m.opts.Logger.ErrorContext(r, "askonce: OnPrompt panicked", "err", err, guard.Stack(err))
+	}
+}
+
+// PromptFrom returns the prompt of the request with this context, for an app that
+// renders it in a template of its own; nothing is injected then. It returns false if
+// the user is not asked, if the prompt is in the page already, or if the header of a
+// response without prompt has left: call it before the first byte is written.
+//
+// The link to Content.StartURL must open in a new tab with rel="noopener". The forms
+// or requests to the other URLs are POST.
+func PromptFrom(ctx context.Context) (Content, bool) {
+	r := responseFrom(ctx)
+	if r == nil || !r.page.Claim() {
+		return Content{}, false
+	}
+	return r.root.prompt.Content(), true
+}
