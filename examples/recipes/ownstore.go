@@ -9,28 +9,31 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// OwnStore is a store with the two required methods. Replace its maps with your
-// tables. What needs an optional capability, such as [store.Transcripts], is not
-// done with it. storetest.Run proves it, see the test beside this file.
+// OwnStore is a store with the two required methods. Replace its map with your tables.
+// What needs an optional capability, such as [store.Transcripts], is not done with it.
+// storetest.Run tests it; see the test beside this file.
 type OwnStore struct {
-	mu    sync.Mutex
-	kept  map[string]store.Completion // by interview
-	marks map[store.Key]time.Time     // the end of the completion, or zero
+	mu   sync.Mutex
+	kept map[string]store.Completion // by interview
 }
 
-// Completed implements store.Store.
+// Completed implements [store.Store]. In SQL it is a look-up by study and user.
 func (s *OwnStore) Completed(ctx context.Context, k store.Key) (bool, error) {
 	if err := cmp.Or(store.CheckKey(k), ctx.Err()); err != nil {
 		return false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	until, ok := s.marks[k]
-	return ok && (until.IsZero() || time.Now().Before(until)), nil
+	for _, c := range s.kept {
+		if c.Key == k && !c.Ignored && (c.Until.IsZero() || time.Now().Before(c.Until)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
-// Record implements store.Store. Use one transaction, and return nil only once
-// it is on disk: the webhook then answers 200.
+// Record implements [store.Store]. Use one transaction, and return nil only once it is
+// on disk: the webhook then answers 200.
 func (s *OwnStore) Record(ctx context.Context, c store.Completion) (first bool, err error) {
 	if err := cmp.Or(store.CheckCompletion(c), ctx.Err()); err != nil {
 		return false, err
@@ -38,23 +41,16 @@ func (s *OwnStore) Record(ctx context.Context, c store.Completion) (first bool, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil {
-		s.kept, s.marks = map[string]store.Completion{}, map[store.Key]time.Time{}
+		s.kept = map[string]store.Completion{}
 	}
 	have, again := s.kept[c.InterviewID]
-	if again { // fill in only what was empty
-		if have.Quality == "" {
-			have.Quality = c.Quality
+	if again {
+		if have.Quality == "" && c.Quality != "" { // the score comes with the policy's last word
+			have.Quality, have.Until, have.Ignored = c.Quality, c.Until, c.Ignored
 		}
-		if have.UserID != "" || c.UserID == "" {
-			s.kept[c.InterviewID] = have
-			return false, nil
-		}
-		have.UserID = c.UserID
+		have.UserID = cmp.Or(have.UserID, c.UserID)
 		c = have
 	}
 	s.kept[c.InterviewID] = c
-	if until, ok := s.marks[c.Key]; c.UserID != "" && (!ok || !until.IsZero() && (c.Until.IsZero() || c.Until.After(until))) {
-		s.marks[c.Key] = c.Until
-	}
 	return !again, nil
 }

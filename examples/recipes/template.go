@@ -9,7 +9,7 @@ import (
 
 var page = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="en"><title>Home</title><body>
-{{with .Prompt}}<p class="banner"><a href="{{.URL}}" target="_blank" rel="noopener">Tell us what you think: 10 minutes, by voice</a></p>{{end}}
+{{with .Prompt}}<p class="banner"><a href="{{.StartURL}}" target="_blank" rel="noopener">Tell us what you think: 10 minutes, by voice</a></p>{{end}}
 <h1>Home</h1>
 </body></html>
 `))
