@@ -24,8 +24,8 @@ import (
 // With [store.Interactions] those users are counted in the store, over all
 // replicas and restarts. The count is read again for each user who would be
 // invited, of whom there are few. Pages do not write, so a user counts there only
-// once the prompt was seen. Until then the process that invited them counts them,
-// and it has few of them at a time, because other replicas do not know about them.
+// once the prompt was seen. Until then the process that invited the user counts
+// them, and invites few within a minute, because other replicas do not know yet.
 type pace struct {
 	uptake float64
 	local  bool          // the store cannot count
@@ -41,7 +41,8 @@ type pace struct {
 	today       int       // users who were first shown the prompt today
 	yesterday   int
 	before      int // and earlier in this period
-	unseen      int // users invited since today was counted, who have not seen the prompt yet
+	unseen      int // users invited today who have not seen the prompt yet, as far as is known
+	latest      int // of these, those invited within about the last minute
 	lastInvited time.Time
 }
 
@@ -50,7 +51,7 @@ const (
 	// not near its limit.
 	maxInvited = 100_000
 	countFor   = 5 * time.Second // how long a count that leaves no room is used
-	unseenFor  = time.Minute     // after which a prompt was seen or its page is gone
+	latestFor  = time.Minute     // after which a prompt was seen, or its page left too soon
 
 	// priorWeight is how many completions the expected uptake is worth beside those
 	// that there have been.
@@ -120,6 +121,7 @@ func (p *pace) admit(ctx context.Context, q *question) (bool, error) {
 	}
 	p.invited[p.hash(q.visitor.UserID)] = struct{}{}
 	p.unseen++
+	p.latest++
 	p.lastInvited = q.now()
 	return true, nil
 }
@@ -141,7 +143,7 @@ func (p *pace) count(ctx context.Context, q *question) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if q.study.since.After(p.since) { // those of the last period have had their chance
-		p.since, p.today, p.yesterday, p.before, p.unseen = q.study.since, 0, 0, 0, 0
+		p.since, p.today, p.yesterday, p.before, p.unseen, p.latest = q.study.since, 0, 0, 0, 0, 0
 		clear(p.invited)
 	}
 	p.turnTo(day)
@@ -161,8 +163,11 @@ func (p *pace) count(ctx context.Context, q *question) error {
 			p.before += d.Shown
 		}
 	}
-	if today >= p.today+p.unseen || q.now().Sub(p.lastInvited) > unseenFor {
-		p.today, p.unseen = today, 0
+	if today >= p.today+p.unseen {
+		p.today, p.unseen, p.latest = today, 0, 0
+	}
+	if q.now().Sub(p.lastInvited) > latestFor {
+		p.latest = 0
 	}
 	p.readAt = q.now()
 	return nil
@@ -178,7 +183,7 @@ func (p *pace) turnTo(day time.Time) {
 	if !day.AddDate(0, 0, -1).Equal(p.day) {
 		p.before, p.yesterday = p.before+p.yesterday, 0
 	}
-	p.day, p.today, p.unseen = day, 0, 0
+	p.day, p.today, p.unseen, p.latest = day, 0, 0, 0
 }
 
 // hasRoom reports whether another user is wanted. It is called with mu held.
@@ -186,7 +191,7 @@ func (p *pace) hasRoom(s *study, now time.Time) bool {
 	if s.since.After(p.since) {
 		return s.places > 0
 	}
-	today, yesterday, before := float64(p.today), float64(p.yesterday), float64(p.before)
+	today, yesterday, before := float64(p.today+p.unseen), float64(p.yesterday), float64(p.before)
 	day := store.Day(now)
 	if !day.Equal(p.day) { // the counts are yesterday's
 		today, yesterday, before = 0, today, before+yesterday
@@ -195,10 +200,7 @@ func (p *pace) hasRoom(s *study, now time.Time) bool {
 	lapsed := before + yesterday*(1-left)
 	uptake := min(p.uptake, (float64(s.used)+priorWeight)/(lapsed+priorWeight/p.uptake))
 	room := math.Ceil(float64(s.places)/uptake) - math.Round(today+yesterday*left)
-	if p.local {
-		return room > float64(p.unseen)
-	}
-	return room > float64(p.unseen) && float64(p.unseen) < max(1, math.Floor(room/4))
+	return room > 0 && (p.local || float64(p.latest) < max(1, math.Floor(room/4)))
 }
 
 func (p *pace) hash(userID string) uint64 { return maphash.String(p.seed, userID) }

@@ -239,6 +239,23 @@ func TestPacedWeek(t *testing.T) {
 	}
 }
 
+// Where nobody reports what was seen, each process counts whom it has invited.
+func TestPacingWithoutReports(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProvider()
+		p.places(3)
+		g := warmGate(t, p, memstore.New(), &gate.Options{ExpectedUptake: 0.1})
+		_, count := asked(t, g, 1000)
+		require.Less(t, count, 10, "few at a time")
+		for range 300 {
+			time.Sleep(2 * time.Minute)
+			_, count = asked(t, g, 1000)
+		}
+		require.Equal(t, 30, count)
+	})
+}
+
 // Three replicas invite no more users than one, and a restart invites nobody anew.
 func TestPacingIsSharedByReplicas(t *testing.T) {
 	t.Parallel()
