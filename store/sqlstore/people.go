@@ -124,7 +124,7 @@ func (q querier) lock(ctx context.Context, userID string) (*person, error) {
 func (q querier) save(ctx context.Context, p *person, studyID string) error {
 	said, st := p.said.Study(studyID), p.study(studyID)
 	if studyID == "" {
-		said.AnsweredAt = p.said.OptedOutAt
+		said.Answer, said.AnsweredAt = store.InteractionUndone, p.said.OptedOutAt
 		if p.said.OptedOut {
 			said.Answer = store.InteractionOptedOut
 		}
@@ -132,11 +132,7 @@ func (q querier) save(ctx context.Context, p *person, studyID string) error {
 	args := []any{p.hash, studyID, q.ready.hashes.check, st.completedUntil, pack(said.Showings), micros(said.OpenedAt),
 		int64(said.Answer), micros(said.AnsweredAt), micros(said.Until)}
 	for _, first := range st.firsts {
-		if first.Valid {
-			args = append(args, first.V)
-		} else {
-			args = append(args, nil)
-		}
+		args = append(args, first)
 	}
 	if _, err := q.exec(ctx, savePerson, args...); err != nil {
 		return err
