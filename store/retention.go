@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type Retention interface {
 	DeleteTranscript(ctx context.Context, interviewID string) error
 }
 
-// Expirable is a kind of item that [Retention] deletes by age.
+// An Expirable is a kind of item that [Retention] deletes by age.
 type Expirable uint8
 
 const (
@@ -35,7 +36,7 @@ func (e Expirable) String() string {
 	if int(e) < len(expirableNames) {
 		return expirableNames[e]
 	}
-	return "unknown"
+	return fmt.Sprintf("Expirable(%d)", uint8(e))
 }
 
 // MarshalText implements [encoding.TextMarshaler].

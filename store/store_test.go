@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
@@ -11,7 +13,7 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Every byte at every place of ids around the length of two machine words.
+// TestCheckID tries every byte at every place of short ids.
 func TestCheckID(t *testing.T) {
 	t.Parallel()
 	valid := func(id string) bool {
@@ -20,7 +22,7 @@ func TestCheckID(t *testing.T) {
 	for _, id := range []string{"", " ", "~", "Ω", "a\u0085", "\xc2", strings.Repeat("x", store.MaxIDLen), strings.Repeat("x", store.MaxIDLen+1)} {
 		require.Equal(t, valid(id), store.CheckID(id) == nil, "%q", id)
 	}
-	for n := 1; n <= 17; n++ {
+	for n := 1; n <= 4; n++ {
 		for at := range n {
 			for c := range 256 {
 				for _, rest := range []string{" ", "~", "\x00", "\x7f", "\x80", "\xff"} {
@@ -33,5 +35,21 @@ func TestCheckID(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestEnumsPrintAsText(t *testing.T) {
+	t.Parallel()
+	for want, v := range map[string]any{
+		`"shown"`: store.InteractionShown, `"opened"`: store.InteractionOpened, `"undone"`: store.InteractionUndone,
+		`"snoozed"`: store.InteractionSnoozed, `"declined"`: store.InteractionDeclined, `"opted_out"`: store.InteractionOptedOut,
+		`"InteractionKind(9)"`: store.InteractionKind(9),
+		`"transcripts"`:        store.ExpiredTranscripts, `"dead_jobs"`: store.ExpiredDeadJobs, `"dead_letters"`: store.ExpiredDeadLetters,
+		`"Expirable(9)"`: store.Expirable(9),
+	} {
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.Equal(t, want, string(text))
+		require.Equal(t, strings.Trim(want, `"`), fmt.Sprint(v))
 	}
 }

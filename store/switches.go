@@ -23,9 +23,9 @@ type Switch struct {
 	At   time.Time
 }
 
-// The name of the switch that pauses every study, and the prefix of those that
-// pause one: [PauseSwitch].
+// PauseAll is the name of the switch that pauses every study.
 const PauseAll = "pause"
 
-// PauseSwitch returns the name of the switch that pauses one study.
+// PauseSwitch returns the name of the switch that pauses one study. An id of more
+// than 250 bytes makes a name that is too long for [Switches].
 func PauseSwitch(studyID string) string { return PauseAll + "/" + studyID }

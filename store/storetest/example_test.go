@@ -66,3 +66,14 @@ func ExampleRun() {
 	}
 	_ = TestContract
 }
+
+// A store that keeps its data elsewhere can be opened several times on it.
+func ExampleRunModel() {
+	TestModel := func(t *testing.T) {
+		storetest.RunModel(t, func(t *testing.T) func(t *testing.T) store.Store {
+			s := &myStore{interviews: map[string]store.Completion{}} // a new place for data
+			return func(t *testing.T) store.Store { return s }       // a store on it
+		})
+	}
+	_ = TestModel
+}

@@ -25,10 +25,13 @@ func BenchmarkMemory(b *testing.B) {
 	storetest.Bench(b, func(*testing.B) store.Store { return memstore.New() })
 }
 
-// TestExample wants the example to keep the contract.
-func TestExample(t *testing.T) {
+func TestExamplesKeepTheContract(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(*testing.T) store.Store { return &myStore{interviews: map[string]store.Completion{}} })
+	storetest.RunModel(t, func(*testing.T) func(*testing.T) store.Store {
+		s := &myStore{interviews: map[string]store.Completion{}}
+		return func(*testing.T) store.Store { return s }
+	})
 }
 
 func TestSharedMemory(t *testing.T) {
