@@ -53,8 +53,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Client calls the provider's API with one project's key. It is safe for
-// concurrent use.
+// Client calls the provider's API with one project's key. Its requests name the
+// version of askonce in their User-Agent. It is safe for concurrent use.
 type Client struct {
 	// The key lives only in these two closures, because fmt prints unexported
 	// fields without calling their methods.

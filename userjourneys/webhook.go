@@ -50,8 +50,9 @@ func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
 // away from its previous URL. w.SigningSecret is ignored. The result has a
 // SigningSecret only if the webhook was created.
 //
-// The request is sent once. If the error is not an [*Error], the provider may
-// have carried it out nevertheless: call [Client.Webhook] to find out.
+// The request is sent once. Unless the error is an [*Error] with a 4xx status, the
+// provider may have carried the request out nevertheless: call [Client.Webhook]
+// to find out.
 func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	u, err := url.Parse(w.URL)
 	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {

@@ -29,11 +29,17 @@ func TestAWrongSecretIsNamedOnceAndItsRecoveryToo(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "is this the webhook's secret?"))
 	require.Equal(t, 1, strings.Count(log.String(), "\n"))
+	health, err := h.Health(t.Context())
+	require.NoError(t, err)
+	require.True(t, health.WrongSecret)
 	for range 3 {
 		require.Equal(t, 200, deliver(h, secret, webhooktest.Completed("ada")))
 	}
 	require.Equal(t, 1, strings.Count(log.String(), "first delivery verified"))
 	require.Equal(t, 1, strings.Count(log.String(), "first completion recorded"))
+	health, err = h.Health(t.Context())
+	require.NoError(t, err)
+	require.False(t, health.WrongSecret)
 	log.Reset()
 	require.Equal(t, 401, deliver(h, previous, webhooktest.Completed("ada")))
 	require.Empty(t, log.String(), "a forged delivery among good ones is not worth a line")

@@ -180,7 +180,7 @@ func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result 
 		return ResultBadSignature
 	}
 	if h.consumed.changed(false) {
-		h.log.InfoContext(ctx, "askonce: bodies arrive unread again")
+		h.log.InfoContext(ctx, "askonce: bodies arrive as they were sent again")
 	}
 	if h.verified.changed(true) {
 		h.log.InfoContext(ctx, "askonce: first delivery verified")

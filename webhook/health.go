@@ -4,28 +4,35 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
+
+	"github.com/askonce/askonce/store"
 )
 
-// Health is how the webhook's work stands, for a readiness check or a metric.
+// Health is the state of the webhook's work, for a readiness check or a metric.
 type Health struct {
-	// Pending is the number of transcripts that are still to be fetched, Dead
-	// of those that were given up. Neither is counted beyond 1000.
+	// Pending is the number of transcripts that are still to be fetched or to be
+	// handed to OnCompleted. Dead is the number of those that were given up.
+	// Neither counts beyond 1000.
 	Pending int `json:"pending"`
 	Dead    int `json:"dead"`
 
-	// OldestPending is since when the oldest of those that are pending waits;
-	// the zero time when none does.
+	// OldestPending is when the oldest pending job was queued, or the zero time.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 
-	// LastReconcile is when the provider's list was last walked without an
-	// error, by this process or by another that shares the store; the zero time
-	// when this process knows of none.
+	// LastReconcile is when the provider's list was last walked without an error,
+	// by this process or by another one that shares the store. It is the zero time
+	// if this process does not know.
 	LastReconcile time.Time `json:"last_reconcile,omitzero"`
 
-	// KeyRefused is true while the provider does not accept the API key: then
-	// no transcript is fetched and nothing is reconciled.
+	// KeyRefused is true while the provider refuses the API key. Then no
+	// transcript is fetched and nothing is reconciled.
 	KeyRefused bool `json:"key_refused"`
+
+	// WrongSecret is true if deliveries have come, and every one of them has
+	// failed its signature.
+	WrongSecret bool `json:"wrong_secret,omitempty"`
 
 	// Closed is true after Close.
 	Closed bool `json:"closed"`
@@ -33,11 +40,11 @@ type Health struct {
 
 const healthCounts = 1000
 
-// Health reads how the work stands. It fails when the store does, or when ctx
-// ends first; what needs no store is filled in even then. A store that keeps no
-// transcripts has none pending.
+// Health returns the state of the webhook's work. It fails if the store does, or
+// if ctx ends first. The fields that need no store are set even then. A store
+// that keeps no transcripts has none pending.
 func (h *Handler) Health(ctx context.Context) (Health, error) {
-	out := Health{KeyRefused: h.key.isRefused(), Closed: h.closed.Load()}
+	out := Health{KeyRefused: h.key.isRefused(), WrongSecret: h.mismatched.now() && !h.verified.now(), Closed: h.closed.Load()}
 	if at := h.reconciled.Load(); at != 0 {
 		out.LastReconcile = time.Unix(0, at).UTC()
 	}
@@ -45,31 +52,27 @@ func (h *Handler) Health(ctx context.Context) (Health, error) {
 	if !ok {
 		return out, nil
 	}
-	for j, err := range jobs.PendingJobs(ctx) {
-		if err != nil {
-			return out, healthError(err)
-		}
-		if out.Pending++; out.OldestPending.IsZero() || j.QueuedAt.Before(out.OldestPending) {
-			out.OldestPending = j.QueuedAt
-		}
-		if out.Pending == healthCounts {
-			break
-		}
+	var err error
+	if out.Pending, out.OldestPending, err = countJobs(jobs.PendingJobs(ctx)); err == nil {
+		out.Dead, _, err = countJobs(jobs.DeadJobs(ctx))
 	}
-	for _, err := range jobs.DeadJobs(ctx) {
-		if err != nil {
-			return out, healthError(err)
-		}
-		if out.Dead++; out.Dead == healthCounts {
-			break
-		}
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return out, fmt.Errorf("webhook: health: %w", err)
 	}
 	return out, nil
 }
 
-func healthError(err error) error {
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil
+func countJobs(jobs iter.Seq2[store.Job, error]) (n int, oldest time.Time, err error) {
+	for j, err := range jobs {
+		if err != nil {
+			return n, oldest, err
+		}
+		if n++; n == 1 || j.QueuedAt.Before(oldest) {
+			oldest = j.QueuedAt
+		}
+		if n == healthCounts {
+			break
+		}
 	}
-	return fmt.Errorf("webhook: health: %w", err)
+	return n, oldest, nil
 }

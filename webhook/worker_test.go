@@ -146,9 +146,6 @@ func status(code int, after time.Duration) error {
 	return &userjourneys.Error{StatusCode: code, RetryAfter: after}
 }
 
-// What the vectors M01 to M20 say is tested in vectors_transcript_test.go; these are
-// the cases beside them.
-
 func TestTranscriptRetries(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

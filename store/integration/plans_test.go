@@ -39,7 +39,7 @@ func TestPlans(t *testing.T) {
 		n := filled()
 		begun := time.Now()
 		fill(t, db, d.dialect, prefix, n)
-		t.Logf("%d rows in each table after %v", n, time.Since(begun).Round(time.Second))
+		t.Logf("%d rows in each table after %v; bytes of a row with its indexes: %v", n, time.Since(begun).Round(time.Second), sizes(t, db, d.dialect, prefix, n))
 
 		var took []string
 		r.take()
@@ -111,7 +111,7 @@ func uses(ctx context.Context, s *sqlstore.Store) []use {
 	list := func(f store.Filter) func() error {
 		return func() error { return firstOf(s.Completions(ctx, f)) }
 	}
-	day := time.Now()
+	day, erased := time.Now(), 9
 	return []use{
 		{"Completed", 0, func() error { _, err := s.Completed(ctx, interview(1).Key); return err }},
 		{"Person", 0, func() error { _, err := s.Person(ctx, "user 2"); return err }},
@@ -140,7 +140,10 @@ func uses(ctx context.Context, s *sqlstore.Store) []use {
 		{"Note declined", 0, note(store.InteractionDeclined)},
 		{"Funnel", 50 * time.Millisecond, func() error { _, err := s.Funnel(ctx, "study 1", day.AddDate(0, 0, -90), day); return err }},
 		{"Reset", 0, func() error { return s.Reset(ctx, interview(8).Key) }},
-		{"Erase", 20 * time.Millisecond, func() error { return s.Erase(ctx, "user 9") }},
+		{"Erase", 20 * time.Millisecond, func() error {
+			defer func() { erased += 1000 }() // another one each time
+			return s.Erase(ctx, fmt.Sprint("user ", erased))
+		}},
 		{"Erase, unknown", 20 * time.Millisecond, func() error { return s.Erase(ctx, "nobody") }},
 		{"Record, for the erased", 0, func() error {
 			anonymous := store.Completion{Key: store.Key{StudyID: "study 1"}, InterviewID: "soon an erased user's"}
@@ -244,6 +247,22 @@ func fill(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) {
 		_, err := db.ExecContext(t.Context(), analyze+prefix+table)
 		require.NoError(t, err)
 	}
+}
+
+// sizes returns the bytes of a row, with its share of the indexes, by table.
+func sizes(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) map[string]int {
+	t.Helper()
+	size := "select pg_total_relation_size($1::text::regclass)"
+	if d == sqlstore.MySQL {
+		size = "select cast(data_length + index_length as signed) from information_schema.tables where table_schema = database() and table_name = ?"
+	}
+	bytes := map[string]int{}
+	for _, table := range grows {
+		var all int
+		require.NoError(t, db.QueryRowContext(t.Context(), size, prefix+table).Scan(&all))
+		bytes[table] = all / n
+	}
+	return bytes
 }
 
 // grows are the tables that a statement must not scan.

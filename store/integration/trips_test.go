@@ -1,10 +1,18 @@
 package integration
 
 import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/askonce/askonce"
+	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -48,6 +56,54 @@ func TestRoundTrips(t *testing.T) {
 			trips, _ := r.take()
 			t.Logf("%s: %d", tc.name, len(trips))
 			require.LessOrEqual(t, len(trips), tc.most, "%s: %q", tc.name, trips)
+		}
+	})
+}
+
+// TestRoundTripsOfAPage serves pages with a prompt. Each reads the database once for
+// all studies, not at all while the answer is cached, and none writes.
+func TestRoundTripsOfAPage(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"postgres-pgx", "mysql"}, func(t *testing.T, d database) {
+		db, r := recorded(t, d)
+		db.SetMaxOpenConns(1)
+		s := migrated(t, db, d.dialect, d.fresh(t))
+		require.NoError(t, s.Note(t.Context(), store.Interaction{Key: store.Key{StudyID: "another study", UserID: "ada"}, Kind: store.InteractionShown, At: time.Now().AddDate(-1, 0, 0)}))
+		provider := userjourneystest.NewServer(t, nil)
+		for name, tc := range map[string]struct {
+			store store.Store
+			trips []int // of one page after the other
+		}{
+			"without a cache": {s, []int{1, 1, 1}},
+			"cached":          {store.NewCached(s, nil), []int{1, 0, 0}},
+		} {
+			kit, err := askonce.New(askonce.Config{
+				APIKey: provider.APIKey(), WebhookSecret: provider.Secret(), BaseURL: provider.BaseURL(),
+				Studies: []string{"Onboarding Feedback", "No such study"}, User: func(r *http.Request) string { return r.URL.Query().Get("user") },
+				Store: tc.store, Gate: &gate.Options{Timeout: 10 * time.Second}, Logger: slog.New(slog.DiscardHandler),
+			})
+			require.NoError(t, err)
+			page := kit.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+				_, _ = io.WriteString(w, "<!doctype html><title>Shop</title><p>Hello")
+			}))
+			get := func(user string) string {
+				answer := httptest.NewRecorder()
+				request := httptest.NewRequest(http.MethodGet, "/?user="+user, nil)
+				request.Header.Set("Accept", "text/html")
+				page.ServeHTTP(answer, request)
+				return answer.Body.String()
+			}
+			get("bob") // studies and switches are read for everybody
+			for n, want := range tc.trips {
+				r.take()
+				require.Contains(t, get("ada"), "askonce", "a prompt")
+				trips, _ := r.take()
+				require.Len(t, trips, want, "%s, page %d: %q", name, n, trips)
+				for _, trip := range trips {
+					require.True(t, strings.HasPrefix(trip, "select "), trip)
+				}
+			}
 		}
 	})
 }

@@ -1,5 +1,5 @@
 // Package webhooktest signs deliveries as the provider does, for tests of an
-// app's own endpoint:
+// app's webhook endpoint:
 //
 //	req := webhooktest.NewRequest(secret, webhooktest.Completed("user_12345"))
 //	rec := httptest.NewRecorder()
@@ -21,22 +21,24 @@ import (
 	"time"
 )
 
-// Sign returns the value of X-Webhook-Signature for the body: sha256= and the
-// hex HMAC-SHA256 of the body, keyed with the secret as the literal string.
+// Sign returns the value of the X-Webhook-Signature field for the body: sha256=
+// and the hex HMAC-SHA256 of the body. The key is the secret as the literal
+// string, as [github.com/askonce/askonce/webhook.Verify] expects it.
 func Sign(secret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// Event is a delivery's body as the provider documents it.
+// An Event is the body of a delivery as the provider documents it.
 type Event struct {
 	Event     string `json:"event"`
 	Timestamp string `json:"timestamp"`
 	Data      Data   `json:"data"`
 }
 
-// Data is what an Event is about. Pointers that are nil are null on the wire.
+// Data is the interview that an [Event] is about. A nil pointer is null on the
+// wire.
 type Data struct {
 	InterviewID     string  `json:"interview_id"`
 	StudyID         string  `json:"study_id"`
@@ -53,12 +55,12 @@ type Data struct {
 	RespondentID    *string `json:"respondent_id"`
 }
 
-// StudyID is the study of Completed's events. A gate of another study does not
-// count them: give your fake study this id, or set Data.StudyID to yours.
+// StudyID is the study of the events that [Completed] returns. If your gate asks
+// for another study, set Data.StudyID to that, or give your fake study this id.
 const StudyID = "e5f6a7b8-1234-56cd-ef78-222222222222"
 
-// Completed returns the event of a new interview that was completed just now
-// under this reference; "" makes it anonymous.
+// Completed returns the event of a new interview that has just been completed
+// under the reference. An empty reference makes it anonymous.
 func Completed(reference string) Event {
 	const format = "2006-01-02T15:04:05.000Z"
 	now := time.Now().UTC()
@@ -84,18 +86,18 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// NewRequest returns the signed delivery of the event, for a handler's
-// ServeHTTP. The event is an Event, a []byte that is sent as it is, or anything
-// that encoding/json takes; it panics on what that does not.
+// NewRequest returns the signed delivery of the event, for a handler's ServeHTTP.
+// The event is an [Event], a []byte that is sent as it is, or any other value,
+// which is encoded as JSON. NewRequest panics if that fails.
 func NewRequest(secret string, event any) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/userjourneys", nil)
 	setBody(r, secret, event)
 	return r
 }
 
-// Deliver sends the signed event to a URL and returns the status. It takes what
-// NewRequest takes, and does not follow redirects: no webhook's sender can be
-// relied on to.
+// Deliver sends the signed event to the URL and returns the status. The event is
+// as for [NewRequest]. Deliver does not follow redirects, because no sender of
+// webhooks can be relied on to do so.
 func Deliver(ctx context.Context, url, secret string, event any) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
@@ -103,8 +105,8 @@ func Deliver(ctx context.Context, url, secret string, event any) (int, error) {
 	}
 	setBody(r, secret, event)
 	client := http.Client{
-		// Not the default transport: every httptest.Server that closes, in another
-		// test, closes its idle connections, at times before the answer is handed on.
+		// Not the default transport: an httptest.Server that closes, in another test,
+		// closes its idle connections, at times before the response is returned.
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
