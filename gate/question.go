@@ -26,7 +26,6 @@ type question struct {
 
 	completedAt *time.Time // when the visitor last completed any study, nil until it was looked up
 
-	source    any           // whose store person came from
 	person    *store.Person // what the store knows about the visitor, nil until it was asked
 	personErr error
 }
@@ -58,10 +57,13 @@ func (q *pooled) free() {
 // turnTo makes q a question to g. What the store knows about the visitor is kept
 // if g has the same store.
 func (q *question) turnTo(g *Gate) {
-	q.gate, q.study, q.current, q.seen = g, nil, false, store.PersonStudy{}
-	if q.source != g.source {
-		q.source, q.person, q.personErr, q.completedAt = g.source, nil, nil, nil
+	if q.gate != nil { // otherwise there is nothing to forget
+		q.study, q.current, q.seen = nil, false, store.PersonStudy{}
+		if q.gate.source != g.source {
+			q.person, q.personErr, q.completedAt = nil, nil, nil
+		}
 	}
+	q.gate = g
 }
 
 func (q *question) opts() *Options { return &q.gate.opts }
@@ -125,7 +127,11 @@ func (q *question) learnCapacity(ctx context.Context) error {
 
 func (q *question) setStudy(s *study) {
 	q.study = s
-	q.seen = q.visitor.History.seen.Study(s.ID)
+	for i := range q.visitor.History.seen.Studies {
+		if own := &q.visitor.History.seen.Studies[i]; own.StudyID == s.ID {
+			q.seen = *own
+		}
+	}
 	q.mergePerson()
 }
 
