@@ -35,8 +35,8 @@ func rounds() int {
 	return 3
 }
 
-// TestCrashOfTheApp kills an app that records as fast as it can. Everything that was
-// acknowledged must be there afterwards.
+// TestCrashOfTheApp kills an app that records interviews and answers as fast as it can.
+// Everything that was acknowledged must be there afterwards.
 func TestCrashOfTheApp(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, drivers, func(t *testing.T, d database) {
@@ -79,7 +79,8 @@ func killRecorder(t *testing.T, d database, dsn, prefix string, round int) (acke
 	return acked
 }
 
-// recordForEver is the app. It prints each interview that Record has acknowledged.
+// recordForEver is the app. It prints each interview that Record has acknowledged, once
+// Note has acknowledged its user's answer.
 func recordForEver() {
 	db, err := sql.Open(os.Getenv("DRIVER"), os.Getenv("DSN"))
 	if err != nil {
@@ -98,6 +99,9 @@ func recordForEver() {
 				if first, err := s.Record(context.Background(), crashInterview(id)); err != nil || !first {
 					panic(fmt.Sprint("Record: ", first, err))
 				}
+				if err := s.Note(context.Background(), crashAnswer(id)); err != nil {
+					panic(fmt.Sprint("Note: ", err))
+				}
 				fmt.Println(id) // one write each
 			}
 		})
@@ -109,7 +113,12 @@ func crashInterview(id string) store.Completion {
 	return store.Completion{Key: store.Key{StudyID: "crash", UserID: "user of " + id}, InterviewID: id, CompletedAt: time.Now()}
 }
 
-// requireKept requires that every acknowledged interview is still there.
+// crashAnswer is what the user of an interview said to a prompt.
+func crashAnswer(id string) store.Interaction {
+	return store.Interaction{Key: crashInterview(id).Key, Kind: store.InteractionDeclined, At: time.Now()}
+}
+
+// requireKept requires that every acknowledged interview and answer is still there.
 func requireKept(t *testing.T, s *sqlstore.Store, acked []string) {
 	t.Helper()
 	for _, id := range acked {
@@ -120,11 +129,19 @@ func requireKept(t *testing.T, s *sqlstore.Store, acked []string) {
 		first, err := s.Record(t.Context(), c)
 		require.NoError(t, err)
 		require.False(t, first, "acknowledged and lost: %s", id)
+		require.True(t, declined(t, s, c.Key), "an answer that was acknowledged and lost: %s", id)
 	}
 }
 
+func declined(t *testing.T, s *sqlstore.Store, k store.Key) bool {
+	t.Helper()
+	p, err := s.Person(t.Context(), k.UserID)
+	require.NoError(t, err)
+	return p.Study(k.StudyID).Answer == store.InteractionDeclined
+}
+
 // requireWhole requires that each interview, acknowledged or not, completes its study
-// and has its job.
+// and has its job, and that the funnel counts what there is.
 func requireWhole(t *testing.T, s *sqlstore.Store) {
 	t.Helper()
 	jobs := map[string]bool{}
@@ -132,7 +149,7 @@ func requireWhole(t *testing.T, s *sqlstore.Store) {
 		require.NoError(t, err)
 		jobs[j.InterviewID] = true
 	}
-	interviews := 0
+	interviews, answers := 0, 0
 	for c, err := range s.Completions(t.Context(), store.Filter{}) {
 		require.NoError(t, err)
 		interviews++
@@ -140,6 +157,17 @@ func requireWhole(t *testing.T, s *sqlstore.Store) {
 		done, err := s.Completed(t.Context(), c.Key)
 		require.NoError(t, err)
 		require.True(t, done, "an interview that does not count: %s", strings.TrimSpace(c.InterviewID))
+		if declined(t, s, c.Key) {
+			answers++
+		}
 	}
 	require.Len(t, jobs, interviews, "jobs without an interview")
+	var counted store.FunnelDay
+	days, err := s.Funnel(t.Context(), crashInterview("").StudyID, time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, 1))
+	require.NoError(t, err)
+	for _, d := range days {
+		counted.Declined += d.Declined
+		counted.Completed += d.Completed
+	}
+	require.Equal(t, store.FunnelDay{Declined: answers, Completed: interviews}, counted)
 }

@@ -85,6 +85,9 @@ func (srv *server) killUnderLoad(s *sqlstore.Store, round int) (acked []string) 
 				id := fmt.Sprintf("i-%d-%d-%d", round, g, i)
 				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 				_, err := s.Record(ctx, crashInterview(id))
+				if err == nil {
+					err = s.Note(ctx, crashAnswer(id))
+				}
 				cancel()
 				if err != nil {
 					return // the server is gone
