@@ -58,7 +58,7 @@ func (b *browser) do(method, target string, form url.Values) answer {
 	return answer{resp.StatusCode, resp.Header.Get("Location"), string(body)}
 }
 
-var link = regexp.MustCompile(`<a href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
+var link = regexp.MustCompile(`<a class="go" href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
 
 // startLink returns the link of the prompt in a page, or "" if there is none.
 func startLink(page string) string {

@@ -21,8 +21,11 @@ type decisionJSON struct {
 // links are the prompt's own.
 type links struct {
 	Start   string `json:"start"`
+	Shown   string `json:"shown"`
 	Later   string `json:"later"`
 	Decline string `json:"decline"`
+	Undo    string `json:"undo"`
+	OptOut  string `json:"optOut"`
 }
 
 // serveDecision answers a single-page app that renders the prompt itself. To
@@ -36,6 +39,9 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 	h.Set("X-Content-Type-Options", "nosniff")
 	query := r.URL.Query()
 	v.StudyID = query.Get("study")
+	if own := query.Get("language"); own != "" {
+		v.Languages = append([]string{own}, v.Languages...)
+	}
 	if query.Has("peek") {
 		v.Occasion = gate.OccasionPeek
 	}
@@ -53,7 +59,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 			c := rendered.Content()
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
-				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.LaterURL, c.DeclineURL},
+				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
 			}
 			if r.Method == http.MethodGet && !query.Has("peek") && !d.Prompt.Seen {
 				m.countShowing(h, r, v, c.StudyID)

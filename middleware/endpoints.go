@@ -85,7 +85,7 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		return
 	}
 	v := m.visitor(w, r, user)
-	v.Languages = m.languages.of(r.Header)
+	v.Languages = m.languagesOf(r)
 	e.serve(m, w, r, v)
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,13 +64,13 @@ func TestStartPages(t *testing.T) {
 		status   int
 		want     string
 	}{
-		{"full", "ada", gate.Decision{Reason: gate.ReasonFull}, "en", 200, "not taking any more participants"},
-		{"closed", "ada", gate.Decision{Reason: gate.ReasonClosed}, "de-AT", 200, "zurzeit keine weiteren Personen teilnehmen"},
-		{"another study", "ada", gate.Decision{Reason: gate.ReasonExcluded}, "en", 200, "not taking any more participants"},
+		{"full", "ada", gate.Decision{Reason: gate.ReasonFull}, "en", 200, "All places are taken"},
+		{"closed", "ada", gate.Decision{Reason: gate.ReasonClosed}, "de-AT", 200, "Dieses Interview ist beendet"},
+		{"another study", "ada", gate.Decision{Reason: gate.ReasonExcluded}, "en", 200, "not open to more participants"},
 		{"completed", "ada", gate.Decision{Reason: gate.ReasonCompleted}, "fr", 200, "Merci beaucoup"},
 		{"provider down", "ada", gate.Decision{Err: errors.New("dial tcp 10.1.2.3: secret detail")}, "es", 503, "Inténtalo de nuevo"},
 		{"signed out", "", gate.Decision{Reason: gate.ReasonEligible}, "nb-NO", 403, "Logg inn først"},
-		{"no such language", "ada", gate.Decision{Reason: gate.ReasonFull}, "tlh", 200, "not taking any more participants"},
+		{"no such language", "ada", gate.Decision{Reason: gate.ReasonFull}, "tlh", 200, "All places are taken"},
 		{"link is no link", "ada", gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{UserID: "ada", InterviewLink: "javascript:alert(1)"}}, "en", 503, "try again"},
 		{"no link at all", "ada", gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{UserID: "ada"}}, "en", 503, "try again"},
 	} {
@@ -232,23 +234,38 @@ func TestAssets(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
 	names := assetName.FindAllString(b.do(http.MethodGet, "/").body, -1)
-	require.Len(t, names, 2)
+	slices.Sort(names)
+	names = append(slices.Compact(names), "/askonce/askonce.js")
+	require.Len(t, names, 3)
 	gzipped := 0
 	for _, name := range names {
 		a := b.do(http.MethodGet, name)
 		require.Equal(t, http.StatusOK, a.StatusCode)
-		require.Equal(t, "public, max-age=31536000, immutable", a.Header.Get("Cache-Control"))
+		if assetName.MatchString(name) {
+			require.Equal(t, "public, max-age=31536000, immutable", a.Header.Get("Cache-Control"))
+			other := b.do(http.MethodGet, name[:len("/askonce/prompt-")]+"0123456789ab"+path.Ext(name))
+			require.Equal(t, a.body, other.body, "the hash of another version")
+			require.Equal(t, "no-cache", other.Header.Get("Cache-Control"))
+		} else {
+			require.Less(t, len(a.body), 2048)
+			require.Equal(t, "no-cache", a.Header.Get("Cache-Control"))
+		}
 		require.Equal(t, "nosniff", a.Header.Get("X-Content-Type-Options"))
 		require.Equal(t, http.StatusOK, b.do(http.MethodHead, name).StatusCode)
 		n := gzippedSize(t, a.body)
-		gzipped += n
+		if assetName.MatchString(name) {
+			gzipped += n // the client is for apps that render the prompt themselves
+		}
 		t.Logf("%s: %d bytes, gzipped %d", name, len(a.body), n)
 		for _, r := range a.body {
 			require.Less(t, r, rune(0x80), "ASCII needs no charset")
 		}
 	}
-	t.Logf("together, gzipped: %d of 4096 bytes", gzipped)
-	require.LessOrEqual(t, gzipped, 4096)
+	t.Logf("together, gzipped: %d of 6144 bytes", gzipped)
+	require.LessOrEqual(t, gzipped, 6144)
+	for _, name := range []string{"prompt-0123456789ab.html", "prompt-.css", "prompt-0123456789abcd.css", "prompt-0123456789ag.js"} {
+		require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/askonce/"+name).StatusCode, name)
+	}
 }
 
 func TestDecision(t *testing.T) {
@@ -308,7 +325,7 @@ func TestCompletedMeanwhile(t *testing.T) {
 	require.NoError(t, err)
 	a := b.do(http.MethodGet, "/askonce/start?study=study-1")
 	require.Equal(t, http.StatusOK, a.StatusCode)
-	require.Contains(t, a.body, "already done this interview")
+	require.Contains(t, a.body, "You have already taken part")
 }
 
 func TestAnonymous(t *testing.T) {

@@ -97,22 +97,29 @@ func ExampleMiddleware_Endpoints() {
 	//   "language": "en",
 	//   "direction": "ltr",
 	//   "texts": {
+	//     "kind": "Voice interview",
 	//     "title": "Do you have a few minutes for us?",
 	//     "text": "We would love to hear, in your own words, what works well for you and what does not.",
 	//     "facts": [
-	//       "Voice interview",
 	//       "About 10 minutes",
-	//       "Needs a microphone",
-	//       "Opens in a new tab"
+	//       "Microphone needed"
 	//     ],
 	//     "start": "Start the interview",
-	//     "later": "Later",
-	//     "decline": "No thanks"
+	//     "newTab": "opens in a new tab",
+	//     "later": "Ask me later",
+	//     "decline": "No thanks",
+	//     "thanks": "Thanks, we won’t ask again.",
+	//     "undo": "Undo",
+	//     "never": "Never ask me",
+	//     "optedOut": "Done. We won’t ask you for any interview again."
 	//   },
 	//   "links": {
 	//     "start": "/askonce/start?study=study-1",
+	//     "shown": "/askonce/shown?study=study-1",
 	//     "later": "/askonce/later?study=study-1",
-	//     "decline": "/askonce/decline?study=study-1"
+	//     "decline": "/askonce/decline?study=study-1",
+	//     "undo": "/askonce/undo?study=study-1",
+	//     "optOut": "/askonce/optout"
 	//   }
 	// }
 }

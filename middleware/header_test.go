@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -230,7 +231,28 @@ func TestContentSecurityPolicy(t *testing.T) {
 		{"by scheme", []string{"default-src https:"}, both, ""},
 		{"nothing about scripts", []string{"frame-ancestors 'none'; img-src x"}, both, ""},
 		{"nothing allowed", []string{"default-src 'none'"}, none, ""},
-		{"scripts only", []string{"default-src 'none'; script-src 'self'"}, script, ""},
+		{"scripts only", []string{"default-src 'none'; script-src 'self'; connect-src 'self'"}, none, ""},
+		{"no way to answer", []string{"default-src 'none'; style-src 'self'; form-action 'none'"}, none, ""},
+		{"no way to answer without a form", []string{"default-src 'none'; script-src 'self'; style-src 'self'; form-action 'none'"}, none, ""},
+		{"by script alone", []string{"default-src 'self'; form-action 'none'"}, both, ""},
+		{"a sandbox without the origin", []string{"sandbox allow-scripts allow-popups"}, none, ""},
+		{"a sandbox without popups", []string{"sandbox allow-scripts allow-same-origin"}, none, ""},
+		{"a sandbox with all that it takes", []string{"sandbox allow-scripts allow-same-origin allow-popups allow-forms"}, both, ""},
+		{"a sandbox without scripts", []string{"sandbox allow-same-origin allow-popups allow-forms"}, style, ""},
+		{"the app's host", []string{"default-src https://app.example"}, both, ""},
+		{"the app's host without a scheme", []string{"default-src APP.example"}, both, ""},
+		{"the app's host and port", []string{"default-src app.example:443"}, both, ""},
+		{"the app's host and any port", []string{"default-src http://app.example:*"}, both, ""},
+		{"the app's host and another port", []string{"default-src app.example:8443"}, none, ""},
+		{"all hosts below", []string{"default-src *.example"}, both, ""},
+		{"all hosts below the app's", []string{"default-src *.app.example"}, none, ""},
+		{"a longer name", []string{"default-src example"}, none, ""},
+		{"another scheme", []string{"default-src wss://app.example data: blob:"}, none, ""},
+		{"the prompt's path", []string{"default-src app.example/askonce/"}, both, ""},
+		{"a path that is a file", []string{"default-src app.example/askonce"}, none, ""},
+		{"another path", []string{"default-src app.example/static/"}, none, ""},
+		{"an escaped path", []string{"default-src app.example/ask%6Fnce/"}, both, ""},
+		{"strict-dynamic does not matter to styles", []string{"style-src 'self' 'strict-dynamic'"}, both, ""},
 		{"the element's directive goes first", []string{"script-src 'none'; script-src-elem 'self'; style-src 'self'"}, both, ""},
 		{"the first of two counts", []string{"script-src 'none'; script-src 'self'"}, style, ""},
 		{"nonce", []string{"default-src 'nonce-abc123=='"}, both, "abc123=="},
@@ -252,20 +274,35 @@ func TestContentSecurityPolicy(t *testing.T) {
 			t.Run(tt.name+" "+field, func(t *testing.T) {
 				t.Parallel()
 				i := newInjector(t, middleware.Options{})
-				rec, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, _ *http.Request) {
+				r := pageRequest()
+				r.Host = "app.example"
+				rec, outcome := i.serve(t, r, func(w http.ResponseWriter, _ *http.Request) {
 					w.Header()[field] = tt.policies
 					_, _ = io.WriteString(w, page)
 				})
+				reportOnly := strings.HasSuffix(field, "Only")
+				if tt.allowed == none && !reportOnly {
+					require.Equal(t, middleware.OutcomePolicy, outcome)
+					require.Equal(t, page, rec.Body.String())
+					require.Empty(t, rec.Header()["Set-Cookie"], "it costs nothing")
+					return
+				}
 				require.Equal(t, middleware.OutcomeInjected, outcome)
 				got := none
 				for n := range parse(t, rec.Body.String(), true).Descendants() {
 					if n.Data == "script" {
 						got |= script
-						require.Equal(t, tt.nonce, attribute(n, "nonce"))
+						if !reportOnly || tt.allowed == both {
+							require.Equal(t, tt.nonce, attribute(n, "nonce"))
+						}
 					}
 					if n.Data == "link" {
 						got |= style
 					}
+				}
+				if reportOnly {
+					require.Equal(t, both, got, "a report blocks nothing")
+					return
 				}
 				require.Equal(t, tt.allowed, got, rec.Body)
 			})

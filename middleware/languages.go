@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/askonce/askonce/internal/guard"
 	"golang.org/x/text/language"
 )
 
@@ -34,4 +35,20 @@ func (l languages) of(h http.Header) []string {
 	}
 	l.known.put(values[0], tags)
 	return tags
+}
+
+// languagesOf returns the languages that a visitor wants, the app's own first.
+func (m *Middleware) languagesOf(r *http.Request) []string {
+	accepted := m.languages.of(r.Header)
+	if m.opts.Language == nil {
+		return accepted
+	}
+	var own string
+	if err := guard.Call(func() { own = m.opts.Language(r) }); err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: no language from the app", "err", err)
+	}
+	if own == "" {
+		return accepted
+	}
+	return append([]string{own}, accepted...)
 }

@@ -29,22 +29,35 @@ type Options struct {
 	// X-Forwarded-Proto: https.
 	Origin string
 
-	// Position is where the prompt stands in a page that has no element with the
-	// attribute data-askonce-here. Defaults to Corner.
+	// Position is where the prompt appears in a page that has no element with a
+	// data-askonce-here attribute. Defaults to PositionBottomEnd.
 	Position Position
 
-	// Texts replaces words. It is given the study, the language that suits its
+	// Delay is the time from the arrival of a page to the appearance of its
+	// prompt. Without JavaScript the prompt appears at once. Defaults to 0.
+	Delay time.Duration
+
+	// Sender is who the invitation comes from. Defaults to nobody: the prompt
+	// says "Voice interview" instead.
+	Sender Sender
+
+	// Language returns the language of the app's interface for a request, as a
+	// BCP 47 tag, or "" if it has none. It goes before the languages that the
+	// browser accepts. It must be safe for concurrent use. Defaults to none.
+	Language func(r *http.Request) string
+
+	// Texts replaces words. It is called with the study, the language of the
 	// visitor (a BCP 47 tag) and the built-in words that suit it best, of which
-	// there are en, es, de, fr, it, pt and nb; it returns the words to use, with
-	// their Language. The answer is kept for each study and language. It must be
-	// safe for concurrent use. Defaults to the built-in words.
+	// there are en, es, de, fr, it, pt and nb. It returns the words to use, with
+	// their Language. They are kept for each study and language. It must be safe
+	// for concurrent use. Defaults to the built-in words.
 	Texts func(studyID, language string, builtIn Texts) Texts
 
-	// Template renders what is within the prompt's <aside>; it is executed with
-	// a Content. It must close what it opens, link to StartURL and do without
-	// scripts, styles, comments and inline handlers; New tries it. A button
-	// should name its form's target in formaction and formmethod once more, for
-	// pages that have left a form open. Defaults to the built-in template.
+	// Template renders the content of the prompt, in place of the title, the
+	// facts and the buttons. It is executed with a Content, and the page's own
+	// style sheets apply to it. It must close what it opens, link to StartURL, and
+	// do without scripts, styles, comments and inline handlers; New tries it.
+	// Defaults to the built-in content.
 	Template *template.Template
 
 	// Nonce returns the nonce of the page's Content Security Policy, for pages

@@ -60,24 +60,23 @@ func requireHidden(t testing.TB, plain, snippet string, at int) {
 
 // takeOut removes the snippet's elements and counts the complete, live prompts.
 func takeOut(doc *html.Node) (live int) {
-	var asides, links, scripts []*html.Node
+	var asides, scripts []*html.Node
 	for n := range doc.Descendants() {
 		switch {
 		case n.Type != html.ElementNode || n.Namespace != "":
 		case n.Data == "aside" && strings.Contains(attribute(n, "class"), "askonce"):
 			asides = append(asides, n)
-		case n.Data == "link" && strings.HasPrefix(attribute(n, "href"), "/askonce/"):
-			links = append(links, n)
 		case n.Data == "script" && strings.HasPrefix(attribute(n, "src"), "/askonce/"):
 			scripts = append(scripts, n)
 		}
 	}
 	for _, n := range asides {
-		if isLive(n) && len(links) == 1 && isLive(links[0]) && len(scripts) == 1 && isLive(scripts[0]) {
+		shadow := n.FirstChild
+		if isLive(n) && shadow != nil && attribute(shadow, "shadowrootmode") == "open" && len(scripts) == 1 && isLive(scripts[0]) {
 			live++
 		}
 	}
-	for _, list := range [][]*html.Node{asides, links, scripts} {
+	for _, list := range [][]*html.Node{asides, scripts} {
 		for _, n := range list {
 			if n.Parent != nil {
 				n.Parent.RemoveChild(n)
@@ -163,8 +162,10 @@ func foreignMarkup(t testing.TB, plain, snippet string, at int) string {
 	key := func(n *html.Node) string { return fmt.Sprintf("%s %q", strings.ToLower(n.Data), n.Attr) }
 	known := map[string]bool{}
 	for _, page := range []string{plain, snippet} {
-		for n := range parse(t, page, true).Descendants() {
-			known[key(n)] = true
+		for _, scripting := range []bool{true, false} { // in an svg, noscript is an element as any other
+			for n := range parse(t, page, scripting).Descendants() {
+				known[key(n)] = true
+			}
 		}
 	}
 	for n := range parse(t, plain[:at]+snippet+plain[at:], true).Descendants() {

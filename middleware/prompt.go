@@ -15,14 +15,24 @@ type Texts = prompt.Texts
 // executed with it.
 type Content = prompt.Content
 
+// A Notice is what one page of the start endpoint says.
+type Notice = prompt.Notice
+
+// A Sender is who the invitation comes from.
+type Sender = prompt.Sender
+
 // Position is where the prompt appears, unless the page has an element with a
-// data-askonce-here attribute: then it goes there.
+// data-askonce-here attribute: then it goes there. Start and end are sides of the
+// page's own direction.
 type Position = prompt.Position
 
 // The positions.
 const (
-	PositionCorner = prompt.PositionCorner // a card in the lower corner at the end of the line
-	PositionBanner = prompt.PositionBanner // a bar along the lower edge
+	PositionBottomEnd   = prompt.PositionBottomEnd   // a card in the lower corner where lines end
+	PositionBottomStart = prompt.PositionBottomStart // a card in the lower corner where lines begin
+	PositionTopEnd      = prompt.PositionTopEnd      // a card in the upper corner where lines end
+	PositionTopStart    = prompt.PositionTopStart    // a card in the upper corner where lines begin
+	PositionBanner      = prompt.PositionBanner      // a bar along the lower edge
 )
 
 // Outcome is what became of the prompt in one response. There are few, so that they
@@ -56,6 +66,8 @@ const (
 func (m *Middleware) writePage(w http.ResponseWriter, v gate.Visitor, why gate.Reason) {
 	message := prompt.MessageClosed
 	switch why {
+	case gate.ReasonFull:
+		message = prompt.MessageFull
 	case gate.ReasonCompleted:
 		message = prompt.MessageCompleted
 	case gate.ReasonAnonymous:

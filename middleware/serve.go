@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/internal/guard"
@@ -110,13 +111,20 @@ func (r *response) Value(key any) any {
 
 // Bytes implements [page.Snippet].
 func (r *response) Bytes(h http.Header) ([]byte, bool) {
-	about := prompt.Page{Header: h}
+	about := prompt.Page{Header: h, Host: r.page.Request().Host}
+	switch scheme, host, _ := strings.Cut(r.m.opts.Origin, "://"); {
+	case host != "":
+		about.Scheme, about.Host = scheme, host
+	case r.m.isSecure(r.page.Request()):
+		about.Scheme = "https"
+	}
 	if nonce := r.m.opts.Nonce; nonce != nil {
 		if err := guard.Call(func() { about.Nonce = nonce(r.page.Request()) }); err != nil {
 			r.m.opts.Logger.ErrorContext(r, "askonce: Nonce panicked", "err", err, guard.Stack(err))
 		}
 	}
-	return r.root.prompt.Snippet(about)
+	snippet, _ := r.root.prompt.Snippet(about)
+	return snippet, snippet != nil
 }
 
 // Tag implements [page.Snippet].

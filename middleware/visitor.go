@@ -15,6 +15,6 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 			return v
 		}
 	}
-	v.Languages, v.History = m.languages.of(r.Header), m.history(r, v.UserID)
+	v.Languages, v.History = m.languagesOf(r), m.history(r, v.UserID)
 	return v
 }

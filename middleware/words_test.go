@@ -76,8 +76,8 @@ func TestGolden(t *testing.T) {
 }
 
 func hebrew(_, _ string, t middleware.Texts) middleware.Texts {
-	t.Language, t.Title, t.Text = "he", "יש לכם כמה דקות בשבילנו?", "נשמח לשמוע מכם, במילים שלכם, מה עובד טוב בשבילכם ומה פחות."
-	t.Facts = []string{"ריאיון קולי", "כ־10 דקות", "דרוש מיקרופון", "נפתח בכרטיסייה חדשה"}
+	t.Language, t.Kind, t.Title, t.Text = "he", "ריאיון קולי", "יש לכם כמה דקות בשבילנו?", "נשמח לשמוע מכם, במילים שלכם, מה עובד טוב בשבילכם ומה פחות."
+	t.Facts = []string{"כ־10 דקות", "דרוש מיקרופון"}
 	t.Start, t.Later, t.Decline = "התחלת הריאיון", "אחר כך", "לא, תודה"
 	return t
 }
@@ -98,7 +98,7 @@ func TestTextsAreReplaced(t *testing.T) {
 	}})
 	for range 3 {
 		p := promptIn(t, m, "Accept-Language", "de")
-		require.Contains(t, p, `<p class="askonce-title">&lt;b&gt;&#34;Kaffee&#34; &amp; Kuchen?&lt;/b&gt;</p>`)
+		require.Contains(t, p, `<h2 class="askonce-title">&lt;b&gt;&#34;Kaffee&#34; &amp; Kuchen?&lt;/b&gt;</h2>`)
 		require.Contains(t, p, `aria-label="&lt;b&gt;&#34;Kaffee&#34; &amp; Kuchen?&lt;/b&gt;"`)
 	}
 	require.Equal(t, 1, calls, "kept for each study and language")
@@ -174,10 +174,10 @@ func TestNonce(t *testing.T) {
 		want              []string
 	}{
 		{"none", "", "", nil},
-		{"the app's", "", "abc123==", []string{"abc123==", "abc123=="}},
+		{"the app's", "", "abc123==", []string{"abc123==", "abc123==", "abc123=="}},
 		{"no nonce at all", "", `"><script>`, nil},
 		{"the policy's", "script-src 'nonce-fromHeader'; style-src 'self'", "", []string{"fromHeader"}},
-		{"both", "script-src 'nonce-fromHeader'; style-src 'self'", "own", []string{"own", "fromHeader"}},
+		{"both", "script-src 'nonce-fromHeader'; style-src 'self'", "own", []string{"own", "own", "fromHeader"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -140,7 +140,7 @@ func (c *checker) studyRequests() (n int) {
 	return n
 }
 
-var startLink = regexp.MustCompile(`<a href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
+var startLink = regexp.MustCompile(`<a class="go" href="(/askonce/start[^"]*)" target="_blank" rel="noopener">`)
 
 func (c *checker) promptInPage() (string, error) {
 	if _, err := c.expectPrompt("ada", gate.ReasonEligible); err != nil {

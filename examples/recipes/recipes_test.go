@@ -119,7 +119,7 @@ func TestBranded(t *testing.T) {
 	require.NotEmpty(t, link)
 	property := regexp.MustCompile(`--askonce-[a-z-]+`)
 	want := property.FindAllString(strings.Split(page, "</style>")[0], -1)
-	require.Len(t, want, 10)
+	require.Len(t, want, 6)
 	read := regexp.MustCompile(`var\((--askonce-[a-z-]+)`).FindAllStringSubmatch(get(app, link).Body.String(), -1)
 	var got []string
 	for _, m := range read {

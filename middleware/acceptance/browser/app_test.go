@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"html"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/askonce/askonce/gate"
@@ -20,7 +22,8 @@ import (
 
 // app is an app that asks everybody, with one user and the fake provider.
 type app struct {
-	url string
+	url    string
+	posted sync.Map // method and name of the endpoints that only a page calls
 }
 
 func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app {
@@ -44,9 +47,19 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	o.Logger = quiet
 	m, err := middleware.New(g, func(*http.Request) string { return "ada" }, &o)
 	require.NoError(t, err)
-	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
+	a := &app{}
+	handler := m.Handler(http.HandlerFunc(servePage))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, ok := strings.CutPrefix(r.URL.Path, "/askonce/"); ok && (name == "shown" || name == "undo" || name == "optout") {
+			a.posted.Store(r.Method+" "+name, true)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(srv.Close)
-	return &app{srv.URL}
+	a.url = srv.URL
+	return a
 }
 
 // always shows the prompt with every page.
@@ -56,8 +69,8 @@ const article = `<header><h1 id="top">Quarterly report</h1></header>
 <main><p>Revenue grew by a quarter. <a id="first" href="/other%s">Read on</a> about it.</p>
 <p><button id="second" type="button">Share</button></p>%s</main>`
 
-// servePage serves a page as its query wants it: csp, a policy; rtl; plain, without a
-// colour scheme; here, with a place for the prompt; open, with unclosed elements
+// servePage serves a page as its query wants it: csp, a policy; rtl; light, whatever
+// the system would like; here, with a place for the prompt; open, with unclosed elements
 // at the end; library, with Turbo or htmx, which swap the body by script.
 func servePage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -93,8 +106,11 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 		script, body = `<script src="/library.js`+html.EscapeString(query)+`" defer></script>`, `<body hx-boost="true">`
 	}
 	scheme := `<meta name="color-scheme" content="light dark">`
-	if q.Has("plain") {
-		scheme = ""
+	if q.Has("light") {
+		scheme = `<style>body{background:#fff!important;color:#222!important}</style>`
+	}
+	if accent := q.Get("accent"); accent != "" {
+		scheme = `<style>:root{--askonce-accent:` + accent + `}</style>`
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, `<!doctype html><html lang="%s" dir="%s"><head><meta charset="utf-8">%s<meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title><link rel="stylesheet" href="/app.css">%s</head>%s`,
@@ -146,3 +162,18 @@ header{display:flex;flex-wrap:wrap;gap:4px 28px;padding:14px 28px;background:lig
 main{max-width:860px;margin:0 auto;padding:20px 28px}h1{font-size:22px;margin:0 0 16px}[data-askonce-here]{margin:0 0 20px}
 section{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:14px;margin-bottom:20px}section div,table{background:light-dark(#fff,#1a1d23);border:1px solid var(--line);border-radius:10px}
 section div{padding:14px 16px}small{display:block;color:var(--quiet)}strong{font-size:24px}table{width:100%;border-spacing:0}th,td{text-align:start;padding:9px 16px;border-bottom:1px solid var(--line)}th{font-weight:500;color:var(--quiet)}`
+
+// everybody decides to ask in the first language that is wanted.
+type everybody struct{}
+
+func (everybody) Decide(_ context.Context, v gate.Visitor) gate.Decision {
+	p := gate.Prompt{StudyID: "study-1", StudyName: "Onboarding", InterviewLink: "https://interview.example/i/1", UserID: v.UserID}
+	if len(v.Languages) > 0 {
+		p.Language = v.Languages[0]
+	}
+	return gate.Decision{Reason: gate.ReasonEligible, Prompt: p}
+}
+
+func (e everybody) Confirm(ctx context.Context, v gate.Visitor) gate.Decision {
+	return e.Decide(ctx, v)
+}

@@ -22,7 +22,6 @@ func TestAxe(t *testing.T) {
 		{"light", look{}, "/", middleware.Options{}},
 		{"dark", look{dark: true}, "/", middleware.Options{}},
 		{"right to left", look{language: "he"}, "/?rtl", middleware.Options{Texts: hebrew}},
-		{"without CSS", look{noCSS: true}, "/", middleware.Options{}},
 		{"phone", look{width: 360, height: 640}, "/", middleware.Options{}},
 		{"banner", look{}, "/", middleware.Options{Position: middleware.PositionBanner}},
 		{"banner, dark", look{dark: true}, "/", middleware.Options{Position: middleware.PositionBanner}},

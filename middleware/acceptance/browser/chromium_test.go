@@ -199,7 +199,7 @@ func eval[T any](b *tab, expression string) (v T) {
 
 // patience is how long a test waits for what must happen: on a machine that has
 // other things to do, too.
-const patience = time.Minute
+const patience = 15 * time.Second
 
 // eventually waits until an expression is true.
 func (b *tab) eventually(expression string) {
@@ -227,7 +227,11 @@ func (b *tab) answered(endpoint string) {
 	b.eventually(`performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/` + endpoint + `?") && e.responseStatus === 204)`)
 }
 
-const prompts = `document.querySelectorAll("aside.askonce").length`
+// prompts counts those that still ask: one that has been declined says goodbye.
+const prompts = `[...document.querySelectorAll("aside.askonce")].filter((a) => !a.shadowRoot?.querySelector(".card.off,.out")).length`
+
+// shown is whether the prompt is on the screen.
+const shown = `(() => { const a = document.querySelector("aside.askonce"); return !!a && !a.hidden && !("waits" in a.dataset) })()`
 
 func (b *tab) requirePrompts(n int) {
 	b.t.Helper()
@@ -237,16 +241,24 @@ func (b *tab) requirePrompts(n int) {
 // eventuallyNone waits until the prompt is gone.
 func (b *tab) eventuallyNone() { b.t.Helper(); b.eventually(prompts + " === 0") }
 
-// click clicks with the mouse.
-func (b *tab) click(selector string) {
+// click clicks with the mouse: on the first element of a selector, or on one that
+// an expression gives.
+func (b *tab) click(what string) {
 	b.t.Helper()
-	b.run(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
+	by := chromedp.ByQuery
+	if strings.HasPrefix(what, inPrompt[:8]) {
+		by = chromedp.ByJSPath
+	}
+	b.run(chromedp.Click(what, by, chromedp.NodeVisible))
 }
 
 const (
-	startLink     = "aside.askonce a"
-	laterButton   = "aside.askonce form:first-of-type button"
-	declineButton = "aside.askonce form:last-of-type button"
+	inPrompt      = `document.querySelector("aside.askonce").shadowRoot`
+	startLink     = inPrompt + `.querySelector("a")`
+	laterButton   = inPrompt + `.querySelector(".x button")`
+	declineButton = inPrompt + `.querySelector(".acts button")`
+	undoButton    = inPrompt + `.querySelectorAll(".bye button")[0]`
+	neverButton   = inPrompt + `.querySelectorAll(".bye button")[1]`
 )
 
 // quiet requires that nothing went wrong in the console.

@@ -40,6 +40,16 @@ var (
 		"sha512-HLxMCdfXDOJirs3vBZl/ZLoY+c7PfM4Ahr2Ad4YXh6d22T5ltbTXFFkpx9Tgb2vvmWFMbIc3LqN2ToNkZJvyYQ==", "package/dist/htmx.min.js")
 )
 
+// The style sheets of the zoo's pages.
+var (
+	bootstrap = newNPMFile("bootstrap", "5.3.8",
+		"sha512-HP1SZDqaLDPwsNiqRqi5NcP0SSXciX2s9E+RyqJIIqGo+vJeN5AJVM98CXmW/Wux0nQ5L7jeWUdplCEf0Ee+tg==", "package/dist/css/bootstrap.min.css")
+	pico = newNPMFile("@picocss/pico", "2.1.1",
+		"sha512-kIDugA7Ps4U+2BHxiNHmvgPIQDWPDU4IeU6TNRdvXQM1uZX+FibqDQT2xUOnnO2yq/LUHcwnGlu1hvf4KfXnMg==", "package/css/pico.min.css")
+	bulma = newNPMFile("bulma", "1.0.4",
+		"sha512-Ffb6YGXDiZYX3cqvSbHWqQ8+LkX6tVoTcZuVB3lm93sbAVXlO0D6QlOTMnV6g18gILpAXqkG2z9hf9z4hCjz2g==", "package/css/bulma.min.css")
+)
+
 var errOtherHash = errors.New("the tarball has another hash than the pinned one")
 
 // need is the file's text, or the end of a test that cannot have it.

@@ -5,48 +5,72 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"path"
+	"strings"
 	"time"
 )
 
-// An asset is an embedded file under a name that changes with its content.
+// An asset is a file that browsers load. The path of the prompt's own assets
+// changes with their content.
 type asset struct {
-	path, contentType string
-	body              []byte
+	path        string
+	stem, ext   string // what the path is made of, besides the hash
+	contentType string
+	body        []byte
 }
 
-type assets struct{ style, script asset }
-
-func newAssets(path string) assets {
-	return assets{
-		style:  newAsset(path, "prompt", ".css", "text/css; charset=utf-8"),
-		script: newAsset(path, "prompt", ".js", "text/javascript; charset=utf-8"),
+// newAssets returns the style sheet, the script, and the client for single-page
+// apps with its types.
+func newAssets(base string) []asset {
+	return []asset{
+		hashed(base, "prompt", ".css", "text/css; charset=utf-8", file("prompt.min.css")),
+		hashed(base, "prompt", ".js", "text/javascript; charset=utf-8", file("prompt.min.js")),
+		{path: base + "askonce.js", contentType: "text/javascript; charset=utf-8", body: file("askonce.min.js")},
+		{path: base + "askonce.d.ts", contentType: "application/typescript; charset=utf-8", body: file("askonce.d.ts")},
 	}
 }
 
-func newAsset(path, name, ext, contentType string) asset {
-	body, err := ui.ReadFile("ui/" + name + ext)
+func hashed(base, stem, ext, contentType string, body []byte) asset {
+	sum := sha256.Sum256(body)
+	return asset{base + stem + "-" + hex.EncodeToString(sum[:6]) + ext, base + stem + "-", ext, contentType, body}
+}
+
+func file(name string) []byte {
+	b, err := ui.ReadFile(path.Join("ui", name))
 	if err != nil {
 		panic(err) // it is embedded
 	}
-	sum := sha256.Sum256(body)
-	return asset{path + name + "-" + hex.EncodeToString(sum[:6]) + ext, contentType, body}
+	return b
 }
 
 // Asset returns the handler of the asset with this URL path, or nil if there is
-// none.
+// none. A path with another hash is that of another version, which a page may
+// name that a replica has served before or after a deployment: the current asset
+// answers it, but no cache may keep it under that name.
 func (r *Renderer) Asset(path string) http.Handler {
-	for _, a := range []asset{r.assets.style, r.assets.script} {
-		if a.path == path {
-			return http.HandlerFunc(a.serve)
+	for _, a := range r.assets {
+		if path == a.path && a.ext != "" {
+			return a.handler("public, max-age=31536000, immutable")
+		}
+		if path == a.path || a.ext != "" && strings.HasPrefix(path, a.stem) && strings.HasSuffix(path, a.ext) && isHash(path[len(a.stem):max(len(a.stem), len(path)-len(a.ext))]) {
+			return a.handler("no-cache")
 		}
 	}
 	return nil
 }
 
-func (a asset) serve(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", a.contentType)
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("X-Content-Type-Options", "nosniff")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.body))
+func isHash(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && len(s) == 12
+}
+
+func (a asset) handler(cacheControl string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Type", a.contentType)
+		h.Set("Cache-Control", cacheControl)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin") // for pages with Cross-Origin-Embedder-Policy
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.body))
+	})
 }

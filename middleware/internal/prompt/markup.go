@@ -1,33 +1,80 @@
 package prompt
 
 import (
+	"bytes"
+	"embed"
 	"errors"
 	"fmt"
-	"golang.org/x/net/html"
 	"html/template"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/html"
 )
 
-// Content is what a prompt says and where its links lead. It is what
-// Options.Template is executed with.
+//go:embed ui
+var ui embed.FS
+
+var templates = template.Must(template.ParseFS(ui, "ui/*.html"))
+
+// Content is what a prompt says and where its links lead. Options.Template is
+// executed with it.
 type Content struct {
 	StudyID, StudyName string
 	Texts              Texts
 	Direction          string // of the words: "ltr", "rtl" or "auto"
-	StartURL           string // for a link with target="_blank" and rel="noopener"
-	LaterURL           string // for a form with method="post"
-	DeclineURL         string // for a form with method="post"
+
+	StartURL string // for a link with target="_blank" and rel="noopener"
+
+	// For forms with method="post", or for scripts that send a POST.
+	LaterURL, DeclineURL, UndoURL, OptOutURL string
+
+	ShownURL string // for a POST once the prompt has been seen for a second
 }
 
-var (
-	contentTemplate = template.Must(template.ParseFS(ui, "ui/prompt.html"))
-	asideTemplate   = template.Must(template.New("").Parse(
-		`<aside class="askonce" lang="{{.Texts.Language}}" dir="{{.Direction}}" aria-label="{{.Texts.Title}}"` +
-			` data-position="{{.Position}}" data-study="{{.StudyID}}" data-turbo-temporary>`))
-)
+// assetTags are the parts of the markup that a page's policy may forbid, with the
+// nonces that they need.
+type assetTags struct {
+	Script, Image           bool
+	Forms                   bool // the script must not send anything
+	ScriptNonce, StyleNonce string
+}
+
+// scriptStop is how the snippet begins. The line feed within the tag makes sure
+// that no script ever runs because of the prompt. If a page has left a script
+// open and the prompt ends it, that script is not a program: a line comment, a
+// string or a regular expression ends at the line feed, and "class=" behind it is
+// a syntax error. A template literal or a block comment stays open.
+const scriptStop = "<aside\n"
+
+// markup renders the whole snippet. The words are in a declarative shadow root,
+// where no style sheet of the page reaches them, and hidden: the prompt's own
+// style sheet is what shows them, so that they are never seen without it. The
+// script adds that style sheet, and without scripts the noscript element does. A
+// style sheet in the markup would hold up the page's deferred scripts while it
+// loads, and so would a deferred script of ours: this one is async.
+func (r *Renderer) markup(c Content, slot string, tags assetTags) ([]byte, error) {
+	data := struct {
+		Content
+		assetTags
+		Position            Position
+		Delay               int64
+		Sender              Sender
+		Logo                string
+		StyleURL, ScriptURL string
+		Slot                template.HTML
+	}{c, tags, r.opts.Position, r.opts.Delay.Milliseconds(), r.opts.Sender, "", r.opts.Origin + r.assets[0].path, r.opts.Origin + r.assets[1].path, template.HTML(slot)}
+	if tags.Image && r.opts.Sender.Logo != "" {
+		data.Logo = r.opts.Origin + r.opts.Sender.Logo
+	}
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, "snippet", data); err != nil {
+		return nil, fmt.Errorf("middleware: prompt: %w", err)
+	}
+	return []byte(strings.Replace(toASCII(b.String()), "<aside ", scriptStop, 1)), nil
+}
 
 // forbidden are the elements that a prompt must not have: they run code, are of
 // the document as a whole, or have content that is not HTML, whose end could be

@@ -1,44 +1,57 @@
 package prompt
 
 import (
-	"html/template"
 	"net/http"
 )
-
-var pageTemplate = template.Must(template.ParseFS(ui, "ui/page.html"))
 
 // A Message is what a page of the start endpoint says.
 type Message uint8
 
 // The messages.
 const (
-	MessageClosed      Message = iota // the study takes no more participants
+	MessageClosed      Message = iota // the study has ended or is paused
+	MessageFull                       // the study has no place left
 	MessageCompleted                  // the user has been interviewed already
 	MessageUnavailable                // the interview cannot be opened now
 	MessageSignedOut                  // nobody is signed in
 )
 
-// ServePage answers a click that does not lead to an interview, with a page that
-// says why in the first of the user's languages that there are words in.
-func (r *Renderer) ServePage(w http.ResponseWriter, m Message, studyID string, languages []string) error {
-	t, err := r.texts(studyID, languages...)
-	status, message := http.StatusOK, t.Closed
+func (m Message) of(t Texts) (status int, n Notice) {
 	switch m {
+	case MessageFull:
+		return http.StatusOK, t.Full
 	case MessageCompleted:
-		message = t.Completed
-	case MessageSignedOut:
-		status, message = http.StatusForbidden, t.SignedOut
+		return http.StatusOK, t.Completed
 	case MessageUnavailable:
-		status, message = http.StatusServiceUnavailable, t.Unavailable
-		w.Header().Set("Retry-After", "60")
+		return http.StatusServiceUnavailable, t.Unavailable
+	case MessageSignedOut:
+		return http.StatusForbidden, t.SignedOut
 	}
+	return http.StatusOK, t.Closed
+}
+
+// ServePage answers a click that does not lead to an interview with a page that
+// says why, in the first of the user's languages that there are words in. It
+// returns the error of Options.Texts, in whose place it has used built-in words.
+func (r *Renderer) ServePage(w http.ResponseWriter, m Message, studyID string, languages []string) error {
+	content, err := r.content(Study{ID: studyID}, languages...)
+	status, notice := m.of(content.Texts)
+	retry := ""
 	h := w.Header()
+	if m == MessageUnavailable {
+		h.Set("Retry-After", "60")
+		retry = content.StartURL
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_ = pageTemplate.Execute(w, map[string]string{ // the client is gone
-		"Language": t.Language, "Direction": direction(t.Language), "Message": message, "Back": t.Back,
-	})
+	_ = templates.ExecuteTemplate(w, "page.html", struct { // it fails if the client is gone
+		Texts              Texts
+		Notice             Notice
+		Sender             Sender
+		Direction          string
+		Style, Logo, Retry string
+	}{content.Texts, notice, r.opts.Sender, content.Direction, r.assets[0].path, r.opts.Sender.Logo, retry})
 	return err
 }

@@ -1,20 +1,33 @@
 package prompt
 
-// Position is where the prompt stands in a page that has no place of its own
-// for it. A page that has, an element with the attribute data-askonce-here,
-// gets it in there, as a part of its layout.
+import "fmt"
+
+// Position is where the prompt appears, unless the page has an element with a
+// data-askonce-here attribute: then it goes there, as part of the page. Start and
+// end are sides of the page's own direction.
 type Position uint8
 
 // The positions.
 const (
-	PositionCorner Position = iota // a card in the lower corner at the end of the line
-	PositionBanner                 // a bar along the lower edge
+	PositionBottomEnd   Position = iota // a card in the lower corner where lines end
+	PositionBottomStart                 // a card in the lower corner where lines begin
+	PositionTopEnd                      // a card in the upper corner where lines end
+	PositionTopStart                    // a card in the upper corner where lines begin
+	PositionBanner                      // a bar along the lower edge
 )
 
-// String returns the value of the element's data-position attribute.
-func (p Position) String() string {
-	if p == PositionBanner {
-		return "banner"
-	}
-	return "corner"
+var positionNames = [...]string{
+	PositionBottomEnd: "bottom-end", PositionBottomStart: "bottom-start",
+	PositionTopEnd: "top-end", PositionTopStart: "top-start", PositionBanner: "banner",
 }
+
+// String returns the position in lower case with a hyphen, such as "bottom-end".
+func (p Position) String() string {
+	if int(p) < len(positionNames) {
+		return positionNames[p]
+	}
+	return fmt.Sprintf("Position(%d)", p)
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }

@@ -2,7 +2,6 @@ package prompt
 
 import (
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,26 +11,51 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/askonce/askonce/internal/guard"
 )
-
-//go:embed ui
-var ui embed.FS
 
 // Options configure a [Renderer]. The middleware's options of the same names
 // document them.
 type Options struct {
 	Path, Origin string
 	Position     Position
+	Delay        time.Duration
+	Sender       Sender
 	Template     *template.Template // nil means the built-in one
 	Texts        func(studyID, language string, builtIn Texts) Texts
+}
+
+// A Sender is who the invitation comes from.
+type Sender struct {
+	// Name is shown above the title. Defaults to none.
+	Name string
+
+	// Logo is the URL path of a square picture that the app serves, such as
+	// "/static/logo.svg". It is left out of pages whose Content-Security-Policy
+	// forbids it. Defaults to a sign for a voice interview.
+	Logo string
+}
+
+func (o Options) check() error {
+	var errs []error
+	if o.Position > PositionBanner {
+		errs = append(errs, fmt.Errorf("middleware: Position is %d: use one of the Position constants", o.Position))
+	}
+	if o.Delay < 0 {
+		errs = append(errs, fmt.Errorf("middleware: Delay is %v: it must not be negative", o.Delay))
+	}
+	if l := o.Sender.Logo; l != "" && (l[0] != '/' || strings.HasPrefix(l, "//") || strings.Contains(l, `\`)) {
+		errs = append(errs, fmt.Errorf("middleware: Sender.Logo is %q: want a path on the app's own host, such as /logo.svg", l))
+	}
+	return errors.Join(errs...)
 }
 
 // A Renderer renders prompts. It is safe for concurrent use.
 type Renderer struct {
 	opts   Options
-	assets assets
+	assets []asset
 
 	kept  sync.Map // keptKey → *Prompt
 	nKept atomic.Int32
@@ -46,20 +70,14 @@ const maxKept = 1024
 // so that a template that cannot work is reported at start-up.
 func New(opts Options) (*Renderer, error) {
 	r := &Renderer{opts: opts, assets: newAssets(opts.Path)}
-	if opts.Template == nil {
-		r.opts.Template = contentTemplate
-	}
-	var errs []error
-	if opts.Position > PositionBanner {
-		errs = append(errs, fmt.Errorf("middleware: Position is %d: use one of the Position constants", opts.Position))
-	}
+	err := opts.check()
 	for _, w := range words {
-		if _, err := r.render(Study{ID: "sample-study", Name: "Sample", Language: w.Language}); err != nil {
-			errs = append(errs, err)
+		if _, failed := r.render(Study{ID: "sample-study", Name: "Sample", Language: w.Language}); failed != nil {
+			err = errors.Join(err, failed)
 			break
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -90,16 +108,13 @@ func (r *Renderer) Prompt(s Study) (*Prompt, error) {
 	return p, nil
 }
 
-// A Prompt is a rendered prompt with the tags of its assets. Those are left out
-// or given a nonce as the policy of the page demands.
+// A Prompt is a rendered prompt.
 type Prompt struct {
 	content Content
-	begin   string // the prompt's own start tag
-	style   string // the start of the link, which is inside the prompt so that nothing shows before it has loaded
-	end     string // the rest of the prompt
-	script  string
+	markup  func(assetTags) ([]byte, error)
 	tag     string
-	all     []byte // everything, for pages without a policy
+	plain   []byte // the snippet for pages without a policy
+	path    string
 }
 
 // Content returns the words and URLs of the prompt.
@@ -109,41 +124,38 @@ func (p *Prompt) Content() Content { return p.content }
 func (p *Prompt) Tag() string { return p.tag }
 
 func (r *Renderer) render(s Study) (*Prompt, error) {
-	texts, err := r.texts(s.ID, s.Language)
+	content, err := r.content(s, s.Language)
 	if err != nil {
 		return nil, err
 	}
-	base, query := r.opts.Origin+r.opts.Path, "?study="+url.QueryEscape(s.ID)
-	content := Content{
-		StudyID: s.ID, StudyName: s.Name, Texts: texts, Direction: direction(texts.Language),
-		StartURL: base + "start" + query, LaterURL: base + "later" + query, DeclineURL: base + "decline" + query,
+	slot := ""
+	if r.opts.Template != nil {
+		if slot, err = execute(r.opts.Template, content); err != nil {
+			return nil, err
+		}
 	}
-	inner, err := execute(r.opts.Template, content)
-	if err != nil {
+	p := &Prompt{content: content, path: r.opts.Path, markup: func(tags assetTags) ([]byte, error) { return r.markup(content, slot, tags) }}
+	if p.plain, err = p.markup(assetTags{Script: true, Image: true}); err != nil {
 		return nil, err
 	}
-	var begin strings.Builder
-	if err := asideTemplate.Execute(&begin, struct {
-		Content
-		Position Position
-	}{content, r.opts.Position}); err != nil {
-		return nil, err
-	}
-	p := &Prompt{
-		content: content,
-		begin:   strings.Replace(toASCII(begin.String()), "<aside ", scriptStop, 1),
-		style:   `<link rel="stylesheet" href="` + r.opts.Origin + r.assets.style.path + `"`,
-		end:     inner + "</aside>",
-		script:  `<script src="` + r.opts.Origin + r.assets.script.path + `" defer`,
-	}
-	p.all = p.compose(policyOf(nil))
-	sum := sha256.Sum256(p.all)
+	sum := sha256.Sum256(p.plain)
 	p.tag = "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])
 	return p, nil
 }
 
-// texts returns the words for a study in the first of the languages that there
-// are words in.
+// content returns what a prompt says in the first of the languages that there are
+// words in. With the error of Options.Texts it returns built-in words.
+func (r *Renderer) content(s Study, languages ...string) (Content, error) {
+	texts, err := r.texts(s.ID, languages...)
+	base, query := r.opts.Origin+r.opts.Path, "?study="+url.QueryEscape(s.ID)
+	c := Content{
+		StudyID: s.ID, StudyName: s.Name, Texts: texts, Direction: direction(texts.Language),
+		StartURL: base + "start" + query, LaterURL: base + "later" + query, DeclineURL: base + "decline" + query,
+		UndoURL: base + "undo" + query, OptOutURL: base + "optout", ShownURL: base + "shown" + query,
+	}
+	return c, err
+}
+
 func (r *Renderer) texts(studyID string, languages ...string) (t Texts, err error) {
 	t = wordsFor(languages...)
 	if r.opts.Texts == nil {
@@ -159,42 +171,32 @@ func (r *Renderer) texts(studyID string, languages ...string) (t Texts, err erro
 	return t, nil
 }
 
-// scriptStop is how the snippet begins. The line feed within the tag makes sure
-// that no script ever runs because of the prompt. If a page has left a script
-// open and the prompt ends it, that script is not a program: a line comment, a
-// string or a regular expression ends at the line feed, and "class=" behind it is
-// a syntax error. A template literal or a block comment stays open.
-const scriptStop = "<aside\n"
-
 // A Page is what a snippet needs to know about the page that it goes into.
 type Page struct {
 	Header http.Header // of the response
 	Nonce  string      // the app's own, for a policy that is not in the header
+	Scheme string      // of the page's URL, "http" or "https", if it is known
+	Host   string      // of the page's URL, with its port if it has one
+
+	path string // what the URLs of the prompt begin with
 }
 
-// Snippet returns the bytes to place into a page. They are shared: do not change
-// them. It returns false if the page's policy does not let the prompt be styled;
-// the page then gets no prompt.
-func (p *Prompt) Snippet(page Page) ([]byte, bool) {
+// Snippet returns the bytes to place into a page, and whether the page then
+// reports by itself that the prompt was seen. The bytes are shared: do not change
+// them. They are nil if the page's Content-Security-Policy does not let the
+// prompt work.
+func (p *Prompt) Snippet(page Page) (snippet []byte, reports bool) {
 	if page.Nonce == "" && len(page.Header["Content-Security-Policy"]) == 0 && len(page.Header["Content-Security-Policy-Report-Only"]) == 0 {
-		return p.all, true
+		return p.plain, true
 	}
-	policy := policyOf(page.Header)
-	policy.offer(page.Nonce)
-	return p.compose(policy), true
-}
-
-// compose leaves out what the policy would block.
-func (p *Prompt) compose(allowed policy) []byte {
-	b := []byte(p.begin)
-	if allowed.style.ok {
-		b = append(b, p.style...)
-		b = append(append(b, allowed.style.nonceAttribute()...), '>')
+	page.path = p.path
+	policy := policyOf(page)
+	if !policy.allowsPrompt() {
+		return nil, false
 	}
-	b = append(b, p.end...)
-	if allowed.script.ok {
-		b = append(b, p.script...)
-		b = append(append(b, allowed.script.nonceAttribute()...), "></script>"...)
+	snippet, err := p.markup(policy.tags(page.Nonce))
+	if err != nil {
+		return nil, false
 	}
-	return b
+	return snippet, policy.script.ok && policy.connect.ok
 }

@@ -1,27 +1,36 @@
-// The prompt works without this. With it: it leaves no page, it is in the right place once, and tabs agree.
-// A library that swaps pages runs this again for each: then only what has come in is looked after.
+// Shows the prompt of a page: with its style sheet, in its place, and never over what the reader is doing.
+// A library that swaps pages runs this again for each of them: then only what has come in is looked after.
 (() => {
-  const key = Symbol.for("askonce");
+  const key = Symbol.for("askonce"), doc = document, root = doc.documentElement;
   if (self[key]) return self[key]();
-  const base = new URL(".", document.currentScript.src).href;
-  const gone = new Set(); // studies that are answered, in this tab or another
-  let channel, announced, before, sending;
+  const gone = new Set(), seen = new Set(); // studies that are answered, in this tab or another, and that were seen in this one
+  let channel, announced, before, base;
 
+  const emit = (name, study) => doc.dispatchEvent(new CustomEvent("askonce:" + name, { detail: { study } }));
+  const asides = () => [...doc.querySelectorAll("aside.askonce")];
+  const after = (el, ms, f) => (matchMedia("(prefers-reduced-motion:reduce)").matches ? f() : (el.classList.add("out"), setTimeout(f, ms)));
+
+  const send = (to, quiet) =>
+    fetch(to, { method: "POST", keepalive: true })
+      .then((r) => r.ok || Promise.reject(r.status))
+      .catch((e) => quiet || console.warn("askonce: the answer was not kept", e));
+
+  // Focus that was in the prompt goes back to where it came from.
   const close = (aside) => {
-    const focused = aside.contains(document.activeElement);
+    const focused = aside.contains(doc.activeElement);
+    aside[key]?.();
     aside.remove();
     if (!focused) return;
-    const to = before?.isConnected ? before : document.querySelector("main,[role=main]") || document.querySelector("h1") || document.body;
+    const to = before?.isConnected ? before : doc.querySelector("main,[role=main]") || doc.querySelector("h1") || doc.body;
     to.focus({ preventScroll: true });
-    if (document.activeElement === to) return;
+    if (doc.activeElement === to) return;
     to.tabIndex = -1;
     to.focus({ preventScroll: true });
     to.addEventListener("blur", () => to.removeAttribute("tabindex"), { once: true });
   };
-  const asides = () => [...document.querySelectorAll("aside.askonce")];
-  const drop = (study, tell) => {
+  const drop = (study, tell, keep) => {
     gone.add(study);
-    asides().forEach((a) => a.dataset.study === study && close(a));
+    asides().forEach((a) => a.dataset.study === study && a !== keep && close(a));
     if (tell) channel?.postMessage(study);
   };
   const listen = () => {
@@ -31,61 +40,251 @@
     } catch {} // an opaque origin has none
   };
 
-  const send = (to) => {
-    sending = to;
-    fetch(to, { method: "POST", keepalive: true })
-      .then((r) => r.ok || Promise.reject(r.status))
-      .catch((e) => console.warn("askonce: the answer was not kept", e));
+  // Colours are computed here, as [red, green, blue, alpha] from 0 to 1: whatever notation a page uses, color-mix answers in this one.
+  const colour = (probe, css) => {
+    probe.style.color = "";
+    probe.style.color = css;
+    if (!probe.style.color) return;
+    probe.style.color = `color-mix(in srgb,${css} 100%,#000 0%)`;
+    const n = getComputedStyle(probe).color, c = n.match(/[\d.e-]+(?=[ ,)%/]|$)/g).map(Number);
+    return (n.startsWith("rgb") ? c.slice(0, 3).map((v) => v / 255) : c.slice(0, 3)).concat(c[3] ?? 1);
   };
-  // Where the page's policy forbids the request, a form takes the answer, as it does without script.
-  document.addEventListener("securitypolicyviolation", (e) => {
-    if (!sending || e.effectiveDirective !== "connect-src" || e.disposition !== "enforce" || !e.blockedURI.startsWith(base)) return;
-    const form = document.createElement("form");
-    form.method = "post";
-    form.action = sending;
-    sending = "";
-    document.body.append(form);
-    form.submit();
-  });
+  const light = (c) => c.slice(0, 3).reduce((sum, v, i) => sum + [0.2126, 0.7152, 0.0722][i] * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4), 0);
+  const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+  const css = (c) => `rgb(${c.slice(0, 3).map((v) => Math.round(v * 255))})`;
+  const INK = [0.086, 0.094, 0.114], WHITE = [1, 1, 1];
+  const readable = (on) => [WHITE, INK].find((c) => contrast(c, on) >= 4.5) || [0, 0, 0];
+
+  // The page is the uppermost surface behind the prompt that fills the window. Only on a dark one the prompt is dark too.
+  const theme = (aside, cards) => {
+    const probe = aside.shadowRoot.querySelector("[role=status]"), own = getComputedStyle(aside), r = aside.getBoundingClientRect();
+    const set = (name) => colour(probe, own.getPropertyValue(name).trim() || "-");
+    let page;
+    for (const e of [...doc.elementsFromPoint(r.x + r.width / 2, r.y + r.height / 2), doc.body, root]) {
+      const b = e.getBoundingClientRect();
+      if (e === aside || ((b.width < innerWidth * 0.9 || b.height < innerHeight * 0.9) && e !== doc.body && e !== root)) continue;
+      const c = colour(probe, getComputedStyle(e).backgroundColor);
+      if (c?.[3] > 0.5) { page = c; break; }
+    }
+    page ||= light(colour(probe, getComputedStyle(doc.body).color)) > 0.4 ? INK : WHITE;
+    const b = set("--askonce-background") || (light(page) < 0.12 ? page.slice(0, 3).map((v) => v + (1 - v) * 0.07) : WHITE);
+    const c = readable(b), a = set("--askonce-accent") || c;
+    for (const card of cards)
+      for (const [name, v] of Object.entries({ b: css(b), c: css(c), a: css(a), o: css(readable(a)), ...(contrast(c, b) < 9 && { m: css(c) }) })) card.style.setProperty("--" + name, v);
+  };
+
+  const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const modal = () => doc.fullscreenElement || [...doc.querySelectorAll("dialog[open],[aria-modal=true]")].some((e) => (e.ariaModal || e.matches(":modal")) && e.checkVisibility({ visibilityProperty: true }));
+
+  // What the page has fixed at the prompt's edge: cookie bars, chat bubbles, sidebars. The prompt moves out of the way of these,
+  // and waits if there is no room left or something has been laid over the whole page.
+  const avoid = (aside) => {
+    const place = aside.dataset.position, top = place.startsWith("top");
+    let lift = 0, shift = 0;
+    for (let round = 0; round < 5; round++) {
+      aside.style.setProperty("--lift", lift + "px");
+      aside.style.setProperty("--shift", shift + "px");
+      const r = aside.getBoundingClientRect(), found = new Set(), known = new Map();
+      if (r.top < 0 || r.bottom > innerHeight + 1 || r.left < 0 || r.right > innerWidth + 1) return !lift && !shift;
+      // A chat bubble is found in steps that are smaller than it.
+      for (let y = r.top + 1; y < r.bottom + 39; y += 40)
+        for (let x = r.left + 1; x < r.right + 39; x += 40)
+          for (let e of doc.elementsFromPoint(Math.min(x, r.right - 1), Math.min(y, r.bottom - 1)))
+            for (; e && e !== aside && e !== root && !known.has(e); e = e.parentElement || e.getRootNode().host) {
+              const s = getComputedStyle(e);
+              known.set(e, s);
+              if (s.position === "fixed" || (top && s.position === "sticky")) found.add(e);
+            }
+      let moved = false;
+      for (const e of found) {
+        const b = e.getBoundingClientRect(), z = +known.get(e).zIndex || 0;
+        if (b.width >= innerWidth * 0.9 && b.height >= innerHeight * 0.9) {
+          if (z > 0 && !e.querySelector("main,h1")) return false;
+        } else if (!meets(r, b)) {
+          continue;
+        } else if (b.height > innerHeight * 0.6) {
+          if (b.width > innerWidth / 2) continue;
+          const need = r.left + r.right > innerWidth ? innerWidth - b.left : b.right;
+          if (need > shift && place !== "banner") { shift = need; moved = true; }
+        } else {
+          const need = top ? b.bottom : innerHeight - b.top;
+          if (need < innerHeight * 0.6 && need > lift) { lift = need; moved = true; }
+        }
+      }
+      if (!moved) return true;
+    }
+    return false;
+  };
+
+  // Room at the end of the page, so that its last lines can be scrolled clear of the prompt, if it scrolls anyway or the prompt
+  // would cover a control for good. It cannot be measured again while it is in sight: that would move the page.
+  const makeRoom = (aside, room) => {
+    if (/hidden|clip/.test(getComputedStyle(root).overflowY + getComputedStyle(doc.body).overflowY) || scrollY + innerHeight > room.end) return;
+    const set = (top, height) => (room.style.cssText = `all:initial!important;position:absolute!important;visibility:hidden!important;inset:${top}px auto auto 0!important;width:1px!important;height:${height}px!important`);
+    set(0, 0);
+    const r = aside.getBoundingClientRect(), end = root.scrollHeight;
+    if (end > innerHeight + 1 || [...doc.querySelectorAll("a,button,input,select,textarea")].some((e) => meets(e.getBoundingClientRect(), r))) {
+      set(end - room.getBoundingClientRect().top - scrollY, innerHeight - r.top + 12);
+      room.end = end;
+    }
+  };
 
   const adopt = (aside) => {
-    const study = aside.dataset.study;
-    aside[key] = true;
-    const click = (e) => {
-      const hit = e.target.closest("a,button");
-      if (hit?.matches("a[target]")) setTimeout(drop, 0, study, true); // once the browser has followed it
-      const to = hit?.hasAttribute("formaction") ? hit.formAction : hit?.form?.action || "";
-      if (e.button || !to.startsWith(base)) return;
-      e.preventDefault();
+    const { study, position, delay } = aside.dataset, shadow = aside.shadowRoot, [card, bye] = shadow.querySelectorAll(".card");
+    const inline = position === "here", room = doc.createElement("div"), stop = new AbortController(), on = { signal: stop.signal, passive: true };
+    let timer, soon, every, ratio = 0, leaving, undone;
+    base = new URL(".", shadow.querySelector(".x").action).href;
+    aside[key] = () => {
+      delete aside[key];
+      stop.abort();
+      [timer, soon, every, leaving].forEach(clearTimeout);
+      watch.disconnect();
+      room.remove();
+    };
+    const leave = () => after(bye.classList.contains("on") ? bye : card, 120, () => close(aside));
+    const swap = (out) => {
+      const had = shadow.activeElement;
+      card.classList.toggle("off", out);
+      bye.classList.toggle("on", out);
+      if (had) (out ? bye : card).querySelector("a,button").focus({ preventScroll: true });
+    };
+    // The exit stays while it has the reader's attention.
+    const linger = (ms) => {
+      clearTimeout(leaving);
+      leaving = setTimeout(() => (bye.matches(":hover") || shadow.activeElement ? linger(2000) : leave()), ms);
+    };
+    const status = shadow.querySelector("[role=status]");
+    const say = (text) => (status.textContent = text);
+
+    const answer = (to) => {
+      const [name] = to.slice(base.length).split("?"), [line, done] = bye.querySelectorAll("span");
       send(to);
-      drop(study, true);
+      emit({ decline: "declined", undo: "undone", optout: "optedout" }[name] || name, study);
+      clearTimeout(leaving);
+      if (name === "undo") return gone.delete(study), swap(false);
+      drop(study, true, aside);
+      if (name === "later") return leave();
+      if (name === "decline") swap(true);
+      else {
+        line.textContent = done.textContent;
+        bye.querySelector(".acts").remove();
+      }
+      say(line.textContent);
+      linger(8000);
+    };
+
+    const click = (e) => {
+      const hit = e.composedPath().find((n) => n.localName === "a" || n.localName === "button");
+      if (!hit) return;
+      if (hit.localName === "a") {
+        if (!hit.target) return;
+        emit("started", study);
+        return setTimeout(() => { drop(study, true, aside); leave(); }); // once the browser has followed it
+      }
+      const to = hit.hasAttribute("formaction") ? hit.formAction : hit.form?.action || "";
+      if (e.button || !to.startsWith(base) || "forms" in aside.dataset) return; // a form answers without script
+      e.preventDefault();
+      answer(to);
     };
     aside.addEventListener("click", click);
     aside.addEventListener("auxclick", (e) => e.button === 1 && click(e));
     aside.addEventListener("keydown", (e) => {
       if (e.key !== "Escape" || e.isComposing) return;
       e.stopPropagation();
-      drop(study, true);
+      bye.classList.contains("on") ? leave() : answer(shadow.querySelector(".x").action);
     });
     aside.addEventListener("focusin", (e) => {
       if (!aside.contains(e.relatedTarget)) before = e.relatedTarget;
     });
-    const status = aside.querySelector("[role=status]");
-    if (announced || !status) return;
-    announced = true;
-    setTimeout(() => (status.textContent = aside.ariaLabel), 500);
-    setTimeout(() => (status.textContent = ""), 5000);
+
+    // Whether the prompt is on top where it stands: it counts as seen only then.
+    const uncovered = () => {
+      const r = aside.getBoundingClientRect();
+      return [[0.5, 0.5], [0.1, 0.1], [0.9, 0.9]].every(([x, y]) => doc.elementFromPoint(r.left + r.width * x, r.top + r.height * y) === aside);
+    };
+    const waits = () => "waits" in aside.dataset;
+    const visible = () => ratio >= 0.5 && !waits() && doc.visibilityState === "visible" && uncovered() && !seen.has(study);
+    const count = () => {
+      if (!visible()) return (timer = clearTimeout(timer));
+      timer ||= setTimeout(() => {
+        timer = 0;
+        if (!visible()) return;
+        seen.add(study);
+        "forms" in aside.dataset || send(base + "shown?study=" + encodeURIComponent(study), true);
+        emit("shown", study);
+      }, 1000);
+    };
+    const watch = new IntersectionObserver((entries) => {
+      ratio = entries.at(-1).intersectionRatio;
+      count();
+    }, { threshold: [0, 0.5, 1] });
+
+    const look = () => {
+      soon = 0;
+      if (!aside.isConnected) return aside[key](); // the page was swapped
+      if (!inline) {
+        const focus = doc.activeElement, f = focus?.getBoundingClientRect(), busy = aside.contains(focus);
+        const wait = !busy && (modal() || !avoid(aside) || (focus && focus !== doc.body && f.height < innerHeight / 2 && meets(f, aside.getBoundingClientRect())));
+        if (waits() && !wait) card.classList.add("in");
+        aside.toggleAttribute("data-waits", !!wait);
+        if (!wait && !position.startsWith("top")) makeRoom(aside, room);
+      }
+      count();
+    };
+    const again = (e) => (e.type === "focusin" ? look() : (soon ||= setTimeout(look, 60)));
+    const paint = () => aside.isConnected && theme(aside, [card, bye]);
+    const start = () => {
+      if (!aside.isConnected || gone.has(study)) return;
+      aside.hidden = false;
+      if (inline) delete aside.dataset.waits;
+      else doc.body.append(room);
+      look();
+      paint();
+      watch.observe(aside);
+      for (const name of ["focusin", "focusout", "click", "scroll", "transitionend"]) doc.addEventListener(name, again, { ...on, capture: true });
+      for (const name of ["resize", "load"]) addEventListener(name, again, on);
+      doc.addEventListener("visibilitychange", count, on);
+      every = setInterval(look, 1000);
+      const dark = new MutationObserver(() => setTimeout(paint));
+      for (const e of [root, doc.body]) dark.observe(e, { attributes: true });
+      stop.signal.onabort = () => dark.disconnect();
+      matchMedia("(prefers-color-scheme:dark)").addEventListener("change", paint, on);
+      if (!announced) {
+        announced = true;
+        setTimeout(() => say(aside.ariaLabel), 500);
+        setTimeout(() => say(""), 5000);
+      }
+    };
+    const go = () => (leaving = setTimeout(start, +delay || 0));
+    // The style sheet is what shows the prompt. Added by script, it holds up nothing of the page.
+    aside.dataset.waits = "";
+    const given = shadow.querySelector("link"), style = doc.createElement("link");
+    style.nonce = given.nonce;
+    style.href = given.href;
+    style.rel = "stylesheet";
+    style.onload = () => (doc.prerendering ? doc.addEventListener("prerenderingchange", go, { once: true }) : go());
+    shadow.append(style);
   };
 
   const mount = (self[key] = () => {
-    const all = asides();
-    const one = all.pop();
-    all.forEach((a) => a.remove());
+    const all = asides(), one = all.pop();
+    all.forEach(close);
     if (!one) return;
-    if (gone.has(one.dataset.study)) return one.remove();
-    const here = document.querySelector("[data-askonce-here]");
-    if (here) one.setAttribute("role", "region"); // within a landmark it is no complement of the page
-    if (one.parentElement !== (here || document.body)) (here || document.body).append(one);
+    if (gone.has(one.dataset.study)) return close(one);
+    if (origin === "null") {
+      console.info("askonce: no prompt in a sandbox without allow-same-origin");
+      return one.remove();
+    }
+    const template = one.querySelector("template[shadowrootmode]");
+    if (!one.shadowRoot && template) one.attachShadow({ mode: "open" }).append(template.content);
+    template?.remove();
+    if (!one.shadowRoot) return one.remove(); // a copy of a page that was made without it
+    const here = doc.querySelector("[data-askonce-here]"), parent = here || doc.body;
+    if (here) {
+      one.dataset.position = "here";
+      one.setAttribute("role", "region"); // within a landmark it is no complement of the page
+    }
+    if (one.parentElement !== parent) parent.append(one);
     if (!one[key]) adopt(one);
   });
 

@@ -1,0 +1,163 @@
+package browser
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"sync"
+	"testing"
+
+	"github.com/coder/websocket"
+	"github.com/coder/websocket/wsjson"
+	"github.com/stretchr/testify/require"
+)
+
+// firefox is a Firefox that is driven by WebDriver BiDi. It has one window.
+type firefox struct {
+	conn    *websocket.Conn
+	context string
+	id      int
+	stop    func()
+}
+
+var listening = regexp.MustCompile(`WebDriver BiDi listening on (ws://\S+)`)
+
+var errNoFirefox = errors.New("no firefox: set ASKONCE_TEST_FIREFOX to its path")
+
+func startFirefox(ctx context.Context) (*firefox, error) {
+	path := os.Getenv("ASKONCE_TEST_FIREFOX")
+	for _, name := range []string{"firefox-esr", "firefox"} {
+		if path == "" {
+			path, _ = exec.LookPath(name)
+		}
+	}
+	if path == "" {
+		return nil, errNoFirefox
+	}
+	profile, err := os.MkdirTemp("", "askonce-firefox-")
+	if err != nil {
+		return nil, err
+	}
+	process := exec.Command(path, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", profile)
+	stderr, err := process.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := process.Start(); err != nil {
+		return nil, err
+	}
+	f := &firefox{stop: sync.OnceFunc(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+		_ = os.RemoveAll(profile)
+	})}
+	url := ""
+	lines := bufio.NewScanner(stderr)
+	for url == "" && lines.Scan() {
+		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
+			url = found[1]
+		}
+	}
+	go func() { // so that it never waits for a reader; ends with the process
+		for lines.Scan() {
+		}
+	}()
+	if err := f.connect(ctx, url); err != nil {
+		f.stop()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *firefox) connect(ctx context.Context, url string) (err error) {
+	if f.conn, _, err = websocket.Dial(ctx, url+"/session", nil); err != nil {
+		return fmt.Errorf("firefox: %w", err)
+	}
+	f.conn.SetReadLimit(64 << 20)
+	if err := f.call(ctx, "session.new", map[string]any{"capabilities": map[string]any{}}, nil); err != nil {
+		return err
+	}
+	var created struct{ Context string }
+	err = f.call(ctx, "browsingContext.create", map[string]any{"type": "tab"}, &created)
+	f.context = created.Context
+	return err
+}
+
+// call sends one command and waits for its result. Events are not subscribed to.
+func (f *firefox) call(ctx context.Context, method string, params map[string]any, result any) error {
+	f.id++
+	if err := wsjson.Write(ctx, f.conn, map[string]any{"id": f.id, "method": method, "params": params}); err != nil {
+		return err
+	}
+	for {
+		var answer struct {
+			ID             int
+			Error, Message string
+			Result         json.RawMessage
+		}
+		if err := wsjson.Read(ctx, f.conn, &answer); err != nil {
+			return err
+		}
+		if answer.ID != f.id {
+			continue
+		}
+		if answer.Error != "" {
+			return fmt.Errorf("firefox: %s: %s: %s", method, answer.Error, answer.Message)
+		}
+		if result == nil {
+			return nil
+		}
+		return json.Unmarshal(answer.Result, result)
+	}
+}
+
+// firefoxWindow is the window for one test.
+type firefoxWindow struct {
+	t testing.TB
+	*firefox
+}
+
+func (w firefoxWindow) do(method string, params map[string]any, result any) {
+	w.t.Helper()
+	params["context"] = w.context
+	require.NoError(w.t, w.call(w.t.Context(), method, params, result))
+}
+
+func (w firefoxWindow) visit(url string) {
+	w.t.Helper()
+	w.do("browsingContext.navigate", map[string]any{"url": url, "wait": "complete"}, nil)
+}
+
+func (w firefoxWindow) resize(width, height int64) {
+	w.t.Helper()
+	w.do("browsingContext.setViewport", map[string]any{"viewport": map[string]any{"width": width, "height": height}}, nil)
+}
+
+func (w firefoxWindow) json(expression string, v any) {
+	w.t.Helper()
+	var got struct {
+		Result           struct{ Value string }
+		ExceptionDetails struct{ Text string }
+	}
+	require.NoError(w.t, w.call(w.t.Context(), "script.evaluate", map[string]any{
+		"expression":   `Promise.resolve(` + expression + `).then(JSON.stringify)`,
+		"awaitPromise": true, "target": map[string]any{"context": w.context},
+	}, &got))
+	require.Empty(w.t, got.ExceptionDetails.Text)
+	require.NoError(w.t, json.Unmarshal([]byte(got.Result.Value), v))
+}
+
+func (w firefoxWindow) picture() []byte {
+	w.t.Helper()
+	var got struct{ Data string }
+	w.do("browsingContext.captureScreenshot", map[string]any{}, &got)
+	png, err := base64.StdEncoding.DecodeString(got.Data)
+	require.NoError(w.t, err)
+	return png
+}

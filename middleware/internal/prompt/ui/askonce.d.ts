@@ -1,0 +1,74 @@
+/** The answer of the decision endpoint: whether to ask, and everything that it takes to render the prompt. */
+export interface Decision {
+  ask: boolean;
+  /** Why, as one of the values of gate.Reason. */
+  reason: string;
+  study?: string;
+  /** The BCP 47 tag of the texts. */
+  language?: string;
+  direction?: "ltr" | "rtl" | "auto";
+  texts?: Texts;
+  links?: Links;
+}
+
+/** A decision with `ask: true`. */
+export type Invitation = Decision & Required<Pick<Decision, "study" | "language" | "direction" | "texts" | "links">>;
+
+export interface Texts {
+  kind: string;
+  title: string;
+  text: string;
+  facts: string[];
+  start: string;
+  /** What `start` does, for screen readers. */
+  newTab: string;
+  later: string;
+  decline: string;
+  thanks: string;
+  undo: string;
+  never: string;
+  optedOut: string;
+}
+
+export interface Links {
+  /** For a link with target="_blank" and rel="noopener". The client posts to the others. */
+  start: string;
+  shown: string;
+  later: string;
+  decline: string;
+  undo: string;
+  optOut: string;
+}
+
+export interface Askonce {
+  /**
+   * Fetches the decision. It has no side effect, so it may be called as often as a library likes. Call it when the user signs in or out
+   * and when the app's view changes, at most once a minute; the answers themselves need no refetch.
+   */
+  decide(options?: { study?: string; signal?: AbortSignal }): Promise<Decision>;
+  /** Reports once per page that the prompt has been seen. `observe` does it at the right time. */
+  shown(invitation: Invitation): Promise<boolean>;
+  /** Call it when the user follows links.start. It only dispatches the event. */
+  started(invitation: Invitation): void;
+  later(invitation: Invitation): Promise<boolean>;
+  decline(invitation: Invitation): Promise<boolean>;
+  undo(invitation: Invitation): Promise<boolean>;
+  /** Stops all invitations to this user, for good. */
+  optOut(invitation: Invitation): Promise<boolean>;
+  /** Reports `shown` when half of the element has been visible for a second. Returns a function that stops watching, as React effects do. */
+  observe(element: Element, invitation: Invitation): () => void;
+}
+
+/** `base` is the URL path of the middleware's endpoints. It defaults to the folder that this script was loaded from. */
+export function createAskonce(base?: string): Askonce;
+
+declare global {
+  interface DocumentEventMap {
+    "askonce:shown": CustomEvent<{ study: string }>;
+    "askonce:started": CustomEvent<{ study: string }>;
+    "askonce:later": CustomEvent<{ study: string }>;
+    "askonce:declined": CustomEvent<{ study: string }>;
+    "askonce:undone": CustomEvent<{ study: string }>;
+    "askonce:optedout": CustomEvent<{ study: string }>;
+  }
+}
