@@ -34,6 +34,7 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/redisstore"
 	"github.com/askonce/askonce/store/sqlstore"
+	"github.com/askonce/askonce/store/storetest"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
@@ -104,7 +105,7 @@ func exported(t *testing.T) map[string]any {
 		webhooktest.Event{}, webhooktest.Data{},
 		store.NewCached(memstore.New(), nil), store.CacheOptions{}, store.Completion{}, store.DeadLetter{}, store.Filter{}, store.Job{}, store.Key{}, store.Transcript{},
 		store.Interaction{}, store.InteractionShown, store.Person{}, store.PersonStudy{}, store.FunnelDay{}, store.Switch{}, store.ExpiredTranscripts,
-		memstore.New(), sqlStore, sqlstore.Postgres, sqlstore.Options{}, redisStore, redisstore.Options{},
+		memstore.New(), storetest.Backend{}, storetest.Hooks{}, sqlStore, sqlstore.Postgres, sqlstore.Options{}, redisStore, redisstore.Options{},
 		client, userjourneys.Error{}, userjourneys.Interview{}, userjourneys.InterviewFilter{}, userjourneys.Limit{}, userjourneys.Limits{},
 		userjourneys.Options{}, userjourneys.Study{}, userjourneys.NewSecret(printedSecret), userjourneys.Turn{}, userjourneys.Webhook{SigningSecret: userjourneys.NewSecret(printedSecret)},
 		fake, userjourneystest.Conditions{}, userjourneystest.Delivery{}, userjourneystest.Fate{}, userjourneystest.Interview{}, userjourneystest.Options{}, userjourneystest.Request{}, userjourneystest.Study{},

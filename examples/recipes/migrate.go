@@ -14,15 +14,17 @@ import (
 
 const imported = "imported-" // begins the interview ids that stand for no interview
 
-// Import marks users as done who were so before askonce was there, and of whom
-// the provider has no interview with their id. It may be run again after a
-// failure, with the same key: 32 random bytes that are thrown away when the
-// import is complete, so that nobody can tell from an interview's id whose it
-// was. Run it before webhook.Handler.Run: there is no transcript to fetch.
-func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq[string], key []byte) error {
-	for user := range users {
+// Import records users who completed the study before askonce was there, each
+// with the time of the interview. The provider has no interview with their id,
+// so no transcript is fetched for them.
+//
+// Import may run again after a failure, with the same key: 32 random bytes.
+// Throw them away when the import is complete, so that nobody can tell from an
+// interview's id whose it was. Run it before the kit runs.
+func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq2[string, time.Time], key []byte) error {
+	for user, completedAt := range users {
 		k := store.Key{StudyID: studyID, UserID: user}
-		if err := store.CheckKey(k); err != nil { // an empty user would be an anonymous interview
+		if err := store.CheckKey(k); err != nil { // without a user the interview would be nobody's
 			return err
 		}
 		mac := hmac.New(sha256.New, key)
@@ -30,7 +32,7 @@ func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq[s
 		_, err := s.Record(ctx, store.Completion{
 			Key:         k,
 			InterviewID: imported + hex.EncodeToString(mac.Sum(nil)),
-			CompletedAt: time.Now(),
+			CompletedAt: completedAt,
 		})
 		if err != nil {
 			return err
@@ -39,8 +41,8 @@ func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq[s
 	return dropImportedJobs(ctx, s)
 }
 
-// dropImportedJobs finishes the jobs that Record has queued, because the
-// provider has no such interviews. Other jobs are put back.
+// dropImportedJobs finishes the jobs that Record has queued for imported users,
+// and puts other jobs back.
 func dropImportedJobs(ctx context.Context, s store.Store) error {
 	jobs, ok := store.As[store.Transcripts](s)
 	if !ok {

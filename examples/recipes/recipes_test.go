@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -180,7 +181,7 @@ func TestImport(t *testing.T) {
 	require.NoError(t, err)
 	users := []string{"ada", "bob"}
 	for range 2 { // again after a failure
-		require.NoError(t, recipes.Import(t.Context(), done, "s", slices.Values(users), key))
+		require.NoError(t, recipes.Import(t.Context(), done, "s", at(users...), key))
 	}
 	for _, user := range append(users, "real") {
 		completed, err := done.Completed(t.Context(), store.Key{StudyID: "s", UserID: user})
@@ -188,13 +189,58 @@ func TestImport(t *testing.T) {
 		require.True(t, completed, user)
 	}
 	require.Equal(t, 3, count(t, done.Completions(t.Context(), store.Filter{})))
+	for c, err := range done.Completions(t.Context(), store.Filter{UserID: "ada"}) {
+		require.NoError(t, err)
+		require.Equal(t, doneAt, c.CompletedAt, "it is not this week's")
+	}
 	for j, err := range done.PendingJobs(t.Context()) {
 		require.NoError(t, err)
 		require.Equal(t, "a real one", j.InterviewID, "a transcript that does not exist would be fetched")
 		require.False(t, j.DueAt.After(time.Now()), "the real job has to wait")
 	}
 	require.Equal(t, 1, count(t, done.PendingJobs(t.Context())))
-	require.Error(t, recipes.Import(t.Context(), done, "s", slices.Values([]string{""}), key))
+	require.Error(t, recipes.Import(t.Context(), done, "s", at(""), key))
+}
+
+// at yields the users with the time at which they were done.
+func at(users ...string) iter.Seq2[string, time.Time] {
+	return func(yield func(string, time.Time) bool) {
+		for _, user := range users {
+			if !yield(user, doneAt) {
+				return
+			}
+		}
+	}
+}
+
+var doneAt = time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	g := ready(t, s)
+	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.NoError(t, recipes.Pause(t.Context(), s, true, "ops"))
+	paused := ready(t, s) // a replica that has not cached the switch
+	require.Equal(t, gate.ReasonPaused, paused.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.NoError(t, recipes.Pause(t.Context(), s, false, "ops"))
+	require.Equal(t, gate.ReasonEligible, ready(t, s).Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.Error(t, recipes.Pause(t.Context(), new(recipes.OwnStore), true, "ops"))
+}
+
+func TestWeekly(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	k := store.Key{StudyID: "s", UserID: "ada"}
+	require.NoError(t, s.Note(t.Context(), store.Interaction{Key: k, Kind: store.InteractionShown, At: time.Now()}))
+	_, err := s.Record(t.Context(), store.Completion{Key: k, InterviewID: "i1", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	var report strings.Builder
+	require.NoError(t, recipes.Weekly(t.Context(), &report, s, "s"))
+	lines := strings.Split(strings.TrimSpace(report.String()), "\n")
+	require.Len(t, lines, 7)
+	require.Regexp(t, `^\d{4}-\d\d-\d\d: 1 shown, 0 opened, 0 declined, 1 completed$`, lines[6])
+	require.Error(t, recipes.Weekly(t.Context(), &report, new(recipes.OwnStore), "s"))
 }
 
 func TestErase(t *testing.T) {
