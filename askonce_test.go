@@ -286,7 +286,7 @@ func TestStudiesAreAskedForByPriority(t *testing.T) {
 	a.run()
 	a.requirePrompt("ada", "Checkout")
 	_, err := a.cfg.Store.Record(t.Context(), store.Completion{
-		Key: store.Key{StudyID: a.checkout.ID, UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now(),
+		Key: store.Key{StudyID: a.checkout.ID, UserID: "ada"}, InterviewID: "i1", CompletedAt: time.Now().AddDate(0, 0, -7), // longer ago than CoolDown
 	})
 	require.NoError(t, err)
 	require.Contains(t, a.page("ada"), "/askonce/start?study="+a.staging.ID)
