@@ -13,8 +13,8 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// A command gives the webhook a new secret. The provider shows it once, so save
-// keeps it before Rotate returns; a save that fails makes Rotate fail.
+// Rotate gives the webhook a new secret. The provider shows it once, so save must
+// keep it. If save fails, Rotate fails.
 func ExampleRotate() {
 	provider := userjourneystest.Start(nil) // a fake one
 	defer provider.Close()
@@ -32,9 +32,9 @@ func ExampleRotate() {
 	// Output: <nil> true
 }
 
-// With a source of secrets a rotation elsewhere needs no restart here. The
-// source is asked at every delivery, so it answers from memory; what reads the
-// secret manager anew, every minute say, stores what it finds.
+// With Options.Secrets a rotation needs no restart. The function is called for
+// every delivery, so it answers from memory, which another goroutine refreshes
+// from the secret manager, for instance every minute.
 func ExampleOptions_secrets() {
 	var current atomic.Pointer[[]string]
 	current.Store(&[]string{"whsec_5b69ff6a12af94c6e3901a061180ca73"})

@@ -18,7 +18,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// A handler is mounted like any other. What it has answered 200 is in the store.
+// A Handler is mounted like any other. A delivery answered with 200 is stored.
 func ExampleNew() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73" // os.Getenv("USERJOURNEYS_WEBHOOK_SECRET")
 	done := memstore.New()
@@ -37,15 +37,15 @@ func ExampleNew() {
 	// Output: 200 true <nil>
 }
 
-// An empty variable in the environment is found at start, and not by whoever
-// signs with the empty key.
+// An empty environment variable fails at start. Otherwise anybody could sign with
+// the empty key.
 func ExampleNew_noSecret() {
 	_, err := webhook.New("", memstore.New(), nil)
 	fmt.Println(err)
 	// Output: webhook: unusable signing secret: it is empty
 }
 
-// Run fetches the transcripts, and finds what was never delivered.
+// Run fetches the transcripts and finds completions that were never delivered.
 func ExampleHandler_Run() {
 	provider := userjourneystest.Start(nil) // a fake one
 	defer provider.Close()
@@ -82,8 +82,8 @@ func ExampleHandler_Run() {
 	// <nil>
 }
 
-// Reconcile finds once what Run would find by itself: here an interview that was
-// finished before the app was there.
+// Reconcile does once what Run does regularly. Here it finds an interview that was
+// finished before the app existed.
 func ExampleHandler_Reconcile() {
 	provider := userjourneystest.Start(nil) // a fake one
 	defer provider.Close()
@@ -111,8 +111,7 @@ func ExampleHandler_Reconcile() {
 	// true <nil>
 }
 
-// Verify is for those who write their own handler. It wants the bytes as they
-// came.
+// Verify is for a handler of your own. It needs the body byte for byte.
 func ExampleVerify() {
 	secret := "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	body := []byte(`{"event":"interview.completed"}`)
@@ -127,9 +126,9 @@ func ExampleVerify() {
 	// webhook: unusable signing secret: it is empty
 }
 
-// A wrong way: the signature covers the bytes that were sent. Decoding the body
-// and encoding it again makes other bytes of the same value, and every delivery
-// is refused. Verify first, decode then.
+// Wrong: the body is decoded and encoded again before it is verified. The
+// signature covers the bytes that were sent, so every delivery is refused. Verify
+// first, then decode.
 func ExampleVerify_wrong() {
 	secret := "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	sent := []byte(`{"event": "interview.completed", "data": {}}`)
@@ -152,9 +151,9 @@ func ExampleVerify_wrong() {
 	// <nil>
 }
 
-// A wrong way: a middleware around the handler has read the body, to log it. The
-// handler finds nothing left to verify. It answers 401 like to any other forged
-// delivery, but its Reason and its log say what it was. Mount it outside.
+// Wrong: a middleware around the Handler reads the body to log it, so nothing is
+// left to verify. The Handler answers 401, and its Result and its log name the
+// cause. Mount the Handler outside such middleware.
 func ExampleHandler_behindAMiddlewareThatReadsBodies() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	hook, err := webhook.New(secret, memstore.New(), &webhook.Options{
@@ -176,7 +175,7 @@ func ExampleHandler_behindAMiddlewareThatReadsBodies() {
 	// 401 body_consumed
 }
 
-// Who was interviewed without success is asked again after a quarter.
+// Users whose interview was unsuccessful may be asked again after 90 days.
 func ExampleSnooze() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	done := memstore.New()
@@ -202,8 +201,7 @@ func ExampleSnooze() {
 	// Output: 2160h0m0s <nil>
 }
 
-// Transcripts that were given up stay listed with the reason, and can be put
-// back.
+// Transcripts that were given up stay listed with the reason and can be requeued.
 func ExampleHandler_Health() {
 	ctx := context.Background()
 	done := memstore.New()
@@ -242,7 +240,7 @@ func ExampleResult() {
 	// Output: [accepted duplicate bad_signature]
 }
 
-// The last deliveries show why nothing arrives, here a wrong secret.
+// The last deliveries show why nothing arrives: here the secret is wrong.
 func ExampleHandler_Deliveries() {
 	hook, err := webhook.New("whsec_5b69ff6a12af94c6e3901a061180ca73", memstore.New(), nil)
 	if err != nil {

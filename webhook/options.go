@@ -33,7 +33,7 @@ type webhookReader interface {
 
 // References reads a reference back into a user id, as gate.References does. An
 // error that matches [ErrUnknownUser] or [ErrExpiredReference] gets a [Result] of
-// its own. Any other error means that the reference was not made here.
+// its own. Any other error means that the reference is not one of the app's.
 type References interface {
 	UserID(studyID, reference string) (string, error)
 }

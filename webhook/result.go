@@ -2,8 +2,8 @@ package webhook
 
 import "net/http"
 
-// A Result says what became of a delivery. There are few of them, so that they
-// can label a metric. The sender sees only the status.
+// A Result is the outcome of a delivery. There are few of them, so that they can
+// label a metric. The sender sees only the status.
 type Result uint8
 
 // The results, with the HTTP status of each.
@@ -11,7 +11,7 @@ const (
 	ResultAccepted           Result = iota // 200: recorded for the first time, the user is known
 	ResultDuplicate                        // 200: recorded before
 	ResultNoReference                      // 200: recorded as nobody's: the link had no reference
-	ResultBadReference                     // 200: recorded as nobody's: the reference was not made here
+	ResultBadReference                     // 200: recorded as nobody's: the reference is not one of the app's
 	ResultExpiredReference                 // 200: recorded as nobody's: the reference is too old
 	ResultUnknownUser                      // 200: recorded as nobody's: the user does not exist any more
 	ResultUnknownEvent                     // 200: ignored: another event than interview.completed

@@ -14,9 +14,10 @@ import (
 // studies is the set of studies whose completions are recorded: those that
 // Options.Studies names by id or by name. If it names none, all belong to it.
 //
-// A delivery says its study's id and name. The provider's list of interviews is
-// read by study id alone, and a study that is paused is missing from the list
-// of studies. So the ids that the provider has listed lately are remembered.
+// A delivery has its study's id and name. The provider's list of interviews is
+// read by study id alone, and a paused study is missing from the list of studies.
+// So the ids that the provider has listed lately are remembered, in this process
+// and in the store.
 type studies struct {
 	named map[string]bool // canonical ids and names
 

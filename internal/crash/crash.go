@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package crash proves of a store, with a webhook handler in front of it, that
-// what was acknowledged survives the death of the process.
+// Package crash tests that what a webhook has acknowledged survives the death of
+// its process.
 package crash
 
 import (
@@ -37,15 +37,15 @@ const (
 )
 
 // Test kills a process that receives deliveries under load, rounds times with
-// SIGKILL and as often with SIGTERM, and then opens the store anew: whatever was
-// answered 200 must be there, with its job, and whatever was answered otherwise
-// may be sent again. All rounds share one store, which open opens in a directory
-// of its own, or under a name made of it; it is called in this process and in
-// children that run the same test of the same binary. The store is closed if it
-// has Close.
+// SIGKILL and as often with SIGTERM. After each round it opens the store again:
+// every delivery answered with 200 must be in it, with its job.
 //
-// SIGKILL ends a process, not the machine: what the operating system has taken
-// survives it, written to the disk or not.
+// All rounds share one store. Test calls open with a directory of its own, in
+// this process and in children that run the same test of the same binary. It
+// closes the store if that has a Close method.
+//
+// SIGKILL ends a process and not the machine, so what the operating system has
+// accepted survives, written to the disk or not.
 func Test(t *testing.T, rounds int, open func(dir string) (store.Store, error)) {
 	t.Helper()
 	if dir := os.Getenv(childVariable); dir != "" {
@@ -120,7 +120,7 @@ func round(t *testing.T, dir string, s syscall.Signal, acknowledged *sync.Map) {
 		t.Errorf("only %d of %d deliveries were acknowledged", acks.Load(), wanted)
 	}
 	require.NoError(t, child.Process.Signal(s))
-	_ = child.Wait() // killed, or told to go
+	_ = child.Wait() // the signal is its exit
 	cancel()
 	wg.Wait()
 }
@@ -156,7 +156,7 @@ func closeStore(s store.Store) {
 	}
 }
 
-// serve is the child: it receives until it is told to go, or killed.
+// serve is the child. It receives deliveries until SIGTERM or SIGKILL.
 func serve(t *testing.T, dir string, open func(string) (store.Store, error)) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

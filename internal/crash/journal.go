@@ -13,17 +13,17 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// Journal is a durable store for tests: Memory, and each completion in an
-// append-only file before it is acknowledged. The queue is made anew from the
-// completions; whatever else Memory can do is not durable.
+// A Journal is a durable store for tests: a memstore whose completions are also
+// appended to a file before Record returns. The queue is rebuilt from the
+// completions. Nothing else is durable.
 type Journal struct {
 	*memstore.Store
 	mu   sync.Mutex
 	file *os.File
 }
 
-// OpenJournal reads the file, up to where a killed process left a line
-// unfinished, and writes on from there.
+// OpenJournal returns the Journal of the file. It drops a line that a killed
+// process has left unfinished.
 func OpenJournal(path string) (*Journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -53,7 +53,7 @@ func OpenJournal(path string) (*Journal, error) {
 	return j, err
 }
 
-// Record writes before it answers.
+// Record appends c to the file, syncs it, and records c.
 func (j *Journal) Record(ctx context.Context, c store.Completion) (first bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
