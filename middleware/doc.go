@@ -15,6 +15,24 @@
 // forged requests belongs inside too, or must spare Options.Path: the prompt's
 // forms carry none, and the endpoints see for themselves that no other site
 // posts to them.
+//
+// # The prompt in the browser
+//
+// The prompt is an aside element with a shadow root at the end of the body, or in the
+// element that has the attribute data-askonce-here. It takes the page's font and a
+// background that suits the page's. The page may set custom properties for it:
+//
+//	--askonce-accent      the button; the text on it is made readable
+//	--askonce-background  of the prompt; its text is made readable
+//	--askonce-font, --askonce-radius, --askonce-offset (from the window's edge), --askonce-z
+//
+// It dispatches events on document, whose detail has the study's id: askonce:shown once
+// half of it has been visible for a second, askonce:started, askonce:later,
+// askonce:declined, askonce:undone and askonce:optedout.
+//
+// For apps that render the prompt themselves, askonce.js below [Options].Path is a module
+// that exports createAskonce, a client of the endpoints. It dispatches the same events.
+// askonce.d.ts beside it has its types and documentation: copy it into the app.
 package middleware
 
 // Where things are:

@@ -97,6 +97,7 @@ type look struct {
 	print         bool
 	noCSS         bool
 	scale         float64
+	patience      time.Duration // with the whole test
 }
 
 // newTab opens a tab in a fresh profile.
@@ -132,7 +133,7 @@ func openTab(t testing.TB, profile cdp.BrowserContextID, l look) *tab {
 
 func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l look) *tab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 3*patience)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.patience, 3*patience))
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx, profile: profile}
 	chromedp.ListenTarget(ctx, func(event any) {

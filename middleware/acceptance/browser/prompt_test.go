@@ -451,10 +451,7 @@ func TestLeavesNoTrace(t *testing.T) {
 	}
 }
 
-func hebrew(_, language string, t middleware.Texts) middleware.Texts {
-	if !strings.HasPrefix(language, "he") {
-		return t
-	}
+func hebrew(_, _ string, t middleware.Texts) middleware.Texts {
 	t.Language, t.Kind, t.Title, t.Text = "he", "ריאיון קולי", "יש לכם כמה דקות בשבילנו?", "נשמח לשמוע מכם, במילים שלכם, מה עובד טוב בשבילכם ומה פחות."
 	t.Facts = []string{"כ־10 דקות", "דרוש מיקרופון"}
 	t.Start, t.Later, t.Decline = "התחלת הריאיון", "אחר כך", "לא, תודה"

@@ -22,8 +22,8 @@ func TestScreenshots(t *testing.T) {
 		path string
 		opts middleware.Options
 	}{
-		{"light", look{width: 960, height: 540, noMotion: true}, "/report", middleware.Options{}},
-		{"dark", look{width: 960, height: 540, noMotion: true, dark: true}, "/report", middleware.Options{}},
+		{"light", look{width: 960, height: 540, noMotion: true}, "/report", middleware.Options{Sender: middleware.Sender{Name: "Ledger"}}},
+		{"dark", look{width: 960, height: 540, noMotion: true, dark: true}, "/report", middleware.Options{Sender: middleware.Sender{Name: "Ledger"}}},
 		{"phone", look{width: 375, height: 667, noMotion: true, scale: 2}, "/report", middleware.Options{}},
 		{"banner", look{width: 960, height: 540, noMotion: true, language: "de"}, "/report", middleware.Options{Position: middleware.PositionBanner}},
 		{"inline", look{width: 960, height: 540, noMotion: true}, "/report?here", middleware.Options{}},
@@ -32,7 +32,7 @@ func TestScreenshots(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, tt.look).open(newApp(t, &tt.opts, nil).url + tt.path)
-			b.requirePrompts(1)
+			b.eventually(shown)
 			var png []byte
 			b.run(chromedp.CaptureScreenshot(&png))
 			require.Greater(t, len(png), 5000)
