@@ -340,6 +340,13 @@ func TestPanicsOfTheAppCostOneItem(t *testing.T) {
 		"Target": func(c *askonce.Config) {
 			c.Gate.Target = func(context.Context, gate.Visitor) bool { panic("of the app") }
 		},
+		"User": func(c *askonce.Config) { c.User = func(*http.Request) string { panic("of the app") } },
+		"OnPrompt": func(c *askonce.Config) {
+			c.Middleware = &middleware.Options{OnPrompt: func(*http.Request, middleware.Outcome) { panic("of the app") }}
+		},
+		"Texts": func(c *askonce.Config) {
+			c.Middleware = &middleware.Options{Texts: func(string, string, middleware.Texts) middleware.Texts { panic("of the app") }}
+		},
 		"OnDecision": func(c *askonce.Config) {
 			c.Gate.OnDecision = func(context.Context, gate.Visitor, gate.Decision) { panic("of the app") }
 		},
