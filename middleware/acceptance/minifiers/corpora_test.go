@@ -21,7 +21,7 @@ import (
 )
 
 // corpusSize is the number of pages that each minifier is given.
-const corpusSize = 240
+const corpusSize = 120
 
 // corpora are the ways in which the pages come.
 var corpora = []struct {
