@@ -62,6 +62,9 @@ func TestNewNamesEveryFault(t *testing.T) {
 			c.Middleware = &middleware.Options{Position: 9}
 			c.Webhook = &webhook.Options{MaxBody: -1}
 		}, []string{"Timeout is negative", "Position is 9", "MaxBody is negative"}},
+		{"words that panic", func(c *askonce.Config) {
+			c.Middleware = &middleware.Options{Texts: func(string, string, middleware.Texts) middleware.Texts { panic("of the app") }}
+		}, []string{"Texts: panic"}},
 		{"what is set twice", func(c *askonce.Config) {
 			c.Gate = &gate.Options{References: gate.PlainReferences()}
 			c.Middleware = &middleware.Options{CookieKeys: c.CookieKeys}
@@ -343,9 +346,6 @@ func TestPanicsOfTheAppCostOneItem(t *testing.T) {
 		"User": func(c *askonce.Config) { c.User = func(*http.Request) string { panic("of the app") } },
 		"OnPrompt": func(c *askonce.Config) {
 			c.Middleware = &middleware.Options{OnPrompt: func(*http.Request, middleware.Outcome) { panic("of the app") }}
-		},
-		"Texts": func(c *askonce.Config) {
-			c.Middleware = &middleware.Options{Texts: func(string, string, middleware.Texts) middleware.Texts { panic("of the app") }}
 		},
 		"OnDecision": func(c *askonce.Config) {
 			c.Gate.OnDecision = func(context.Context, gate.Visitor, gate.Decision) { panic("of the app") }
