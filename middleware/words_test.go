@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
@@ -55,6 +56,7 @@ func TestGolden(t *testing.T) {
 		{"nb", middleware.Options{}, "nn,nb;q=0.9,en;q=0.5"},
 		{"banner", middleware.Options{Position: middleware.PositionBanner, Origin: "https://app.example.com"}, "*"},
 		{"rtl", middleware.Options{Texts: hebrew}, "he"},
+		{"sender", middleware.Options{Sender: middleware.Sender{Name: "Acme & Co", Logo: "/logo.svg"}, Position: middleware.PositionTopStart, Delay: 1500 * time.Millisecond}, "en"},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
@@ -139,10 +141,10 @@ func TestTemplates(t *testing.T) {
 func TestFaultsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	_, err := middleware.New(askEveryone{}, func(*http.Request) string { return "" }, &middleware.Options{
-		Path: "askonce", Origin: "app.example.com", Position: 7, CookieKeys: [][]byte{{1}, {2}, make([]byte, 32)},
+		Path: "askonce", Origin: "app.example.com", Position: 7, Delay: -1, Sender: middleware.Sender{Logo: "//cdn.example/logo.svg"}, CookieKeys: [][]byte{{1}, {2}, make([]byte, 32)},
 		Template: template.Must(template.New("").Parse("<b>")),
 	})
-	for _, fault := range []string{"Path must", "Origin is", "Position is 7", "has 3 keys", "CookieKeys[0]", "CookieKeys[1]", "<b> is not closed"} {
+	for _, fault := range []string{"Path must", "Origin is", "Position is 7", "Delay is -1ns", "Sender.Logo is", "has 3 keys", "CookieKeys[0]", "CookieKeys[1]", "<b> is not closed"} {
 		require.ErrorContains(t, err, fault)
 	}
 	require.NotContains(t, err.Error(), "CookieKeys[2]")
@@ -208,4 +210,46 @@ func TestSnippetIsTheSameForEverybody(t *testing.T) {
 		seen = append(seen, b.do(http.MethodGet, "/").body)
 	}
 	require.Equal(t, seen[0], seen[1])
+}
+
+func TestLogoIsLeftOutWhereThePolicyForbidsIt(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, askEveryone{}, &middleware.Options{Sender: middleware.Sender{Name: "Acme", Logo: "/logo.svg"}})
+	for policy, want := range map[string]int{"default-src 'self'": 1, "default-src 'self'; img-src https://cdn.example": 0} {
+		page := bodyOf(m, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Security-Policy", policy)
+			respond("<!doctype html><p>x</p></html>")(w, nil)
+		})
+		require.Equal(t, want, strings.Count(page, `src="/logo.svg"`), policy)
+		require.Contains(t, page, "<b>Acme</b>")
+	}
+}
+
+func TestTheAppsLanguageGoesFirst(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		language func(*http.Request) string
+		want     string
+	}{
+		"one of the app's":       {func(*http.Request) string { return "de-CH" }, "Interview starten"},
+		"none of the app's":      {func(*http.Request) string { return "" }, "Commencer"},
+		"one without a match":    {func(*http.Request) string { return "nl-NL" }, "Commencer"},
+		"a func that panics":     {func(*http.Request) string { panic("x") }, "Commencer"},
+		"no func, as by default": {nil, "Commencer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newPrompt(t, newGate(t, nil), &middleware.Options{Language: tt.language})
+			require.Contains(t, promptIn(t, m, "Accept-Language", "fr"), tt.want)
+		})
+	}
+}
+
+func TestPositionsAreText(t *testing.T) {
+	t.Parallel()
+	for p, want := range map[middleware.Position]string{middleware.PositionBottomEnd: "bottom-end", middleware.PositionBanner: "banner", 9: "Position(9)"} {
+		text, err := p.MarshalText()
+		require.NoError(t, err)
+		require.Equal(t, want, string(text))
+	}
 }
