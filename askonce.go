@@ -179,6 +179,11 @@ func (c *Config) middlewareOptions() *middleware.Options {
 		o = *c.Middleware
 	}
 	o.CookieKeys = c.CookieKeys
+	if o.Interactions == nil {
+		if s, ok := store.As[store.Interactions](c.Store); ok {
+			o.Interactions = s
+		}
+	}
 	o.Logger = cmp.Or(o.Logger, c.Logger)
 	return &o
 }

@@ -41,6 +41,8 @@ func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user s
 	return user
 }
 
+func isAnonymous(userID string) bool { return strings.HasPrefix(userID, anonymousPrefix) }
+
 func readID(c *knownCookie[string], value string) (id string) {
 	if id := c.known.get(value); id != nil {
 		return *id

@@ -103,11 +103,8 @@ func newMiddleware(t testing.TB, d gate.Decider, user string) *middleware.Middle
 // historyCookie is what a browser sends of a user who has been shown the prompt.
 func historyCookie(t testing.TB, m *middleware.Middleware) string {
 	t.Helper()
-	rec := httptest.NewRecorder()
-	m.Handler(respond(page)).ServeHTTP(rec, pageRequest())
-	cookies := rec.Result().Cookies()
-	require.Len(t, cookies, 1)
-	return cookies[0].Name + "=" + cookies[0].Value
+	c := seen(t, m, nil)
+	return c.Name + "=" + c.Value
 }
 
 // overheads are requests that get no prompt, and the fixed part of those that do.

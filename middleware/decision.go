@@ -28,12 +28,11 @@ type links struct {
 	OptOut  string `json:"optOut"`
 }
 
-// serveDecision answers a single-page app that renders the prompt itself. To
-// answer "ask" counts as a showing, unless the parameter "peek" says that it will
-// not be shown. The user's id is not in it, unless links are direct.
+// serveDecision answers a single-page app that renders the prompt itself. It has no side
+// effect: what the user sees is reported by a POST to links.shown. With the parameter
+// "peek" the decision is marked as one that nothing follows from.
 func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -60,9 +59,6 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
 				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
-			}
-			if r.Method == http.MethodGet && !query.Has("peek") && !d.Prompt.Seen {
-				m.countShowing(h, r, v, c.StudyID)
 			}
 		}
 	}

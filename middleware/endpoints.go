@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,32 +13,32 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Endpoints returns the handler of the middleware's own endpoints, for apps that
-// wrap only some of their routes; Handler serves them too. It expects the full
-// path. Below Options.Path there are
+// Endpoints returns the handler of the endpoints alone, for apps that wrap only some of
+// their routes; [Middleware.Handler] serves them too. It expects the full path. Below
+// Options.Path there are
 //
-//	GET  start?study=…     confirms that the study has a place for the user and sends on to the interview
-//	POST later?study=…     silences the study for Options.Snooze, for this user
-//	POST decline?study=…   silences it for good, which is as long as browsers keep a cookie: 400 days
+//	GET  start?study=…     confirms that the study has a place for the user and redirects to the interview
+//	POST shown?study=…     records that the user has seen the prompt; GET is for an image without JavaScript
+//	POST later?study=…     does not ask again for Options.Snooze
+//	POST decline?study=…   does not ask again for this study
+//	POST undo?study=…      takes the last answer back; without a study, the opt-out
+//	POST optout            does not ask again for any study
 //	GET  decision          the decision as JSON, for single-page apps
-//	GET  prompt-….css, prompt-….js
+//	GET  askonce.js, askonce.d.ts, prompt-….css, prompt-….js
 //
-// and everything else is 404. decision answers
+// and everything else is 404. Only a navigation of a whole page can start an interview,
+// and only the app's own origin can record anything. The answer to a POST is 204, or for
+// a form without JavaScript a redirect to the page that it was on; it is 503 if the
+// interaction could not be recorded. decision answers
 //
 //	{"ask": true, "reason": "eligible", "study": "…", "language": "de", "direction": "ltr",
-//	 "texts": {"title": "…", "text": "…", "facts": ["…"], "start": "…", "later": "…", "decline": "…"},
-//	 "links": {"start": "…", "later": "…", "decline": "…"}}
+//	 "texts": {"title": "…", "text": "…", "facts": ["…"], "start": "…", "later": "…", "decline": "…", …},
+//	 "links": {"start": "…", "shown": "…", "later": "…", "decline": "…", "undo": "…", "optOut": "…"}}
 //
-// or, with "ask": false, the reason alone, which is a gate.Reason. The app shows
-// the texts, opens links.start in a new tab, and posts to the other two. To
-// answer "ask": true counts as a showing; with the parameter peek it does not,
-// for an app that only wants to know. The parameter study asks about one study.
-// It is for the app's own pages: no other origin can read it.
-//
-// What a browser fetches ahead of a click
-// (Sec-Purpose: prefetch) has no effect, and neither has HEAD. The answers to
-// later and decline are 204, and for a form without JavaScript a way back to
-// the page that it was on.
+// or, with "ask": false, the reason alone, a [gate.Reason]. It has no side effect. The app
+// shows the texts, opens links.start in a new tab and posts to the others. The parameter
+// study limits the decision to one study, language names the app's own language, and peek
+// marks a decision that nothing follows from.
 func (m *Middleware) Endpoints() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serveEndpoint(w, r, nil) })
 }
@@ -51,8 +52,11 @@ type endpoint struct {
 var endpoints = map[string]endpoint{
 	"start":    {http.MethodGet, (*Middleware).start},
 	"decision": {http.MethodGet, (*Middleware).serveDecision},
+	"shown":    {"", (*Middleware).shown},
 	"later":    {http.MethodPost, (*Middleware).later},
 	"decline":  {http.MethodPost, (*Middleware).decline},
+	"undo":     {http.MethodPost, (*Middleware).undo},
+	"optout":   {http.MethodPost, (*Middleware).optOut},
 }
 
 func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user func() string) {
@@ -71,10 +75,13 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 	if !known {
 		e.method = http.MethodGet
 	}
-	if r.Method != e.method && !(r.Method == http.MethodHead && e.method == http.MethodGet) {
+	if !allows(e.method, r.Method) {
 		allow := e.method
-		if allow == http.MethodGet {
+		switch allow {
+		case http.MethodGet:
 			allow = "GET, HEAD"
+		case "":
+			allow = "GET, POST"
 		}
 		w.Header().Set("Allow", allow)
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
@@ -87,6 +94,15 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 	v := m.visitor(w, r, user)
 	v.Languages = m.languagesOf(r)
 	e.serve(m, w, r, v)
+}
+
+// allows reports whether an endpoint of this method takes a request's. The endpoint
+// without one takes GET and POST.
+func allows(endpoint, method string) bool {
+	if endpoint == "" {
+		return method == http.MethodGet || method == http.MethodPost
+	}
+	return method == endpoint || method == http.MethodHead && endpoint == http.MethodGet
 }
 
 // protect makes ready what keeps other sites from declining in a user's name.
@@ -106,9 +122,11 @@ func (m *Middleware) protect() error {
 // cache may keep where one user was sent.
 func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
-	switch {
+	switch dest := r.Header.Get("Sec-Fetch-Dest"); {
+	case dest != "" && dest != "document": // an image or a frame in somebody's content
+		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		return
 	case isPrefetch(r.Header):
 		// Browsers drop a prefetched answer that is no success, and ask again
 		// when the click comes.
@@ -124,9 +142,11 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 		d = m.decider.Confirm(r.Context(), v)
 	}
 	if !d.Ask() {
+		level := slog.LevelInfo
 		if d.Err != nil {
-			m.opts.Logger.WarnContext(r.Context(), "askonce: click not confirmed", "study", v.StudyID, "err", d.Err)
+			level = slog.LevelWarn
 		}
+		m.opts.Logger.Log(r.Context(), level, "askonce: click refused", "study", v.StudyID, "reason", d.Reason, "err", d.Err)
 		m.writePage(w, v, d.Reason)
 		return
 	}
@@ -136,45 +156,10 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 		m.writePage(w, v, gate.ReasonUnavailable)
 		return
 	}
-	m.remember(h, r, v.UserID, v.History.WithOpened(d.Prompt.StudyID, time.Now()))
+	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID, time.Time{}); err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: interaction not recorded", "study", d.Prompt.StudyID, "err", err) // the interview goes before
+	}
 	h.Set("Location", link)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-func (m *Middleware) later(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	m.dismiss(w, r, v, func(h gate.History, studyID string) gate.History {
-		if m.opts.Snooze < 0 {
-			return h
-		}
-		now := time.Now()
-		return h.WithSnooze(studyID, now, now.Add(m.opts.Snooze))
-	})
-}
-
-func (m *Middleware) decline(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	m.dismiss(w, r, v, func(h gate.History, studyID string) gate.History { return h.WithDecline(studyID, time.Now()) })
-}
-
-func (m *Middleware) dismiss(w http.ResponseWriter, r *http.Request, v gate.Visitor, note func(h gate.History, studyID string) gate.History) {
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	if m.sameSite.Check(r) != nil {
-		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
-		return
-	}
-	study := r.URL.Query().Get("study")
-	if store.CheckID(study) != nil {
-		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
-		return
-	}
-	if v.UserID != "" {
-		m.remember(header, r, v.UserID, note(v.History, study))
-	}
-	if !isForm(r.Header) {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	header.Set("Location", m.back(r))
 	w.WriteHeader(http.StatusSeeOther)
 }
 

@@ -199,6 +199,9 @@ func TestMethodsAndPaths(t *testing.T) {
 		{"PUT", "/askonce/decision", 405, "GET, HEAD"},
 		{"DELETE", asset, 405, "GET, HEAD"},
 		{"OPTIONS", "/askonce/later", 405, "POST"},
+		{"PUT", "/askonce/shown?study=study-1", 405, "GET, POST"},
+		{"GET", "/askonce/undo?study=study-1", 405, "POST"},
+		{"GET", "/askonce/optout", 405, "POST"},
 		{"OPTIONS", "/askonce/start", 405, "GET, HEAD"},
 		{"GET", "/askonce/later?study=study-1", 405, "POST"},
 		{"HEAD", "/askonce/decline?study=study-1", 405, "POST"},
@@ -334,7 +337,8 @@ func TestAnonymous(t *testing.T) {
 	b.user = ""
 	first := b.do(http.MethodGet, "/")
 	require.Contains(t, first.body, "askonce-title")
-	require.Len(t, first.Cookies(), 2, "who it is, and that it was shown")
+	require.Len(t, first.Cookies(), 1, "who it is")
+	require.True(t, b.asked())
 	require.False(t, b.asked())
 	location := b.do(http.MethodGet, "/askonce/start?study=study-1").Header.Get("Location")
 	require.Regexp(t, `\?reference_id=anonymous-[a-z2-7]{26}$`, location)

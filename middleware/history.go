@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/askonce/askonce/gate"
 )
@@ -93,12 +92,4 @@ func (m *Middleware) remember(header http.Header, r *http.Request, user string, 
 	}
 	c.known.put(value, remembered{o, user, h})
 	c.set(header, value)
-}
-
-// countShowing notes in the header of a page that carries the prompt that its user was
-// shown it, unless the browser fetches the page for a visit that may never come.
-func (m *Middleware) countShowing(header http.Header, r *http.Request, v gate.Visitor, studyID string) {
-	if !isPrefetch(r.Header) {
-		m.remember(header, r, v.UserID, v.History.WithShown(studyID, time.Now()))
-	}
 }

@@ -17,11 +17,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestShowingIsRemembered(t *testing.T) {
+func TestAShowingIsWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
-	first := b.do(http.MethodGet, "/")
-	require.Contains(t, first.body, "askonce-title")
+	for range 5 {
+		page := b.do(http.MethodGet, "/")
+		require.Contains(t, page.body, "askonce-title")
+		require.Empty(t, page.Cookies(), "a page costs nothing")
+	}
+	first := b.seen()
+	require.Equal(t, http.StatusNoContent, first.StatusCode)
 	require.Len(t, first.Cookies(), 1)
 	c := first.Cookies()[0]
 	require.Equal(t, "askonce", c.Name)
@@ -31,30 +36,43 @@ func TestShowingIsRemembered(t *testing.T) {
 	require.Equal(t, "/", c.Path)
 	require.Equal(t, 400*24*3600, c.MaxAge)
 
-	second := b.do(http.MethodGet, "/")
-	require.NotContains(t, second.body, "askonce-title", "shown a moment ago")
-	require.Empty(t, second.Cookies(), "nothing has changed")
+	require.NotContains(t, b.do(http.MethodGet, "/").body, "askonce-title", "seen a moment ago")
+	require.Empty(t, b.seen().Cookies(), "the same showing")
 }
 
-func TestShowingIsNotCounted(t *testing.T) {
+// Without JavaScript the page loads an image.
+func TestShowingWithoutJavaScript(t *testing.T) {
 	t.Parallel()
-	for name, headers := range map[string][]string{
-		"prefetch":         {"Sec-Purpose", "prefetch"},
-		"prerender":        {"Sec-Purpose", "prefetch;prerender"},
-		"old Safari":       {"Purpose", "prefetch"},
-		"Turbo":            {"X-Sec-Purpose", "prefetch"},
-		"HEAD has no page": nil,
+	for _, tt := range []struct {
+		name    string
+		headers []string
+		counts  bool
+	}{
+		{"image of the page", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image"}, true},
+		{"image of another site", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image"}, false},
+		{"image of another subdomain", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "image"}, false},
+		{"typed into the address bar", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document"}, false},
+		{"frame of the page", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "iframe"}, false},
+		{"prefetch", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image", "Sec-Purpose", "prefetch"}, false},
+		{"old browser", []string{"Referer", "{url}/page"}, true},
+		{"old browser on another site", []string{"Referer", "https://evil.example/"}, false},
+		{"old browser without a word", nil, false},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
-			if headers == nil {
-				require.Empty(t, b.do(http.MethodHead, "/").Cookies())
-			} else {
-				require.True(t, b.asked(headers...))
+			for i := range tt.headers {
+				tt.headers[i] = strings.Replace(tt.headers[i], "{url}", b.url, 1)
 			}
-			require.True(t, b.asked(), "as if for the first time")
-			require.False(t, b.asked())
+			a := b.do(http.MethodGet, "/askonce/shown?study=study-1", tt.headers...)
+			require.Equal(t, !tt.counts, b.asked())
+			if !tt.counts {
+				require.Equal(t, http.StatusForbidden, a.StatusCode)
+				return
+			}
+			require.Equal(t, http.StatusOK, a.StatusCode)
+			require.Equal(t, "image/gif", a.Header.Get("Content-Type"))
+			require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 		})
 	}
 }
@@ -80,7 +98,7 @@ func TestOnlyPagesWithPromptCount(t *testing.T) {
 	require.Empty(t, b.do(http.MethodGet, "/error").Cookies())
 	own := b.do(http.MethodGet, "/own")
 	require.Contains(t, own.body, "true /askonce/start?study=study-1")
-	require.Len(t, own.Cookies(), 1, "the app has shown it")
+	require.Len(t, own.Cookies(), 1, "nothing reports what the app has rendered")
 	require.Contains(t, b.do(http.MethodGet, "/own").body, "false")
 }
 
@@ -89,8 +107,11 @@ func TestMountedTwiceCountsOnce(t *testing.T) {
 	m := newPrompt(t, newGate(t, nil), nil)
 	rec := httptest.NewRecorder()
 	r := pageRequest(userHeader, "ada")
-	m.Handler(m.Handler(respond("<!doctype html><p>x</p></body></html>"))).ServeHTTP(rec, r)
-	require.Equal(t, 1, strings.Count(rec.Body.String(), "askonce-title"))
+	m.Handler(m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, _ := middleware.PromptFrom(r.Context())
+		fmt.Fprintf(w, "<!doctype html><p>%s</p></body></html>", p.StartURL)
+	}))).ServeHTTP(rec, r)
+	require.Contains(t, rec.Body.String(), "/askonce/start")
 	require.Len(t, rec.Result().Cookies(), 1)
 }
 
@@ -191,17 +212,13 @@ func TestSecureCookies(t *testing.T) {
 			t.Parallel()
 			m := newPrompt(t, newGate(t, nil), &middleware.Options{Origin: tt.origin})
 			h := m.Handler(respond("<!doctype html><p>x</p></body></html>"))
-			rec, r := httptest.NewRecorder(), pageRequest(userHeader, "ada")
-			tt.change(r)
-			h.ServeHTTP(rec, r)
-			require.Len(t, rec.Result().Cookies(), 1)
-			c := rec.Result().Cookies()[0]
+			c := seen(t, m, tt.change)
 			require.Equal(t, tt.want, c.Secure)
 			require.Equal(t, tt.want, c.Name == "__Host-askonce", c.Name)
 
 			again := pageRequest(userHeader, "ada", "Cookie", c.Name+"="+c.Value)
 			tt.change(again)
-			rec = httptest.NewRecorder()
+			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, again)
 			require.NotContains(t, rec.Body.String(), "askonce-title")
 		})

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gorilla/securecookie"
+
+	"github.com/askonce/askonce/store"
 )
 
 // Options configure a Middleware. The zero value of each field means its default.
@@ -85,6 +88,23 @@ type Options struct {
 	// served through the middleware then. Defaults to false.
 	Anonymous bool
 
+	// Interactions records what users see and answer, so that it follows them from
+	// browser to browser: a store with [store.Interactions]. What cannot be recorded is
+	// answered with status 503. Defaults to none: then only the browser's sealed cookie
+	// remembers.
+	Interactions Interactions
+
+	// OnInteraction is called after a user has seen, opened or answered a prompt, for
+	// metrics. The interaction's user id is "" for an anonymous visitor. It must be quick
+	// and safe for concurrent use. Defaults to none.
+	OnInteraction func(r *http.Request, i store.Interaction)
+
+	// Preview reports whether a request is from staff who want to look at the prompt: it
+	// appears whatever they have seen or answered, and whatever the holdout and pacing
+	// say. Nothing that they do is recorded. It must be safe for concurrent use. Defaults
+	// to nobody.
+	Preview func(r *http.Request) bool
+
 	// OnPrompt is told once of every request of a user who was to be asked,
 	// after the response, what became of the prompt. It must be quick and safe
 	// for concurrent use. Defaults to nothing.
@@ -92,6 +112,11 @@ type Options struct {
 
 	// Logger is told about faults. Defaults to slog.Default().
 	Logger *slog.Logger
+}
+
+// Interactions records what users see and answer. Every [store.Interactions] is one.
+type Interactions interface {
+	Note(ctx context.Context, i store.Interaction) error
 }
 
 func (o Options) withDefaults() Options {

@@ -123,12 +123,36 @@ func (b *browser) do(method, path string, headers ...string) answer {
 	return answer{resp, string(body)}
 }
 
-// asked reports whether the app's page has a prompt in it.
+// asked reports whether the app's page has a prompt in it. If it has, the browser
+// reports that it was seen, as the prompt's script does.
 func (b *browser) asked(headers ...string) bool {
 	b.t.Helper()
 	a := b.do(http.MethodGet, "/", headers...)
 	require.Equal(b.t, http.StatusOK, a.StatusCode)
-	return strings.Contains(a.body, "askonce-title")
+	if !strings.Contains(a.body, "askonce-title") {
+		return false
+	}
+	require.Equal(b.t, http.StatusNoContent, b.seen().StatusCode)
+	return true
+}
+
+func (b *browser) seen() answer {
+	return b.do(http.MethodPost, "/askonce/shown?study=study-1", "Accept", "*/*", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors")
+}
+
+// seen returns the cookie that answers the report of a prompt that ada has seen.
+func seen(t testing.TB, m *middleware.Middleware, change func(r *http.Request)) *http.Cookie {
+	t.Helper()
+	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/askonce/shown?study=study-1", nil)
+	r.Header.Set(userHeader, "ada")
+	if change != nil {
+		change(r)
+	}
+	m.Endpoints().ServeHTTP(rec, r)
+	require.Equal(t, http.StatusNoContent, rec.Code)
+	cookies := rec.Result().Cookies()
+	require.Len(t, cookies, 1)
+	return cookies[0]
 }
 
 // bodyOf is the body of the page that h makes for ada.

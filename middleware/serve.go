@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/internal/guard"
@@ -80,7 +81,9 @@ type response struct {
 	root    *response // the outermost of those that share a decision, perhaps itself
 	prompt  *prompt.Prompt
 	visitor gate.Visitor
-	counted bool // the showing is in the header
+	counted bool // the showing is in the header, or need not be
+	reports bool // the page reports that the prompt was seen
+	claimed bool // the app renders the prompt itself
 }
 
 type contextKey struct{}
@@ -123,19 +126,24 @@ func (r *response) Bytes(h http.Header) ([]byte, bool) {
 			r.m.opts.Logger.ErrorContext(r, "askonce: Nonce panicked", "err", err, guard.Stack(err))
 		}
 	}
-	snippet, _ := r.root.prompt.Snippet(about)
+	snippet, reports := r.root.prompt.Snippet(about)
+	r.root.reports = reports
 	return snippet, snippet != nil
 }
 
 // Tag implements [page.Snippet].
 func (r *response) Tag() string { return r.root.prompt.Tag() }
 
-// Carry implements [page.Snippet].
+// Carry implements [page.Snippet]. The response itself counts as a showing only where
+// nothing reports that the prompt was seen.
 func (r *response) Carry(h http.Header) {
 	root := r.root
-	if !root.counted {
-		root.counted = true
-		r.m.countShowing(h, root.page.Request(), root.visitor, root.prompt.Content().StudyID)
+	if root.counted || root.reports && !root.claimed {
+		return
+	}
+	root.counted = true
+	if req := root.page.Request(); !isPrefetch(req.Header) && !root.visitor.Preview {
+		r.m.remember(h, req, root.visitor.UserID, root.visitor.History.WithShown(root.prompt.Content().StudyID, time.Now()))
 	}
 }
 
@@ -161,5 +169,6 @@ func PromptFrom(ctx context.Context) (Content, bool) {
 	if r == nil || !r.page.Claim() {
 		return Content{}, false
 	}
+	r.root.claimed = true
 	return r.root.prompt.Content(), true
 }

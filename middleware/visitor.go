@@ -4,12 +4,18 @@ import (
 	"net/http"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/guard"
 )
 
 // visitor returns who sent the request, and what this browser knows of earlier
 // prompts. A nil user means the func that New was given.
 func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) gate.Visitor {
 	v := gate.Visitor{UserID: m.userOf(r, user), Path: r.URL.Path}
+	if preview := m.opts.Preview; preview != nil {
+		if err := guard.Call(func() { v.Preview = preview(r) }); err != nil {
+			m.opts.Logger.ErrorContext(r.Context(), "askonce: Preview panicked", "err", err, guard.Stack(err))
+		}
+	}
 	if v.UserID == "" {
 		if v.UserID = m.anonymousID(w, r); v.UserID == "" {
 			return v

@@ -1,0 +1,169 @@
+package middleware
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/store"
+)
+
+func (m *Middleware) later(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	m.answer(w, r, v, store.InteractionSnoozed)
+}
+
+func (m *Middleware) decline(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	m.answer(w, r, v, store.InteractionDeclined)
+}
+
+func (m *Middleware) undo(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	m.answer(w, r, v, store.InteractionUndone)
+}
+
+func (m *Middleware) optOut(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	m.answer(w, r, v, store.InteractionOptedOut)
+}
+
+// answer records what the user has answered.
+func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind) {
+	if m.sameSite.Check(r) != nil {
+		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		return
+	}
+	study := r.URL.Query().Get("study")
+	switch {
+	case kind == store.InteractionOptedOut:
+		study = ""
+	case kind == store.InteractionUndone && study == "":
+	case store.CheckID(study) != nil:
+		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		return
+	}
+	until := time.Time{}
+	if kind == store.InteractionSnoozed {
+		until = time.Now().Add(max(0, m.opts.Snooze))
+	}
+	if err := m.note(w, r, v, kind, study, until); err != nil {
+		m.unrecorded(w, r, study, err)
+		return
+	}
+	if !isForm(r.Header) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Location", m.back(r))
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// shownAgain is the time within which a second report of the same browser is not
+// recorded: the prompt stays on the pages that the user goes on to.
+const shownAgain = time.Minute
+
+// shown records that the user has seen a prompt. Browsers without JavaScript load it as
+// an image.
+func (m *Middleware) shown(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
+	allowed := m.sameSite.Check(r) == nil
+	if r.Method == http.MethodGet {
+		allowed = m.isOwnImage(r)
+	}
+	study := r.URL.Query().Get("study")
+	switch {
+	case !allowed:
+		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		return
+	case store.CheckID(study) != nil:
+		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		return
+	}
+	showings := v.History.Showings(study)
+	if n := len(showings); n == 0 || time.Since(showings[n-1]).Abs() > shownAgain {
+		if err := m.note(w, r, v, store.InteractionShown, study, time.Time{}); err != nil {
+			m.unrecorded(w, r, study, err)
+			return
+		}
+	}
+	if r.Method == http.MethodPost {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	w.Header().Set("Content-Type", "image/gif")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(pixel) // the client is gone
+}
+
+// pixel is a transparent GIF of one pixel.
+var pixel, _ = base64.StdEncoding.DecodeString("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+// isOwnImage reports whether a page of the app itself loads an image, as far as its
+// browser says.
+func (m *Middleware) isOwnImage(r *http.Request) bool {
+	if isPrefetch(r.Header) {
+		return false
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "same-origin" && r.Header.Get("Sec-Fetch-Dest") == "image"
+	}
+	from, err := url.Parse(r.Header.Get("Referer"))
+	return err == nil && (from.Host == r.Host || from.Scheme+"://"+from.Host == m.opts.Origin)
+}
+
+// note records an interaction: in the store, if it keeps them, and in the browser's
+// cookie. Nothing is recorded for staff who preview the prompt, nor for nobody.
+func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind, study string, until time.Time) error {
+	if v.UserID == "" || v.Preview {
+		return nil
+	}
+	at := time.Now()
+	if kind == store.InteractionUndone {
+		at = at.Add(time.Second) // answers are ordered by the second, and an undo is quick
+	}
+	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at, Until: until}
+	if m.opts.Interactions != nil && !isAnonymous(v.UserID) {
+		if err := guard.Do(func() error { return m.opts.Interactions.Note(r.Context(), i) }); err != nil {
+			return err
+		}
+	}
+	m.remember(w.Header(), r, v.UserID, with(v.History, i))
+	m.interacted(r, i)
+	return nil
+}
+
+// with adds an interaction to a history.
+func with(h gate.History, i store.Interaction) gate.History {
+	switch i.Kind {
+	case store.InteractionShown:
+		return h.WithShown(i.StudyID, i.At)
+	case store.InteractionOpened:
+		return h.WithOpened(i.StudyID, i.At)
+	case store.InteractionSnoozed:
+		return h.WithSnooze(i.StudyID, i.At, i.Until)
+	case store.InteractionDeclined:
+		return h.WithDecline(i.StudyID, i.At)
+	case store.InteractionUndone:
+		return h.WithUndo(i.StudyID, i.At)
+	}
+	return h.WithOptOut(i.At)
+}
+
+// interacted calls Options.OnInteraction.
+func (m *Middleware) interacted(r *http.Request, i store.Interaction) {
+	if m.opts.OnInteraction == nil {
+		return
+	}
+	if isAnonymous(i.UserID) {
+		i.UserID = ""
+	}
+	if err := guard.Call(func() { m.opts.OnInteraction(r, i) }); err != nil {
+		m.opts.Logger.ErrorContext(r.Context(), "askonce: OnInteraction panicked", "err", err, guard.Stack(err))
+	}
+}
+
+// unrecorded answers for an interaction that the store did not take.
+func (m *Middleware) unrecorded(w http.ResponseWriter, r *http.Request, study string, err error) {
+	m.opts.Logger.WarnContext(r.Context(), "askonce: interaction not recorded", "study", study, "err", err)
+	w.Header().Set("Retry-After", "30")
+	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+}

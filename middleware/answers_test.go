@@ -1,0 +1,209 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
+)
+
+// script sends what the prompt's script sends.
+var script = []string{"Accept", "*/*", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors"}
+
+// replica returns a browser without cookies in front of an app that shares s.
+func replica(t *testing.T, s store.Store, opts middleware.Options) *browser {
+	t.Helper()
+	g, err := gate.New(newStudy(), "study-1", s, &gate.Options{LinkHosts: []string{"provider.example"}})
+	require.NoError(t, err)
+	require.NoError(t, g.Warm(t.Context()))
+	opts.Interactions, _ = store.As[store.Interactions](s)
+	return newBrowser(t, newPrompt(t, g, &opts))
+}
+
+// What a user says to one replica is heard by all, in a browser that has no cookie of
+// it.
+func TestAnswersFollowTheUser(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, path string
+		asked      bool
+	}{
+		{"later", "later?study=study-1", false},
+		{"decline", "decline?study=study-1", false},
+		{"opt-out", "optout", false},
+		{"another study", "decline?study=study-2", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := memstore.New()
+			laptop := replica(t, s, middleware.Options{})
+			require.Equal(t, http.StatusNoContent, laptop.do(http.MethodPost, "/askonce/"+tt.path, script...).StatusCode)
+			require.Equal(t, tt.asked, laptop.asked())
+			require.Equal(t, tt.asked, replica(t, s, middleware.Options{}).asked(), "on the phone")
+			bob := replica(t, s, middleware.Options{})
+			bob.user = "bob"
+			require.True(t, bob.asked(), "another user")
+		})
+	}
+}
+
+func TestAnswersAreTakenBack(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	b := replica(t, s, middleware.Options{})
+	for _, answer := range []string{"later?study=study-1", "decline?study=study-1", "optout"} {
+		require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/"+answer, script...).StatusCode)
+	}
+	require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/undo?study=study-1", script...).StatusCode)
+	require.False(t, replica(t, s, middleware.Options{}).asked(), "the opt-out holds")
+	require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/undo", script...).StatusCode)
+	require.True(t, replica(t, s, middleware.Options{}).asked())
+}
+
+// failing is a store of interactions that is down, or panics.
+type failing struct{ panics bool }
+
+func (f failing) Note(context.Context, store.Interaction) error {
+	if f.panics {
+		panic("of the store")
+	}
+	return errors.New("down")
+}
+
+// An answer that cannot be recorded is not acknowledged.
+func TestUnrecordedAnswers(t *testing.T) {
+	t.Parallel()
+	for name, down := range map[string]failing{"down": {}, "panics": {panics: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: down}))
+			for _, path := range []string{"shown?study=study-1", "later?study=study-1", "decline?study=study-1", "undo?study=study-1", "optout"} {
+				a := b.do(http.MethodPost, "/askonce/"+path, script...)
+				require.Equal(t, http.StatusServiceUnavailable, a.StatusCode, path)
+				require.NotEmpty(t, a.Header.Get("Retry-After"))
+				require.Empty(t, a.Cookies())
+			}
+			require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1").StatusCode, "the interview goes before")
+		})
+	}
+}
+
+// recorder keeps what it is told.
+type recorder struct {
+	mu    sync.Mutex
+	notes []store.Interaction
+}
+
+func (r *recorder) Note(_ context.Context, i store.Interaction) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, i)
+	return nil
+}
+
+func (r *recorder) kinds() (kinds []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, i := range r.notes {
+		kinds = append(kinds, i.Kind.String()+" "+i.StudyID+" "+i.UserID)
+	}
+	return kinds
+}
+
+// everything does all that a user can do with a prompt.
+func everything(b *browser) {
+	b.do(http.MethodGet, "/")
+	b.do(http.MethodGet, "/askonce/decision")
+	b.seen()
+	b.do(http.MethodPost, "/askonce/later?study=study-1", script...)
+	b.do(http.MethodGet, "/askonce/start?study=study-1", "Sec-Fetch-Dest", "document")
+	b.do(http.MethodPost, "/askonce/decline?study=study-1", script...)
+	b.do(http.MethodPost, "/askonce/undo?study=study-1", script...)
+	b.do(http.MethodPost, "/askonce/optout", script...)
+}
+
+func TestOneHookForEveryInteraction(t *testing.T) {
+	t.Parallel()
+	all := []string{
+		"shown study-1 ada", "snoozed study-1 ada", "opened study-1 ada", "declined study-1 ada", "undone study-1 ada", "opted_out  ada",
+	}
+	var stored, told recorder
+	hook := func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }
+	everything(newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &stored, OnInteraction: hook})))
+	require.Equal(t, all, stored.kinds())
+	require.Equal(t, all, told.kinds())
+
+	var panics recorder
+	everything(newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &panics, OnInteraction: func(*http.Request, store.Interaction) { panic("of the app") }})))
+	require.Equal(t, all, panics.kinds(), "a hook that panics costs nothing")
+}
+
+func TestAnonymousVisitorsAreNotStored(t *testing.T) {
+	t.Parallel()
+	var stored, told recorder
+	hook := func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Anonymous: true, Interactions: &stored, OnInteraction: hook}))
+	b.user = ""
+	everything(b)
+	require.Empty(t, stored.kinds())
+	require.Contains(t, told.kinds(), "declined study-1 ")
+}
+
+// Staff see the prompt whatever they have answered, and nothing of it counts.
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	require.NoError(t, s.Note(t.Context(), store.Interaction{Key: store.Key{UserID: "ada"}, Kind: store.InteractionOptedOut, At: time.Now()}))
+	require.False(t, replica(t, s, middleware.Options{}).asked())
+
+	var stored, told recorder
+	b := replica(t, s, middleware.Options{Preview: func(*http.Request) bool { return true }, OnInteraction: func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }})
+	require.Contains(t, b.do(http.MethodGet, "/").body, "askonce-title")
+	everything(b)
+	require.Contains(t, b.do(http.MethodGet, "/").body, "askonce-title")
+	require.Empty(t, append(stored.kinds(), told.kinds()...))
+	p, err := s.Person(t.Context(), "ada")
+	require.NoError(t, err)
+	require.Empty(t, p.Studies)
+
+	panics := replica(t, memstore.New(), middleware.Options{Preview: func(*http.Request) bool { panic("of the app") }})
+	require.True(t, panics.asked(), "a func that panics previews nothing")
+}
+
+// Only a page of its own starts an interview: user content with an image, or a frame,
+// does not silence anybody.
+func TestOnlyANavigationStarts(t *testing.T) {
+	t.Parallel()
+	var stored recorder
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &stored}))
+	for _, dest := range []string{"image", "iframe", "frame", "object", "script", "empty", "style"} {
+		a := b.do(http.MethodGet, "/askonce/start?study=study-1", "Sec-Fetch-Dest", dest)
+		require.Equal(t, http.StatusForbidden, a.StatusCode, dest)
+		require.Empty(t, a.Header.Get("Location"))
+		require.Empty(t, a.Cookies())
+	}
+	require.Empty(t, stored.kinds())
+	require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site").StatusCode, "a link in a mail")
+}
+
+// A decision has no side effect, however often it is asked for.
+func TestDecisionIsPure(t *testing.T) {
+	t.Parallel()
+	var stored recorder
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &stored}))
+	for range 5 {
+		a := b.do(http.MethodGet, "/askonce/decision")
+		require.Contains(t, a.body, `"ask":true`)
+		require.Empty(t, a.Cookies())
+	}
+	require.Empty(t, stored.kinds())
+}
