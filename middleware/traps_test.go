@@ -16,8 +16,7 @@ type trap struct {
 	want middleware.Outcome
 
 	// before is what the snippet must stand in front of, up to the end of the
-	// page; "" is the very end. With hidden, what the page leaves open keeps the
-	// prompt from being seen.
+	// page; "" is the very end.
 	before string
 }
 
@@ -28,9 +27,6 @@ const (
 )
 
 const closing = "</body></html>"
-
-// hidden marks a place where the prompt does no harm and is not seen.
-const hidden = "hidden"
 
 var traps = []trap{
 	// Text that only looks like the end of the body.
@@ -99,20 +95,18 @@ var traps = []trap{
 	{"script whose string ends a tag", `<!doctype html><body><script>e.innerHTML="<b>x</b>`, unfinished, ""},
 
 	// Foreign content.
-	{"self-closing title in svg", `<!doctype html><body><svg><title/></svg></body>`, unfinished, ""},
-	{"self-closing style and script in svg", `<!doctype html><body><svg><style/><script/></svg></body>`, unfinished, ""},
+	{"self-closing title in svg", `<!doctype html><body><svg><title/></svg></body>`, injected, "</body>"},
+	{"self-closing style and script in svg", `<!doctype html><body><svg><style/><script/></svg></body>`, injected, "</body>"},
 	{"title in svg", `<!doctype html><body><svg><title>Icon</title><path/></svg></body>`, injected, "</body>"},
 	{"CDATA in svg", `<!doctype html><body><svg><style><![CDATA[ </body> ]]></style></svg></body>`, injected, "</body>"},
 	{"CDATA in HTML is a comment", `<!doctype html><body><p></p><![CDATA[ > ]]></body>`, injected, "</body>"},
 	{"foreignObject", `<!doctype html><body><svg><foreignObject><textarea></body></textarea></foreignObject></svg></body>`, injected, "</body>"},
 	{"foreignObject with text only", `<!doctype html><body><svg><foreignObject>x</foreignObject></svg></body>`, injected, "</body>"},
 	{"MathML", `<!doctype html><body><math><mi>x</mi><mo>=</mo><mn>1</mn></math></body>`, injected, "</body>"},
-	{"element open in annotation-xml", `<!doctype html><body><math><annotation-xml encoding="text/html"><i></math></body>`, injected, hidden},
-	{"breakout", `<!doctype html><body><svg><path><div></div></body>`, injected, "</body>"},
-	{"svg open at the end", `<!doctype html><body><svg><path></body></html>`, injected, hidden},
-	{"math open at the end", `<!doctype html><body><math><mi></body></html>`, injected, hidden},
-	{"markup in an svg style's value", `<!doctype html><body><svg><style><a title="</style></svg></body></html>`, injected, hidden},
-	{"svg closed by another's end tag", `<!doctype html><body><table><tr><td><svg></table></body></html>`, injected, closing},
+	{"breakout", `<!doctype html><body><svg><path><div></div></body>`, unfinished, ""},
+	{"svg open at the end", `<!doctype html><body><svg><path></body></html>`, unfinished, ""},
+	{"math open at the end", `<!doctype html><body><math><mi></body></html>`, unfinished, ""},
+	{"svg closed by another's end tag", `<!doctype html><body><table><tr><td><svg></table></body></html>`, unfinished, ""},
 
 	// Documents without end tags, and what is none.
 	{"no end tags", `<!doctype html><title>x</title><p>x</p>`, injected, ""},
@@ -124,8 +118,8 @@ var traps = []trap{
 	{"cut off in an end tag", `<!doctype html><html><body><p>x</p></body`, unfinished, ""},
 	{"cut off behind <", `<!doctype html><html><body><p>x</p><`, unfinished, ""},
 	{"cut off in a comment", `<!doctype html><html><body><p>x</p><!-- </body></html>`, unfinished, ""},
-	{"table open", `<!doctype html><table><tr><td>x</td></body></html>`, injected, closing},
-	{"select open", `<!doctype html><select><option>x</option></body></html>`, injected, hidden},
+	{"table open", `<!doctype html><table><tr><td>x</td></body></html>`, unfinished, ""},
+	{"select open", `<!doctype html><select><option>x</option></body></html>`, unfinished, ""},
 	{"stray end tag before the table ends", `<!doctype html><table></body></html><tr><td></td></tr></table>`, injected, ""},
 	{"frameset", `<!doctype html><html><frameset><frame></frameset></html>`, unfinished, ""},
 	{"frameset's noframes", `<!doctype html><html><frameset><frame><noframes><body></body></noframes></html>`, unfinished, ""},
@@ -138,7 +132,7 @@ var traps = []trap{
 	{"XML as text/html", `<?xml version="1.0"?><tv><channel/></tv>`, fragment, ""},
 	{"JSON as text/html", `{"html":"<p></body></html>"}`, fragment, ""},
 	{"unclosed elements around the prompt", `<!doctype html><body><div hidden><a href="/x">y<b>z</body></html>`, injected, closing},
-	{"noscript raw and markup disagree", `<!doctype html><body><noscript><p title="</noscript><!--"></p></noscript></body></html>`, injected, hidden},
+	{"noscript raw and markup disagree", `<!doctype html><body><noscript><p title="</noscript><!--"></p></noscript></body></html>`, unfinished, ""},
 	{"base elsewhere", `<!doctype html><head><base href="https://other.example/"></head><body></body></html>`, injected, closing},
 	{"meta refresh cut off", `<!doctype html><meta http-equiv=refresh content="5;url=/</body></html>`, unfinished, ""},
 }
@@ -159,7 +153,7 @@ func TestTrapsBehindALongPage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range traps {
 		head, rest, ok := strings.Cut(tt.page, "<body>")
-		if !ok || tt.name == "frameset's noframes" { // what stands before <body> is not in the tail
+		if !ok {
 			continue
 		}
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,10 +177,6 @@ func checkTrap(t *testing.T, tt trap) {
 		return
 	}
 	live, difference := judge(t, tt.page, snippet, at)
-	if tt.before == hidden {
-		requireHidden(t, tt.page, snippet, at)
-		return
-	}
 	require.Empty(t, difference)
 	require.Equal(t, 1, live, "the prompt must be live\n%s", rec.Body)
 	require.Equal(t, tt.before, rest[at:])

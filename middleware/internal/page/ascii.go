@@ -28,15 +28,6 @@ func lower(c byte) byte {
 	return c
 }
 
-func oneOf(c byte, set string) bool {
-	for i := range len(set) {
-		if set[i] == c {
-			return true
-		}
-	}
-	return false
-}
-
 // hasPrefixFold compares without regard to case; prefix is in lower case.
 func hasPrefixFold[T string | []byte](b T, prefix string) bool {
 	if len(b) < len(prefix) {

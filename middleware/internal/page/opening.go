@@ -22,7 +22,7 @@ func open(head []byte) (o opening) {
 		switch {
 		case bytes.HasPrefix(b, []byte("<!--")):
 			s := scanner{b: b}
-			if s.skipComment(); s.broken {
+			if s.skipComment(); s.open {
 				return o
 			}
 			b = b[s.i:]

@@ -431,13 +431,23 @@ func (w *writer) end() (at int, outcome Outcome) {
 		head = w.buf[:min(len(w.buf), headSize)]
 	}
 	start := open(head)
+	whole := w.written == int64(len(w.buf))
 	begin := max(0, len(w.buf)-tailSize)
-	at, outcome = findEnd(w.buf[begin:], w.written <= tailSize, start.document)
-	switch {
-	case w.declared >= 0 && w.written != w.declared, outcome == OutcomeEmpty && w.written > 0:
-		outcome = OutcomeUnfinished // by its own account, or because the client has gone
-	case start.amp:
-		outcome = OutcomeAMP
+	at, ok := endOf(w.buf[begin:], whole && begin == 0)
+	if at += begin; whole && begin > 0 && (!ok || at == len(w.buf)) { // in doubt, it is read from its beginning
+		at, ok = endOf(w.buf, true)
 	}
-	return begin + at, outcome
+	switch {
+	case w.written == 0:
+		return at, OutcomeEmpty
+	case len(w.buf) == 0, w.declared >= 0 && w.written != w.declared:
+		return at, OutcomeUnfinished // by its own account, or because the client has gone
+	case start.amp:
+		return at, OutcomeAMP
+	case !ok:
+		return at, OutcomeUnfinished
+	case at == len(w.buf) && !start.document:
+		return at, OutcomeFragment
+	}
+	return at, OutcomeInjected
 }
