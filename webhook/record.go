@@ -11,8 +11,10 @@ import (
 
 // accept records a completion, from a delivery or from the provider's list.
 func (h *Handler) accept(ctx context.Context, e event) Result {
-	result, err := h.tryAccept(ctx, e)
+	c, result, err := h.tryAccept(ctx, e)
 	switch result {
+	case ResultDuplicate:
+		h.checkUser(ctx, c)
 	case ResultPanic:
 		if h.poison.add(e.interviewID) {
 			h.logPoisoned(ctx, e, result, err)
@@ -26,16 +28,16 @@ func (h *Handler) accept(ctx context.Context, e event) Result {
 
 // tryAccept is accept without its log lines. The error belongs to ResultPanic,
 // ResultStore and ResultSchema.
-func (h *Handler) tryAccept(ctx context.Context, e event) (Result, error) {
+func (h *Handler) tryAccept(ctx context.Context, e event) (store.Completion, Result, error) {
 	if !h.studies.has(e.studyID, e.studyName) {
-		return ResultOtherStudy, nil
+		return store.Completion{}, ResultOtherStudy, nil
 	}
 	if e.status != "" && e.status != userjourneys.StatusCompleted {
-		return ResultNotCompleted, nil
+		return store.Completion{}, ResultNotCompleted, nil
 	}
 	c, result, err := h.completion(ctx, e)
 	if err != nil {
-		return ResultPanic, err
+		return c, ResultPanic, err
 	}
 	ctx, cancel := h.detached(ctx)
 	defer cancel()
@@ -46,12 +48,11 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (Result, error) {
 	}
 	switch {
 	case errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrPermanent):
-		return ResultSchema, err
+		return c, ResultSchema, err
 	case err != nil:
-		return ResultStore, err
+		return c, ResultStore, err
 	case !first:
-		h.checkUser(ctx, c)
-		return ResultDuplicate, nil
+		return c, ResultDuplicate, nil
 	}
 	if h.recorded.changed(true) {
 		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
@@ -60,7 +61,7 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (Result, error) {
 	if h.opts.OnRecorded != nil {
 		_ = h.call("OnRecorded", c.InterviewID, func() { h.opts.OnRecorded(ctx, c) }) // a panic is logged
 	}
-	return result, nil
+	return c, result, nil
 }
 
 // detached returns a context for the store. It ends neither with the request nor
@@ -134,6 +135,8 @@ func (h *Handler) checkUser(ctx context.Context, c store.Completion) {
 	if c.UserID == "" {
 		return
 	}
+	ctx, cancel := h.detached(ctx)
+	defer cancel()
 	for have, err := range h.store.completions(ctx, c.InterviewID) {
 		if err == nil && have.UserID != "" && have.UserID != c.UserID {
 			h.warnOtherUser(ctx, c.InterviewID)

@@ -188,7 +188,9 @@ func (w *walk) finishedWhole() {
 
 func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	w.items++
-	w.last = i.ID
+	if usableID(i.ID) { // as a cursor
+		w.last = i.ID
+	}
 	w.seen[i.ID] = true
 	if w.items > 1 {
 		w.ordered = w.ordered && !i.CreatedAt.After(w.previous)
@@ -215,7 +217,7 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 
 // record records an item. The error is trouble with the store.
 func (w *walk) record(ctx context.Context, e event) error {
-	result, err := w.tryAccept(ctx, e)
+	_, result, err := w.tryAccept(ctx, e)
 	switch result {
 	case ResultOtherStudy, ResultNotCompleted:
 		return nil
@@ -258,7 +260,7 @@ func (w *walk) settleRefused(ctx context.Context, works bool) error {
 	refused := w.refused
 	w.refused = nil
 	for _, r := range refused {
-		result, err := w.tryAccept(ctx, r.e)
+		_, result, err := w.tryAccept(ctx, r.e)
 		if result != ResultStore {
 			w.accepted(ctx, r.e, result)
 			works = true
