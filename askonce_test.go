@@ -103,7 +103,7 @@ func TestSecretsMayComeFromTheWebhookOptions(t *testing.T) {
 func TestNewCopiesTheConfig(t *testing.T) {
 	t.Parallel()
 	app := newApp(t, func(c *askonce.Config) {
-		c.Gate = &gate.Options{}
+		c.Gate = &gate.Options{Timeout: 10 * time.Second}
 		c.Webhook = &webhook.Options{}
 	})
 	app.cfg.Studies[0] = "Another"
