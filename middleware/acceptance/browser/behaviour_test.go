@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -186,6 +187,26 @@ func TestAccent(t *testing.T) {
 			b := newTab(t, look{}).open(newApp(t, nil, nil).url + "/?accent=" + url.QueryEscape(accent))
 			b.eventually(shown)
 			b.eventually(`getComputedStyle(` + startLink + `).color === "` + want + `"`)
+		})
+	}
+}
+
+// The content of an app's own template is the page's: its style sheets apply to it.
+func TestOwnTemplate(t *testing.T) {
+	t.Parallel()
+	own := template.Must(template.New("").Parse(`<h2>{{.Texts.Title}}</h2><p>About {{.StudyName}}.</p><a href="{{.StartURL}}" target="_blank" rel="noopener">{{.Texts.Start}}</a>
+<form method="post" action="{{.DeclineURL}}"><button>{{.Texts.Decline}}</button></form>`))
+	for name, l := range map[string]look{"with JavaScript": {}, "without": {noJS: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newApp(t, &middleware.Options{Template: own}, always())
+			b := newTab(t, l).open(a.url + "/")
+			b.eventually(`document.querySelector("aside.askonce h2").getClientRects().length === 1`)
+			require.Equal(t, "rgb(170, 51, 0)", eval[string](b, `getComputedStyle(document.querySelector("aside.askonce a")).color`), "the page's links are of this colour")
+			require.True(t, eval[bool](b, inViewport))
+			b.click("aside.askonce form button")
+			b.eventually(`!document.querySelector("aside.askonce") || !!` + inPrompt + `.querySelector(".bye.on")`)
+			b.open(a.url + "/").requirePrompts(0)
 		})
 	}
 }

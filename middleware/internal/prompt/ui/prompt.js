@@ -221,7 +221,7 @@
 
     const look = () => {
       soon = 0;
-      if (!aside.isConnected) return aside[key](); // the page was swapped
+      if (!aside.isConnected) return aside[key]?.(); // the page was swapped
       if (!inline) {
         const focus = doc.activeElement, f = focus?.getBoundingClientRect(), busy = aside.contains(focus);
         const wait = !busy && (modal() || !avoid(aside) || (focus && focus !== doc.body && f.height < innerHeight / 2 && meets(f, aside.getBoundingClientRect())));
@@ -234,7 +234,7 @@
     const again = (e) => (e.type === "focusin" ? look() : (soon ||= setTimeout(look, 60)));
     const paint = () => aside.isConnected && theme(aside, [card, bye]);
     const start = () => {
-      if (!aside.isConnected || gone.has(study)) return;
+      if (stop.signal.aborted || !aside.isConnected || gone.has(study)) return;
       aside.hidden = false;
       if (inline) delete aside.dataset.waits;
       else doc.body.append(room);
@@ -272,7 +272,7 @@
     if (!one) return;
     if (gone.has(one.dataset.study)) return close(one);
     if (origin === "null") {
-      console.info("askonce: no prompt in a sandbox without allow-same-origin");
+      console.info("askonce: a sandbox without allow-same-origin");
       return one.remove();
     }
     const template = one.querySelector("template[shadowrootmode]");
