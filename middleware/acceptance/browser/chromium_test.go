@@ -200,7 +200,7 @@ func eval[T any](b *tab, expression string) (v T) {
 
 // patience is how long a test waits for what must happen: on a machine that has
 // other things to do, too.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // eventually waits until an expression is true.
 func (b *tab) eventually(expression string) {
