@@ -39,13 +39,15 @@ type Config struct {
 	// must be safe for concurrent use.
 	User func(*http.Request) string
 
-	// Store keeps who has completed which study. Put [store.NewCached] in front
+	// Store keeps who has completed which study. If it has [store.Interactions],
+	// it also keeps what users have seen and said. Put [store.NewCached] in front
 	// of a database so that most pages need no round trip.
 	Store store.Store
 
-	// CookieKeys seal the prompt's cookies; see [middleware.Options]. All
-	// replicas need the same keys. Defaults to random keys and a warning: users
-	// who said "Later" are then asked again after a restart.
+	// CookieKeys seal the prompt's cookies; see [middleware.Options]. The command
+	// "askonce keys" makes them, and all replicas need the same. Defaults to
+	// random keys and a warning: after a restart the cookies are not read any
+	// more.
 	CookieKeys middleware.Keys
 
 	// References write the user into the interview's link and read it back from
@@ -215,7 +217,8 @@ func (c *Config) webhookOptions(client *userjourneys.Client, recorded func(conte
 func (k *Kit) Handler(next http.Handler) http.Handler { return k.middleware.Handler(next) }
 
 // Webhook returns the handler of the provider's deliveries. Mount it at the URL
-// that is registered with the provider.
+// that is registered with the provider, without a method in the pattern: it
+// answers other methods than POST itself.
 func (k *Kit) Webhook() *webhook.Handler { return k.webhook }
 
 // Run does the work in the background until ctx ends, which is not an error: it
