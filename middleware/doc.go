@@ -9,6 +9,27 @@
 // that tail if it is the end of an HTML document. Everything else (other types,
 // statuses, encodings, fragments, truncated pages) passes byte for byte.
 //
+// # Which requests are for a page
+//
+// A request that asks for a whole page is known by its method, GET or HEAD, and by its
+// header. No other request gets a prompt, and the user is not looked up for it.
+//
+//	a browser                     Sec-Fetch-Dest: document
+//	a browser, by a service       Sec-Fetch-Dest: empty, Sec-Fetch-Mode: navigate or same-origin,
+//	worker's fetch(event.request) Accept: text/html,…
+//	an old browser                no Sec-Fetch-Dest, Accept: text/html,…
+//	Turbo                         X-Turbo-Request-Id, no Turbo-Frame
+//	Turbolinks 5                  Turbolinks-Referrer
+//	htmx                          HX-Boosted or HX-History-Restore-Request
+//	Unpoly                        X-Up-Target: body or html, Accept: text/html
+//	Swup                          X-Requested-With: swup
+//
+// Astro's ClientRouter sends nothing by which its requests differ from any other fetch:
+// its pages get no prompt until the next full load. An app with such a router can ask
+// the decision endpoint instead.
+//
+// # Where to mount it
+//
 // Mount it inside logging, recovery, sessions and compression, and outside
 // whatever caches pages within the app: the prompt is one user's, and a page
 // that carries it leaves as Cache-Control: private. A check for tokens against
