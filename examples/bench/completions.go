@@ -58,7 +58,7 @@ func completions(ctx context.Context, e effort) (report.Part, error) {
 			"a third more in the databases.\n\n" +
 			"For sizing: a look-up in a database finds one row by a hash of 16 bytes. As long as these rows and their index, 100 bytes a completion in PostgreSQL\n" +
 			"and less elsewhere, are in memory, the time is the round trip, however many there are; beyond that it is a read from disk too. Disk grows in\n" +
-			"proportion: a million interviews, more than most apps ever see, are half a gigabyte. Redis and Memory hold everything in memory, and Memory is\n" +
+			"proportion: a million interviews, more than most apps ever see, are under a gigabyte in most. Redis and Memory hold everything in memory, and Memory is\n" +
 			"for tests.",
 		Tables: []report.Table{t},
 		Panels: []report.Panel{times, room},

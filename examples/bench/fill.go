@@ -6,7 +6,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math"
 	"runtime"
@@ -16,12 +15,14 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/sqlstore"
 )
 
-// Stores are filled past their Record, which would be durable for each of ten
+// Databases are filled past their Record, which would be durable for each of ten
 // million completions; backend.find compares one of them with the store's own.
 
 // openMemory is the store that is in this process.
@@ -29,19 +30,31 @@ func openMemory(context.Context, string) (*backend, error) {
 	s := memstore.New()
 	return &backend{
 		name: "Memory", store: s, inProcess: true,
-		fill:  func(ctx context.Context, from, to int) error { return fillMemory(ctx, s, from, to) },
+		fill:  func(ctx context.Context, from, to int) error { return fillByRecord(ctx, s, from, to) },
 		bytes: func(context.Context) (int64, error) { return heap(), nil },
 		close: func() { _ = s.Close() }, remove: func() {},
 	}, nil
 }
 
-func fillMemory(ctx context.Context, s *memstore.Store, from, to int) error {
-	for i := from; i < to; i++ {
-		if _, err := s.Record(ctx, completion(i)); err != nil {
-			return err
+// transcripts is a store whose jobs can be finished.
+type transcripts interface {
+	store.Store
+	store.Transcripts
+}
+
+// fillByRecord fills a store whose Record is quick.
+func fillByRecord(ctx context.Context, s transcripts, from, to int) error {
+	for ; from < to; from += rowsAtOnce {
+		g, recording := errgroup.WithContext(ctx)
+		g.SetLimit(runtime.GOMAXPROCS(0))
+		for i := from; i < from+rowsAtOnce; i++ {
+			g.Go(func() error {
+				_, err := s.Record(recording, completion(i))
+				return err
+			})
 		}
-		if (i+1)%rowsAtOnce != 0 {
-			continue
+		if err := g.Wait(); err != nil {
+			return err
 		}
 		jobs, err := s.ClaimJobs(ctx, time.Minute, rowsAtOnce)
 		if err != nil {
@@ -183,47 +196,15 @@ func (t tables) bytes(ctx context.Context) (n int64, err error) {
 	return n, t.db.QueryRowContext(ctx, ask).Scan(&n)
 }
 
-// fillRedis writes the keys that the documentation of redisstore names.
-func fillRedis(ctx context.Context, client *redis.Client, prefix string, from, to int) error {
-	for ; from < to; from += rowsAtOnce {
-		var interviews, completed []any
-		var byTime, byUser []redis.Z
-		for i := from; i < from+rowsAtOnce; i++ {
-			c := completion(i)
-			at := strconv.FormatInt(c.CompletedAt.UnixMicro(), 10)
-			text, err := json.Marshal(map[string]string{
-				"s": c.StudyID, "u": c.UserID, "t": at, "q": c.Quality, "l": c.Language,
-				"d": strconv.FormatInt(c.Duration.Microseconds(), 10), "e": "0",
-			})
-			if err != nil {
-				return err
-			}
-			interviews = append(interviews, c.InterviewID, text)
-			completed = append(completed, c.StudyID+"\x00"+c.UserID, "0")
-			byTime = append(byTime, redis.Z{Score: float64(c.CompletedAt.UnixMicro()), Member: c.InterviewID})
-			byUser = append(byUser, redis.Z{Member: c.UserID + "\x00" + c.InterviewID})
-		}
-		_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			p.HSet(ctx, prefix+"interviews", interviews...)
-			p.HSet(ctx, prefix+"completed", completed...)
-			p.ZAdd(ctx, prefix+"by_time", byTime...)
-			p.ZAdd(ctx, prefix+"by_user", byUser...)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// redisBytes is what the store's keys take by the server's own account.
 func redisBytes(ctx context.Context, client *redis.Client, prefix string) (sum int64, err error) {
-	for _, key := range []string{"interviews", "completed", "by_time", "by_user"} {
-		n, err := client.MemoryUsage(ctx, prefix+key, 1000).Result()
-		if err != nil && err != redis.Nil { // nothing there yet
+	all := client.Scan(ctx, 0, prefix+"*", 1000).Iterator()
+	for all.Next(ctx) {
+		n, err := client.MemoryUsage(ctx, all.Val(), 1000).Result()
+		if err != nil && err != redis.Nil { // gone since
 			return 0, err
 		}
 		sum += n
 	}
-	return sum, nil
+	return sum, all.Err()
 }

@@ -207,7 +207,7 @@ func openRedis(ctx context.Context, _ string) (*backend, error) {
 		name: "Redis", store: s,
 		lookUp: func(ctx context.Context) error { return client.HGet(ctx, raw, "row").Err() },
 		insert: func(ctx context.Context, n int) error { return client.HSet(ctx, raw, fmt.Sprint("row", n), "1").Err() },
-		fill:   func(ctx context.Context, from, to int) error { return fillRedis(ctx, client, keys, from, to) },
+		fill:   func(ctx context.Context, from, to int) error { return fillByRecord(ctx, s, from, to) },
 		bytes:  func(ctx context.Context) (int64, error) { return redisBytes(ctx, client, keys) },
 		close:  func() { client.Close() },
 		remove: func() {
