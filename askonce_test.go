@@ -295,6 +295,20 @@ func TestStudiesAreAskedForByPriority(t *testing.T) {
 	require.Contains(t, a.page("ada"), "/askonce/start?study="+a.staging.ID)
 }
 
+// TestAnswersFollowTheUser: the store hears what was said in another browser.
+func TestAnswersFollowTheUser(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, nil)
+	a.requirePrompt("ada", "Checkout")
+	r := httptest.NewRequest(http.MethodPost, "/askonce/decline?study="+a.checkout.ID, nil)
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("User", "ada")
+	a.kit.Handler(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	require.Equal(t, gate.ReasonDeclined, a.kit.Gate().Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.NotContains(t, a.page("ada"), `class="askonce"`)
+	a.requirePrompt("bob", "Checkout")
+}
+
 func TestCloseRefusesDeliveries(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
