@@ -169,9 +169,11 @@ func (f *flow) counted() {
 	if f.program != "spa" { // which shows the prompt itself
 		require.GreaterOrEqual(f, f.series(`askonce_prompts_total{outcome="injected"}`), 2.0)
 	}
+	require.Positive(f, f.series(`askonce_interactions_total{kind="opened"}`))
+	require.Equal(f, 1.0, f.series(`askonce_progress_total{step="fetched"}`))
 	require.Equal(f, 1.0, f.series("askonce_completions_total"))
 	require.Equal(f, 1.0, f.series("askonce_store_up"))
-	require.Equal(f, 0.0, f.series("askonce_transcripts_pending"))
+	eventually(f.T, "the transcript's job to end", func() bool { return f.series("askonce_transcripts_pending") == 0 })
 	require.Equal(f, 0.0, f.series("askonce_transcripts_dead"))
 	require.Equal(f, 0.0, f.series("askonce_transcripts_oldest_seconds"))
 	require.Equal(f, 0.0, f.series("askonce_api_key_refused"))

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -55,12 +54,12 @@ const (
 
 var interactionNames = [...]string{"shown", "opened", "undone", "snoozed", "declined", "opted_out"}
 
-// String returns the kind in snake case, as in metrics and logs.
+// String returns the kind in snake case, as in metrics and logs, or "unknown".
 func (k InteractionKind) String() string {
 	if int(k) < len(interactionNames) {
 		return interactionNames[k]
 	}
-	return fmt.Sprintf("InteractionKind(%d)", uint8(k))
+	return "unknown"
 }
 
 // MarshalText implements [encoding.TextMarshaler].

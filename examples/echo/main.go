@@ -33,11 +33,12 @@ func run(ctx context.Context, s *site.Site) error {
 		Store:         store.NewCached(s.Store, nil),
 		CookieKeys:    s.CookieKeys,
 		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
-		Middleware:    &middleware.Options{OnPrompt: s.Metrics.Prompt},
+		Middleware:    &middleware.Options{OnPrompt: s.Metrics.Prompt, OnInteraction: s.Metrics.Interaction},
 		Webhook: &webhook.Options{
 			URL:        s.WebhookURL,
 			OnDelivery: s.Metrics.Delivery,
 			OnRecorded: s.Metrics.Recorded,
+			OnProgress: s.Metrics.Progress,
 		},
 		BaseURL: s.BaseURL,
 	})

@@ -46,7 +46,7 @@ func run(ctx context.Context, s *site.Site) error {
 		Middleware: &middleware.Options{OnPrompt: func(r *http.Request, o middleware.Outcome) {
 			s.Metrics.Prompt(r, o)
 			tracing.prompt(r.Context(), o)
-		}},
+		}, OnInteraction: s.Metrics.Interaction},
 		Webhook: &webhook.Options{
 			URL: s.WebhookURL,
 			OnDelivery: func(ctx context.Context, d webhook.Delivery) {
@@ -54,6 +54,7 @@ func run(ctx context.Context, s *site.Site) error {
 				tracing.delivery(ctx, d)
 			},
 			OnRecorded: s.Metrics.Recorded,
+			OnProgress: s.Metrics.Progress,
 		},
 		BaseURL: s.BaseURL,
 	})

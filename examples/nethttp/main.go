@@ -30,11 +30,12 @@ func run(ctx context.Context, s *site.Site) error {
 		Store:         store.NewCached(s.Store, nil), // a sqlstore or redisstore
 		CookieKeys:    s.CookieKeys,
 		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
-		Middleware:    &middleware.Options{OnPrompt: s.Metrics.Prompt},
+		Middleware:    &middleware.Options{OnPrompt: s.Metrics.Prompt, OnInteraction: s.Metrics.Interaction},
 		Webhook: &webhook.Options{
 			URL:        s.WebhookURL, // a warning says when the provider delivers elsewhere
 			OnDelivery: s.Metrics.Delivery,
 			OnRecorded: s.Metrics.Recorded,
+			OnProgress: s.Metrics.Progress,
 		},
 		BaseURL: s.BaseURL,
 	})

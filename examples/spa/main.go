@@ -16,6 +16,7 @@ import (
 	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/webhook"
 )
@@ -34,8 +35,14 @@ func run(ctx context.Context, s *site.Site) error {
 		Store:         store.NewCached(s.Store, nil),
 		CookieKeys:    s.CookieKeys,
 		Gate:          &gate.Options{OnDecision: s.Metrics.Decision},
-		Webhook:       &webhook.Options{URL: s.WebhookURL, OnDelivery: s.Metrics.Delivery, OnRecorded: s.Metrics.Recorded},
-		BaseURL:       s.BaseURL,
+		Middleware:    &middleware.Options{OnInteraction: s.Metrics.Interaction},
+		Webhook: &webhook.Options{
+			URL:        s.WebhookURL,
+			OnDelivery: s.Metrics.Delivery,
+			OnRecorded: s.Metrics.Recorded,
+			OnProgress: s.Metrics.Progress,
+		},
+		BaseURL: s.BaseURL,
 	})
 	if err != nil {
 		return err

@@ -224,14 +224,18 @@ func (m *model) person(userID string) store.Person {
 		studies[study] = s
 	}
 	delete(studies, "")
+	look := func(studyID string) { // at a study below, of which nothing else may be known
+		s := studies[studyID]
+		studies[studyID] = s
+	}
 	for _, i := range m.interviews {
 		if i.UserID == userID {
-			studies[i.StudyID] = studies[i.StudyID] // to look at it below
+			look(i.StudyID)
 		}
 	}
 	for k := range m.marks {
 		if k.UserID == userID {
-			studies[k.StudyID] = studies[k.StudyID]
+			look(k.StudyID)
 		}
 	}
 	for id, s := range studies {

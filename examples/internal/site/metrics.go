@@ -18,21 +18,25 @@ import (
 
 // Metrics counts the calls of askonce's hooks, for Prometheus.
 type Metrics struct {
-	registry  *prometheus.Registry
-	decided   func(gate.Reason)
-	prompted  func(middleware.Outcome)
-	delivered func(webhook.Result)
-	recorded  prometheus.Counter
-	took      prometheus.Histogram
+	registry   *prometheus.Registry
+	decided    func(gate.Reason)
+	prompted   func(middleware.Outcome)
+	answered   func(store.InteractionKind)
+	delivered  func(webhook.Result)
+	progressed func(webhook.Step)
+	recorded   prometheus.Counter
+	took       prometheus.Histogram
 }
 
 func newMetrics() *Metrics {
 	r := prometheus.NewRegistry()
 	return &Metrics{
-		registry:  r,
-		decided:   counter[gate.Reason](r, "askonce_decisions_total", "Decisions of the gate, for page views and for clicks.", "reason"),
-		prompted:  counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
-		delivered: counter[webhook.Result](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
+		registry:   r,
+		decided:    counter[gate.Reason](r, "askonce_decisions_total", "Decisions of the gate, for page views and for clicks.", "reason"),
+		prompted:   counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
+		answered:   counter[store.InteractionKind](r, "askonce_interactions_total", "What users saw and answered.", "kind"),
+		progressed: counter[webhook.Step](r, "askonce_progress_total", "What Handler.Run has done.", "step"),
+		delivered:  counter[webhook.Result](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
 		recorded: promauto.With(r).NewCounter(prometheus.CounterOpts{
 			Name: "askonce_completions_total", Help: "Interviews recorded for the first time, delivered or found by reconciliation.",
 		}),
@@ -49,6 +53,12 @@ func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) {
 
 // Prompt is for [middleware.Options.OnPrompt].
 func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) }
+
+// Interaction is for [middleware.Options.OnInteraction].
+func (m *Metrics) Interaction(_ *http.Request, i store.Interaction) { m.answered(i.Kind) }
+
+// Progress is for [webhook.Options.OnProgress].
+func (m *Metrics) Progress(_ context.Context, p webhook.Progress) { m.progressed(p.Step) }
 
 // Delivery is for [webhook.Options.OnDelivery].
 func (m *Metrics) Delivery(_ context.Context, d webhook.Delivery) {

@@ -37,6 +37,7 @@ func TestSlowSendersKeepNobodyOutOfAWebhook(t *testing.T) {
 		},
 		"echo v4 with Timeout": func(hook http.Handler) http.Handler {
 			e := echo4.New()
+			//lint:ignore SA1019 apps still use it, and its writer is what is tested
 			e.Use(echo4mw.TimeoutWithConfig(echo4mw.TimeoutConfig{Timeout: time.Minute}))
 			e.POST("/", echo4.WrapHandler(hook))
 			return e

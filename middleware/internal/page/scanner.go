@@ -9,7 +9,6 @@ type scanner struct {
 	i int
 
 	name     []byte // of the latest tag
-	amp      bool   // a tag had the attribute of an AMP document
 	quarters uint8  // which quarters of b have a tag, a bit for each
 	resumed  bool   // a comment, or an element whose content is text, has ended
 	closing  int    // where the closing tags begin that b ends with so far, or -1
