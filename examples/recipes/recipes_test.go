@@ -215,6 +215,20 @@ func at(users ...string) iter.Seq2[string, time.Time] {
 
 var doneAt = time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 
+func TestOptOut(t *testing.T) {
+	t.Parallel()
+	s := store.NewCached(memstore.New(), nil)
+	g := ready(t, s)
+	ada := gate.Visitor{UserID: "ada"}
+	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason)
+	require.NoError(t, recipes.OptOut(t.Context(), s, "ada", true))
+	require.Equal(t, gate.ReasonDeclined, g.Decide(t.Context(), ada).Reason, "at once, although the answer was cached")
+	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Reason)
+	require.NoError(t, recipes.OptOut(t.Context(), s, "ada", false))
+	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason)
+	require.Error(t, recipes.OptOut(t.Context(), new(recipes.OwnStore), "ada", true))
+}
+
 func TestPause(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()

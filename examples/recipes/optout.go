@@ -1,0 +1,24 @@
+package recipes
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/askonce/askonce/store"
+)
+
+// OptOut keeps a user out of every study for good, or takes that back. It is for
+// the settings page of an app; the prompt's own "Never ask me" does the same. Pass
+// the store that is in askonce.Config, so that its cache hears of it.
+func OptOut(ctx context.Context, s store.Store, userID string, out bool) error {
+	interactions, ok := store.As[store.Interactions](s)
+	if !ok {
+		return errors.New("this store keeps no answers")
+	}
+	kind := store.InteractionUndone
+	if out {
+		kind = store.InteractionOptedOut
+	}
+	return interactions.Note(ctx, store.Interaction{Key: store.Key{UserID: userID}, Kind: kind, At: time.Now()})
+}
