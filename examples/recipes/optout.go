@@ -16,9 +16,10 @@ func OptOut(ctx context.Context, s store.Store, userID string, out bool) error {
 	if !ok {
 		return errors.New("this store keeps no answers")
 	}
-	kind := store.InteractionUndone
-	if out {
-		kind = store.InteractionOptedOut
+	i := store.Interaction{Key: store.Key{UserID: userID}, Kind: store.InteractionOptedOut, At: time.Now()}
+	if !out {
+		// Of two answers in one second the one that says no counts.
+		i.Kind, i.At = store.InteractionUndone, i.At.Add(time.Second)
 	}
-	return interactions.Note(ctx, store.Interaction{Key: store.Key{UserID: userID}, Kind: kind, At: time.Now()})
+	return interactions.Note(ctx, i)
 }
