@@ -19,9 +19,9 @@ const cookieAge = 400 * 24 * time.Hour
 // several only where somebody has set them for other paths or domains.
 const cookieTries = 4
 
-// maxValue is longer than any value of ours: with it, what is remembered of the
-// others is bounded too.
-const maxValue = 1024
+// maxValue is longer than any value of ours, of which the longest is a sealed
+// [gate.History]. It bounds what is remembered of the others.
+const maxValue = 2560
 
 // sealedCookie is one cookie of ours: signed, encrypted, and readable by nobody
 // but the server (HttpOnly). Over TLS its name begins with "__Host-", so that

@@ -1,11 +1,16 @@
 package middleware
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/gorilla/securecookie"
 	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/gate"
 )
 
 // FuzzCookieValues compares the finder of cookies with that of net/http.
@@ -50,4 +55,25 @@ func FuzzCookieValues(f *testing.F) {
 		require.GreaterOrEqual(t, len(want), len(genuine))
 		require.Equal(t, want[:len(genuine)], genuine)
 	})
+}
+
+// The longest history there is fits into a value that is read again.
+func TestLongestValue(t *testing.T) {
+	t.Parallel()
+	codecs, err := newCodecs([][]byte{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)})
+	require.NoError(t, err)
+	c := newSealedCookie(historyCookie, true, codecs)
+	var h gate.History
+	var longest int
+	for i := range 100 {
+		h = h.WithShown(fmt.Sprintf("study-%d", i), time.Now()).WithDecline(fmt.Sprintf("study-%d", i), time.Now())
+		o := ownerOf("ada")
+		payload, err := h.AppendBinary(o[:])
+		require.NoError(t, err)
+		value, err := c.seal(payload)
+		require.NoError(t, err)
+		longest = max(longest, len(value))
+	}
+	require.Greater(t, longest, maxValue/2)
+	require.LessOrEqual(t, longest, maxValue)
 }

@@ -40,6 +40,18 @@ func TestAShowingIsWhatWasSeen(t *testing.T) {
 	require.Empty(t, b.seen().Cookies(), "the same showing")
 }
 
+// A browser's cookie holds what its user has answered about a dozen studies.
+func TestManyStudiesInOneCookie(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
+	b.do(http.MethodPost, "/askonce/decline?study=study-1", script...)
+	for i := range 12 {
+		require.False(t, b.asked(), "after %d other studies", i)
+		b.do(http.MethodPost, fmt.Sprintf("/askonce/decline?study=00000000-0000-4000-8000-%012d", i), script...)
+	}
+	require.False(t, b.asked())
+}
+
 // Without JavaScript the page loads an image.
 func TestShowingWithoutJavaScript(t *testing.T) {
 	t.Parallel()
