@@ -216,6 +216,34 @@ func TestOneRoundTripForAPage(t *testing.T) {
 	})
 }
 
+// A cache remembers for an hour who has completed a study, and no page asks the
+// store meanwhile.
+func TestNoRoundTripForACompletion(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: memstore.New()}
+		_, err := w.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now()})
+		require.NoError(t, err)
+		g := warmGate(t, newProvider(), store.NewCached(w, nil), nil)
+		require.Equal(t, gate.ReasonCompleted, g.Decide(t.Context(), ada).Reason)
+		persons := func() (n int) {
+			w.trouble = func(what string) error {
+				if what == "Person" {
+					n++
+				}
+				return nil
+			}
+			require.Equal(t, gate.ReasonCompleted, g.Decide(t.Context(), ada).Reason)
+			synctest.Wait()
+			return n
+		}
+		time.Sleep(time.Minute)
+		require.Zero(t, persons(), "after a minute")
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, persons(), "after more than an hour")
+	})
+}
+
 // A click is confirmed by the store itself: what another replica has recorded
 // counts at once.
 func TestClicksAreNotConfirmedByACache(t *testing.T) {

@@ -170,6 +170,13 @@ func (q *question) askStore(ctx context.Context) error {
 		return err
 	}
 	if q.person == nil && q.personErr == nil {
+		if g.peeker != nil && !q.isClick() && !q.quiet {
+			// A cache remembers a completion longer than the rest of a Person.
+			if done, known := g.peekCompleted(q.key()); done && known {
+				q.seen.Completed = true
+				return nil
+			}
+		}
 		q.person, q.personErr = g.person(ctx, q)
 		q.mergePerson()
 	}
