@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -111,7 +112,8 @@ func (m *Middleware) isOwnImage(r *http.Request) bool {
 }
 
 // note records an interaction: in the store, if it keeps them, and in the browser's
-// cookie. Nothing is recorded for staff who preview the prompt, nor for nobody.
+// cookie. Nothing is recorded for staff who preview the prompt, nor for nobody. An
+// answer that the store refuses is in neither; an opening is in the cookie.
 func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind, study string, until time.Time) error {
 	if v.UserID == "" || v.Preview {
 		return nil
@@ -121,14 +123,27 @@ func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor
 		at = at.Add(time.Second) // answers are ordered by the second, and an undo is quick
 	}
 	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at, Until: until}
-	if m.opts.Interactions != nil && !isAnonymous(v.UserID) {
-		if err := guard.Do(func() error { return m.opts.Interactions.Note(r.Context(), i) }); err != nil {
-			return err
-		}
+	err := m.store(r, i)
+	if err == nil || kind == store.InteractionOpened { // which goes on without the store
+		m.remember(w.Header(), r, v.UserID, with(v.History, i))
+		m.interacted(r, i)
 	}
-	m.remember(w.Header(), r, v.UserID, with(v.History, i))
-	m.interacted(r, i)
-	return nil
+	return err
+}
+
+// noteTimeout bounds one call of Options.Interactions. It is not longer, because a
+// user who has clicked waits for it.
+const noteTimeout = 3 * time.Second
+
+// store records an interaction in the store, if that keeps them. A browser that
+// leaves does not cancel it, because the answer was given.
+func (m *Middleware) store(r *http.Request, i store.Interaction) error {
+	if m.opts.Interactions == nil || isAnonymous(i.UserID) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), noteTimeout)
+	defer cancel()
+	return guard.Do(func() error { return m.opts.Interactions.Note(ctx, i) })
 }
 
 // with adds an interaction to a history.

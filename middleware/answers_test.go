@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -92,9 +94,43 @@ func TestUnrecordedAnswers(t *testing.T) {
 				require.NotEmpty(t, a.Header.Get("Retry-After"))
 				require.Empty(t, a.Cookies())
 			}
-			require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1").StatusCode, "the interview goes before")
+			a := b.do(http.MethodGet, "/askonce/start?study=study-1")
+			require.Equal(t, http.StatusSeeOther, a.StatusCode, "the interview goes before")
+			require.Len(t, a.Cookies(), 1, "the browser remembers that it was opened")
+			require.False(t, b.asked())
 		})
 	}
+}
+
+// hanging is a store of interactions that answers only when its context ends.
+type hanging struct{}
+
+func (hanging) Note(ctx context.Context, _ store.Interaction) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A store that hangs delays a user for 3 seconds, and a browser that leaves does not
+// cancel what the store is doing.
+func TestNoteIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: hanging{}})
+		for path, want := range map[string]int{"decline?study=study-1": http.StatusServiceUnavailable, "start?study=study-1": http.StatusSeeOther} {
+			method := http.MethodPost
+			if want == http.StatusSeeOther {
+				method = http.MethodGet
+			}
+			ctx, leave := context.WithCancel(t.Context())
+			leave()
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, method, "/askonce/"+path, nil)
+			r.Header.Set(userHeader, "ada")
+			began := time.Now()
+			m.Endpoints().ServeHTTP(w, r)
+			require.Equal(t, want, w.Code, path)
+			require.Equal(t, 3*time.Second, time.Since(began), path)
+		}
+	})
 }
 
 // recorder keeps what it is told.
