@@ -101,8 +101,10 @@ type Options struct {
 
 	// Preview reports whether a request is from staff who want to look at the prompt: it
 	// appears whatever they have seen or answered, and whatever the holdout and pacing
-	// say. Nothing that they do is recorded. It must be safe for concurrent use. Defaults
-	// to nobody.
+	// say. What they see and answer is not recorded, but an interview that they complete
+	// is. It is called for the prompt's own endpoints too, so it must go by the session
+	// or a cookie: a parameter of the page's URL is not there. It must be safe for
+	// concurrent use. Defaults to nobody.
 	Preview func(r *http.Request) bool
 
 	// OnPrompt is told once of every request of a user who was to be asked,

@@ -2,6 +2,7 @@ package recipes_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,15 @@ func TestPreview(t *testing.T) {
 		require.NoError(t, err)
 		h := m.Handler(http.HandlerFunc(plainPage))
 		require.NotContains(t, get(h, "/").Body.String(), "/askonce/start")
-		page := get(h, "/?preview").Body.String()
-		require.Equal(t, staff, strings.Contains(page, "/askonce/start"))
+		previewing := func(method, path string) *httptest.ResponseRecorder {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, nil)
+			r.Header.Set("Accept", "text/html")
+			r.AddCookie(&http.Cookie{Name: "preview", Value: "1"})
+			h.ServeHTTP(w, r)
+			return w
+		}
+		require.Equal(t, staff, strings.Contains(previewing("GET", "/").Body.String(), "/askonce/start"))
+		declined := previewing("POST", "/askonce/decline?study=study-1").Header()
+		require.Equal(t, staff, declined.Get("Set-Cookie") == "", "what staff answer is not recorded")
 	}
 }
