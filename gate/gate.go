@@ -106,8 +106,15 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 		opts: o, reference: o.References.Reference, capacity: newCapacity(s, study, &o),
 		done: done, uncached: done, lookups: make(chan struct{}, 256),
 	}
-	if cache, ok := done.(*store.Cache); ok {
-		g.uncached = cache.Unwrap()
+	for layer := any(done); layer != nil; { // a cache may be inside other wrappers
+		wrapper, ok := layer.(interface{ Unwrap() store.Store })
+		if !ok {
+			break
+		}
+		if _, ok := layer.(*store.Cache); ok {
+			g.uncached = wrapper.Unwrap()
+		}
+		layer = wrapper.Unwrap()
 	}
 	if g.source = any(g); reflect.ValueOf(done).Comparable() {
 		g.source = done

@@ -248,13 +248,27 @@ func TestNoRoundTripForACompletion(t *testing.T) {
 // counts at once.
 func TestClicksAreNotConfirmedByACache(t *testing.T) {
 	t.Parallel()
-	s := memstore.New()
-	g := warmGate(t, newProvider(), store.NewCached(s, nil), &gate.Options{Timeout: 10 * time.Second})
-	require.True(t, g.Decide(t.Context(), ada).Ask())
-	_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now()})
-	require.NoError(t, err)
-	require.Equal(t, gate.ReasonCompleted, g.Confirm(t.Context(), ada).Reason)
+	for name, wrap := range map[string]func(store.Store) store.Store{
+		"cache":           func(s store.Store) store.Store { return s },
+		"wrapped cache":   func(s store.Store) store.Store { return traced{s} },
+		"cache of caches": func(s store.Store) store.Store { return store.NewCached(traced{s}, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := memstore.New()
+			g := warmGate(t, newProvider(), wrap(store.NewCached(s, nil)), &gate.Options{Timeout: 10 * time.Second})
+			require.True(t, g.Decide(t.Context(), ada).Ask())
+			_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now()})
+			require.NoError(t, err)
+			require.Equal(t, gate.ReasonCompleted, g.Confirm(t.Context(), ada).Reason)
+		})
+	}
 }
+
+// traced stands for a wrapper of an app, which counts or traces calls.
+type traced struct{ store.Store }
+
+func (t traced) Unwrap() store.Store { return t.Store }
 
 // Operators stop asking on every replica within 10 seconds, and no page waits.
 func TestPause(t *testing.T) {
