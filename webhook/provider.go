@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/askonce/askonce/internal/backoff"
 	"github.com/askonce/askonce/userjourneys"
 )
@@ -24,6 +26,8 @@ type keyState struct {
 	mu      sync.Mutex
 	refused bool
 	checked time.Time // when that was last seen
+
+	confirming singleflight.Group
 }
 
 func (k *keyState) isRefused() bool {
@@ -45,8 +49,14 @@ func refuses(err error) bool {
 }
 
 // confirmRefusal reports whether the provider refuses the API key, and not just
-// one interview or study. It asks for something else.
+// one interview or study. It asks for something else, once for all jobs that want
+// to know at the same time.
 func (h *Handler) confirmRefusal(ctx context.Context, studyID string) bool {
+	confirmed, _, _ := h.key.confirming.Do("", func() (any, error) { return h.refusesOther(ctx, studyID), nil })
+	return confirmed.(bool)
+}
+
+func (h *Handler) refusesOther(ctx context.Context, studyID string) bool {
 	h.key.mu.Lock()
 	known := h.key.refused && time.Since(h.key.checked) < confirmedFor
 	h.key.mu.Unlock()
