@@ -39,8 +39,10 @@ func TestHuma(t *testing.T) {
 	_, asked := get(t, do, "/greeting", "ada")
 	_, notAsked := get(t, do, "/greeting", "bob")
 	require.Equal(t, notAsked, asked, "an operation's answer is no page")
-	_, docs := get(t, do, "/docs", "ada")
-	require.Contains(t, docs, "<aside", "the documentation is one")
+	response, docs := get(t, do, "/docs", "ada")
+	require.NotContains(t, response.Header.Get("Content-Security-Policy"), "allow-popups")
+	_, untouched := get(t, do, "/docs", "bob")
+	require.Equal(t, untouched, docs, "the documentation is one, but its policy lets no interview open")
 }
 
 func servePage(w http.ResponseWriter, _ *http.Request) {
