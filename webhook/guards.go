@@ -192,6 +192,15 @@ func (g guardedCheckpoints) Release(ctx context.Context, name, holder, state str
 	return g.h.do("Store.Release", "", func() error { return g.points.Release(ctx, name, holder, state) })
 }
 
+type guardedRetention struct {
+	items store.Retention
+	h     *Handler
+}
+
+func (g guardedRetention) DeleteExpired(ctx context.Context, what store.Expirable, before time.Time, limit int) (int, error) {
+	return get(g.h, "Store.DeleteExpired", "", func() (int, error) { return g.items.DeleteExpired(ctx, what, before, limit) })
+}
+
 type guardedClient struct {
 	Client
 	h *Handler

@@ -60,7 +60,11 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 		o = *opts
 	}
 	keys, err := newKeySource(secret, &o)
-	if err := errors.Join(err, o.faults()); err != nil {
+	var keepsAll error
+	if _, ok := store.As[store.Retention](s); !ok && o.Retention > 0 {
+		keepsAll = errors.New("webhook: Options.Retention needs a store that implements store.Retention")
+	}
+	if err := errors.Join(err, o.faults(), keepsAll); err != nil {
 		return nil, err
 	}
 	o.setDefaults()

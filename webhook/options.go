@@ -122,6 +122,13 @@ type Options struct {
 	// interviews. A negative one turns reconciliation off. Defaults to 10 minutes.
 	ReconcileEvery time.Duration
 
+	// Retention is how long transcripts, given-up jobs and dead letters are kept
+	// after they were fetched, queued or received. [Handler.Run] deletes older ones
+	// once an hour, on one of the replicas. Completions are never deleted, so nobody
+	// is asked again. It needs a store with [store.Retention]. Defaults to keeping
+	// everything.
+	Retention time.Duration
+
 	// Logger receives what went wrong. No line holds a body, a secret, a
 	// signature or a user. Defaults to [slog.Default].
 	Logger *slog.Logger
@@ -134,7 +141,7 @@ func (o *Options) faults() error {
 		name string
 		n    int64
 	}{
-		{"MaxBody", o.MaxBody}, {"ReadTimeout", int64(o.ReadTimeout)}, {"StoreTimeout", int64(o.StoreTimeout)},
+		{"MaxBody", o.MaxBody}, {"ReadTimeout", int64(o.ReadTimeout)}, {"StoreTimeout", int64(o.StoreTimeout)}, {"Retention", int64(o.Retention)},
 	} {
 		if f.n < 0 {
 			errs = append(errs, fmt.Errorf("webhook: %s is negative", f.name))

@@ -17,7 +17,8 @@ const (
 
 // Run fetches transcripts and looks for missed completions until ctx ends, and
 // then returns nil. Replicas that share a store share the work, and each should
-// call Run. Without [Options.Client] it only waits.
+// call Run. It also deletes what is older than [Options.Retention]. Without either
+// there is nothing to do, and it only waits.
 //
 // A transcript that cannot be fetched within 24 hours is given up, and so is an
 // OnCompleted that fails for 24 hours. The job stays listed by
@@ -34,6 +35,9 @@ func (h *Handler) Run(ctx context.Context) error {
 		if h.opts.ReconcileEvery > 0 {
 			wg.Go(func() { newReconciler(h).run(ctx) })
 		}
+	}
+	if r, ok := store.As[store.Retention](h.store.Store); ok && h.opts.Retention > 0 {
+		wg.Go(func() { newCleaner(h, r).run(ctx) })
 	}
 	<-ctx.Done()
 	wg.Wait()

@@ -1,0 +1,77 @@
+package webhook
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/askonce/askonce/internal/backoff"
+	"github.com/askonce/askonce/store"
+)
+
+const (
+	deleteEvery = time.Hour
+	deleteBatch = 500 // items in one call of the store
+)
+
+// A cleaner deletes what is older than Options.Retention.
+type cleaner struct {
+	*Handler
+	expired guardedRetention
+	holder  string
+	failing edge
+}
+
+func newCleaner(h *Handler, r store.Retention) *cleaner {
+	return &cleaner{Handler: h, expired: guardedRetention{r, h}, holder: rand.Text()}
+}
+
+// run cleans up once an hour. Replicas take turns: the lease lasts until the next
+// time and is not given back.
+func (c *cleaner) run(ctx context.Context) {
+	for {
+		err := c.turn(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if c.failing.changed(err != nil) && err != nil {
+			c.log.WarnContext(ctx, "askonce: what is older than Options.Retention cannot be deleted, trying again every hour", "err", err)
+		}
+		if backoff.Sleep(ctx, deleteEvery) != nil {
+			return
+		}
+	}
+}
+
+func (c *cleaner) turn(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, c.opts.StoreTimeout)
+	defer cancel()
+	_, acquired, err := c.checkpoints.Acquire(bounded, "retention", c.holder, deleteEvery-time.Minute)
+	if err != nil || !acquired {
+		return err
+	}
+	before := time.Now().Add(-c.opts.Retention)
+	for _, what := range []store.Expirable{store.ExpiredTranscripts, store.ExpiredDeadJobs, store.ExpiredDeadLetters} {
+		n, err := c.delete(ctx, what, before)
+		if n > 0 {
+			c.log.InfoContext(ctx, "askonce: deleted what was older than Options.Retention", "kind", what, "items", n)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// delete deletes all items of one kind and returns how many there were.
+func (c *cleaner) delete(ctx context.Context, what store.Expirable, before time.Time) (all int, err error) {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, c.opts.StoreTimeout)
+		n, err := c.expired.DeleteExpired(bounded, what, before, deleteBatch)
+		cancel()
+		all += n
+		if err != nil || n < deleteBatch {
+			return all, err
+		}
+	}
+}
