@@ -17,7 +17,8 @@ type Visitor struct {
 	// StudyID limits the decision to the study with this id, if it is not empty.
 	StudyID string
 
-	// Path is the path of the requested page, for [Options.Target].
+	// Path is the path of the requested page, for [Options.Target]. For a single-page
+	// app it is that of the page that asks, and "" if its Referrer-Policy hides it.
 	Path string
 
 	// Preview shows the prompt to staff: the visitor's history, the holdout and

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/askonce/askonce/gate"
@@ -107,8 +106,7 @@ func (m *Middleware) isOwnImage(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin" && r.Header.Get("Sec-Fetch-Dest") == "image"
 	}
-	from, err := url.Parse(r.Header.Get("Referer"))
-	return err == nil && (from.Host == r.Host || from.Scheme+"://"+from.Host == m.opts.Origin)
+	return m.referrer(r) != nil
 }
 
 // note records an interaction: in the store, if it keeps them, and in the browser's

@@ -243,3 +243,23 @@ func TestDecisionIsPure(t *testing.T) {
 	}
 	require.Empty(t, stored.kinds())
 }
+
+// A single-page app is asked about on behalf of the page that it shows.
+func TestTargetSeesThePageOfADecision(t *testing.T) {
+	t.Parallel()
+	var path string
+	g := newGate(t, &gate.Options{Target: func(_ context.Context, v gate.Visitor) bool {
+		path = v.Path
+		return true
+	}})
+	b := newBrowser(t, newPrompt(t, g, &middleware.Options{Origin: "https://app.example"}))
+	for referer, want := range map[string]string{
+		"https://app.example/dashboard?tab=2": "/dashboard",
+		"https://elsewhere.example/dashboard": "",
+		"":                                    "",
+	} {
+		path = "untouched"
+		b.do(http.MethodGet, "/askonce/decision", "Referer", referer)
+		require.Equal(t, want, path, referer)
+	}
+}

@@ -92,6 +92,10 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		return
 	}
 	v := m.visitor(w, r, user)
+	v.Path = "" // not the endpoint's own
+	if from := m.referrer(r); from != nil {
+		v.Path = from.Path
+	}
 	v.Languages = m.languagesOf(r)
 	e.serve(m, w, r, v)
 }
@@ -172,11 +176,21 @@ func isForm(h http.Header) bool {
 	return page.AcceptsHTML(h["Accept"])
 }
 
+// referrer is the page of the app that a request came from, or nil if the browser
+// does not say or it was no page of the app.
+func (m *Middleware) referrer(r *http.Request) *url.URL {
+	from, err := url.Parse(r.Header.Get("Referer"))
+	if err != nil || from.Host == "" || from.Host != r.Host && from.Scheme+"://"+from.Host != m.opts.Origin {
+		return nil
+	}
+	return from
+}
+
 // back is the page that a form was on, if that is one of the app's own, else the
 // app's root. Only its path and query are taken: it never leads elsewhere.
 func (m *Middleware) back(r *http.Request) string {
-	from, err := url.Parse(r.Header.Get("Referer"))
-	if err != nil || from.Host != r.Host && from.Scheme+"://"+from.Host != m.opts.Origin {
+	from := m.referrer(r)
+	if from == nil {
 		return "/"
 	}
 	path := from.EscapedPath()
