@@ -31,9 +31,12 @@ func skip(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// long ends a test that a short run does without.
+// long ends a test that a short run does without, and a run with the race detector.
 func long(t testing.TB) {
 	t.Helper()
+	if raceDetector {
+		t.Skip("left out with -race: the run without it has looked")
+	}
 	if testing.Short() {
 		t.Skip("left out by -short: it takes long; go test ./browser without -short runs it")
 	}
