@@ -47,7 +47,10 @@ func TestHangingProviderStale(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newProvider()
-		g := warmGate(t, p, memstore.New(), nil)
+		g := warmGate(t, p, store.NewCached(memstore.New(), &store.CacheOptions{Open: time.Hour}), nil)
+		for i := range 10_000 { // so that no page is refused because too many ask the store
+			require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: user(i)}).Ask())
+		}
 		time.Sleep(3*time.Minute + time.Second)
 		p.hang(30 * time.Second)
 		longest, reasons := crowd(t, g, 10_000)
