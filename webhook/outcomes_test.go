@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,10 +109,12 @@ func TestOneForbiddenInterviewIsGivenUpAndHoldsUpNoOther(t *testing.T) {
 
 func TestAFailingHookLosesNoTranscript(t *testing.T) {
 	t.Parallel()
-	broken, calls := true, 0
+	var broken atomic.Bool
+	var calls atomic.Int32
+	broken.Store(true)
 	hook := func(context.Context, store.Completion, store.Transcript) error {
-		calls++
-		if broken {
+		calls.Add(1)
+		if broken.Load() {
 			return errors.New("test: the app's database is down")
 		}
 		return nil
@@ -133,12 +136,13 @@ func TestAFailingHookLosesNoTranscript(t *testing.T) {
 		require.Equal(t, 3, fetches, "each was fetched once")
 		require.Equal(t, 3, strings.Count(b.log.String(), "OnCompleted failed"), "each is said once")
 
-		broken, calls = false, 0
+		broken.Store(false)
+		calls.Store(0)
 		n, err := b.store.RequeueJobs(b.t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 3, n)
 		b.wait(time.Minute)
-		require.Equal(t, 3, calls)
+		require.EqualValues(t, 3, calls.Load())
 		require.Empty(t, b.jobs(true))
 		require.Empty(t, b.jobs(false))
 	})
