@@ -89,6 +89,8 @@ type Kit struct {
 	gate       *gate.Group
 	middleware *middleware.Middleware
 	webhook    *webhook.Handler
+	store      store.Store
+	log        *slog.Logger
 }
 
 // New returns a Kit. It does not connect to the provider or the store, so an app
@@ -122,7 +124,7 @@ func New(cfg Config) (*Kit, error) {
 		}
 		gates = append(gates, g)
 	}
-	kit := &Kit{gate: gate.First(gates...)}
+	kit := &Kit{gate: gate.First(gates...), store: cfg.Store, log: cfg.Logger}
 	var err error
 	kit.middleware, err = middleware.New(kit.gate, cfg.User, cfg.middlewareOptions())
 	faults = append(faults, err)

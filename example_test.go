@@ -87,3 +87,36 @@ func invited(app string) bool {
 	page, err := io.ReadAll(resp.Body)
 	return err == nil && strings.Contains(string(page), `class="askonce"`)
 }
+
+// The console belongs behind whatever check the app has for its own staff.
+func ExampleKit_Console() {
+	kit, err := askonce.New(askonce.Config{
+		APIKey:        "uj_live_0123456789abcdef",
+		WebhookSecret: "whsec_0123456789abcdef0123456789abcdef",
+		Studies:       []string{"Onboarding Feedback"},
+		User:          func(*http.Request) string { return "" },
+		Store:         memstore.New(),
+		Logger:        slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	isAdmin := func(r *http.Request) bool { // yours reads the session
+		_, password, _ := r.BasicAuth()
+		return password == "secret"
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/admin/askonce/", kit.Console(isAdmin))
+
+	for _, password := range []string{"guess", "secret"} {
+		r := httptest.NewRequest(http.MethodGet, "/admin/askonce/queue", nil)
+		r.SetBasicAuth("ada", password)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// 404
+	// 200
+}

@@ -1,0 +1,47 @@
+package askonce
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/console"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/webhook"
+)
+
+// Console returns pages for those who run the interviews: whether each study asks
+// and why not, a switch that pauses it, what users saw and said, interviews with
+// their transcripts, the queue, and the last deliveries. They need no JavaScript.
+//
+// Only requests that allow accepts are served; others get a plain 404. Allow
+// usually reads the session and must be safe for concurrent use. A nil allow
+// panics.
+//
+// Mount the console below a path of its own that ends with a slash, with or
+// without [http.StripPrefix]:
+//
+//	mux.Handle("/admin/askonce/", kit.Console(isAdmin))
+//
+// Actions are POST requests that [http.CrossOriginProtection] checks. They are
+// logged with the study or the interview, never with the user.
+func (k *Kit) Console(allow func(*http.Request) bool) http.Handler {
+	return Console(ConsoleParts{k.gate, k.webhook, k.store, k.middleware, k.log}, allow)
+}
+
+// ConsoleParts are what a [Console] shows, for apps that wire the parts by hand.
+// All but Middleware and Logger are required.
+type ConsoleParts struct {
+	Gate       *gate.Group
+	Webhook    *webhook.Handler
+	Store      store.Store            // the one that Gate and Webhook use
+	Middleware *middleware.Middleware // nil in a process that serves no pages
+	Logger     *slog.Logger           // defaults to slog.Default()
+}
+
+// Console is [Kit.Console] for parts that were wired by hand. A nil allow or a
+// missing part panics.
+func Console(p ConsoleParts, allow func(*http.Request) bool) http.Handler {
+	return console.New(console.Parts(p), allow)
+}

@@ -1,0 +1,114 @@
+package console
+
+import (
+	"cmp"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/webhook"
+)
+
+// Parts are what the console shows. All are required except Middleware and Logger.
+type Parts struct {
+	Gate       *gate.Group
+	Webhook    *webhook.Handler
+	Store      store.Store
+	Middleware *middleware.Middleware
+	Logger     *slog.Logger // defaults to slog.Default()
+}
+
+type console struct {
+	Parts
+	allow    func(*http.Request) bool
+	pages    http.Handler
+	panicked atomic.Bool // allow, which has been logged
+	calls    chan struct{}
+}
+
+// New returns the console. Only requests that allow accepts see anything of it. A
+// nil allow, or a part that is missing, panics.
+func New(p Parts, allow func(*http.Request) bool) http.Handler {
+	switch {
+	case p.Gate == nil:
+		panic("askonce: Console: Gate is nil")
+	case p.Webhook == nil:
+		panic("askonce: Console: Webhook is nil")
+	case p.Store == nil:
+		panic("askonce: Console: Store is nil")
+	case allow == nil:
+		panic("askonce: Console: allow is nil")
+	}
+	p.Logger = cmp.Or(p.Logger, slog.Default())
+	c := &console{Parts: p, allow: allow, calls: make(chan struct{}, maxCalls)}
+	c.pages = http.NewCrossOriginProtection().Handler(c.routes())
+	return c
+}
+
+// routes are all pages and actions, each one path element below wherever the
+// console is mounted.
+func (c *console) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /style.css", c.style)
+	mux.HandleFunc("GET /{$}", c.overview)
+	mux.HandleFunc("GET /people", c.people)
+	mux.HandleFunc("GET /interviews", c.interviews)
+	mux.HandleFunc("GET /interview", c.interview)
+	mux.HandleFunc("GET /export", c.export)
+	mux.HandleFunc("GET /queue", c.queue)
+	mux.HandleFunc("GET /deliveries", c.deliveries)
+	return mux
+}
+
+func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store") // a 404 may be kept otherwise
+	if !c.allowed(r) {
+		http.NotFound(w, r)
+		return
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	path := r.URL.Path[max(0, strings.LastIndexByte(r.URL.Path, '/')):]
+	switch path {
+	case "":
+		c.addSlash(w, r)
+		return
+	case "/.", "/..": // http.ServeMux would redirect
+		http.NotFound(w, r)
+		return
+	}
+	inner := *r
+	inner.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
+	c.pages.ServeHTTP(w, &inner)
+}
+
+// allowed calls the app's check. A panic there refuses.
+func (c *console) allowed(r *http.Request) bool {
+	ok, err := guard.Get(func() (bool, error) { return c.allow(r), nil })
+	if err != nil && c.panicked.CompareAndSwap(false, true) {
+		c.Logger.ErrorContext(r.Context(), "askonce: the console's check panicked, nobody is let in", "err", err, guard.Stack(err))
+	}
+	return ok
+}
+
+// addSlash redirects from the console's own path without a slash at its end, of
+// which http.StripPrefix leaves nothing. Relative links would miss the console
+// there.
+func (c *console) addSlash(w http.ResponseWriter, r *http.Request) {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	if name == "" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Location", "./"+name+"/") // http.Redirect would make it absolute
+	w.WriteHeader(http.StatusMovedPermanently)
+}
