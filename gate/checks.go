@@ -167,7 +167,7 @@ func (q *question) sharesLanguage(ctx context.Context) (bool, error) {
 	if err := q.identify(ctx); err != nil {
 		return false, err
 	}
-	return q.study.language(q.visitor.Languages) != "", nil
+	return suitable(q.study.SupportedLanguages, q.visitor.Languages) != "", nil
 }
 
 func (q *question) isNotHeldOut(ctx context.Context) (bool, error) {

@@ -359,6 +359,8 @@ func TestLanguages(t *testing.T) {
 		d := g.Decide(t.Context(), v)
 		require.True(t, d.Ask())
 		require.Equal(t, tc.is, d.Prompt.Language, "%v", tc)
+		require.Equal(t, tc.is, d.Prompt.LanguageFor(v.Languages...), "%v", tc)
+		require.Empty(t, d.Prompt.LanguageFor(""), "%v", tc)
 		if tc.is == "" {
 			require.Equal(t, gate.ReasonExcluded, strict.Decide(t.Context(), v).Reason, "%v", tc)
 		} else {

@@ -126,7 +126,7 @@ func (q *question) explainLanguage() string {
 	if q.study == nil || len(q.visitor.Languages) == 0 {
 		return ""
 	}
-	if l := q.study.language(q.visitor.Languages); l != "" {
+	if l := suitable(q.study.SupportedLanguages, q.visitor.Languages); l != "" {
 		return "the interview can be in " + l
 	}
 	return fmt.Sprintf("the study supports %s, not %s", strings.Join(q.study.SupportedLanguages, ", "), strings.Join(q.visitor.Languages, ", "))

@@ -25,8 +25,13 @@ type Prompt struct {
 	// URL is where the prompt's link should point. The middleware sets it.
 	URL string
 
+	languages []string                        // of the study
 	reference func(store.Key) (string, error) // nil means plain
 }
+
+// LanguageFor returns the first of the wanted languages, BCP 47 tags, that the study
+// supports, in the study's spelling. It returns "" if there is none.
+func (p Prompt) LanguageFor(wanted ...string) string { return suitable(p.languages, wanted) }
 
 // Key returns the user and the study that the prompt is for.
 func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p.UserID} }

@@ -274,7 +274,8 @@ func (q *question) elsewhere(s *store.PersonStudy) time.Time {
 func (q *question) prompt(p *Prompt) {
 	s := q.study
 	p.StudyID, p.StudyName, p.InterviewLink = s.ID, s.Name, s.InterviewLink
-	p.Language = s.language(q.visitor.Languages)
+	p.languages = s.SupportedLanguages
+	p.Language = p.LanguageFor(q.visitor.Languages...)
 	p.UserID = q.visitor.UserID
 	p.Seen = !q.visitor.Preview && len(q.seen.Showings) > 0 && q.lingersSince(q.lastShowing())
 	p.reference = q.gate.reference

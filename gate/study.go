@@ -65,21 +65,21 @@ func (s *study) age(now time.Time) time.Duration {
 	return max(now.Sub(s.askedAt), time.Duration(now.UnixNano()-s.askedAt.UnixNano()))
 }
 
-// language returns the first of the wanted languages that the study supports,
-// in the study's spelling. Tags match by their primary subtag (RFC 5646, section
+// suitable returns the first of the wanted languages that a study supports, in the
+// study's spelling, or "". Tags match by their primary subtag (RFC 5646, section
 // 2.2.1); an exact match wins. The provider's "no" serves nb and nn too, and
 // English is always supported.
 //
 // A matcher of golang.org/x/text/language would have to parse the visitor's tags
 // for every page. This allocates nothing.
-func (s *study) language(wanted []string) string {
+func suitable(supported, wanted []string) string {
 	for _, want := range wanted {
-		for _, have := range s.SupportedLanguages {
+		for _, have := range supported {
 			if strings.EqualFold(have, want) {
 				return have
 			}
 		}
-		for _, have := range s.SupportedLanguages {
+		for _, have := range supported {
 			if strings.EqualFold(primary(have), primary(want)) {
 				return have
 			}

@@ -40,15 +40,18 @@ func (l languages) of(h http.Header) []string {
 // languagesOf returns the languages that a visitor wants, the app's own first.
 func (m *Middleware) languagesOf(r *http.Request) []string {
 	accepted := m.languages.of(r.Header)
-	if m.opts.Language == nil {
-		return accepted
+	if own := m.ownLanguage(r); own != "" {
+		return append([]string{own}, accepted...)
 	}
-	var own string
+	return accepted
+}
+
+func (m *Middleware) ownLanguage(r *http.Request) (own string) {
+	if m.opts.Language == nil {
+		return ""
+	}
 	if err := guard.Call(func() { own = m.opts.Language(r) }); err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no language from the app", "err", err)
 	}
-	if own == "" {
-		return accepted
-	}
-	return append([]string{own}, accepted...)
+	return own
 }

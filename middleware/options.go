@@ -45,8 +45,10 @@ type Options struct {
 	Sender Sender
 
 	// Language returns the language of the app's interface for a request, as a
-	// BCP 47 tag, or "" if it has none. It goes before the languages that the
-	// browser accepts. It must be safe for concurrent use. Defaults to none.
+	// BCP 47 tag, or "" if it has none. The prompt is in this language, else in that
+	// of the page's lang attribute (<html lang="de">), else in one that the browser
+	// accepts, whichever the study supports first. It must be safe for concurrent
+	// use. Defaults to none.
 	Language func(r *http.Request) string
 
 	// Texts replaces words. It is called with the study, the language of the

@@ -82,7 +82,12 @@ type browser struct {
 
 func newBrowser(t testing.TB, m *middleware.Middleware) *browser {
 	t.Helper()
-	srv := httptest.NewServer(m.Handler(respond("<!doctype html><title>A page</title><p>Hi.</p></body></html>")))
+	return newBrowserOn(t, m, respond("<!doctype html><title>A page</title><p>Hi.</p></body></html>"))
+}
+
+func newBrowserOn(t testing.TB, m *middleware.Middleware, page http.HandlerFunc) *browser {
+	t.Helper()
+	srv := httptest.NewServer(m.Handler(page))
 	t.Cleanup(srv.Close)
 	return browserFor(t, srv.URL)
 }

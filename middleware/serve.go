@@ -63,6 +63,7 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 		return nil
 	}
 	resp := newResponse(m, w, r, nil, rendered, v)
+	resp.invited = d.Prompt
 	resp.counted = d.Prompt.Seen // it counts once, however many pages it stays on
 	return resp
 }
@@ -79,7 +80,9 @@ type response struct {
 	m       *Middleware
 	page    page.Response
 	root    *response // the outermost of those that share a decision, perhaps itself
+	invited gate.Prompt
 	prompt  *prompt.Prompt
+	fit     prompt.Fit
 	visitor gate.Visitor
 	counted bool // the showing is in the header, or need not be
 	reports bool // the page reports that the prompt was seen
@@ -112,8 +115,8 @@ func (r *response) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// Bytes implements [page.Snippet].
-func (r *response) Bytes(h http.Header) ([]byte, bool) {
+// Fits implements [page.Snippet].
+func (r *response) Fits(h http.Header) (ok bool) {
 	about := prompt.Page{Header: h, Host: r.page.Request().Host}
 	switch scheme, host, _ := strings.Cut(r.m.opts.Origin, "://"); {
 	case host != "":
@@ -126,9 +129,28 @@ func (r *response) Bytes(h http.Header) ([]byte, bool) {
 			r.m.opts.Logger.ErrorContext(r, "askonce: Nonce panicked", "err", err, guard.Stack(err))
 		}
 	}
-	snippet, reports := r.root.prompt.Snippet(about)
-	r.root.reports = reports
-	return snippet, snippet != nil
+	r.fit, ok = r.m.prompts.Fit(about)
+	r.root.reports = ok && r.fit.Reports
+	return ok
+}
+
+// Bytes implements [page.Snippet].
+func (r *response) Bytes(language string) []byte {
+	return r.root.promptIn(language).Snippet(r.fit)
+}
+
+// promptIn returns the prompt in the language of a page, unless the study does not
+// support it or the app has named one that it supports. Only the words depend on it,
+// because the decision was made before the page.
+func (r *response) promptIn(language string) *prompt.Prompt {
+	p := r.invited
+	if p.Language = p.LanguageFor(language); p.Language == "" || p.LanguageFor(r.m.ownLanguage(r.page.Request())) != "" {
+		return r.prompt
+	}
+	if own, err := r.m.render(p); err == nil {
+		return own
+	}
+	return r.prompt
 }
 
 // Tag implements [page.Snippet].

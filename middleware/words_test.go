@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"flag"
 	"html/template"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +244,67 @@ func TestTheAppsLanguageGoesFirst(t *testing.T) {
 			m := newPrompt(t, newGate(t, nil), &middleware.Options{Language: tt.language})
 			require.Contains(t, promptIn(t, m, "Accept-Language", "fr"), tt.want)
 		})
+	}
+}
+
+func TestThePagesLanguageGoesBeforeTheBrowsers(t *testing.T) {
+	t.Parallel()
+	const german, french = "Interview starten", "Commencer"
+	whole := func(html string) []string { return []string{"<!doctype html>" + html + "<p>x</p></body></html>"} }
+	long := strings.Repeat("<p>line</p>", 2000)
+	for name, tt := range map[string]struct {
+		writes []string // nil is a flush
+		want   string
+	}{
+		"quoted":                   {whole(`<html class="a" lang="de" dir=ltr><body>`), german},
+		"unquoted, in capitals":    {whole(`<HTML LANG=DE-at><body>`), german},
+		"single quotes, spaces":    {whole(`<html data-x='lang="it"' hidden lang = 'de'><body>`), german},
+		"behind a comment":         {whole(`<!-- <html lang="it"> --><html lang="de"><body>`), german},
+		"the first one counts":     {whole(`<html lang="de" lang="it"><body>`), german},
+		"none":                     {whole(`<html><body>`), french},
+		"empty":                    {whole(`<html lang=""><body>`), french},
+		"no value":                 {whole(`<html lang><body>`), french},
+		"an angle bracket before":  {whole(`<html data-x="a>b" lang="de"><body>`), german},
+		"of another element":       {whole(`<html><body lang="de">`), french},
+		"another attribute":        {whole(`<html xml:lang="de" hreflang="de" language="de"><body>`), french},
+		"one without a match":      {whole(`<html lang="nl"><body>`), french},
+		"a long page at once":      {whole(`<html lang="de"><body>` + long), german},
+		"a long page bit by bit":   {append([]string{"<!doctype", " html>", "<html la", `ng="de"`, "><body>"}, strings.SplitAfter(long, "/")...), german},
+		"a tag, then a long rest":  {[]string{"<!", `doctype html><html lang="de"><body>` + long + "</body></html>"}, german},
+		"flushed behind the tag":   {[]string{`<!doctype html><html lang="de">`, "", "<body>" + long + "</body></html>"}, german},
+		"flushed in front of it":   {[]string{`<!doctype html>`, "", `<html lang="de"><body></body></html>`}, french},
+		"with a declared length":   {[]string{"length", `<!doctype html><html lang="de"><body>` + long + "</body></html>"}, german},
+		"a short page with length": {[]string{"length", `<!doctype html><html lang="de"><body></body></html>`}, german},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := newPrompt(t, newGate(t, nil), nil)
+			b := newBrowserOn(t, m, func(w http.ResponseWriter, _ *http.Request) {
+				writes := tt.writes
+				if writes[0] == "length" {
+					writes = writes[1:]
+					w.Header().Set("Content-Length", strconv.Itoa(len(writes[0])))
+				}
+				w.Header().Set("Content-Type", "text/html")
+				for _, s := range writes {
+					if s == "" {
+						require.NoError(t, http.NewResponseController(w).Flush())
+					}
+					_, err := io.WriteString(w, s)
+					require.NoError(t, err)
+				}
+			})
+			require.Contains(t, b.do(http.MethodGet, "/", "Accept-Language", "fr").body, tt.want)
+		})
+	}
+}
+
+func TestTheAppsLanguageGoesBeforeThePages(t *testing.T) {
+	t.Parallel()
+	for own, want := range map[string]string{"it": "Inizia", "nl": "Interview starten", "": "Interview starten"} {
+		m := newPrompt(t, newGate(t, nil), &middleware.Options{Language: func(*http.Request) string { return own }})
+		b := newBrowserOn(t, m, respond(`<!doctype html><html lang="de"><body></body></html>`))
+		require.Contains(t, b.do(http.MethodGet, "/", "Accept-Language", "fr").body, want, own)
 	}
 }
 

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html"
@@ -70,7 +71,7 @@ const article = `<header><h1 id="top">Quarterly report</h1></header>
 <p><button id="second" type="button">Share</button></p>%s</main>`
 
 // servePage serves a page as its query wants it: csp, a policy; rtl; light, whatever
-// the system would like; here, with a place for the prompt; open, with unclosed elements
+// the system would like; lang, in this language; here, with a place for the prompt; open, with unclosed elements
 // at the end; library, with Turbo or htmx, which swap the body by script.
 func servePage(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -92,7 +93,7 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	if csp := q.Get("csp"); csp != "" {
 		w.Header().Set("Content-Security-Policy", csp)
 	}
-	dir, lang := "ltr", "en"
+	dir, lang := "ltr", cmp.Or(q.Get("lang"), "en")
 	if q.Has("rtl") {
 		dir, lang = "rtl", "he"
 	}
@@ -141,7 +142,7 @@ button{width:100%;text-transform:uppercase;background:#eee;border:2px solid #999
 
 // report is a page to take pictures of.
 func report(w http.ResponseWriter, r *http.Request) {
-	dir, lang, place := "ltr", "en", ""
+	dir, lang, place := "ltr", cmp.Or(r.URL.Query().Get("lang"), "en"), ""
 	if r.URL.Query().Has("rtl") {
 		dir, lang = "rtl", "he"
 	}

@@ -379,7 +379,7 @@ func TestPlaces(t *testing.T) {
 	})
 	t.Run("tiny, as when zoomed to 400 %", func(t *testing.T) {
 		t.Parallel()
-		b := newTab(t, look{width: 320, height: 200, language: "fr"}).open(newApp(t, nil, nil).url + "/")
+		b := newTab(t, look{width: 320, height: 200}).open(newApp(t, nil, nil).url + "/?lang=fr")
 		b.eventually(inViewport)
 	})
 	t.Run("banner", func(t *testing.T) {

@@ -4,8 +4,9 @@ import "bytes"
 
 // opening is what the beginning of a page says.
 type opening struct {
-	document bool // there is a doctype, or an html, head or body tag
-	amp      bool // the html tag marks an AMP page
+	document bool   // there is a doctype, or an html, head or body tag
+	amp      bool   // the html tag marks an AMP page
+	language string // the html tag's lang attribute
 }
 
 // headSize is how much of the beginning is looked at. Comments, white space and
@@ -37,7 +38,7 @@ func open(head []byte) (o opening) {
 			b = behind(b, ">")
 		case isTag(b, "html"):
 			tag := b[len("<html"):]
-			return opening{document: true, amp: isAMP(tag[:len(tag)-len(behind(tag, ">"))])}
+			return opening{document: true, amp: isAMP(tag[:len(tag)-len(behind(tag, ">"))]), language: languageOf(tag)}
 		case isTag(b, "head"), isTag(b, "body"):
 			return opening{document: true}
 		default:
@@ -67,4 +68,36 @@ func isAMP(attributes []byte) bool {
 		}
 	}
 	return false
+}
+
+// languageOf returns the value of the first lang attribute (HTML standard, 13.1.2.3)
+// of the tag whose name b follows, or "".
+func languageOf(b []byte) string {
+	for {
+		b = bytes.TrimLeft(b, space+"/")
+		n := bytes.IndexAny(b, space+"=/>")
+		if n <= 0 {
+			return ""
+		}
+		name, rest := b[:n], bytes.TrimLeft(b[n:], space)
+		var value []byte
+		if rest, found := bytes.CutPrefix(rest, []byte("=")); found {
+			value, b = attributeValue(bytes.TrimLeft(rest, space))
+		} else {
+			b = rest
+		}
+		if len(name) == len("lang") && hasPrefixFold(name, "lang") {
+			return string(value)
+		}
+	}
+}
+
+// attributeValue reads what follows the equals sign of an attribute.
+func attributeValue(b []byte) (value, rest []byte) {
+	if len(b) > 0 && (b[0] == '"' || b[0] == '\'') {
+		value, rest, _ = bytes.Cut(b[1:], b[:1])
+		return value, rest
+	}
+	n := max(0, bytes.IndexAny(b, space+">"))
+	return b[:n], b[n:]
 }

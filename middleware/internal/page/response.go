@@ -10,9 +10,13 @@ import (
 
 // A Snippet is what goes into one page.
 type Snippet interface {
-	// Bytes returns the snippet for a page with this header, or false if the page
-	// cannot have it. The header must not be changed.
-	Bytes(h http.Header) ([]byte, bool)
+	// Fits reports whether a page with this header can have the snippet. The header
+	// must not be changed.
+	Fits(h http.Header) bool
+	// Bytes returns the snippet, once Fits has returned true. The language is the
+	// lang attribute of the page's html element, or "" if the page has none or its
+	// beginning has left before it was written.
+	Bytes(language string) []byte
 	// Tag is what the entity tag of a page with this snippet ends with, inside of the
 	// quotes.
 	Tag() string

@@ -172,13 +172,11 @@ func (w *writer) hold(h http.Header, head []byte) {
 		w.release()
 		return
 	}
-	snippet, ok := w.resp.snippet.Bytes(h)
-	if !ok {
+	if !w.resp.snippet.Fits(h) {
 		w.outcome = OutcomePolicy
 		w.pass(h)
 		return
 	}
-	w.snippet = snippet
 	w.declared = -1
 	if n, declared := contentLength(h); declared {
 		w.declared = n
@@ -197,6 +195,9 @@ func (w *writer) commit(personal, injected bool) {
 	w.committed = true
 	h := w.Header()
 	later := w.restoreHeader(h)
+	if injected {
+		w.snippet = w.resp.snippet.Bytes(open(w.beginning()).language)
+	}
 	if injected && w.declared >= 0 {
 		w.values[1] = strconv.FormatInt(w.declared+int64(len(w.snippet)), 10)
 		h["Content-Length"] = w.values[1:2:2]
@@ -208,13 +209,23 @@ func (w *writer) commit(personal, injected bool) {
 	maps.Copy(h, later)
 }
 
-// begin commits to the snippet before the end of the page is known. It keeps the
-// beginning, which is about to leave the buffer.
+// begin commits to the snippet before the end of the page is known.
 func (w *writer) begin() {
 	if !w.committed {
-		w.head = append(w.pooled.head[:0], w.buf[:min(len(w.buf), headSize)]...)
+		w.keepBeginning()
 		w.commit(true, true)
 	}
+}
+
+// keepBeginning keeps the beginning of the page, which is about to leave the buffer.
+func (w *writer) keepBeginning() { w.head = append(w.pooled.head[:0], w.beginning()...) }
+
+// beginning returns the beginning of the page, as far as it has come.
+func (w *writer) beginning() []byte {
+	if w.head != nil {
+		return w.head
+	}
+	return w.buf[:min(len(w.buf), headSize)]
 }
 
 // pass gives up on the snippet: it writes what has come so far, and later writes go
@@ -302,8 +313,9 @@ func holdBack[T string | []byte](w *writer, p T) (int, error) {
 		return len(p), nil
 	}
 	if !w.committed {
-		w.begin()
+		w.keepBeginning()
 		w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
+		w.commit(true, true)
 	}
 	if len(p) < tailSize {
 		cut := len(w.buf) + len(p) - tailSize
@@ -401,15 +413,18 @@ func (w *writer) place() Outcome {
 	if outcome == OutcomeInjected && !w.resp.claim.take(byWriter) {
 		outcome = OutcomeRendered
 	}
-	snippet := w.snippet
 	if outcome != OutcomeInjected {
 		w.pad()
-		at, snippet = len(w.buf), nil
+		at = len(w.buf)
 	}
 	if at < w.sent {
 		at = len(w.buf) // a Flush has let the closing tags go: behind them is as good
 	}
 	w.commit(outcome == OutcomeInjected || outcome == OutcomeRendered, outcome == OutcomeInjected)
+	snippet := w.snippet
+	if outcome != OutcomeInjected {
+		snippet = nil
+	}
 	err := w.send(at)
 	for _, b := range [][]byte{snippet, w.buf[at:]} {
 		if len(b) > 0 && err == nil {
@@ -426,11 +441,7 @@ func (w *writer) place() Outcome {
 // end finds the end of the page, and what speaks against the snippet in the page
 // as a whole.
 func (w *writer) end() (at int, outcome Outcome) {
-	head := w.head
-	if !w.committed {
-		head = w.buf[:min(len(w.buf), headSize)]
-	}
-	start := open(head)
+	start := open(w.beginning())
 	whole := w.written == int64(len(w.buf))
 	begin := max(0, len(w.buf)-tailSize)
 	at, ok := endOf(w.buf[begin:], whole && begin == 0)

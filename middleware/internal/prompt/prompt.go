@@ -114,7 +114,6 @@ type Prompt struct {
 	markup  func(assetTags) ([]byte, error)
 	tag     string
 	plain   []byte // the snippet for pages without a policy
-	path    string
 }
 
 // Content returns the words and URLs of the prompt.
@@ -134,7 +133,7 @@ func (r *Renderer) render(s Study) (*Prompt, error) {
 			return nil, err
 		}
 	}
-	p := &Prompt{content: content, path: r.opts.Path, markup: func(tags assetTags) ([]byte, error) { return r.markup(content, slot, tags) }}
+	p := &Prompt{content: content, markup: func(tags assetTags) ([]byte, error) { return r.markup(content, slot, tags) }}
 	if p.plain, err = p.markup(assetTags{Script: true, Image: true}); err != nil {
 		return nil, err
 	}
@@ -181,22 +180,32 @@ type Page struct {
 	path string // what the URLs of the prompt begin with
 }
 
-// Snippet returns the bytes to place into a page, and whether the page then
-// reports by itself that the prompt was seen. The bytes are shared: do not change
-// them. They are nil if the page's Content-Security-Policy does not let the
-// prompt work.
-func (p *Prompt) Snippet(page Page) (snippet []byte, reports bool) {
+// A Fit is what a page lets its prompt do.
+type Fit struct {
+	// Reports is whether the page reports by itself that the prompt was seen.
+	Reports bool
+
+	tags  assetTags
+	plain bool // everything
+}
+
+// Fit returns false if the page's Content-Security-Policy does not let the prompt
+// work.
+func (r *Renderer) Fit(page Page) (Fit, bool) {
 	if page.Nonce == "" && len(page.Header["Content-Security-Policy"]) == 0 && len(page.Header["Content-Security-Policy-Report-Only"]) == 0 {
-		return p.plain, true
+		return Fit{Reports: true, plain: true}, true
 	}
-	page.path = p.path
+	page.path = r.opts.Path
 	policy := policyOf(page)
-	if !policy.allowsPrompt() {
-		return nil, false
+	return Fit{Reports: policy.script.ok && policy.connect.ok, tags: policy.tags(page.Nonce)}, policy.allowsPrompt()
+}
+
+// Snippet returns the bytes to place into a page. They are shared: do not change
+// them.
+func (p *Prompt) Snippet(f Fit) []byte {
+	if f.plain {
+		return p.plain
 	}
-	snippet, err := p.markup(policy.tags(page.Nonce))
-	if err != nil {
-		return nil, false
-	}
-	return snippet, policy.script.ok && policy.connect.ok
+	snippet, _ := p.markup(f.tags) // it has succeeded with all tags
+	return snippet
 }
