@@ -96,11 +96,11 @@ func exported(t *testing.T) map[string]any {
 
 	types := map[string]any{}
 	for _, v := range []any{
-		askonce.Config{References: signed}, kit,
+		askonce.Config{References: signed}, kit, askonce.ConsoleParts{Gate: gate.First(asks), Webhook: hook, Store: sqlStore, Middleware: prompt},
 		gate.CheckResult{}, decision, gate.Explanation{{}}, asks, gate.First(asks), gate.History{}.WithOptOut(time.Now()),
-		gate.Options{References: sealed}, decision.Prompt, gate.ReasonEligible, gate.OccasionPage, gate.Visitor{},
+		gate.Options{References: sealed}, decision.Prompt, gate.ReasonEligible, gate.OccasionPage, gate.Status{}, gate.Visitor{},
 		prompt, middleware.Options{}, middleware.Keys{printedKey}, middleware.OutcomeInjected, middleware.PositionBottomEnd, middleware.Content{}, middleware.Texts{}, middleware.Notice{}, middleware.Sender{},
-		webhook.Delivery{}, webhook.Progress{}, webhook.StepFetched, hook, webhook.Health{}, webhook.Options{References: signed, Client: client}, webhook.ResultAccepted,
+		webhook.Delivery{}, webhook.Progress{}, webhook.StepFetched, hook, webhook.Health{}, webhook.Inspection{}, webhook.Options{References: signed, Client: client}, webhook.ResultAccepted,
 		webhook.SecretList{printedSecret}, webhook.Complete(),
 		webhooktest.Event{}, webhooktest.Data{},
 		store.NewCached(memstore.New(), nil), store.CacheOptions{}, store.Completion{}, store.DeadLetter{}, store.Filter{}, store.Job{}, store.Key{}, store.Transcript{},

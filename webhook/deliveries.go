@@ -17,6 +17,9 @@ type Delivery struct {
 	// is an interview.completed.
 	InterviewID string `json:"interview_id,omitempty"`
 	StudyID     string `json:"study_id,omitempty"`
+
+	// Inspection is what was sent, or nil unless [Options.Inspect] is set.
+	Inspection *Inspection `json:"-"`
 }
 
 const keptDeliveries = 100
@@ -36,7 +39,7 @@ func (r *recorder) add(d Delivery) {
 }
 
 // Deliveries returns the last 100 requests that this process has answered, the
-// newest first. They hold no body and no reference.
+// newest first. They hold no reference, and no body but that of an [Inspection].
 func (h *Handler) Deliveries() []Delivery {
 	r := &h.recent
 	r.mu.Lock()

@@ -42,6 +42,7 @@ type Handler struct {
 	fetched    edge
 	walked     edge
 	unusable   edge // the provider lists interviews without ids
+	hook       hookState
 }
 
 const retryAfter = "30" // seconds
@@ -95,6 +96,9 @@ func (h *Handler) Close() error {
 // response has no body, and every refused signature gets the same one.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d := Delivery{ReceivedAt: time.Now()}
+	if h.opts.Inspect {
+		d.Inspection = inspect(r.Header)
+	}
 	var sigs signatures
 	read := false
 	if d.Result = h.precheck(r, &sigs); d.Result == ResultAccepted {
@@ -105,6 +109,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}()
 		d.Result = h.read(w, r, b)
 		d.Size = len(b.bytes)
+		if d.Inspection != nil {
+			d.Inspection.Body = redact(b.bytes)
+		}
 		if read = d.Result == ResultAccepted; read {
 			d.Result = h.verify(r, &sigs, b.bytes)
 		}

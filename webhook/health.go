@@ -34,6 +34,12 @@ type Health struct {
 	// failed its signature.
 	WrongSecret bool `json:"wrong_secret,omitempty"`
 
+	// NoWebhook is true if no webhook is registered with the provider, and
+	// OtherWebhook if one is, but not at [Options.URL]. [Handler.Run] looks after
+	// every walk of the provider's list.
+	NoWebhook    bool `json:"no_webhook,omitempty"`
+	OtherWebhook bool `json:"other_webhook,omitempty"`
+
 	// Closed is true after Close.
 	Closed bool `json:"closed"`
 }
@@ -44,7 +50,10 @@ const healthCounts = 1000
 // if ctx ends first. The fields that need no store are set even then. A store
 // that keeps no transcripts has none pending.
 func (h *Handler) Health(ctx context.Context) (Health, error) {
-	out := Health{KeyRefused: h.key.isRefused(), WrongSecret: h.mismatched.now() && !h.verified.now(), Closed: h.closed.Load()}
+	out := Health{
+		KeyRefused: h.key.isRefused(), WrongSecret: h.mismatched.now() && !h.verified.now(), Closed: h.closed.Load(),
+		NoWebhook: h.hook.missing.now(), OtherWebhook: h.hook.drifted.now(),
+	}
 	if at := h.reconciled.Load(); at != 0 {
 		out.LastReconcile = time.Unix(0, at).UTC()
 	}

@@ -129,6 +129,10 @@ type Options struct {
 	// everything.
 	Retention time.Duration
 
+	// Inspect keeps an [Inspection] with each of the last 100 deliveries, to find
+	// out what the provider, or whoever else, sends. Defaults to false.
+	Inspect bool
+
 	// Logger receives what went wrong. No line holds a body, a secret, a
 	// signature or a user. Defaults to [slog.Default].
 	Logger *slog.Logger

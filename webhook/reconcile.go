@@ -27,7 +27,6 @@ type reconciler struct {
 	failing   edge
 	unsavable edge // the position
 	unnamed   edge // Options.Studies has a name that no study has
-	hook      hookState
 }
 
 // An outcome is what came of a walk through one study, or through all.

@@ -305,14 +305,24 @@ func (h *hookless) Webhook(context.Context) (userjourneys.Webhook, error) {
 func TestAProjectWithoutAWebhookIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	h := &hookless{fakeInterviews: &fakeInterviews{}}
-	inBubble(t, webhook.Options{Client: h}, func(b *bubble) {
+	inBubble(t, webhook.Options{Client: h, URL: "https://app.example/hook"}, func(b *bubble) {
+		register := func(url string) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.hook = url
+		}
 		b.run()
 		b.wait(time.Hour)
 		require.Equal(t, 1, strings.Count(b.log.String(), "no webhook is registered"))
-		h.mu.Lock()
-		h.hook = "https://app.example/hook"
-		h.mu.Unlock()
+		require.True(t, b.health().NoWebhook)
+		require.False(t, b.health().OtherWebhook)
+		register("https://other.example/hook")
 		b.wait(time.Hour)
 		require.Equal(t, 1, strings.Count(b.log.String(), "a webhook is registered again"))
+		require.False(t, b.health().NoWebhook)
+		require.True(t, b.health().OtherWebhook)
+		register("https://app.example/hook")
+		b.wait(time.Hour)
+		require.False(t, b.health().OtherWebhook)
 	})
 }

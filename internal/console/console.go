@@ -37,13 +37,13 @@ type console struct {
 func New(p Parts, allow func(*http.Request) bool) http.Handler {
 	switch {
 	case p.Gate == nil:
-		panic("askonce: Console: Gate is nil")
+		panic("console: New: Gate is nil")
 	case p.Webhook == nil:
-		panic("askonce: Console: Webhook is nil")
+		panic("console: New: Webhook is nil")
 	case p.Store == nil:
-		panic("askonce: Console: Store is nil")
+		panic("console: New: Store is nil")
 	case allow == nil:
-		panic("askonce: Console: allow is nil")
+		panic("console: New: allow is nil")
 	}
 	p.Logger = cmp.Or(p.Logger, slog.Default())
 	c := &console{Parts: p, allow: allow, calls: make(chan struct{}, maxCalls)}

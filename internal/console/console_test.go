@@ -28,7 +28,7 @@ func Test_New_panics_without_a_check_or_a_part(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			require.PanicsWithValue(t, "askonce: Console: "+name+" is nil", build)
+			require.PanicsWithValue(t, "console: New: "+name+" is nil", build)
 		})
 	}
 }
