@@ -1,13 +1,13 @@
-// Package middleware puts a prompt into the pages of any http.Handler, for the
-// users whom a gate wants to ask, and serves the few endpoints that the prompt
+// Package middleware puts a prompt into the pages of any [http.Handler], for the
+// users whom a gate decides to ask, and serves the endpoints that the prompt
 // needs.
 //
-// A request that gets no prompt is handed on with its own ResponseWriter and
-// Request: nothing is wrapped and nothing is allocated. For a user who is
-// asked, the page is not searched: every byte passes through untouched but for
-// a short tail, and when the handler returns, the prompt is placed at the end of
-// that tail if it is the end of an HTML document. Everything else (other types,
-// statuses, encodings, fragments, truncated pages) passes byte for byte.
+// A request that gets no prompt reaches the handler with its own ResponseWriter
+// and Request: nothing is wrapped and nothing is allocated. For a user who is
+// asked, the page is not searched. Its bytes pass through, except for a short
+// tail that is held back. When the handler returns and the tail is the end of an
+// HTML document, the prompt is written there. Every other response (other types,
+// statuses, encodings, fragments, truncated pages) is sent byte for byte.
 //
 // # Which requests are for a page
 //
@@ -32,10 +32,10 @@
 //
 // Mount it inside logging, recovery, sessions and compression, and outside
 // whatever caches pages within the app: the prompt is one user's, and a page
-// that carries it leaves as Cache-Control: private. A check for tokens against
-// forged requests belongs inside too, or must spare Options.Path: the prompt's
-// forms carry none, and the endpoints see for themselves that no other site
-// posts to them.
+// that carries it leaves as Cache-Control: private. Mount a check for CSRF tokens
+// inside too, or exempt Options.Path from it: the prompt's forms have no token,
+// and the endpoints refuse posts from other sites themselves, with
+// [http.CrossOriginProtection].
 //
 // # The prompt in the browser
 //

@@ -19,8 +19,8 @@ import (
 
 // Options configure a Middleware. The zero value of each field means its default.
 type Options struct {
-	// Path is below what the middleware serves its own endpoints. It begins and
-	// ends with a slash. Defaults to "/askonce/".
+	// Path is the URL prefix of the middleware's own endpoints. It must begin and
+	// end with a slash. Defaults to "/askonce/".
 	Path string
 
 	// Origin is the app's own origin as browsers see it, such as
@@ -75,19 +75,18 @@ type Options struct {
 	// hash key (32 or 64 random bytes) and a block key (16, 24 or 32). The first
 	// pair seals and all of them open; to rotate, put a new pair in front and
 	// drop the last one when its cookies may be forgotten. All replicas need the
-	// same. Defaults to random keys of this process and a warning in the log:
-	// after a restart, and by other replicas, users are asked as if they had
-	// never seen the prompt.
+	// same. Defaults to random keys of this process and a warning in the log: no
+	// other process can read its cookies, so anonymous visitors, and all users if
+	// Interactions is nil, are asked as if they had never seen the prompt.
 	CookieKeys Keys
 
-	// Snooze is for how long "Later" silences the study. Defaults to 7 days.
-	// Negative means not at all.
+	// Snooze is how long "Later" silences the study. Defaults to 7 days. Negative
+	// means not at all.
 	Snooze time.Duration
 
-	// Anonymous also asks visitors without a user id. Each browser is given a
-	// random id of its own ("anonymous-…") in a sealed cookie with the first
-	// page it asks for, so pages that a shared cache may keep should not be
-	// served through the middleware then. Defaults to false.
+	// Anonymous also asks visitors without a user id. Each browser gets a random
+	// id ("anonymous-…") in a sealed cookie with its first page, so do not serve
+	// pages through the middleware that a shared cache may keep. Defaults to false.
 	Anonymous bool
 
 	// Interactions records what users see and answer, so that it follows them from
@@ -109,12 +108,12 @@ type Options struct {
 	// concurrent use. Defaults to nobody.
 	Preview func(r *http.Request) bool
 
-	// OnPrompt is told once of every request of a user who was to be asked,
-	// after the response, what became of the prompt. It must be quick and safe
-	// for concurrent use. Defaults to nothing.
+	// OnPrompt is called after each response to a user who was to be asked, with
+	// the outcome of the prompt. It must be quick and safe for concurrent use.
+	// Defaults to nothing.
 	OnPrompt func(r *http.Request, o Outcome)
 
-	// Logger is told about faults. Defaults to slog.Default().
+	// Logger receives faults and their recovery. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 

@@ -8,11 +8,11 @@ import (
 	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
-// Texts are the words of one prompt in one language. They are plain text.
+// Texts holds the words of one prompt in one language. They are plain text.
 type Texts = prompt.Texts
 
-// Content is what a prompt says and where its links lead. Options.Template is
-// executed with it.
+// Content holds the words of a prompt and the URLs of its links.
+// [Options].Template is executed with it.
 type Content = prompt.Content
 
 // A Notice is what one page of the start endpoint says.
@@ -21,7 +21,7 @@ type Notice = prompt.Notice
 // A Sender is who the invitation comes from.
 type Sender = prompt.Sender
 
-// Position is where the prompt appears, unless the page has an element with a
+// A Position says where the prompt appears, unless the page has an element with a
 // data-askonce-here attribute: then it goes there. Start and end are sides of the
 // page's own direction.
 type Position = prompt.Position
@@ -35,8 +35,8 @@ const (
 	PositionBanner      = prompt.PositionBanner      // a bar along the lower edge
 )
 
-// Outcome is what became of the prompt in one response. There are few, so that they
-// can label a metric.
+// An Outcome says whether one response got the prompt, and if not, why. There are few,
+// so that they can label a metric.
 type Outcome = page.Outcome
 
 // The outcomes. Only with [OutcomeInjected] and [OutcomeRendered] can the user see the

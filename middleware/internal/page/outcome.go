@@ -1,7 +1,7 @@
 package page
 
-// Outcome is what became of the snippet in one response. There are few, so that
-// they can label a metric.
+// An Outcome says whether one response got the snippet, and if not, why. There
+// are few, so that they can label a metric.
 type Outcome uint8
 
 const (

@@ -19,8 +19,8 @@ var ui embed.FS
 
 var templates = template.Must(template.ParseFS(ui, "ui/*.html"))
 
-// Content is what a prompt says and where its links lead. Options.Template is
-// executed with it.
+// Content holds the words of a prompt and the URLs of its links.
+// Options.Template is executed with it.
 type Content struct {
 	StudyID, StudyName string
 	Texts              Texts

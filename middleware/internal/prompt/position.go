@@ -2,7 +2,7 @@ package prompt
 
 import "fmt"
 
-// Position is where the prompt appears, unless the page has an element with a
+// A Position says where the prompt appears, unless the page has an element with a
 // data-askonce-here attribute: then it goes there, as part of the page. Start and
 // end are sides of the page's own direction.
 type Position uint8

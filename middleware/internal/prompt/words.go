@@ -6,7 +6,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Texts are the words of one prompt in one language. They are plain text.
+// Texts holds the words of one prompt in one language. They are plain text.
 type Texts struct {
 	// Language is the BCP 47 tag of the words. The lang and dir attributes of the
 	// prompt follow from it.
