@@ -15,6 +15,12 @@ const maxText = 2000
 // text behind it around and no NUL ends it. html/template escapes the markup.
 func clean(s string) string { return cleanTo(s, maxText) }
 
+// maxBody is how much of a body stands in a page, in bytes.
+const maxBody = 5000
+
+// body is clean for the body of a request.
+func body(s string) string { return cleanTo(s, maxBody) }
+
 // cleanTo is clean with a limit in bytes.
 func cleanTo(s string, limit int) string {
 	cut := len(s) > limit

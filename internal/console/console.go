@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/internal/guard"
@@ -27,6 +28,7 @@ type Parts struct {
 type console struct {
 	Parts
 	allow    func(*http.Request) bool
+	since    time.Time
 	pages    http.Handler
 	panicked atomic.Bool // allow, which has been logged
 	calls    chan struct{}
@@ -46,7 +48,7 @@ func New(p Parts, allow func(*http.Request) bool) http.Handler {
 		panic("console: New: allow is nil")
 	}
 	p.Logger = cmp.Or(p.Logger, slog.Default())
-	c := &console{Parts: p, allow: allow, calls: make(chan struct{}, maxCalls)}
+	c := &console{Parts: p, allow: allow, since: time.Now(), calls: make(chan struct{}, maxCalls)}
 	c.pages = http.NewCrossOriginProtection().Handler(c.routes())
 	return c
 }
@@ -57,11 +59,15 @@ func (c *console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /style.css", c.style)
 	mux.HandleFunc("GET /{$}", c.overview)
+	mux.HandleFunc("POST /pause", c.pause)
 	mux.HandleFunc("GET /people", c.people)
 	mux.HandleFunc("GET /interviews", c.interviews)
 	mux.HandleFunc("GET /interview", c.interview)
 	mux.HandleFunc("GET /export", c.export)
 	mux.HandleFunc("GET /queue", c.queue)
+	mux.HandleFunc("POST /requeue", c.requeue)
+	mux.HandleFunc("POST /requeue-all", c.requeueAll)
+	mux.HandleFunc("POST /delete-letter", c.deleteLetter)
 	mux.HandleFunc("GET /deliveries", c.deliveries)
 	return mux
 }

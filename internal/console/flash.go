@@ -18,14 +18,21 @@ type flash struct {
 }
 
 var flashes = map[string]flash{
-	"failed":   {"Nothing was done: the store did not answer. The log says why.", true},
+	"paused":   {"Asking is paused, on every replica within 10 seconds.", false},
+	"resumed":  {"Asking goes on, on every replica within 10 seconds.", false},
+	"requeued": {"The transcript is fetched again.", false},
+	"deleted":  {"The dead letter is deleted.", false},
+	"failed":   {"Nothing was done: the store failed. The log says why.", true},
+	"late":     {"The store has not answered in time. It may still be done: look again.", true},
 	"lacking":  {"Nothing was done: this store cannot do that.", true},
 	"invalid":  {"Nothing was done: the form was not complete.", true},
 	"notfound": {"Nothing was done: it is not there any more.", true},
 }
 
 // flashCounts are the flashes that begin with a number of the named things.
-var flashCounts = map[string]struct{ what, did string }{}
+var flashCounts = map[string]struct{ what, did string }{
+	"requeued-all": {"given-up transcript", "fetched again."},
+}
 
 func readFlash(r *http.Request) flash {
 	q := r.URL.Query()
@@ -60,6 +67,9 @@ func (c *console) failed(w http.ResponseWriter, r *http.Request, page, action st
 	case errors.Is(err, errLacks), errors.Is(err, errors.ErrUnsupported):
 		code = "lacking"
 	default:
+		if isLate(err) {
+			code = "late"
+		}
 		c.Logger.WarnContext(r.Context(), "askonce: an action of the console failed", "action", action, "err", err, guard.Stack(err))
 	}
 	c.done(w, r, page, code)

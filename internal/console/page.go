@@ -77,6 +77,12 @@ var funcs = template.FuncMap{
 	"bytes":    size,
 	"clean":    clean,
 	"count":    count,
+	"number":   thousands,
+	"prose":    prose,
+	"body":     body,
+	"verdict":  verdict,
+	"reason":   reason,
+	"took":     took,
 }
 
 // ago says how long ago t was, for people: "3 minutes ago".
@@ -110,6 +116,11 @@ func duration(d time.Duration) string {
 		}
 	}
 	return fmt.Sprintf("%d ms", d.Milliseconds())
+}
+
+// took returns a duration of a request: "1.2 ms".
+func took(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 }
 
 // count returns "1 job" or "3 jobs".

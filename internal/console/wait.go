@@ -17,7 +17,7 @@ const (
 )
 
 var (
-	errLacks = errors.New("this store does not keep it")
+	errLacks = errors.New("the store cannot do that")
 	errBusy  = errors.New("too many calls have not returned")
 )
 
@@ -55,13 +55,17 @@ func act(ctx context.Context, c *console, f func(context.Context) error) error {
 	return err
 }
 
-// take returns the first items of a sequence, at most limit, and whether there are
-// more.
-func take[T any](ctx context.Context, c *console, limit int, seq func(context.Context) iter.Seq2[T, error]) (items []T, more bool, err error) {
+// take returns items of a sequence, at most limit behind the skipped ones, and
+// whether there are more.
+func take[T any](ctx context.Context, c *console, skip, limit int, seq func(context.Context) iter.Seq2[T, error]) (items []T, more bool, err error) {
 	items, err = wait(ctx, c, func(ctx context.Context) (items []T, err error) {
 		for item, err := range seq(ctx) {
 			if err != nil {
 				return nil, err
+			}
+			if skip > 0 {
+				skip--
+				continue
 			}
 			if items = append(items, item); len(items) > limit {
 				break
@@ -73,6 +77,11 @@ func take[T any](ctx context.Context, c *console, limit int, seq func(context.Co
 		items = items[:limit]
 	}
 	return items, more, err
+}
+
+// isLate reports whether what was called has not answered in time.
+func isLate(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBusy)
 }
 
 // has returns a capability of the store, or errLacks.
@@ -94,7 +103,7 @@ func (c *console) trouble(ctx context.Context, what string, err error) string {
 		return what + ": this store does not keep it."
 	}
 	c.Logger.WarnContext(ctx, "askonce: a part of the console is missing", "part", what, "err", err, guard.Stack(err))
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBusy) {
+	if isLate(err) {
 		return what + ": no answer in time."
 	}
 	return what + ": not available. The log says why."

@@ -1,0 +1,15 @@
+package console
+
+// Advice returns all sentences that the console takes from OPERATIONS.md.
+func Advice() (sentences []string) {
+	for _, a := range []advice{
+		adviceStore, adviceKey, adviceSecret, adviceNoWebhook, adviceOther, adviceDead, adviceQueue, adviceReconcile, adviceRun, adviceClosed,
+		adviceNoStudy, adviceAmbiguous, adviceStudyKey, adviceLink, adviceProvider,
+	} {
+		sentences = append(sentences, a.Says)
+		if a.Do != "" {
+			sentences = append(sentences, a.Do)
+		}
+	}
+	return sentences
+}
