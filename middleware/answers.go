@@ -8,6 +8,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/middleware/internal/prompt"
 	"github.com/askonce/askonce/store"
 )
 
@@ -54,8 +55,19 @@ func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visit
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
+	if message, ok := farewells[kind]; ok && v.UserID != "" {
+		m.writePage(w, r, message, study, v.Languages)
+		return
+	}
 	w.Header().Set("Location", m.back(r))
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// farewells are the answers that the user can take back on a page of their own. The
+// script needs none: there the prompt itself says goodbye.
+var farewells = map[store.InteractionKind]prompt.Message{
+	store.InteractionDeclined: prompt.MessageDeclined,
+	store.InteractionOptedOut: prompt.MessageRefused,
 }
 
 // shownAgain is the time within which a second report of the same browser is not

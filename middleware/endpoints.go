@@ -27,9 +27,11 @@ import (
 //	GET  askonce.js, askonce.d.ts, prompt-….css, prompt-….js
 //
 // and everything else is 404. Only a navigation of a whole page can start an interview,
-// and only the app's own origin can record anything. The answer to a POST is 204, or for
-// a form without JavaScript a redirect to the page that it was on; it is 503 if the
-// interaction could not be recorded. decision answers
+// and only the app's own origin can record anything. The answer to a POST is 204; it is
+// 503 if the interaction could not be recorded. Without JavaScript, decline and optout
+// answer a form with a page that offers to undo it, and the others redirect to the page
+// that the form was on: the parameter back, a path of the app, or what Referer names.
+// decision answers
 //
 //	{"ask": true, "reason": "eligible", "study": "…", "language": "de", "direction": "ltr",
 //	 "texts": {"title": "…", "text": "…", "facts": ["…"], "start": "…", "later": "…", "decline": "…", …},
@@ -151,13 +153,13 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 			level = slog.LevelWarn
 		}
 		m.opts.Logger.Log(r.Context(), level, "askonce: click refused", "study", v.StudyID, "reason", d.Reason, "err", d.Err)
-		m.writePage(w, v, d.Reason)
+		m.refuse(w, r, v, d.Reason)
 		return
 	}
 	link, err := d.Prompt.Link()
 	if err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no link into the interview", "study", d.Prompt.StudyID, "err", err)
-		m.writePage(w, v, gate.ReasonUnavailable)
+		m.refuse(w, r, v, gate.ReasonUnavailable)
 		return
 	}
 	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID, time.Time{}); err != nil {
@@ -186,10 +188,13 @@ func (m *Middleware) referrer(r *http.Request) *url.URL {
 	return from
 }
 
-// back is the page that a form was on, if that is one of the app's own, else the
-// app's root. Only its path and query are taken: it never leads elsewhere.
+// back is the page that a request says it came from, if that is one of the app's own,
+// else the app's root. Only its path and query are taken: it never leads elsewhere.
 func (m *Middleware) back(r *http.Request) string {
-	from := m.referrer(r)
+	from, err := url.Parse(r.URL.Query().Get("back"))
+	if err != nil || from.Path == "" || from.Scheme != "" || from.Host != "" {
+		from = m.referrer(r)
+	}
 	if from == nil {
 		return "/"
 	}

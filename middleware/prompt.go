@@ -15,7 +15,7 @@ type Texts = prompt.Texts
 // [Options].Template is executed with it.
 type Content = prompt.Content
 
-// A Notice is what one page of the start endpoint says.
+// A Notice is what one page of the endpoints says.
 type Notice = prompt.Notice
 
 // A Sender is who the invitation comes from.
@@ -62,8 +62,8 @@ const (
 	OutcomePolicy      = page.OutcomePolicy      // the page's Content-Security-Policy does not allow the prompt
 )
 
-// writePage says in the user's language why there is no interview now.
-func (m *Middleware) writePage(w http.ResponseWriter, v gate.Visitor, why gate.Reason) {
+// refuse says in the user's language why there is no interview now.
+func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, v gate.Visitor, why gate.Reason) {
 	message := prompt.MessageClosed
 	switch why {
 	case gate.ReasonFull:
@@ -74,8 +74,17 @@ func (m *Middleware) writePage(w http.ResponseWriter, v gate.Visitor, why gate.R
 		message = prompt.MessageSignedOut
 	case gate.ReasonUnavailable:
 		message = prompt.MessageUnavailable
+	case gate.ReasonPaused:
+		message = prompt.MessagePaused
+	case gate.ReasonDeclined:
+		message = prompt.MessageRefused
 	}
-	if err := m.prompts.ServePage(w, message, v.StudyID, v.Languages); err != nil {
-		m.opts.Logger.Warn("askonce: built-in words used", "study", v.StudyID, "err", err)
+	m.writePage(w, r, message, v.StudyID, v.Languages)
+}
+
+func (m *Middleware) writePage(w http.ResponseWriter, r *http.Request, message prompt.Message, study string, languages []string) {
+	reply := prompt.Reply{Message: message, StudyID: study, Languages: languages, Back: m.back(r)}
+	if err := m.prompts.ServePage(w, reply); err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: built-in words used", "study", study, "err", err)
 	}
 }

@@ -117,7 +117,7 @@ func (r *response) Value(key any) any {
 
 // Fits implements [page.Snippet].
 func (r *response) Fits(h http.Header) (ok bool) {
-	about := prompt.Page{Header: h, Host: r.page.Request().Host}
+	about := prompt.Page{Header: h, Host: r.page.Request().Host, URI: r.page.Request().URL.RequestURI()}
 	switch scheme, host, _ := strings.Cut(r.m.opts.Origin, "://"); {
 	case host != "":
 		about.Scheme, about.Host = scheme, host

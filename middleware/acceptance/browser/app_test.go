@@ -15,6 +15,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
@@ -23,8 +24,13 @@ import (
 
 // app is an app that asks everybody, with one user and the fake provider.
 type app struct {
-	url    string
-	posted sync.Map // method and name of the endpoints that only a page calls
+	url      string
+	recorded sync.Map // store.InteractionKind of what the user has seen and answered
+}
+
+func (a *app) hasRecorded(kind store.InteractionKind) bool {
+	_, ok := a.recorded.Load(kind)
+	return ok
 }
 
 func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app {
@@ -38,26 +44,20 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 		gateOpts = &gate.Options{}
 	}
 	gateOpts.Logger = quiet
-	g, err := gate.New(uj, study.ID, memstore.New(), gateOpts)
+	interactions := memstore.New()
+	g, err := gate.New(uj, study.ID, interactions, gateOpts)
 	require.NoError(t, err)
 	require.NoError(t, g.Warm(t.Context()))
 	o := middleware.Options{}
 	if opts != nil {
 		o = *opts
 	}
-	o.Logger = quiet
+	a := &app{}
+	o.Logger, o.Interactions = quiet, interactions
+	o.OnInteraction = func(_ *http.Request, i store.Interaction) { a.recorded.Store(i.Kind, true) }
 	m, err := middleware.New(g, func(*http.Request) string { return "ada" }, &o)
 	require.NoError(t, err)
-	a := &app{}
-	handler := m.Handler(http.HandlerFunc(servePage))
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name, ok := strings.CutPrefix(r.URL.Path, "/askonce/"); ok && (name == "shown" || name == "undo" || name == "optout") {
-			a.posted.Store(r.Method+" "+name, true)
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
+	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
 	t.Cleanup(srv.Close)
 	a.url = srv.URL
 	return a
@@ -70,7 +70,7 @@ const article = `<header><h1 id="top">Quarterly report</h1></header>
 <main><p>Revenue grew by a quarter. <a id="first" href="/other%s">Read on</a> about it.</p>
 <p><button id="second" type="button">Share</button></p>%s</main>`
 
-// servePage serves a page as its query wants it: csp, a policy; rtl; light, whatever
+// servePage serves a page as its query wants it: csp and referrer, policies; rtl; light, whatever
 // the system would like; lang, in this language; here, with a place for the prompt; open, with unclosed elements
 // at the end; library, with Turbo or htmx, which swap the body by script.
 func servePage(w http.ResponseWriter, r *http.Request) {
@@ -92,6 +92,9 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	if csp := q.Get("csp"); csp != "" {
 		w.Header().Set("Content-Security-Policy", csp)
+	}
+	if policy := q.Get("referrer"); policy != "" {
+		w.Header().Set("Referrer-Policy", policy)
 	}
 	dir, lang := "ltr", cmp.Or(q.Get("lang"), "en")
 	if q.Has("rtl") {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -28,18 +29,13 @@ func (b *tab) hear() *tab {
 	return b
 }
 
-func (a *app) wasPosted(what string) bool {
-	_, ok := a.posted.Load(what)
-	return ok
-}
-
 func TestSeenIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil, always())
 	b := newTab(t, look{}).hear().open(a.url + "/")
 	b.eventually(shown)
 	began := time.Now()
-	b.until("shown", func() bool { return a.wasPosted("POST shown") })
+	b.until("shown", func() bool { return a.hasRecorded(store.InteractionShown) })
 	require.Greater(t, time.Since(began), 700*time.Millisecond, "a second, less what it took to notice")
 	b.eventually(`events.join().startsWith("shown ")`)
 	require.True(t, eval[bool](b, swap))
@@ -62,7 +58,7 @@ func TestWhatIsNotSeenIsNotReported(t *testing.T) {
 			b.open(a.url + "/?here")
 			b.run(chromedp.Evaluate(hide, nil))
 			require.Equal(t, 0, eval[int](b, `new Promise((done) => setTimeout(() => done(events.length), 1600))`))
-			require.False(t, a.wasPosted("POST shown"))
+			require.False(t, a.hasRecorded(store.InteractionShown))
 		})
 	}
 }
@@ -76,11 +72,11 @@ func TestGoodbye(t *testing.T) {
 	b.answered("decline")
 	b.click(undoButton)
 	b.eventually(prompts + ` === 1`)
-	b.until("undo", func() bool { return a.wasPosted("POST undo") })
+	b.until("undo", func() bool { return a.hasRecorded(store.InteractionUndone) })
 	b.click(declineButton)
 	b.eventuallyNone()
 	b.click(neverButton)
-	b.until("optout", func() bool { return a.wasPosted("POST optout") })
+	b.until("optout", func() bool { return a.hasRecorded(store.InteractionOptedOut) })
 	b.eventually(inPrompt + `.querySelector(".bye").textContent.includes("any interview again")`)
 	require.Regexp(t, `^(shown \d+,)?declined \d+,undone \d+,declined \d+,optedout \d+$`, eval[string](b, `events.filter((e) => !e.startsWith("shown")).join()`))
 	b.quiet()

@@ -3,6 +3,7 @@ package browser
 import (
 	"testing"
 
+	"github.com/askonce/askonce/store"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +19,7 @@ func TestClient(t *testing.T) {
 	require.True(t, eval[bool](b, `Promise.all([1, 2, 3, 4, 5].map(() => askonce.decide())).then((all) => (self.d = all[0], all.every((d) => d.ask && d.texts.title && d.links.optOut)))`),
 		"to ask five times at once is to ask")
 	require.True(t, eval[bool](b, `(() => { const e = document.createElement("p"); e.textContent = d.texts.title; document.body.prepend(e); self.stop = askonce.observe(e, d); return true })()`))
-	b.until("shown", func() bool { return a.wasPosted("POST shown") })
+	b.until("shown", func() bool { return a.hasRecorded(store.InteractionShown) })
 	require.True(t, eval[bool](b, `(askonce.started(d), askonce.undo(d))`))
 	require.True(t, eval[bool](b, `askonce.optOut(d)`))
 	require.True(t, eval[bool](b, `askonce.decline(d)`))

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/store"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
@@ -100,7 +101,8 @@ func TestPolicyForbidsRequests(t *testing.T) {
 	b.run(chromedp.Evaluate(`self.before = true`, nil))
 	b.click(declineButton)
 	b.eventually(`!self.before && document.readyState === "complete"`)
-	require.Equal(t, there, eval[string](b, "location.href"), "back on the page")
+	b.click("a.go")
+	b.eventually(`location.href === "` + there + `" && document.readyState === "complete"`)
 	b.requirePrompts(0)
 	b.open(a.url + "/").requirePrompts(0)
 	b.quiet()
@@ -132,15 +134,39 @@ func TestAnswerIsNotTaken(t *testing.T) {
 
 func TestWithoutJavaScript(t *testing.T) {
 	t.Parallel()
+	for _, policy := range []string{"", "no-referrer", "strict-origin"} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			a := newApp(t, nil, always())
+			page := a.url + "/deep/page?x=1&referrer=" + policy
+			b := newTab(t, look{noJS: true}).open(page)
+			b.requirePrompts(1)
+			b.eventually(inViewport)
+			b.until("shown", func() bool { return a.hasRecorded(store.InteractionShown) }) // by the image
+			b.click(laterButton)
+			b.eventually(`location.href === "` + page + `" && ` + prompts + ` === 0`)
+			b.quiet()
+		})
+	}
+}
+
+// Without JavaScript, a page says goodbye, with the same two buttons.
+func TestFarewellWithoutJavaScript(t *testing.T) {
+	t.Parallel()
 	a := newApp(t, nil, always())
-	b := newTab(t, look{noJS: true}).open(a.url + "/deep/page?x=1")
-	b.requirePrompts(1)
-	b.eventually(inViewport)
-	b.click(laterButton)
-	b.eventuallyNone()
-	require.Equal(t, a.url+"/deep/page?x=1", eval[string](b, "location.href"), "back on the page")
-	b.open(a.url + "/")
-	b.requirePrompts(0)
+	page := a.url + "/deep/page?x=1&referrer=no-referrer"
+	b := newTab(t, look{noJS: true}).open(page)
+	const undo, never, back = `form[action*="/undo"] button`, `form[action*="/optout"] button`, `a.go`
+	b.click(declineButton)
+	b.eventually(`document.querySelector("h1").textContent.includes("ask again")`)
+	b.click(undo)
+	b.eventually(`location.href === "` + page + `" && ` + prompts + ` === 1`)
+	b.click(declineButton)
+	b.click(never)
+	b.eventually(`document.querySelector("h1").textContent.includes("ask you again")`)
+	b.until("opted out", func() bool { return a.hasRecorded(store.InteractionOptedOut) })
+	b.click(back)
+	b.eventually(`location.href === "` + page + `" && ` + prompts + ` === 0`)
 	b.quiet()
 }
 
@@ -180,7 +206,7 @@ func TestKeyboard(t *testing.T) {
 	b.answered("later") // Escape is the × button's key
 	b.quiet()
 
-	b = newTab(t, look{}).open(a.url + "/")
+	b = newTab(t, look{}).open(newApp(t, nil, always()).url + "/")
 	b.eventually(shown)
 	b.run(chromedp.Focus(declineButton, chromedp.ByJSPath), chromedp.KeyEvent(kb.Enter))
 	b.eventuallyNone()

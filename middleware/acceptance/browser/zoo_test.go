@@ -97,7 +97,7 @@ func zooServer(t *testing.T) string {
 	}))
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/favicon.ico", "/askonce/shown":
+		case "/favicon.ico":
 			w.WriteHeader(http.StatusNoContent)
 		case "/sheet.css":
 			n, err := strconv.Atoi(r.URL.RawQuery)

@@ -55,7 +55,14 @@ const scriptStop = "<aside\n"
 // script adds that style sheet, and without scripts the noscript element does. A
 // style sheet in the markup would hold up the page's deferred scripts while it
 // loads, and so would a deferred script of ours: this one is async.
-func (r *Renderer) markup(c Content, slot string, tags assetTags) ([]byte, error) {
+func (r *Renderer) markup(c Content, tags assetTags) ([]byte, error) {
+	slot := ""
+	if r.opts.Template != nil {
+		var err error
+		if slot, err = execute(r.opts.Template, c); err != nil {
+			return nil, err
+		}
+	}
 	data := struct {
 		Content
 		assetTags

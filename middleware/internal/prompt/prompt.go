@@ -111,7 +111,7 @@ func (r *Renderer) Prompt(s Study) (*Prompt, error) {
 // A Prompt is a rendered prompt.
 type Prompt struct {
 	content Content
-	markup  func(assetTags) ([]byte, error)
+	markup  func(tags assetTags, back string) ([]byte, error)
 	tag     string
 	plain   []byte // the snippet for pages without a policy
 }
@@ -127,14 +127,8 @@ func (r *Renderer) render(s Study) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	slot := ""
-	if r.opts.Template != nil {
-		if slot, err = execute(r.opts.Template, content); err != nil {
-			return nil, err
-		}
-	}
-	p := &Prompt{content: content, markup: func(tags assetTags) ([]byte, error) { return r.markup(content, slot, tags) }}
-	if p.plain, err = p.markup(assetTags{Script: true, Image: true}); err != nil {
+	p := &Prompt{content: content, markup: func(tags assetTags, back string) ([]byte, error) { return r.markup(content.returningTo(back), tags) }}
+	if p.plain, err = p.markup(plainTags, ""); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(p.plain)
@@ -176,6 +170,7 @@ type Page struct {
 	Nonce  string      // the app's own, for a policy that is not in the header
 	Scheme string      // of the page's URL, "http" or "https", if it is known
 	Host   string      // of the page's URL, with its port if it has one
+	URI    string      // path and query of the page's URL
 
 	path string // what the URLs of the prompt begin with
 }
@@ -185,27 +180,38 @@ type Fit struct {
 	// Reports is whether the page reports by itself that the prompt was seen.
 	Reports bool
 
-	tags  assetTags
-	plain bool // everything
+	tags assetTags
+	back string // the page itself, if the requests of its forms do not name it
 }
+
+// plainTags are those of a page without a policy.
+var plainTags = assetTags{Script: true, Image: true}
+
+// maxBack is the longest path and query that are put into a page four times.
+const maxBack = 1 << 10
 
 // Fit returns false if the page's Content-Security-Policy does not let the prompt
 // work.
 func (r *Renderer) Fit(page Page) (Fit, bool) {
+	f := Fit{Reports: true, tags: plainTags}
+	if concealsPath(page.Header) && len(page.URI) <= maxBack {
+		f.back = page.URI
+	}
 	if page.Nonce == "" && len(page.Header["Content-Security-Policy"]) == 0 && len(page.Header["Content-Security-Policy-Report-Only"]) == 0 {
-		return Fit{Reports: true, plain: true}, true
+		return f, true
 	}
 	page.path = r.opts.Path
 	policy := policyOf(page)
-	return Fit{Reports: policy.script.ok && policy.connect.ok, tags: policy.tags(page.Nonce)}, policy.allowsPrompt()
+	f.Reports, f.tags = policy.script.ok && policy.connect.ok, policy.tags(page.Nonce)
+	return f, policy.allowsPrompt()
 }
 
 // Snippet returns the bytes to place into a page. They are shared: do not change
 // them.
 func (p *Prompt) Snippet(f Fit) []byte {
-	if f.plain {
+	if f.tags == plainTags && f.back == "" {
 		return p.plain
 	}
-	snippet, _ := p.markup(f.tags) // it has succeeded with all tags
+	snippet, _ := p.markup(f.tags, f.back) // it has succeeded for a plain page
 	return snippet
 }

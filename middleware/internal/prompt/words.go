@@ -28,16 +28,18 @@ type Texts struct {
 	OptedOut string `json:"optedOut"`
 
 	// The pages of the start endpoint, for a click that leads to no interview.
-	Closed      Notice `json:"-"` // the study has ended or is paused
+	Closed      Notice `json:"-"` // the study has ended or is paused at the provider
 	Full        Notice `json:"-"` // the study has no place left
 	Completed   Notice `json:"-"` // the user has been interviewed already
+	Paused      Notice `json:"-"` // an operator has paused asking
+	Refused     Notice `json:"-"` // the user has opted out
 	Unavailable Notice `json:"-"` // the interview cannot be opened right now
 	SignedOut   Notice `json:"-"` // nobody is signed in
 	TryAgain    string `json:"-"` // on the page Unavailable
 	Back        string `json:"-"` // leads to the app
 }
 
-// A Notice is what one page of the start endpoint says.
+// A Notice is what one page of the endpoints says.
 type Notice struct{ Title, Text string }
 
 var wordsMatcher = func() language.Matcher {
