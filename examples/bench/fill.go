@@ -18,23 +18,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/askonce/askonce/store"
-	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/store/sqlstore"
 )
 
-// Databases are filled past their Record, which would be durable for each of ten
-// million completions; backend.find compares one of them with the store's own.
-
-// openMemory is the store that is in this process.
-func openMemory(context.Context, string) (*backend, error) {
-	s := memstore.New()
-	return &backend{
-		name: "Memory", store: s, inProcess: true,
-		fill:  func(ctx context.Context, from, to int) error { return fillByRecord(ctx, s, from, to) },
-		bytes: func(context.Context) (int64, error) { return heap(), nil },
-		close: func() { _ = s.Close() }, remove: func() {},
-	}, nil
-}
+// Databases are filled past their Record, which would be durable for each of
+// them; backend.find compares one of them with the store's own.
 
 // transcripts is a store whose jobs can be finished.
 type transcripts interface {
@@ -67,14 +55,6 @@ func fillByRecord(ctx context.Context, s transcripts, from, to int) error {
 		}
 	}
 	return nil
-}
-
-func heap() int64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // tables are those of one store in a database.

@@ -1,29 +1,21 @@
 // Command bench measures askonce beside the bare operation and beside the
-// libraries that people would use instead, all in one run, and writes a table
+// libraries that people would use instead, all in one run, and writes a page
 // and a chart.
 //
-//	go run ./examples/bench                             # everything, about three minutes
-//	go run ./examples/bench -only gate                  # one part
-//	go run ./examples/bench -only completions -large    # up to 10 million in every store, about twenty minutes
+//	go run ./examples/bench               # everything, under four minutes
+//	go run ./examples/bench -only gate    # one part, printed only
 //
-// The measurements are kept in results.json, so that the page is always of all
-// parts, each as it was measured last.
-//
-// Contenders take turns in short rounds, and what is printed is the median over
-// the rounds of the ratio to the first of them in the same round: what else the
-// machine does meanwhile hits all of them alike. Read the ratios, not the
-// nanoseconds.
+// Contenders take turns in short rounds. What is printed is the median over the
+// rounds of the ratio to the first of them in the same round, with its spread:
+// whatever else the machine does meanwhile slows all of them alike. Read the
+// ratios, not the nanoseconds.
 package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log"
-	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -39,44 +31,39 @@ var parts = []struct {
 	name string
 	run  func(ctx context.Context, e effort) (report.Part, error)
 }{
-	{"injection", injection},
+	{"requests", requests},
 	{"server", server},
-	{"verification", verification},
 	{"gate", decisions},
+	{"webhook", deliveries},
 	{"stores", stores},
-	{"completions", completions},
-	{"growth", growth},
+	{"sizes", sizes},
 }
 
 // effort is how thorough a run is.
 type effort struct {
 	rounds int
-	large  bool // the sizes that take minutes and gigabytes
+	quick  bool // small sizes only
 }
 
 func main() {
 	if serveChild() {
 		return
 	}
-	out := flag.String("out", "examples/bench", "`folder` for results.json, RESULTS.md and the charts; empty: print only")
-	only := flag.String("only", "", "comma-separated `parts` to measure: "+names()+"; the others stay as they were")
-	quick := flag.Bool("quick", false, "few rounds and small sizes: shows that it works, not how fast it is; nothing is written")
-	large := flag.Bool("large", false, "grow to 10 million completions as well: needs about 10 GB of memory and of disk")
+	out := flag.String("out", "examples/bench", "`folder` for RESULTS.md and chart.svg")
+	only := flag.String("only", "", "comma-separated `parts` to measure and print: "+names())
+	quick := flag.Bool("quick", false, "few rounds and small sizes: shows that it works, not how fast it is")
 	flag.Parse()
-	e := effort{rounds: 15, large: *large}
+	e := effort{rounds: 15, quick: *quick}
 	if *quick {
 		e.rounds = 3
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // or tables would stay in the databases
-	err := run(ctx, e, *only)
+	measured, err := run(ctx, e, *only)
 	stop()
+	if err == nil && *only == "" && !*quick {
+		err = write(*out, measured)
+	}
 	if err != nil {
-		log.Fatalln("bench:", err)
-	}
-	if *out == "" || *quick {
-		return
-	}
-	if err := write(*out); err != nil {
 		log.Fatalln("bench:", err)
 	}
 }
@@ -89,9 +76,7 @@ func names() string {
 	return strings.Join(all, ", ")
 }
 
-var measured = map[string]report.Part{} // by name
-
-func run(ctx context.Context, e effort, only string) error {
+func run(ctx context.Context, e effort, only string) (measured []report.Part, err error) {
 	chosen := strings.Split(only, ",")
 	for _, p := range parts {
 		if only != "" && !slices.Contains(chosen, p.name) {
@@ -99,39 +84,17 @@ func run(ctx context.Context, e effort, only string) error {
 		}
 		part, err := p.run(ctx, e)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
-		part.Machine = machine()
 		fmt.Println(part.Markdown())
-		measured[p.name] = part
+		measured = append(measured, part)
 	}
-	return nil
+	return measured, nil
 }
 
-// write adds what was measured to what is kept from earlier runs, and writes
-// the page and its charts from all of it.
-func write(dir string) error {
-	file := filepath.Join(dir, "results.json")
-	kept := map[string]report.Part{}
-	b, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(b, &kept)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	maps.Copy(kept, measured)
-	if b, err = json.MarshalIndent(kept, "", "\t"); err != nil {
-		return err
-	}
-	var all []report.Part
-	for _, p := range parts {
-		if part, ok := kept[p.name]; ok {
-			all = append(all, part)
-		}
-	}
+func write(dir string, measured []report.Part) error {
 	for name, content := range map[string]string{
-		"results.json": string(b) + "\n", "RESULTS.md": report.Document(all), "chart.svg": report.Chart(all), "curves.svg": report.Curves(all),
+		"RESULTS.md": report.Document(machine(), measured), "chart.svg": report.Chart(measured),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			return err

@@ -22,7 +22,7 @@ type contender struct {
 const roundTime = 20 * time.Millisecond // of one contender in one round
 
 // compare lets the contenders take turns. The first is what the others are
-// compared with.
+// compared with. The first round warms up and does not count.
 func compare(e effort, what string, contenders ...contender) report.Group {
 	times := make([][]float64, len(contenders)) // ns per operation, by round
 	counts := make([]int, len(contenders))
@@ -31,7 +31,7 @@ func compare(e effort, what string, contenders ...contender) report.Group {
 		counts[i] = calibrate(c.run)
 		allocs[i] = allocations(c.run, min(counts[i], 200))
 	}
-	for range e.rounds {
+	for range e.rounds + 1 {
 		for i, c := range contenders {
 			begun := time.Now()
 			c.run(counts[i])
@@ -40,13 +40,25 @@ func compare(e effort, what string, contenders ...contender) report.Group {
 	}
 	g := report.Group{What: what}
 	for i, c := range contenders {
-		ratios := make([]float64, e.rounds)
-		for r := range ratios {
-			ratios[r] = times[i][r] / times[0][r]
-		}
-		g.Rows = append(g.Rows, report.Row{Name: c.name, Time: time.Duration(median(times[i])), Ratio: median(ratios), Allocs: allocs[i], Ours: c.ours})
+		r := row(times[i][1:], times[0][1:])
+		r.Name, r.Ours, r.Allocs = c.name, c.ours, allocs[i]
+		g.Rows = append(g.Rows, r)
 	}
 	return g
+}
+
+// row compares one contender's rounds with those of the first, which ran at the
+// same times.
+func row(times, first []float64) report.Row {
+	ratios := make([]float64, len(times))
+	for r := range ratios {
+		ratios[r] = times[r] / first[r]
+	}
+	slices.Sort(ratios)
+	return report.Row{
+		Time: time.Duration(median(times)), Ratio: median(ratios),
+		Spread: (ratios[len(ratios)*3/4] - ratios[len(ratios)/4]) / 2,
+	}
 }
 
 // calibrate finds how often run has to repeat to fill a round.

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"time"
 
@@ -44,10 +47,45 @@ func writePieces(body []byte, piece int) http.Handler {
 	kind := []string{"text/html; charset=utf-8"}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["Content-Type"] = kind
-		for rest := body; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
-			_, _ = w.Write(rest[:min(piece, len(rest))])
-		}
+		writeAll(w, body, piece)
 	})
+}
+
+func writeAll(w io.Writer, rest []byte, piece int) {
+	for ; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+		_, _ = w.Write(rest[:min(piece, len(rest))])
+	}
+}
+
+// writePrompt serves the page with the prompt in it, written by hand where the
+// page ends: the least that a page with a prompt can cost.
+func writePrompt(body []byte, piece int) (http.Handler, error) {
+	h, err := wrap(writeWhole(body), "ada")
+	if err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, request())
+	end := bytes.LastIndex(body, []byte("</body>"))
+	prompt := w.Body.Bytes()[end : w.Body.Len()-(len(body)-end)]
+	if len(prompt) == 0 {
+		return nil, errors.New("the page got no prompt")
+	}
+	header := w.Header()
+	if piece > 0 {
+		header.Del("Content-Length")
+	}
+	whole := w.Body.Bytes()
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		maps.Copy(w.Header(), header)
+		if piece == 0 {
+			_, _ = w.Write(whole)
+			return
+		}
+		writeAll(w, body[:end], piece)
+		_, _ = w.Write(prompt)
+		writeAll(w, body[end:], piece)
+	}), nil
 }
 
 // study is a provider of one study that always answers.
@@ -56,7 +94,7 @@ type study struct{ userjourneys.Study }
 func (s study) FindStudy(context.Context, string) (userjourneys.Study, error) { return s.Study, nil }
 
 var openStudy = study{userjourneys.Study{
-	ID: "e5f6a7b8-1234-56cd-ef78-222222222222", Name: "Onboarding Feedback", InterviewLink: "https://app.example/i/abc",
+	ID: "e5f6a7b8-1234-56cd-ef78-222222222222", Name: "Onboarding Feedback", InterviewLink: "https://app.userjourneys.ai/i/abc",
 	AcceptingResponses: true, SupportedLanguages: []string{"en"},
 }}
 
@@ -72,7 +110,7 @@ func newGate(done store.Store) (*gate.Gate, error) {
 // wrap puts the whole middleware, with a real gate and a store, around h. Ada
 // is asked; Bob has completed.
 func wrap(h http.Handler, user string) (http.Handler, error) {
-	done := memstore.New()
+	done := store.NewCached(memstore.New(), nil) // as in front of a database
 	_, err := done.Record(context.Background(), store.Completion{
 		Key: store.Key{StudyID: openStudy.ID, UserID: "bob"}, InterviewID: "i1", CompletedAt: time.Now(),
 	})
@@ -131,8 +169,7 @@ func (d *discard) WriteString(s string) (int, error) {
 func (d *discard) ReadFrom(r io.Reader) (int64, error) { return io.Copy(io.Discard, r) }
 
 // serve runs h n times in this process.
-func serve(h http.Handler) func(n int) {
-	r := request()
+func serve(h http.Handler, r *http.Request) func(n int) {
 	return func(n int) {
 		d := &discard{header: http.Header{}}
 		for range n {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,108 +16,146 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/klauspost/compress/gzhttp"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 
 	"github.com/askonce/askonce/examples/bench/report"
 )
 
-// serverSizes are the pages that are served over loopback.
-var serverSizes = map[string]int{"4KB": 4 << 10, "64KB": 64 << 10, "1MB": 1 << 20}
+// servedSizes are the pages that are served over loopback.
+var servedSizes = map[string]int{"4KB": 4 << 10, "64KB": 64 << 10, "1MB": 1 << 20}
 
 // served are the servers, each a process of its own, by the name that the
-// child is given.
-var served = map[string]func(h http.Handler) (http.Handler, error){
-	"bare":      func(h http.Handler) (http.Handler, error) { return h, nil },
-	"completed": func(h http.Handler) (http.Handler, error) { return wrap(h, "bob") },
-	"asked":     func(h http.Handler) (http.Handler, error) { return wrap(h, "ada") },
-	"gzhttp":    func(h http.Handler) (http.Handler, error) { return gzhttp.GzipHandler(h), nil },
-	"LastIndex": func(h http.Handler) (http.Handler, error) { return buffered(h, lastIndex), nil },
-	"parse":     func(h http.Handler) (http.Handler, error) { return buffered(h, parse), nil },
+// child is given. A piece is the size of one Write, 0 for the whole page.
+var served = map[string]func(body []byte, piece int) (http.Handler, error){
+	"bare":      func(body []byte, piece int) (http.Handler, error) { return writePage(body, piece), nil },
+	"completed": func(body []byte, piece int) (http.Handler, error) { return wrap(writePage(body, piece), "bob") },
+	"asked":     func(body []byte, piece int) (http.Handler, error) { return wrap(writePage(body, piece), "ada") },
+	"byhand":    writePrompt,
+	"LastIndex": func(body []byte, piece int) (http.Handler, error) {
+		return buffered(writePage(body, piece), lastIndex), nil
+	},
+	"parse": func(body []byte, piece int) (http.Handler, error) {
+		return buffered(writePage(body, piece), parse), nil
+	},
+}
+
+func writePage(body []byte, piece int) http.Handler {
+	if piece == 0 {
+		return writeWhole(body)
+	}
+	return writePieces(body, piece)
 }
 
 // server compares the processor time that a whole server spends on a request.
 func server(ctx context.Context, e effort) (report.Part, error) {
 	p := report.Part{
-		Title: "A page server",
-		Text: "Processor time of the server's process for one request over loopback, keep-alive: net/http with one Write and a Content-Length. gzhttp compresses,\n" +
-			"which is another job: it is here to show what a middleware that one does not think twice about costs. nginx's `sub_filter` is compared with the same\n" +
-			"nginx without it.",
+		Title: "A page with the prompt",
+		Text: "Processor time of the server's process for one request over loopback, keep-alive. By hand is a handler that writes the page and the same prompt\n" +
+			"itself, without deciding anything: nobody can do it for less. LastIndex is what most hand-written injectors do: collect the page and search it for\n" +
+			"`</body>`, which it also finds in a user's text. x/net/html parses and renders the page. nginx's `sub_filter` is compared with the same nginx without it.",
 	}
 	for _, size := range []string{"4KB", "64KB", "1MB"} {
-		var all []*process
-		stop := func() {
-			for _, s := range all {
-				s.stop()
-			}
-		}
-		for _, c := range []struct {
-			name, serve string
-			ours, gzip  bool
-		}{
-			{"net/http alone", "bare", false, false}, {"askonce, user has completed", "completed", true, false}, {"askonce, user is asked", "asked", true, false},
-			{"buffer and LastIndex", "LastIndex", false, false}, {"x/net/html Parse and Render", "parse", false, false}, {"gzhttp", "gzhttp", false, true},
-		} {
-			s, err := startChild(ctx, c.serve, size)
+		for _, piece := range []int{0, 64} {
+			groups, err := serveSize(ctx, e, size, piece)
+			p.Groups = append(p.Groups, groups...)
 			if err != nil {
-				stop()
 				return p, err
 			}
-			s.name, s.ours, s.gzip = c.name, c.ours, c.gzip
-			all = append(all, s)
-		}
-		g, err := cpu(e, size, all)
-		stop()
-		if err != nil {
-			return p, err
-		}
-		g.Chart = true
-		p.Groups = append(p.Groups, g)
-		if g, ok, err := nginx(ctx, e, size); err != nil {
-			return p, err
-		} else if ok {
-			g.Chart = true
-			p.Groups = append(p.Groups, g)
 		}
 	}
 	return p, nil
 }
 
-// process is a server that runs beside this program.
-type process struct {
-	name       string
-	url        string
-	pid        int
-	ours, gzip bool
-	stop       func()
+func serveSize(ctx context.Context, e effort, size string, piece int) ([]report.Group, error) {
+	var all []*process
+	defer func() {
+		for _, s := range all {
+			s.stop()
+		}
+	}()
+	for _, c := range []struct {
+		name, serve string
+		ours        bool
+	}{
+		{"by hand", "byhand", false}, {"askonce", "asked", true}, {"askonce, user has completed: no prompt", "completed", true},
+		{"the page alone", "bare", false}, {"buffer and LastIndex", "LastIndex", false}, {"x/net/html Parse and Render", "parse", false},
+	} {
+		s, err := startChild(ctx, c.serve, size, piece)
+		if err != nil {
+			return nil, err
+		}
+		s.name, s.ours = c.name, c.ours
+		all = append(all, s)
+	}
+	writes := "one Write"
+	if piece > 0 {
+		writes = fmt.Sprintf("%d-byte Writes", piece)
+	}
+	g, err := cpu(e, size+" page, "+writes, all)
+	g.Chart = size == "64KB"
+	groups := []report.Group{g}
+	if err != nil || piece > 0 {
+		return groups, err
+	}
+	g, ok, err := nginx(ctx, e, size)
+	if ok {
+		groups = append(groups, g)
+	}
+	return groups, err
 }
 
-// cpu sends requests to the servers in turn and reads what each has used.
+// process is a server that runs beside this program.
+type process struct {
+	name string
+	url  string
+	pid  int
+	ours bool
+	stop func()
+}
+
+const cpuTime = 100 * time.Millisecond // of one server in one round
+
+// cpu sends requests to the servers in turn and reads what each has used. The
+// first round warms up and does not count.
 func cpu(e effort, what string, servers []*process) (report.Group, error) {
-	times, ratios := make([][]float64, len(servers)), make([][]float64, len(servers))
-	requests := max(50, (40<<20)/serverSizes[what]/8)
-	for range max(e.rounds/3, 2) {
+	times, counts := make([][]float64, len(servers)), make([]int, len(servers))
+	for i, s := range servers {
+		t, err := s.serve(20)
+		if err != nil {
+			return report.Group{}, err
+		}
+		counts[i] = min(max(10, int(float64(cpuTime)/t)), 5000)
+	}
+	for range e.rounds + 1 {
 		for i, s := range servers {
-			before, err := used(s.pid)
+			t, err := s.serve(counts[i])
 			if err != nil {
 				return report.Group{}, err
 			}
-			if err := load(s, requests); err != nil {
-				return report.Group{}, err
-			}
-			after, err := used(s.pid)
-			if err != nil {
-				return report.Group{}, err
-			}
-			t := float64(after-before) / float64(requests)
 			times[i] = append(times[i], t)
-			ratios[i] = append(ratios[i], t/times[0][len(times[i])-1])
 		}
 	}
-	g := report.Group{What: what + " page"}
+	g := report.Group{What: what}
 	for i, s := range servers {
-		g.Rows = append(g.Rows, report.Row{Name: s.name, Time: time.Duration(median(times[i])), Ratio: median(ratios[i]), Allocs: -1, Ours: s.ours})
+		r := row(times[i][1:], times[0][1:])
+		r.Name, r.Ours, r.Allocs = s.name, s.ours, -1
+		g.Rows = append(g.Rows, r)
 	}
 	return g, nil
+}
+
+// serve sends n requests and returns the processor time of one in nanoseconds.
+func (s *process) serve(n int) (float64, error) {
+	before, err := used(s.pid)
+	if err != nil {
+		return 0, err
+	}
+	if err := load(s, n); err != nil {
+		return 0, err
+	}
+	after, err := used(s.pid)
+	return float64(after-before) / float64(n), err
 }
 
 // load sends n requests on one connection and reads every byte.
@@ -127,11 +166,7 @@ func load(s *process, n int) error {
 		return err
 	}
 	defer conn.Close()
-	encoding := ""
-	if s.gzip {
-		encoding = "Accept-Encoding: gzip\r\n"
-	}
-	head := fmt.Sprintf("GET / HTTP/1.1\r\nHost: bench\r\nAccept: %s\r\nSec-Fetch-Dest: document\r\n%s\r\n", r.Header.Get("Accept"), encoding)
+	head := fmt.Sprintf("GET / HTTP/1.1\r\nHost: bench\r\nAccept: %s\r\nSec-Fetch-Dest: document\r\n\r\n", r.Header.Get("Accept"))
 	in := bufio.NewReaderSize(conn, 64<<10)
 	for range n {
 		if _, err := io.WriteString(conn, head); err != nil {
@@ -187,13 +222,14 @@ func used(pid int) (time.Duration, error) {
 const childVariable = "ASKONCE_BENCH_SERVE"
 
 // startChild starts this program again as a server.
-func startChild(ctx context.Context, name, size string) (*process, error) {
+func startChild(ctx context.Context, name, size string, piece int) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), childVariable+"="+name+" "+size)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", // no threads that look for work
+		fmt.Sprintf("%s=%s %s %d", childVariable, name, size, piece))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe() // the child ends when it is closed
 	if err != nil {
@@ -220,11 +256,12 @@ func startChild(ctx context.Context, name, size string) (*process, error) {
 
 // serveChild serves if this process is a child, until its parent is gone.
 func serveChild() bool {
-	name, size, ok := strings.Cut(os.Getenv(childVariable), " ")
-	if !ok {
+	var name, size string
+	var piece int
+	if _, err := fmt.Sscan(os.Getenv(childVariable), &name, &size, &piece); err != nil {
 		return false
 	}
-	h, err := served[name](writeWhole(page(serverSizes[size])))
+	h, err := served[name](page(servedSizes[size]), piece)
 	if err != nil {
 		panic(err)
 	}
@@ -252,7 +289,7 @@ func nginx(ctx context.Context, e effort, size string) (g report.Group, ok bool,
 	if err := os.Chmod(dir, 0o755); err != nil { // the worker is another user
 		return g, false, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "index.html"), page(serverSizes[size]), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "index.html"), page(servedSizes[size]), 0o644); err != nil {
 		return g, false, err
 	}
 	var both []*process
@@ -272,8 +309,7 @@ func nginx(ctx context.Context, e effort, size string) (g report.Group, ok bool,
 	if both[0].name != "nginx" {
 		both[0], both[1] = both[1], both[0]
 	}
-	g, err = cpu(e, size, both)
-	g.What = "nginx, " + g.What
+	g, err = cpu(e, "nginx, "+size+" page", both)
 	return g, err == nil, err
 }
 
@@ -314,4 +350,49 @@ server { listen %[3]s; root %[2]s; %[4]s } }
 	}
 	s.stop()
 	return nil, fmt.Errorf("nginx does not come up on %s", addr)
+}
+
+// snippet is about as long as a prompt.
+var snippet = bytes.Repeat([]byte("<p>prompt</p>"), 200)
+
+// buffered collects the page and sends it on through change.
+func buffered(next http.Handler, change func(w io.Writer, page *bytes.Buffer)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &collector{ResponseWriter: w}
+		next.ServeHTTP(c, r)
+		w.Header().Del("Content-Length")
+		change(w, &c.page)
+	})
+}
+
+type collector struct {
+	http.ResponseWriter
+	page bytes.Buffer
+}
+
+func (c *collector) Write(p []byte) (int, error) { return c.page.Write(p) }
+
+func lastIndex(w io.Writer, page *bytes.Buffer) {
+	b := page.Bytes()
+	at := bytes.LastIndex(b, []byte("</body>"))
+	if at < 0 {
+		at = len(b)
+	}
+	for _, part := range [][]byte{b[:at], snippet, b[at:]} {
+		_, _ = w.Write(part)
+	}
+}
+
+func parse(w io.Writer, page *bytes.Buffer) {
+	doc, err := html.Parse(page)
+	if err != nil {
+		return
+	}
+	for n := range doc.Descendants() {
+		if n.DataAtom == atom.Body {
+			n.AppendChild(&html.Node{Type: html.RawNode, Data: string(snippet)})
+			break
+		}
+	}
+	_ = html.Render(w, doc)
 }

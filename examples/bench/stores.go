@@ -26,7 +26,6 @@ import (
 type backend struct {
 	name          string
 	store         store.Store
-	inProcess     bool                                          // it is no database, but in this process
 	lookUp        func(ctx context.Context) error               // of the row, by its key
 	insert        func(ctx context.Context, n int) error        // of another one
 	fill          func(ctx context.Context, from, to int) error // completions, in bulk

@@ -13,9 +13,6 @@ type Part struct {
 	Text   string // what is compared, and what it means
 	Groups []Group
 	Tables []Table // measurements that are no comparison
-	Panels []Panel // how these grow
-
-	Machine string // that all this was measured on
 }
 
 // Group is one comparison.
@@ -30,6 +27,7 @@ type Row struct {
 	Name   string
 	Time   time.Duration // of one operation
 	Ratio  float64       // to the group's first row
+	Spread float64       // of the ratio: half of what lies between its quartiles
 	Allocs float64       // negative: not measured
 	Ours   bool
 }
@@ -42,13 +40,13 @@ type Table struct {
 	Text  string // what it means
 }
 
-// Document is the whole page, with its chart in chart.svg and its curves in
-// curves.svg.
-func Document(parts []Part) string {
+// Document is the whole page, with its chart in chart.svg.
+func Document(machine string, parts []Part) string {
 	var b strings.Builder
 	b.WriteString("# Measurements\n\n")
-	b.WriteString("Written by `go run ./examples/bench`. Contenders take turns in short rounds; a ratio is the median over the rounds of the time taken to that of\n")
-	b.WriteString("the first row in the same round. Read the ratios: the times are one shared machine's.\n\n![chart](chart.svg)\n\n![curves](curves.svg)\n")
+	b.WriteString("Written by `go run ./examples/bench`. Contenders take turns in short rounds. A ratio is the median over the rounds of the time taken to that of\n")
+	b.WriteString("the first row in the same round, ± half of the distance between its quartiles. Read the ratios: the times are one shared machine's.\n\n")
+	fmt.Fprintf(&b, "*Measured with %s.*\n\n![chart](chart.svg)\n", machine)
 	for _, p := range parts {
 		b.WriteString("\n" + p.Markdown())
 	}
@@ -59,9 +57,6 @@ func Document(parts []Part) string {
 func (p Part) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s\n", p.Title, p.Text)
-	if p.Machine != "" {
-		fmt.Fprintf(&b, "\n*Measured with %s.*\n", p.Machine)
-	}
 	for _, g := range p.Groups {
 		b.WriteString("\n" + g.markdown())
 	}
@@ -73,15 +68,18 @@ func (p Part) Markdown() string {
 
 func (g Group) markdown() string {
 	t := Table{Head: []string{g.What, "ratio", "time", "allocations"}}
-	for _, r := range g.Rows {
-		name, allocs := r.Name, "–"
+	for i, r := range g.Rows {
+		name, ratio, allocs := r.Name, "1", "–"
+		if i > 0 {
+			ratio = fmt.Sprintf("%.2f ± %.2f", r.Ratio, r.Spread)
+		}
 		if r.Ours {
 			name = "**" + name + "**"
 		}
 		if r.Allocs >= 0 {
 			allocs = fmt.Sprintf("%.0f", r.Allocs)
 		}
-		t.Rows = append(t.Rows, []string{name, fmt.Sprintf("%.2f", r.Ratio), Round(r.Time).String(), allocs})
+		t.Rows = append(t.Rows, []string{name, ratio, Round(r.Time).String(), allocs})
 	}
 	return t.markdown()
 }
