@@ -71,6 +71,7 @@ func (c *console) style(w http.ResponseWriter, r *http.Request) {
 
 // funcs are the functions of all templates.
 var funcs = template.FuncMap{
+	"when":     when,
 	"ago":      ago,
 	"date":     date,
 	"duration": duration,
@@ -85,16 +86,26 @@ var funcs = template.FuncMap{
 	"took":     took,
 }
 
-// ago says how long ago t was, for people: "3 minutes ago".
-func ago(t time.Time) string {
+// when says how long ago t was, with the time itself for those who want to know.
+func when(t time.Time) template.HTML {
 	if t.IsZero() {
 		return "never"
 	}
-	d := time.Since(t)
-	if d < 0 {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s UTC">%s</time>`, t.UTC().Format(time.RFC3339), date(t), ago(t)))
+}
+
+// ago says how long ago t was, for people: "3 minutes ago".
+func ago(t time.Time) string {
+	switch d := time.Since(t); {
+	case t.IsZero():
+		return "never"
+	case d <= -time.Second:
 		return "in " + duration(-d)
+	case d < time.Second:
+		return "just now"
+	default:
+		return duration(d) + " ago"
 	}
-	return duration(d) + " ago"
 }
 
 // date returns t in UTC, to the second.
@@ -115,7 +126,7 @@ func duration(d time.Duration) string {
 			return count(n, unit.name)
 		}
 	}
-	return fmt.Sprintf("%d ms", d.Milliseconds())
+	return "less than a second"
 }
 
 // took returns a duration of a request: "1.2 ms".

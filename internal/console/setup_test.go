@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,16 +18,20 @@ import (
 	"github.com/askonce/askonce/internal/console"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
-	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
 )
 
-// site is a console over a store and a fake provider, and a browser before it.
+const (
+	studyID = "e5f6a7b8-1234-56cd-ef78-222222222222"
+	secret  = "whsec_0123456789abcdef0123456789abcdef"
+)
+
+// site is a console over a store and a provider without a network, and a browser
+// before it.
 type site struct {
 	http.Handler
 	t        *testing.T
-	provider *userjourneystest.Server
-	study    userjourneystest.Study
+	provider *provider
 	gates    *gate.Group
 	webhook  *webhook.Handler
 	log      *logged
@@ -35,27 +40,48 @@ type site struct {
 // setup mounts the console at /console/ for everybody.
 func setup(t *testing.T, s store.Store, opts *webhook.Options) *site {
 	t.Helper()
-	provider := userjourneystest.NewServer(t, nil)
-	study := provider.AddStudy(userjourneystest.Study{Name: "Onboarding"})
-	client, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL(), Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
 	lines := new(logged)
-	log := lines.logger()
-	g, err := gate.New(client, study.ID, s, &gate.Options{Logger: log})
+	p := &provider{study: userjourneys.Study{ID: studyID, Name: "Onboarding", InterviewLink: "https://app.userjourneys.ai/i/x", AcceptingResponses: true}}
+	g, err := gate.New(p, "Onboarding", s, &gate.Options{Logger: lines.logger()})
 	require.NoError(t, err)
-	o := webhook.Options{Client: client, Logger: log}
+	var o webhook.Options
 	if opts != nil {
 		o = *opts
-		o.Client, o.Logger = client, log
 	}
-	hook, err := webhook.New(provider.Secret(), s, &o)
+	o.Logger = lines.logger()
+	hook, err := webhook.New(secret, s, &o)
 	require.NoError(t, err)
-	all := &site{t: t, provider: provider, study: study, gates: gate.First(g), webhook: hook, log: lines}
-	all.Handler = console.New(console.Parts{Gate: all.gates, Webhook: hook, Store: s, Logger: log}, anybody)
+	all := &site{t: t, provider: p, gates: gate.First(g), webhook: hook, log: lines}
+	all.Handler = console.New(console.Parts{Gate: all.gates, Webhook: hook, Store: s, Logger: lines.logger()}, anybody)
 	return all
 }
 
 func anybody(*http.Request) bool { return true }
+
+// provider is a provider with one study.
+type provider struct {
+	mu    sync.Mutex
+	study userjourneys.Study
+	err   error
+	hang  bool
+}
+
+func (p *provider) FindStudy(ctx context.Context, _ string) (userjourneys.Study, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hang {
+		<-ctx.Done()
+		return userjourneys.Study{}, ctx.Err()
+	}
+	return p.study, p.err
+}
+
+// set changes what the provider answers.
+func (p *provider) set(change func(p *provider)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
 
 // get requests a page of the console, such as "queue".
 func (s *site) get(path string) answer { return s.do(http.MethodGet, path, nil) }
@@ -69,7 +95,9 @@ func (s *site) post(path string, form url.Values) answer {
 	require.NoError(s.t, err)
 	to, err = to.Parse(a.header.Get("Location"))
 	require.NoError(s.t, err)
-	return s.get(strings.TrimPrefix(to.RequestURI(), "/console/"))
+	page, below := strings.CutPrefix(to.RequestURI(), "/console/")
+	require.True(s.t, below, "it redirects to %s", to)
+	return s.get(page)
 }
 
 func (s *site) do(method, path string, form url.Values) answer {

@@ -1,0 +1,153 @@
+package console_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
+)
+
+// actions are all forms of the console that change something, with what they send.
+var actions = map[string]struct {
+	form url.Values
+	page string
+}{
+	"pause":         {url.Values{"on": {"true"}}, ""},
+	"requeue":       {url.Values{"id": {"int-1"}}, "queue"},
+	"requeue-all":   {nil, "queue"},
+	"delete-letter": {url.Values{"id": {"letter"}}, "queue"},
+}
+
+func Test_pages_say_what_the_store_does_not_keep(t *testing.T) {
+	t.Parallel()
+	s := setup(t, bare{}, nil)
+	for page, says := range map[string][]string{
+		"":           {"The switches that pause studies: this store does not keep it.", "The funnel: this store does not keep it."},
+		"queue":      {"Transcripts: this store does not keep it.", "Dead letters: this store does not keep it."},
+		"deliveries": {"No delivery has come since this process started."},
+	} {
+		a := s.get(page)
+		require.Equal(t, http.StatusOK, a.status)
+		for _, text := range says {
+			require.Contains(t, a.text, text)
+		}
+	}
+	for path, action := range actions {
+		require.Contains(t, s.post(path, action.form).text, "Nothing was done: this store cannot do that.", path)
+	}
+	require.Empty(t, s.log.String(), "it is no trouble")
+}
+
+func Test_pages_answer_while_the_store_fails(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func() error{
+		"fails":  func() error { return errors.New("connection refused") },
+		"panics": func() error { panic("connection refused") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t, unwell{memstore.New(), call}, nil)
+			for page, says := range map[string][]string{
+				"":           {"The store does not answer", "The switches that pause studies: not available. The log says why.", "The funnel: not available.", ">Onboarding <"},
+				"queue":      {"Transcripts: not available.", "Given-up transcripts: not available.", "Dead letters: not available."},
+				"deliveries": {"No delivery has come since this process started."},
+			} {
+				a := s.get(page)
+				require.Equal(t, http.StatusOK, a.status)
+				for _, text := range says {
+					require.Contains(t, a.text, text)
+				}
+				require.NotContains(t, a.text, "connection refused", "errors are for the log")
+			}
+			for path, action := range actions {
+				require.Contains(t, s.post(path, action.form).text, "Nothing was done: the store failed. The log says why.", path)
+			}
+			require.Contains(t, s.log.String(), `msg="askonce: a part of the console is missing" part="Dead letters"`)
+			require.Contains(t, s.log.String(), `msg="askonce: an action of the console failed" action=requeue`)
+		})
+	}
+}
+
+// A store that ignores its context holds up no page for longer than a second.
+func Test_pages_do_not_wait_for_a_store_that_hangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		forever := make(chan struct{})
+		defer close(forever)
+		s := setup(t, unwell{memstore.New(), func() error { <-forever; return nil }}, nil)
+		for page, says := range map[string]string{
+			"":      "The funnel: no answer in time.",
+			"queue": "Dead letters: no answer in time.",
+		} {
+			began := time.Now()
+			a := s.get(page)
+			require.Less(t, time.Since(began), time.Second)
+			require.Contains(t, a.text, says)
+		}
+		for path, action := range actions {
+			began := time.Now()
+			require.Equal(t, http.StatusSeeOther, s.do(http.MethodPost, path, action.form).status)
+			require.Less(t, time.Since(began), time.Second)
+		}
+	})
+}
+
+// What the pages of a store that hangs leave behind is bounded.
+func Test_a_store_that_hangs_is_not_called_without_end(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		forever, calls := make(chan struct{}), make(chan struct{}, 10_000)
+		defer close(forever)
+		s := setup(t, unwell{memstore.New(), func() error { calls <- struct{}{}; <-forever; return nil }}, nil)
+		for range 200 {
+			s.get("queue")
+		}
+		require.Len(t, calls, 64)
+		require.Contains(t, s.get("queue").text, "Dead letters: no answer in time.")
+	})
+}
+
+func Test_the_overview_does_not_wait_for_a_provider_that_hangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t, memstore.New(), nil)
+		s.provider.set(func(p *provider) { p.hang = true })
+		began := time.Now()
+		a := s.get("")
+		require.Less(t, time.Since(began), time.Second)
+		require.Equal(t, http.StatusOK, a.status)
+		require.Contains(t, a.text, "Not known yet")
+		time.Sleep(time.Minute) // the gate's own request ends
+		require.Contains(t, s.get("").text, "The provider does not answer")
+	})
+}
+
+func Test_a_provider_that_fails_leaves_the_rest_of_the_overview(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		kept := memstore.New()
+		s := setup(t, kept, nil)
+		require.NoError(t, s.gates.Warm(t.Context()))
+		note(t, kept, store.InteractionShown, "ada")
+		s.provider.set(func(p *provider) { p.err = errors.New("status 500") })
+		time.Sleep(20 * time.Minute)
+		a := s.get("")
+		synctest.Wait()
+		require.Contains(t, a.text, "The provider does not answer")
+		require.Contains(t, a.text, "Not asking")
+		require.Contains(t, a.text, "Saw the prompt", "the study's id is known, so its funnel is")
+		require.NotContains(t, a.text, "status 500")
+	})
+}
+
+func note(t *testing.T, s store.Interactions, kind store.InteractionKind, userID string) {
+	t.Helper()
+	require.NoError(t, s.Note(t.Context(), store.Interaction{Key: store.Key{StudyID: studyID, UserID: userID}, Kind: kind, At: time.Now()}))
+}
