@@ -100,6 +100,15 @@ func CheckSwitch(s Switch) error {
 	return checkOptional(s.By)
 }
 
+// CheckExpirable returns an error that matches [ErrInvalid] unless e is one of the
+// constants.
+func CheckExpirable(e Expirable) error {
+	if int(e) >= len(expirableNames) {
+		return invalidID("unknown kind of item to delete")
+	}
+	return nil
+}
+
 func checkOptional(ids ...string) error {
 	for _, id := range ids {
 		if id == "" {

@@ -4,7 +4,8 @@ import "errors"
 
 // Errors of every store, matched with [errors.Is].
 var (
-	// ErrInvalid means that an id is empty, too long or malformed. See [CheckID].
+	// ErrInvalid means that an id is empty, too long or malformed, see [CheckID], or
+	// that another argument is not one that the method knows.
 	ErrInvalid = errors.New("store: invalid id")
 
 	// ErrNotFound means that the named job, transcript or dead letter does not exist.

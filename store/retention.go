@@ -12,7 +12,8 @@ type Retention interface {
 	// DeleteExpired deletes up to limit items of one kind that are older than
 	// before and returns how many it deleted. Call it again until it returns less
 	// than limit. It is safe to interrupt and to run on several replicas at once. A
-	// transcript that has a job is kept.
+	// transcript that has a job is kept. An unknown kind is an error that matches
+	// [ErrInvalid].
 	DeleteExpired(ctx context.Context, what Expirable, before time.Time, limit int) (int, error)
 
 	// DeleteTranscript deletes the transcript of one interview, and its job if it

@@ -41,6 +41,19 @@ func TestDamaged(t *testing.T) {
 				LoseCompletion: func(t *testing.T, k store.Key) {
 					exec(t, `update %sperson set completed_until = 0 where study_id = %s`, k.StudyID)
 				},
+				Refuse: func(t *testing.T, interviewID string) {
+					if d.dialect == sqlstore.SQLite {
+						_, err := db.ExecContext(t.Context(), fmt.Sprintf("create trigger refuse before insert on %sinterview when new.interview_id = '%s' begin select raise(abort, 'constraint failed'); end", prefix, interviewID))
+						require.NoError(t, err)
+						return
+					}
+					_, err := db.ExecContext(t.Context(), fmt.Sprintf("alter table %sinterview add constraint %srefuse check (interview_id <> '%s')", prefix, prefix, interviewID))
+					require.NoError(t, err)
+					t.Cleanup(func() {
+						_, err := db.Exec("alter table " + prefix + "interview drop constraint " + prefix + "refuse")
+						require.NoError(t, err)
+					})
+				},
 				LoseInterview: func(t *testing.T, interviewID string) {
 					exec(t, `delete from %sinterview where interview_id = %s`, interviewID)
 				},

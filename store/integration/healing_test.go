@@ -136,32 +136,3 @@ func TestTranscriptsInSQL(t *testing.T) {
 		require.Equal(t, "Ça va", text)
 	})
 }
-
-// TestRefusedForGood has the database refuse a value: the error says that a
-// repetition is of no use.
-func TestRefusedForGood(t *testing.T) {
-	t.Parallel()
-	eachDatabase(t, drivers, func(t *testing.T, d database) {
-		db, prefix := d.open(t), d.fresh(t)
-		s := migrated(t, db, d.dialect, prefix)
-		_, err := s.Completed(t.Context(), crashInterview("i1").Key)
-		require.NoError(t, err)
-		if d.dialect == sqlstore.SQLite {
-			_, err = db.ExecContext(t.Context(), "create trigger refuse before insert on "+prefix+"interview begin select raise(abort, 'constraint failed'); end")
-		} else {
-			_, err = db.ExecContext(t.Context(), "alter table "+prefix+"interview add constraint "+prefix+"refuse check (duration >= 0)")
-			t.Cleanup(func() {
-				_, err := db.Exec("alter table " + prefix + "interview drop constraint " + prefix + "refuse")
-				require.NoError(t, err)
-			})
-		}
-		require.NoError(t, err)
-		c := crashInterview("i1")
-		c.Duration = -time.Second
-		_, err = s.Record(t.Context(), c)
-		require.ErrorIs(t, err, store.ErrPermanent)
-		done, err := s.Completed(t.Context(), c.Key)
-		require.NoError(t, err)
-		require.False(t, done, "half of it was stored")
-	})
-}

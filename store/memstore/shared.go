@@ -121,7 +121,7 @@ func (s *Store) Switches(ctx context.Context) ([]store.Switch, error) {
 
 // DeleteExpired implements [store.Retention].
 func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before time.Time, limit int) (n int, err error) {
-	if err := s.lock(ctx, nil); err != nil {
+	if err := s.lock(ctx, store.CheckExpirable(what)); err != nil {
 		return 0, err
 	}
 	defer s.mu.Unlock()

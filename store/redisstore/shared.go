@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"iter"
 	"slices"
 	"strings"
@@ -242,18 +241,15 @@ return n
 
 // DeleteExpired implements [store.Retention].
 func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before time.Time, limit int) (int, error) {
-	if err := check(ctx, nil); err != nil || limit <= 0 {
+	if err := check(ctx, store.CheckExpirable(what)); err != nil || limit <= 0 {
 		return 0, err
 	}
 	k := s.keys
-	names, known := map[store.Expirable][]string{
+	names := map[store.Expirable][]string{
 		store.ExpiredTranscripts: {k.transcriptsByTime, k.transcripts, k.jobs, k.interviews},
 		store.ExpiredDeadJobs:    {k.dead, k.jobs, k.jobs, k.interviews},
 		store.ExpiredDeadLetters: {k.lettersByTime, k.letters, k.jobs, k.interviews},
 	}[what]
-	if !known {
-		return 0, errors.New("redisstore: unknown kind of expirable")
-	}
 	n, err := expireScript.Run(ctx, s.client, names, what.String(), micros(before), limit).Int()
 	return n, failed("delete what has expired", err)
 }

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -23,6 +22,9 @@ const (
 
 // DeleteExpired implements [store.Retention].
 func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before time.Time, limit int) (n int, err error) {
+	if err := store.CheckExpirable(what); err != nil {
+		return 0, err
+	}
 	var find, remove string
 	switch what {
 	case store.ExpiredTranscripts:
@@ -31,8 +33,6 @@ func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before 
 		find, remove = oldDeadJobs, deleteDeadJobs
 	case store.ExpiredDeadLetters:
 		find, remove = oldDeadLetters, deleteDeadLetters
-	default:
-		return 0, fmt.Errorf("sqlstore: unknown kind of item %d", what)
 	}
 	err = s.run(ctx, "delete expired "+what.String(), func(q querier) error {
 		n = 0

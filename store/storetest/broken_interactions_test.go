@@ -204,6 +204,16 @@ func (s expires) DeleteExpired(ctx context.Context, what store.Expirable, before
 	return s.Store.DeleteExpired(ctx, what, before, limit)
 }
 
+// silentKinds returns no error for a kind that it does not know.
+type silentKinds struct{ *memstore.Store }
+
+func (s silentKinds) DeleteExpired(ctx context.Context, what store.Expirable, before time.Time, limit int) (int, error) {
+	if store.CheckExpirable(what) != nil {
+		return 0, nil
+	}
+	return s.Store.DeleteExpired(ctx, what, before, limit)
+}
+
 // requeuesRepeated queues a job at every repeated Record.
 type requeuesRepeated struct {
 	*memstore.Store
@@ -327,6 +337,7 @@ var brokenInteractions = []broken{
 	{name: "deletes without a limit", caught: "retention/deleted_in_batches", open: func(m *memstore.Store) store.Store {
 		return expires{m, func(_ *time.Time, limit *int) { *limit = 1 << 30 }}
 	}},
+	{name: "deletes nothing of an unknown kind", caught: "retention/an_unknown_kind", open: func(m *memstore.Store) store.Store { return silentKinds{m} }},
 	{name: "queues again what was deleted", caught: "retention/what_was_deleted", open: func(m *memstore.Store) store.Store { return &requeuesRepeated{Store: m} }},
 	{name: "counts what is ignored", caught: "late/an_ignored", open: func(m *memstore.Store) store.Store {
 		return record{m, func(c *store.Completion) { c.Ignored = false }}

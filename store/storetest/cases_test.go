@@ -35,5 +35,5 @@ func TestContractCases(t *testing.T) {
 	for _, c := range damageCases {
 		list("damaged", c.name, c.rule, c.needs)
 	}
-	require.GreaterOrEqual(t, n, 164)
+	require.GreaterOrEqual(t, n, 166)
 }

@@ -20,6 +20,10 @@ type Backend struct {
 	// LoseJob deletes the job of an interview, and nothing else.
 	LoseJob func(t *testing.T, interviewID string)
 
+	// Refuse makes the backend refuse an interview as one that it cannot represent,
+	// however often it is offered.
+	Refuse func(t *testing.T, interviewID string)
+
 	// LoseInterview deletes an interview and leaves its job and its transcript.
 	LoseInterview func(t *testing.T, interviewID string)
 }
@@ -76,6 +80,25 @@ var damageCases = []struct {
 		require.True(t, s.completed(t, known.Key))
 		require.True(t, s.record(t, unseen), "first, after a Record that failed")
 		require.True(t, s.completed(t, unseen.Key))
+	},
+}, {
+	name:    "an interview that is refused for good",
+	rule:    "Record returns an error that matches ErrPermanent, every time, and stores nothing of an interview that the backend cannot represent; others are recorded",
+	reaches: func(b Backend) bool { return b.Refuse != nil },
+	run: func(t *testing.T, s *subject, b Backend) {
+		refused, next := newCompletion(), newCompletion()
+		b.Refuse(t, refused.InterviewID)
+		for range 2 {
+			first, err := s.Record(t.Context(), refused)
+			require.ErrorIs(t, err, store.ErrPermanent)
+			require.False(t, first)
+			require.False(t, s.completed(t, refused.Key), "half of it was stored")
+		}
+		s.mustRecord(t, next)
+		require.True(t, s.completed(t, next.Key))
+		if s.has&lister != 0 {
+			require.Len(t, s.list(t, store.Filter{}), 1)
+		}
 	},
 }, {
 	name:    "a completion that was lost",

@@ -88,6 +88,17 @@ var retentionCases = []contractCase{{
 		}
 	},
 }, {
+	name:  "an unknown kind",
+	rule:  "DeleteExpired returns an error that matches ErrInvalid for a kind that it does not know, whatever the limit",
+	needs: retention,
+	run: func(t *testing.T, s *subject) {
+		for _, limit := range []int{0, 10} {
+			n, err := s.DeleteExpired(t.Context(), store.ExpiredDeadLetters+1, base, limit)
+			require.ErrorIs(t, err, store.ErrInvalid)
+			require.Zero(t, n)
+		}
+	},
+}, {
 	name:  "two that delete at once",
 	rule:  "DeleteExpired is safe to run on several replicas at once: together they report each item once",
 	needs: retention | deadLetters,
