@@ -22,7 +22,7 @@ import (
 // childVariable names what a child process of a test does.
 const childVariable = "ASKONCE_TEST_CHILD"
 
-var children = map[string]func(){"record": recordForEver}
+var children = map[string]func(){"record": recordForEver, "share": recordShared}
 
 // rounds returns how often something is killed: 20 times in a long run.
 func rounds() int {
@@ -59,12 +59,8 @@ func TestCrashOfTheApp(t *testing.T) {
 // acknowledged.
 func killRecorder(t *testing.T, d database, dsn, prefix string, round int) (acked []string) {
 	t.Helper()
-	self, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childVariable+"=record", "DRIVER="+d.driver, "DSN="+dsn,
-		"DIALECT="+strconv.Itoa(int(d.dialect)), "PREFIX="+prefix, "ROUND="+strconv.Itoa(round))
-	cmd.Stderr = os.Stderr
+	cmd := child(t, "record", d, dsn, prefix)
+	cmd.Env = append(cmd.Env, "ROUND="+strconv.Itoa(round))
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -79,9 +75,19 @@ func killRecorder(t *testing.T, d database, dsn, prefix string, round int) (acke
 	return acked
 }
 
-// recordForEver is the app. It prints each interview that Record has acknowledged, once
-// Note has acknowledged its user's answer.
-func recordForEver() {
+// child returns a process that does one of children with the tables of a prefix.
+func child(t *testing.T, do string, d database, dsn, prefix string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childVariable+"="+do, "DRIVER="+d.driver, "DSN="+dsn, "DIALECT="+strconv.Itoa(int(d.dialect)), "PREFIX="+prefix)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// childStore opens the store that child named.
+func childStore() *sqlstore.Store {
 	db, err := sql.Open(os.Getenv("DRIVER"), os.Getenv("DSN"))
 	if err != nil {
 		panic(err)
@@ -91,6 +97,13 @@ func recordForEver() {
 	if err != nil {
 		panic(err)
 	}
+	return s
+}
+
+// recordForEver is the app. It prints each interview that Record has acknowledged, once
+// Note has acknowledged its user's answer.
+func recordForEver() {
+	s := childStore()
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {

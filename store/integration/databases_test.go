@@ -56,6 +56,7 @@ var databases = []database{
 	{"postgres-pgx-simple-protocol", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"simple_protocol"}})},
 	{"postgres-pgx-exec", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"exec"}})},
 	{"postgres-pgx-serializable", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"serializable"}})},
+	{"postgres-pgx-repeatable-read", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"repeatable read"}})},
 	{"postgres-pq", sqlstore.Postgres, "postgres", postgresWith(nil)},
 	{"postgres-pq-binary-parameters", sqlstore.Postgres, "postgres", postgresWith(url.Values{"binary_parameters": {"yes"}})},
 	{"postgres-pq-bytea-escape", sqlstore.Postgres, "postgres", postgresWith(url.Values{"bytea_output": {"escape"}})},
@@ -129,7 +130,7 @@ func postgresWith(settings url.Values) func(testing.TB) string {
 		for name, values := range settings {
 			query[name] = values
 		}
-		dsn.RawQuery = query.Encode()
+		dsn.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx reads + as it is
 		return dsn.String()
 	}
 }

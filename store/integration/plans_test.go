@@ -18,10 +18,10 @@ import (
 )
 
 // filled is how many interviews, transcripts, users and letters TestPlans stores:
-// 300,000 in a long run, and otherwise enough for a planner to avoid scans.
+// a million in a long run, and otherwise enough for a planner to avoid scans.
 func filled() int {
 	if os.Getenv(longVariable) != "" {
-		return 300_000
+		return 1_000_000
 	}
 	return 30_000
 }

@@ -34,6 +34,7 @@ func TestUnusableSettings(t *testing.T) {
 		{"PostgreSQL in Latin 1, pgx", sqlstore.Postgres, "pgx", encodedAs("LATIN1", "pgx"), []string{"LATIN1", "UTF8"}},
 		{"PostgreSQL in Latin 1, lib/pq", sqlstore.Postgres, "postgres", encodedAs("LATIN1", "pq"), []string{"LATIN1", "UTF8"}},
 		{"PostgreSQL in Japanese", sqlstore.Postgres, "pgx", encodedAs("EUC_JP", "pgx"), []string{"EUC_JP", "UTF8"}},
+		{"PostgreSQL that does not know what it holds", sqlstore.Postgres, "pgx", encodedAs("SQL_ASCII", "pgx"), []string{"SQL_ASCII", "UTF8"}},
 		{"bytea that pgx cannot read", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"exec"}, "bytea_output": {"escape"}}), []string{"bytea", "remove bytea_output=escape"}},
 		{"SQLite in memory, with several connections", sqlstore.SQLite, "sqlite", func(testing.TB) string { return ":memory:" }, []string{"SetMaxOpenConns(1)"}},
 	} {

@@ -95,6 +95,59 @@ func TestKilledConnections(t *testing.T) {
 	})
 }
 
+// TestIdleConnections has the server close connections that were idle for a second,
+// as wait_timeout does after eight hours: no call fails.
+func TestIdleConnections(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"mysql"}, func(t *testing.T, d database) {
+		admin, prefix := d.open(t), d.fresh(t)
+		db := pool(t, d.driver, mysqlWith(func(c *mysql.Config) { c.Params = map[string]string{"wait_timeout": "1"} })(t))
+		db.SetMaxOpenConns(1)
+		s := migrated(t, db, d.dialect, prefix)
+		for i := range 2 {
+			c := crashInterview(fmt.Sprint("i", i))
+			first, err := s.Record(t.Context(), c)
+			require.NoError(t, err)
+			require.True(t, first)
+			var id, left int
+			require.NoError(t, db.QueryRowContext(t.Context(), "select connection_id()").Scan(&id))
+			require.Eventually(t, func() bool {
+				err := admin.QueryRowContext(t.Context(), "select count(*) from information_schema.processlist where id = ?", id).Scan(&left)
+				return err == nil && left == 0
+			}, 20*time.Second, 20*time.Millisecond)
+			done, err := s.Completed(t.Context(), c.Key)
+			require.NoError(t, err)
+			require.True(t, done)
+		}
+	})
+}
+
+// TestStatementTimeout has the server end statements that wait for a lock.
+func TestStatementTimeout(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"postgres-pgx", "postgres-pq"}, func(t *testing.T, d database) {
+		admin, prefix := d.open(t), d.fresh(t)
+		s := migrated(t, pool(t, d.driver, postgresWith(url.Values{"statement_timeout": {"300ms"}})(t)), d.dialect, prefix)
+		_, err := s.Record(t.Context(), crashInterview("i1"))
+		require.NoError(t, err)
+		lock, err := admin.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		defer lock.Rollback()
+		_, err = lock.ExecContext(t.Context(), "lock table "+prefix+"interview in exclusive mode")
+		require.NoError(t, err)
+		first, err := s.Record(t.Context(), crashInterview("i2"))
+		require.ErrorContains(t, err, "statement timeout")
+		require.NotErrorIs(t, err, store.ErrPermanent)
+		require.False(t, first)
+		require.NoError(t, lock.Rollback())
+		requireWhole(t, s)
+		first, err = s.Record(t.Context(), crashInterview("i2"))
+		require.NoError(t, err)
+		require.True(t, first)
+		requireWhole(t, s)
+	})
+}
+
 // TestChangedColumns changes the type of a column under prepared statements.
 func TestChangedColumns(t *testing.T) {
 	t.Parallel()
