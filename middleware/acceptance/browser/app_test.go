@@ -24,14 +24,20 @@ import (
 
 // app is an app that asks everybody, with one user and the fake provider.
 type app struct {
-	url      string
-	recorded sync.Map // store.InteractionKind of what the user has seen and answered
+	url string
+
+	mu       sync.Mutex
+	recorded map[store.InteractionKind]int // what the user has seen and answered
 }
 
-func (a *app) hasRecorded(kind store.InteractionKind) bool {
-	_, ok := a.recorded.Load(kind)
-	return ok
+// count returns how often an interaction has been recorded.
+func (a *app) count(kind store.InteractionKind) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.recorded[kind]
 }
+
+func (a *app) hasRecorded(kind store.InteractionKind) bool { return a.count(kind) > 0 }
 
 func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app {
 	t.Helper()
@@ -52,9 +58,13 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	if opts != nil {
 		o = *opts
 	}
-	a := &app{}
+	a := &app{recorded: map[store.InteractionKind]int{}}
 	o.Logger, o.Interactions = quiet, interactions
-	o.OnInteraction = func(_ *http.Request, i store.Interaction) { a.recorded.Store(i.Kind, true) }
+	o.OnInteraction = func(_ *http.Request, i store.Interaction) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.recorded[i.Kind]++
+	}
 	m, err := middleware.New(g, func(*http.Request) string { return "ada" }, &o)
 	require.NoError(t, err)
 	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
@@ -81,6 +91,11 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/report":
 		report(w, r)
+		return
+	case "/react":
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-transform") // the app renders the prompt itself
+		fmt.Fprint(w, `<!doctype html><html lang="en"><title>App</title><link rel="icon" href="data:,"><div id="root"></div><script type="module" src="/library.js?library=react"></script></html>`)
 		return
 	case "/library.js":
 		library(w, r)
@@ -127,7 +142,7 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 func library(w http.ResponseWriter, r *http.Request) {
-	source, err := map[string]*npmFile{"turbo": turbo, "htmx": htmx}[r.URL.Query().Get("library")].source()
+	source, err := map[string]func() (string, error){"turbo": turbo.source, "htmx": htmx.source, "react": reactApp}[r.URL.Query().Get("library")]()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

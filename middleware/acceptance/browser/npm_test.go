@@ -17,16 +17,19 @@ import (
 	"testing"
 )
 
-// npmFile is one file of an npm package. The package is pinned by the hash of its
-// tarball, which stays in the user's cache: after the first run on a machine no
-// network is needed.
+// npmPackage is an npm package, pinned by the hash of its tarball, which stays in the
+// user's cache: after the first run on a machine no network is needed.
+type npmPackage struct{ name, version, integrity string }
+
+// npmFile is one file of an npm package.
 type npmFile struct {
-	name, version, integrity, path string
-	source                         func() (string, error)
+	npmPackage
+	path   string
+	source func() (string, error)
 }
 
 func newNPMFile(name, version, integrity, path string) *npmFile {
-	f := &npmFile{name: name, version: version, integrity: integrity, path: path}
+	f := &npmFile{npmPackage: npmPackage{name, version, integrity}, path: path}
 	f.source = sync.OnceValues(f.read)
 	return f
 }
@@ -55,33 +58,93 @@ var errOtherHash = errors.New("the tarball has another hash than the pinned one"
 // need is the file's text, or the end of a test that cannot have it.
 func (f *npmFile) need(t testing.TB) string {
 	t.Helper()
-	source, err := f.source()
+	return need(t, f.source)
+}
+
+func need(t testing.TB, source func() (string, error)) string {
+	t.Helper()
+	text, err := source()
 	switch {
 	case errors.Is(err, errOtherHash):
 		t.Fatal(err)
 	case err != nil:
 		skip(t, "%v", err)
 	}
-	return source
+	return text
 }
 
-func (f *npmFile) read() (string, error) {
+func (f *npmFile) read() (source string, err error) {
+	found := false
+	err = f.each(func(path string, content []byte) error {
+		if path == f.path {
+			source, found = string(content), true
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%s is not in %s", f.path, f.name)
+	}
+	return source, err
+}
+
+// unpack writes the package to where bundlers look for it.
+func (f npmPackage) unpack(modules string) error {
+	return f.each(func(path string, content []byte) error {
+		_, path, _ = strings.Cut(path, "/") // "package", as a rule
+		file := filepath.Join(modules, filepath.FromSlash(f.name), filepath.FromSlash(path))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(file, content, 0o644)
+	})
+}
+
+// each calls do with the files of the package.
+func (f npmPackage) each(do func(path string, content []byte) error) error {
+	tarball, err := f.tarball()
+	if err != nil {
+		return err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(tarball))
+	if err != nil {
+		return err
+	}
+	for files := tar.NewReader(z); ; {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		content, err := io.ReadAll(files)
+		if err != nil {
+			return err
+		}
+		if err := do(header.Name, content); err != nil {
+			return err
+		}
+	}
+}
+
+func (f npmPackage) tarball() ([]byte, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	dir := filepath.Join(cache, "askonce-test")
 	kept := filepath.Join(dir, strings.NewReplacer("@", "", "/", "-").Replace(f.name)+"-"+f.version+".tgz")
 	tarball, err := os.ReadFile(kept)
 	if err != nil || f.check(tarball) != nil {
-		if tarball, err = f.download(dir, kept); err != nil {
-			return "", err
-		}
+		return f.download(dir, kept)
 	}
-	return f.extract(tarball)
+	return tarball, nil
 }
 
-func (f *npmFile) download(dir, kept string) ([]byte, error) {
+func (f npmPackage) download(dir, kept string) ([]byte, error) {
 	missing := func(err error) error {
 		return fmt.Errorf("no %s %s: it is not in %s, and npm, which would put it there, is missing or has no network: %w", f.name, f.version, dir, err)
 	}
@@ -113,27 +176,10 @@ func (f *npmFile) download(dir, kept string) ([]byte, error) {
 	return tarball, os.Rename(found[0], kept)
 }
 
-func (f *npmFile) check(tarball []byte) error {
+func (f npmPackage) check(tarball []byte) error {
 	sum := sha512.Sum512(tarball)
 	if got := "sha512-" + base64.StdEncoding.EncodeToString(sum[:]); got != f.integrity {
 		return fmt.Errorf("%s %s: %w: %s", f.name, f.version, errOtherHash, got)
 	}
 	return nil
-}
-
-func (f *npmFile) extract(tarball []byte) (string, error) {
-	z, err := gzip.NewReader(bytes.NewReader(tarball))
-	if err != nil {
-		return "", err
-	}
-	for files := tar.NewReader(z); ; {
-		header, err := files.Next()
-		if err != nil {
-			return "", fmt.Errorf("%s in %s: %w", f.path, f.name, err)
-		}
-		if header.Name == f.path {
-			source, err := io.ReadAll(files)
-			return string(source), err
-		}
-	}
 }
