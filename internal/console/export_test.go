@@ -1,5 +1,7 @@
 package console
 
+import "github.com/askonce/askonce/webhook"
+
 // Advice returns all sentences that the console takes from OPERATIONS.md.
 func Advice() (sentences []string) {
 	for _, a := range []advice{
@@ -13,3 +15,6 @@ func Advice() (sentences []string) {
 	}
 	return sentences
 }
+
+// Reason returns what the console says of a delivery with this result.
+func Reason(r webhook.Result) string { return reason(r) }
