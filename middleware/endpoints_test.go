@@ -268,6 +268,9 @@ func TestAssets(t *testing.T) {
 	}
 	t.Logf("together, gzipped: %d of 6144 bytes", gzipped)
 	require.LessOrEqual(t, gzipped, 6144)
+	types := b.do(http.MethodGet, "/askonce/askonce.d.ts")
+	require.Equal(t, "application/typescript; charset=utf-8", types.Header.Get("Content-Type"))
+	require.Contains(t, types.body, "export function createAskonce(")
 	for _, name := range []string{"prompt-0123456789ab.html", "prompt-.css", "prompt-0123456789abcd.css", "prompt-0123456789ag.js"} {
 		require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/askonce/"+name).StatusCode, name)
 	}

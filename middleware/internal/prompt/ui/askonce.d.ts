@@ -1,18 +1,31 @@
-/** The answer of the decision endpoint: whether to ask, and everything that it takes to render the prompt. */
-export interface Decision {
-  ask: boolean;
+/*
+ * The types of askonce.js, a client for apps that render the prompt themselves. Save this file in the app, and name it in tsconfig.json:
+ *
+ *   "paths": { "/askonce/askonce.js": ["./askonce.d.ts"] }
+ *
+ * A bundler has to leave the import "/askonce/askonce.js" alone, as an external module: the app's server has the version that fits.
+ */
+
+/** The answer of the decision endpoint. `ask` tells the two apart. */
+export type Decision = Invitation | Refusal;
+
+export interface Refusal {
+  ask: false;
   /** Why, as one of the values of gate.Reason. */
   reason: string;
-  study?: string;
-  /** The BCP 47 tag of the texts. */
-  language?: string;
-  direction?: "ltr" | "rtl" | "auto";
-  texts?: Texts;
-  links?: Links;
 }
 
-/** A decision with `ask: true`. */
-export type Invitation = Decision & Required<Pick<Decision, "study" | "language" | "direction" | "texts" | "links">>;
+/** Everything that it takes to render the prompt. */
+export interface Invitation {
+  ask: true;
+  reason: "eligible";
+  study: string;
+  /** The BCP 47 tag of the texts. */
+  language: string;
+  direction: "ltr" | "rtl" | "auto";
+  texts: Texts;
+  links: Links;
+}
 
 export interface Texts {
   kind: string;
