@@ -1,6 +1,6 @@
-// Command spa is an example of a single-page app. No page of the server can
-// contain the prompt, so the script fetches the decision and shows the prompt
-// itself, see ui/app.js.
+// Command spa is an example of a single-page app. No page of the server can contain
+// the prompt, so the script asks for the decision with the typed client, and shows the
+// prompt itself: see ui/app.js.
 //
 //	go run ./examples/spa -fake   # with a fake provider: no account needed
 //	go run ./examples/spa -h      # what to set to run it for real
@@ -53,8 +53,11 @@ func run(ctx context.Context, s *site.Site) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/askonce/", kit.Middleware().Endpoints()) // the script fetches /askonce/decision
+	mux.Handle("/askonce/", kit.Middleware().Endpoints()) // the client, and what it calls
 	mux.Handle("/", strict(http.FileServerFS(files)))
+	for _, view := range []string{"GET /notes/{id}", "GET /interviews"} { // of the app, when one is reloaded
+		mux.Handle(view, strict(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "index.html") })))
+	}
 	mux.HandleFunc("GET /style.css", site.Style)
 	mux.HandleFunc("GET /api/me", func(w http.ResponseWriter, r *http.Request) {
 		page := site.Page{User: s.User(r)}

@@ -1,3 +1,5 @@
+import { createAskonce } from "/askonce/askonce.js";
+
 const main = document.querySelector("main");
 const header = document.querySelector("header");
 
@@ -14,31 +16,95 @@ const json = async (url) => {
   return r.json();
 };
 
-// ask shows the prompt if this user is to be asked. That it answers "ask" counts
-// as a showing, so it is asked once for each visit and not for each view.
+const askonce = createAskonce();
+let prompt; // while it is in the page
+
+// ask shows the prompt if this user is to be asked. A decision has no side effect, so every view asks for one; what counts is that the
+// prompt was seen, which observe reports.
 async function ask() {
-  const d = await json("/askonce/decision").catch(() => ({ ask: false })); // without an answer there is no prompt
-  if (!d.ask) return;
-  const dismiss = (url) => () => {
-    fetch(url, { method: "POST", keepalive: true });
-    aside.remove();
+  if (prompt) return;
+  const d = await askonce.decide().catch(() => ({ ask: false })); // without an answer there is no prompt
+  if (!d.ask || prompt) return;
+  const { texts } = d;
+  prompt = el("aside", { className: "prompt", ariaLabel: texts.title, lang: d.language, dir: d.direction });
+  const close = () => {
+    stop();
+    prompt.remove();
+    prompt = undefined;
   };
-  const start = el("a", { href: d.links.start, target: "_blank", rel: "noopener" }, d.texts.start);
-  start.addEventListener("click", () => setTimeout(() => aside.remove())); // once the browser has followed it
-  const aside = el(
-    "aside",
-    { className: "prompt", ariaLabel: d.texts.title, lang: d.language, dir: d.direction },
-    el("h2", {}, d.texts.title),
-    el("p", {}, d.texts.text),
-    el("ul", {}, ...d.texts.facts.map((f) => el("li", {}, f))),
-    el("div", { className: "actions" }, start, button(d.texts.later, dismiss(d.links.later)), button(d.texts.decline, dismiss(d.links.decline))),
-  );
-  document.body.append(aside);
+  const swap = (content) => {
+    prompt.replaceChildren(...content);
+    prompt.querySelector("a, button")?.focus(); // which was on what is gone
+  };
+  const invitation = () => {
+    const start = el("a", { className: "go", href: d.links.start, target: "_blank", rel: "noopener" }, texts.start);
+    start.addEventListener("click", () => {
+      askonce.started(d);
+      setTimeout(close); // once the browser has followed it
+    });
+    const later = () => {
+      askonce.later(d);
+      close();
+    };
+    const decline = () => {
+      askonce.decline(d);
+      swap(farewell());
+    };
+    return [
+      Object.assign(button("\u00d7", later), { className: "close", ariaLabel: texts.later, title: texts.later }),
+      el("h2", {}, texts.title),
+      el("p", {}, texts.text),
+      el("p", { className: "soft" }, texts.facts.join(" \u00b7 ")),
+      el("div", { className: "actions" }, start, button(texts.decline, decline)),
+    ];
+  };
+  const farewell = () => {
+    const undo = () => {
+      askonce.undo(d);
+      swap(invitation());
+    };
+    const never = () => {
+      askonce.optOut(d);
+      swap([el("p", { role: "status" }, texts.optedOut)]);
+      setTimeout(close, 8000);
+    };
+    return [el("p", { role: "status" }, texts.thanks), el("div", { className: "actions" }, button(texts.undo, undo), button(texts.never, never))];
+  };
+  prompt.append(...invitation());
+  document.body.append(prompt);
+  const stop = askonce.observe(prompt, d);
+}
+
+// The views of the app, by path.
+const notes = ["Ask users early", "Ask users often", "Ask each user once"];
+const views = {
+  "/": () => [
+    el("h1", {}, `Hello, ${me.user}`),
+    el("ul", {}, ...notes.map((text, i) => el("li", {}, el("a", { href: `/notes/${i + 1}` }, text)))),
+    el("p", { className: "soft" }, "Each note is a view of this single-page app. If you are to be asked for an interview, the prompt is in the corner below, and stays there from view to view until you answer it."),
+  ],
+  "/interviews": interviews,
+};
+notes.forEach((text, i) => (views[`/notes/${i + 1}`] = () => [el("h1", {}, text), el("p", {}, el("a", { href: "/" }, "All notes"))]));
+
+async function show() {
+  const view = views[location.pathname] ?? views["/"];
+  main.replaceChildren(...(await view()));
+  await ask();
+}
+
+// go follows links within the app.
+function go(e) {
+  const link = e.target.closest("a");
+  if (!link || link.target || link.origin !== location.origin || e.button || e.metaKey || e.ctrlKey || e.shiftKey) return;
+  e.preventDefault();
+  history.pushState(null, "", link.href);
+  show();
 }
 
 async function interviews() {
   const all = (await json("/api/interviews")) ?? [];
-  main.replaceChildren(
+  return [
     el("h1", {}, "Interviews of the last 30 days"),
     ...all.map((i) =>
       el(
@@ -52,15 +118,7 @@ async function interviews() {
       ),
     ),
     all.length ? "" : el("p", { className: "soft" }, "None yet."),
-  );
-}
-
-function home(me) {
-  main.replaceChildren(
-    el("h1", {}, `Hello, ${me.user}`),
-    el("p", {}, "This is a view of a single-page app. If you are to be asked for an interview, the prompt is in the corner below."),
-    el("p", { className: "soft" }, "It is shown three times at most, a day apart: to see it again now, log in under another name."),
-  );
+  ];
 }
 
 const post = async (url, form) => {
@@ -79,11 +137,12 @@ function login() {
 
 const me = await json("/api/me");
 if (me.user) {
-  header.append(button("Home", () => home(me)));
-  if (me.admin) header.append(button("Interviews", interviews));
+  header.append(el("a", { href: "/" }, "Notes"));
+  if (me.admin) header.append(el("a", { href: "/interviews" }, "Interviews"));
   header.append(el("span", { className: "soft" }, me.user), button("Log out", () => post("/logout")));
-  home(me);
-  await ask();
+  document.addEventListener("click", go);
+  addEventListener("popstate", show);
+  await show();
 } else {
   login();
 }

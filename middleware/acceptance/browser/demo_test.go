@@ -12,35 +12,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var demoURL = regexp.MustCompile(`open (http://\S+) and log in`)
+var greeting = regexp.MustCompile(`open (http://\S+) and log in`)
 
-// startDemo builds the demo as a user would and returns where it serves.
-func startDemo(t *testing.T) string {
+// startExample builds an example as a user would and returns where it serves.
+func startExample(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "demo")
+	binary := filepath.Join(t.TempDir(), name)
 	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Dir, build.Env = filepath.Join("..", "..", "..", "examples", "demo"), append(os.Environ(), "GOWORK=off")
+	build.Dir, build.Env = filepath.Join("..", "..", "..", "examples", name), append(os.Environ(), "GOWORK=off")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, string(out))
-	demo := exec.Command(binary, "-addr", "127.0.0.1:0")
-	stdout, err := demo.StdoutPipe()
+	example := exec.Command(binary, append(args, "-addr", "127.0.0.1:0")...)
+	stdout, err := example.StdoutPipe()
 	require.NoError(t, err)
-	require.NoError(t, demo.Start())
+	require.NoError(t, example.Start())
 	t.Cleanup(func() {
-		_ = demo.Process.Signal(os.Interrupt)
-		_ = demo.Wait()
+		_ = example.Process.Signal(os.Interrupt)
+		_ = example.Wait()
 	})
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
-		if found := demoURL.FindStringSubmatch(lines.Text()); found != nil {
-			go func() { // so that it never waits for a reader; ends with the demo
+		if found := greeting.FindStringSubmatch(lines.Text()); found != nil {
+			go func() { // so that it never waits for a reader; ends with the example
 				for lines.Scan() {
 				}
 			}()
 			return found[1]
 		}
 	}
-	t.Fatal("the demo said no address")
+	t.Fatal("the example said no address")
 	return ""
 }
 
@@ -51,7 +51,7 @@ func TestDemo(t *testing.T) {
 	if shared == nil {
 		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
 	}
-	url := startDemo(t)
+	url := startExample(t, "demo")
 	b := newTab(t, look{})
 	login := func(user string) {
 		b.open(url + "/")
