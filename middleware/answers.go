@@ -3,6 +3,8 @@ package middleware
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -128,6 +130,9 @@ func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor
 	if v.UserID == "" || v.Preview {
 		return nil
 	}
+	if err := store.CheckID(v.UserID); err != nil {
+		return fmt.Errorf("the user's id cannot be used: %w", err)
+	}
 	at := time.Now()
 	if kind == store.InteractionUndone {
 		at = at.Add(time.Second) // answers are ordered by the second, and an undo is quick
@@ -186,9 +191,15 @@ func (m *Middleware) interacted(r *http.Request, i store.Interaction) {
 	}
 }
 
-// unrecorded answers for an interaction that the store did not take.
+// unrecorded answers for an interaction that the store did not take. One that it never
+// will, because of the user's id, is not to be sent again.
 func (m *Middleware) unrecorded(w http.ResponseWriter, r *http.Request, study string, err error) {
 	m.opts.Logger.WarnContext(r.Context(), "askonce: interaction not recorded", "study", study, "err", err)
-	w.Header().Set("Retry-After", "30")
-	http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	status := http.StatusServiceUnavailable
+	if errors.Is(err, store.ErrInvalid) {
+		status = http.StatusBadRequest
+	} else {
+		w.Header().Set("Retry-After", "30")
+	}
+	http.Error(w, http.StatusText(status), status)
 }

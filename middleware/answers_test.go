@@ -1,10 +1,13 @@
 package middleware_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -100,6 +103,65 @@ func TestUnrecordedAnswers(t *testing.T) {
 			require.False(t, b.asked())
 		})
 	}
+}
+
+// A user id that no store takes is not the store's trouble: nobody is to try again.
+func TestUnusableUserID(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]middleware.Options{"with a store": {Interactions: memstore.New()}, "by cookie alone": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+			b := newBrowser(t, newPrompt(t, newGate(t, nil), &o))
+			b.user = strings.Repeat("x", store.MaxIDLen+1)
+			for _, path := range []string{"shown?study=study-1", "later?study=study-1", "decline?study=study-1", "undo?study=study-1", "optout"} {
+				log.Reset()
+				a := b.do(http.MethodPost, "/askonce/"+path, script...)
+				require.Equal(t, http.StatusBadRequest, a.StatusCode, path)
+				require.Empty(t, a.Header.Get("Retry-After"))
+				require.Empty(t, a.Cookies())
+				require.Contains(t, log.String(), "the user's id cannot be used: store: invalid id: longer than 256 bytes")
+				require.NotContains(t, log.String(), "xxx")
+			}
+		})
+	}
+}
+
+// A prompt that stays from page to page is reported by the first of them alone: a
+// report at the end of the time that it stays would count as another showing.
+func TestAStandingPromptCountsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told recorder
+		s := memstore.New()
+		g, err := gate.New(newStudy(), "study-1", s, &gate.Options{LinkHosts: []string{"provider.example"}})
+		require.NoError(t, err)
+		m := newPrompt(t, g, &middleware.Options{Interactions: s, OnInteraction: func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }})
+		get := func(path, accept string) string {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
+			r.Header.Set(userHeader, "ada")
+			r.Header.Set("Accept", accept)
+			m.Handler(respond(page)).ServeHTTP(w, r)
+			return w.Body.String()
+		}
+		const image = `<img class="sr" src="/askonce/shown?study=study-1"`
+		first := get("/", "text/html")
+		require.Contains(t, first, image)
+		require.NotContains(t, first, "data-seen")
+		require.NotContains(t, get("/askonce/decision", "*/*"), `"seen"`)
+		_ = seen(t, m, nil)
+
+		time.Sleep(14 * time.Minute)
+		standing := get("/", "text/html")
+		require.Contains(t, standing, " data-seen ", "the script does not report it")
+		require.NotContains(t, standing, image)
+		require.Contains(t, get("/askonce/decision", "*/*"), `"seen":true`)
+
+		time.Sleep(2 * time.Minute)
+		require.NotContains(t, get("/", "text/html"), "<aside")
+		require.Equal(t, []string{"shown study-1 ada"}, told.kinds())
+	})
 }
 
 // hanging is a store of interactions that answers only when its context ends.

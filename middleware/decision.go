@@ -12,6 +12,7 @@ type decisionJSON struct {
 	Ask       bool   `json:"ask"`
 	Reason    string `json:"reason"` // gate.Reason
 	Study     string `json:"study,omitempty"`
+	Seen      bool   `json:"seen,omitempty"` // within gate.Options.Linger, so it is not reported again
 	Language  string `json:"language,omitempty"`
 	Direction string `json:"direction,omitempty"`
 	Texts     *Texts `json:"texts,omitempty"`
@@ -57,7 +58,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 		} else {
 			c := rendered.Content()
 			answer = decisionJSON{
-				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID,
+				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID, Seen: d.Prompt.Seen,
 				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
 			}
 		}

@@ -28,7 +28,8 @@ import (
 //
 // and everything else is 404. Only a navigation of a whole page can start an interview,
 // and only the app's own origin can record anything. The answer to a POST is 204; it is
-// 503 if the interaction could not be recorded. Without JavaScript, decline and optout
+// 503 if the interaction could not be recorded, and 400 if it never can, because [store.CheckID]
+// refuses the user's id. Without JavaScript, decline and optout
 // answer a form with a page that offers to undo it, and the others redirect to the page
 // that the form was on: the parameter back, a path of the app, or what Referer names.
 // decision answers
@@ -98,7 +99,9 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 	if from := m.referrer(r); from != nil {
 		v.Path = from.Path
 	}
-	v.Languages = m.languagesOf(r)
+	if v.UserID == "" { // a page says in the visitor's language that nobody is signed in
+		v.Languages = m.languagesOf(r)
+	}
 	e.serve(m, w, r, v)
 }
 

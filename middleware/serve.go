@@ -70,7 +70,7 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 
 // render renders the prompt of a decision.
 func (m *Middleware) render(p gate.Prompt) (*prompt.Prompt, error) {
-	return m.prompts.Prompt(prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language})
+	return m.prompts.Prompt(prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language, Seen: p.Seen})
 }
 
 // response is one response that may get the prompt. It is the context of its own

@@ -38,6 +38,20 @@ func TestCheckID(t *testing.T) {
 	}
 }
 
+func TestEveryStudyCanBePaused(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for n := 1; n <= store.MaxIDLen; n++ {
+		for _, id := range []string{strings.Repeat("a", n), strings.Repeat("a", n-1) + "b"} {
+			name := store.PauseSwitch(id)
+			require.NoError(t, store.CheckID(name), "%d bytes", n)
+			require.False(t, names[name] || name == store.PauseAll)
+			names[name] = true
+		}
+	}
+	require.True(t, names["pause/aaa"])
+}
+
 func TestEnumsPrintAsText(t *testing.T) {
 	t.Parallel()
 	for want, v := range map[string]any{

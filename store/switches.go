@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 )
 
@@ -26,6 +28,12 @@ type Switch struct {
 // PauseAll is the name of the switch that pauses every study.
 const PauseAll = "pause"
 
-// PauseSwitch returns the name of the switch that pauses one study. An id of more
-// than 250 bytes makes a name that is too long for [Switches].
-func PauseSwitch(studyID string) string { return PauseAll + "/" + studyID }
+// PauseSwitch returns the name of the switch that pauses one study. The hash of an id
+// stands for one that is too long to be part of a name.
+func PauseSwitch(studyID string) string {
+	if name := PauseAll + "/" + studyID; len(name) <= MaxIDLen {
+		return name
+	}
+	sum := sha256.Sum256([]byte(studyID))
+	return PauseAll + "#" + hex.EncodeToString(sum[:])
+}

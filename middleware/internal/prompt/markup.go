@@ -31,7 +31,8 @@ type Content struct {
 	// For forms with method="post", or for scripts that send a POST.
 	LaterURL, DeclineURL, UndoURL, OptOutURL string
 
-	ShownURL string // for a POST once the prompt has been seen for a second
+	ShownURL string // for a POST once the prompt has been seen for a second, unless Seen
+	Seen     bool   // the user saw the prompt on an earlier page a moment ago: it counts once
 }
 
 // assetTags are the parts of the markup that a page's policy may forbid, with the

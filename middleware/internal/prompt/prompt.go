@@ -61,7 +61,10 @@ type Renderer struct {
 	nKept atomic.Int32
 }
 
-type keptKey struct{ study, language string }
+type keptKey struct {
+	study, language string
+	seen            bool
+}
 
 // maxKept bounds the memory that study ids and languages can use up.
 const maxKept = 1024
@@ -87,12 +90,13 @@ func New(opts Options) (*Renderer, error) {
 type Study struct {
 	ID, Name string
 	Language string // BCP 47; "" means English
+	Seen     bool   // a moment ago, on another page
 }
 
 // Prompt returns the prompt of a study. Prompts are rendered once for each study
-// and language.
+// and language, and once more for those who have just seen it.
 func (r *Renderer) Prompt(s Study) (*Prompt, error) {
-	key := keptKey{s.ID, s.Language}
+	key := keptKey{s.ID, s.Language, s.Seen}
 	if p, ok := r.kept.Load(key); ok {
 		return p.(*Prompt), nil
 	}
@@ -142,7 +146,7 @@ func (r *Renderer) content(s Study, languages ...string) (Content, error) {
 	texts, err := r.texts(s.ID, languages...)
 	base, query := r.opts.Origin+r.opts.Path, "?study="+url.QueryEscape(s.ID)
 	c := Content{
-		StudyID: s.ID, StudyName: s.Name, Texts: texts, Direction: direction(texts.Language),
+		StudyID: s.ID, StudyName: s.Name, Seen: s.Seen, Texts: texts, Direction: direction(texts.Language),
 		StartURL: base + "start" + query, LaterURL: base + "later" + query, DeclineURL: base + "decline" + query,
 		UndoURL: base + "undo" + query, OptOutURL: base + "optout", ShownURL: base + "shown" + query,
 	}

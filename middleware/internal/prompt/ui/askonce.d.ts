@@ -20,6 +20,8 @@ export interface Invitation {
   ask: true;
   reason: "eligible";
   study: string;
+  /** The user saw this prompt on an earlier page a moment ago: `shown` does not report it again. */
+  seen?: true;
   /** The BCP 47 tag of the texts. */
   language: string;
   direction: "ltr" | "rtl" | "auto";

@@ -9,7 +9,7 @@ export function createAskonce(base = new URL(".", import.meta.url).href) {
     decide: ({ study, signal } = {}) =>
       fetch(base + "decision" + (study ? "?study=" + encodeURIComponent(study) : ""), { signal, headers: { Accept: "application/json" } })
         .then((r) => (r.ok ? r.json() : Promise.reject(new Error("askonce: status " + r.status)))),
-    shown: (d) => (seen.has(d.study) ? Promise.resolve(true) : seen.add(d.study) && tell("shown", d.study, d.links.shown)),
+    shown: (d) => (d.seen || seen.has(d.study) ? Promise.resolve(true) : seen.add(d.study) && tell("shown", d.study, d.links.shown)),
     started: (d) => tell("started", d.study),
     later: (d) => tell("later", d.study, d.links.later),
     decline: (d) => tell("declined", d.study, d.links.decline),

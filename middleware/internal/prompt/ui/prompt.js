@@ -210,7 +210,7 @@
         timer = 0;
         if (!visible()) return;
         seen.add(study);
-        "forms" in aside.dataset || send(base + "shown?study=" + encodeURIComponent(study), true);
+        "forms" in aside.dataset || "seen" in aside.dataset || send(base + "shown?study=" + encodeURIComponent(study), true);
         emit("shown", study);
       }, 1000);
     };
@@ -296,7 +296,7 @@
     asides().forEach((a) =>
       fetch(base + "decision?peek&study=" + encodeURIComponent(a.dataset.study))
         .then((r) => r.json())
-        .then((d) => /declined|snoozed|opened|completed|closed|full/.test(d.reason) && drop(a.dataset.study))
+        .then((d) => /eligible|excluded|held_out|unavailable/.test(d.reason) || drop(a.dataset.study))
         .catch(() => {}),
     );
   });
