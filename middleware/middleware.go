@@ -3,7 +3,6 @@ package middleware
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/internal/guard"
@@ -75,10 +74,6 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 		})
 	})
 }
-
-// Owns reports whether r is for one of the endpoints. Adapters need it if their framework
-// wants those written elsewhere than pages.
-func (m *Middleware) Owns(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, m.opts.Path) }
 
 // userOf returns the id of whoever sent the request: from user, an adapter's, or from
 // the app's own func. One that panics has nobody.

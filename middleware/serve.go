@@ -21,7 +21,7 @@ import (
 // at most once and only if it is needed. A nil user means the func that [New] was
 // given. A panic of next is passed on, after what was held back has been sent.
 func (m *Middleware) Serve(w http.ResponseWriter, r *http.Request, user func() string, next func(http.ResponseWriter, *http.Request) error) error {
-	if m.Owns(r) {
+	if strings.HasPrefix(r.URL.Path, m.opts.Path) {
 		m.serveEndpoint(w, r, user)
 		return nil
 	}

@@ -18,35 +18,31 @@ func New(m *middleware.Middleware, user func(echo.Context) string) echo.Middlewa
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			res := c.Response()
-			if res.Committed {
+			if c.Response().Committed {
 				return next(c)
 			}
 			var id func() string
 			if user != nil {
 				id = func() string { return user(c) }
 			}
-			// The prompt is placed below the Response, where v4's gzip middleware is too.
-			outer, inner := res.Writer, res.Writer
-			defer func() {
-				// The HTTPErrorHandler comes later and has a response of its own to write. The
-				// timeout middleware leaves a writer that keeps a late handler from the connection:
-				// that one stays. So does the request, with what the handlers have put into its
-				// context.
-				if inner != outer && res.Writer == inner {
-					res.Writer = outer
+			outer := c.Response()
+			return m.Serve(outer, c.Request(), id, func(w http.ResponseWriter, r *http.Request) error {
+				if w == outer {
+					return next(c)
 				}
-			}()
-			w := outer
-			if m.Owns(c.Request()) {
-				w = res // an endpoint's answer is counted as any other's
-			}
-			return m.Serve(w, c.Request(), id, func(w http.ResponseWriter, r *http.Request) error {
-				if w != outer {
-					inner = w
-					res.Writer = w
-					c.SetRequest(r)
-				}
+				inner := echo.NewResponse(w, c.Echo())
+				inner.Status = outer.Status
+				c.SetResponse(inner)
+				c.SetRequest(r)
+				defer func() {
+					// The HTTPErrorHandler comes later and has a response of its own to write. The
+					// timeout middleware leaves a writer that keeps a late handler from the connection:
+					// that one stays. So does the request, with what the handlers have put into its
+					// context.
+					if c.Response() == inner && inner.Writer == w {
+						c.SetResponse(outer)
+					}
+				}()
 				return next(c)
 			})
 		}

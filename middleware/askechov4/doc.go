@@ -9,34 +9,32 @@
 //	e.Use(middleware.CSRF())                                // would ask the prompt's forms for a token
 //	e.Use(pageCache)                                        // must not see the prompt
 //
-// Before it belongs what must see the finished response, what recovers from
-// panics, a compressor (it hides from the handlers that the browser accepts
-// compressed pages), and whatever finds out who the user is: the func that
-// New is given reads it from the echo.Context. Echo's Response counts what
-// the handlers write, so that the size in a log is without the prompt.
-// Behind it belongs whatever caches pages within the app: the prompt is one
-// user's. So does CSRF: the prompt's forms carry no token, and the endpoints
-// see for themselves that no other site posts to them. Timeout is
-// deprecated, and races with whatever stands outside of it and looks at the
-// Response.
+// What must see the finished response comes before it (loggers count the
+// prompt's bytes), and so do what recovers from panics, a compressor (the
+// middleware hides from the handlers that the browser accepts compressed
+// pages) and whatever finds out who the user is: the func given to [New]
+// reads it from the echo.Context. Whatever caches pages within the app comes
+// after it, because the prompt is one user's. So does CSRF: the prompt's
+// forms carry no token, and the endpoints check for themselves that no other
+// site posts to them. Timeout is deprecated, and races with every middleware
+// before it that reads the Response.
 //
-// Use, and not Pre, because in Pre nobody has looked for the user.
-// Middlewares of Use run for requests without a route too, so the endpoints
-// below Options.Path need none. Those of a group or a route do not: with the
-// middleware there only, give the endpoints a route,
+// Mount it with Use, because with Pre it would run before the user is known.
+// Middlewares of Use also run for requests without a route, so the endpoints
+// below [middleware.Options].Path need none. Those of a group or a route do
+// not: with the middleware only there, give the endpoints a route,
 //
 //	e.Any("/askonce/*", echo.NotFoundHandler, sessions, auth, ask)
 //
 // whose own handler is never called. The middleware may be mounted twice;
 // the prompt appears once.
 //
-// A template that wants to place the prompt itself asks PromptFrom. The
-// error pages of the HTTPErrorHandler are written when the middleware is
-// done, and get no prompt. echo.WrapMiddleware is no substitute: it leaves
-// its writer behind, and the error page goes into it. Wrapping the whole
-// application, as in http.Server{Handler: prompt.Handler(e)} with a
-// *Middleware of package middleware, works, but there the user must be known
-// from the *http.Request.
+// [PromptFrom] is for a template that places the prompt itself. The error
+// pages of the HTTPErrorHandler are written after the middleware is done, and
+// get no prompt. echo.WrapMiddleware is no substitute: it leaves its writer
+// behind, and the error page goes into it. Wrapping the whole application, as
+// in http.Server{Handler: prompt.Handler(e)} with a [middleware.Middleware],
+// works, but there the user must be known from the *http.Request.
 //
 // The provider's webhook needs no adapter. Mount it outside of everything
 // that reads bodies or checks for forged requests:

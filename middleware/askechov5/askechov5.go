@@ -27,20 +27,20 @@ func New(m *middleware.Middleware, user func(*echo.Context) string) echo.Middlew
 			}
 			// The prompt is placed above the Response, where a gzip middleware is too: below it
 			// there are only compressed bytes.
-			outer, inner := c.Response(), c.Response()
-			defer func() {
-				// The HTTPErrorHandler comes later and has a response of its own to write. The
-				// request stays, with what the handlers have put into its context.
-				if inner != outer && c.Response() == inner {
-					c.SetResponse(outer)
-				}
-			}()
+			outer := c.Response()
 			return m.Serve(outer, c.Request(), id, func(w http.ResponseWriter, r *http.Request) error {
-				if w != outer {
-					inner = w
-					c.SetResponse(w)
-					c.SetRequest(r)
+				if w == outer {
+					return next(c)
 				}
+				c.SetResponse(w)
+				c.SetRequest(r)
+				defer func() {
+					// The HTTPErrorHandler comes later and has a response of its own to write. The
+					// request stays, with what the handlers have put into its context.
+					if c.Response() == w {
+						c.SetResponse(outer)
+					}
+				}()
 				return next(c)
 			})
 		}

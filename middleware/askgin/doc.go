@@ -1,7 +1,7 @@
 // Package askgin puts askonce's prompt into the pages of a Gin application.
 //
-// Mount it once for the engine, before the routes, for Gin does not apply a
-// middleware to routes that are there already:
+// Mount it once for the engine, before the routes, because Gin does not apply
+// a middleware to routes that exist already:
 //
 //	e.Use(gin.Logger(), gin.Recovery())   // they see everything
 //	e.Use(gzip.Gzip(gzip.BestSpeed))      // compresses what the prompt is in
@@ -11,28 +11,28 @@
 //	e.Use(timeout, pageCache)             // must not see the prompt
 //	e.GET("/", home)                      // then the routes
 //
-// Before it belongs what must see the finished response (loggers count the
-// prompt's bytes), what recovers from panics, a compressor (it hides from
-// the handlers that the browser accepts compressed pages unless one has
-// announced itself), and whatever finds out who the user is: the func that
-// New is given reads it from the *gin.Context. Behind it belongs
-// gin-contrib/timeout, which copies the context while its handler still
-// runs, and whatever caches pages within the app: the prompt is one user's.
-// So does a check for tokens against forged requests: the prompt's forms
-// carry none, and the endpoints see for themselves that no other site posts
-// to them.
+// What must see the finished response comes before it (loggers count the
+// prompt's bytes), and so do what recovers from panics, a compressor (the
+// middleware hides from the handlers that the browser accepts compressed
+// pages, unless a compressor has announced itself) and whatever finds out who
+// the user is: the func given to [New] reads it from the *gin.Context.
+// gin-contrib/timeout comes after it, because it copies the context while its
+// handler still runs, and so does whatever caches pages within the app,
+// because the prompt is one user's. A check for tokens against forged
+// requests comes after it too: the prompt's forms carry none, and the
+// endpoints check for themselves that no other site posts to them.
 //
-// The engine's middlewares run for requests without a route too, so the
-// endpoints below Options.Path need none. A group's do not: with the
-// middleware on a group only, give the endpoints a route,
+// The engine's middlewares also run for requests without a route, so the
+// endpoints below [middleware.Options].Path need none. A group's do not: with
+// the middleware on a group only, give the endpoints a route,
 //
 //	e.Any("/askonce/*any", sessions, auth, ask)
 //
 // The middleware may be mounted twice; the prompt appears once.
 //
-// A template that wants to place the prompt itself asks PromptFrom. Wrapping
-// the whole engine, with Middleware.Handler of package middleware, works as
-// well, but there the user must be known from the *http.Request.
+// [PromptFrom] is for a template that places the prompt itself. Wrapping the
+// whole engine with [middleware.Middleware.Handler] works as well, but there
+// the user must be known from the *http.Request.
 //
 // The provider's webhook needs no adapter. Mount it outside of everything
 // that reads bodies or checks for forged requests:
