@@ -14,14 +14,50 @@ import (
 var (
 	ErrNotDurable = errors.New("redisstore: the server may lose what it has acknowledged")
 	ErrEvicts     = errors.New("redisstore: the server may forget who has completed what")
+	ErrForbidden  = errors.New("redisstore: the server refuses commands that the store needs")
 )
 
+// needed calls every command that the store uses, on keys of their own, and returns
+// those that are refused: scripts are not rolled back, so that one that is stopped
+// half-way leaves its work half done until it is repeated.
+var needed = redis.NewScript(`
+local text, hash, zset = KEYS[1], KEYS[2], KEYS[3]
+local refused = {}
+for _, command in ipairs({
+	{'TIME'}, {'SET', text, '1', 'EX', '60'}, {'GET', text}, {'EXISTS', text},
+	{'HSET', hash, 'f', '1'}, {'HGET', hash, 'f'}, {'HMGET', hash, 'f'}, {'HGETALL', hash}, {'HEXISTS', hash, 'f'}, {'HINCRBY', hash, 'f', '1'}, {'HDEL', hash, 'f'},
+	{'ZADD', zset, '0', 'm'}, {'ZRANGE', zset, '0', '0'}, {'ZRANGEBYLEX', zset, '-', '+'}, {'ZRANGEBYSCORE', zset, '-inf', '+inf'}, {'ZREM', zset, 'm'},
+	{'DEL', text, hash, zset},
+}) do
+	local reply = redis.pcall(unpack(command))
+	if type(reply) == 'table' and reply.err then table.insert(refused, command[1] .. ': ' .. reply.err) end
+end
+return refused
+`)
+
 // Check asks the server, or every master of a cluster, whether it is configured
-// to keep what Record has acknowledged. The error names every setting that is
-// not; it matches ErrNotDurable or ErrEvicts, or is that of the connection. A
-// server that does not show its settings, as managed ones do not, passes: look
-// them up there. Call it at start and log what it says.
+// to keep what Record has acknowledged, and whether the client's user may call
+// every command that the store uses. The error names every setting and command
+// that is amiss; it matches [ErrNotDurable], [ErrEvicts] or [ErrForbidden], or is
+// that of the connection. A server that does not show its settings, as managed
+// ones do not, passes: look them up there. Call it at start and log what it says.
 func (s *Store) Check(ctx context.Context) error {
+	return errors.Join(s.checkCommands(ctx), s.checkSettings(ctx))
+}
+
+func (s *Store) checkCommands(ctx context.Context) error {
+	refused, err := needed.Run(ctx, s.client, []string{s.keys.check + "text", s.keys.check + "hash", s.keys.check + "zset"}).StringSlice()
+	var reply redis.Error
+	if errors.As(err, &reply) {
+		refused, err = []string{reply.Error()}, nil
+	}
+	if err == nil && len(refused) > 0 {
+		err = fmt.Errorf("%w: %s", ErrForbidden, strings.Join(refused, "; "))
+	}
+	return failed("check", err)
+}
+
+func (s *Store) checkSettings(ctx context.Context) error {
 	cluster, ok := s.client.(*redis.ClusterClient)
 	if !ok {
 		return checkServer(ctx, s.client)

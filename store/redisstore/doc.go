@@ -18,7 +18,8 @@
 // lose what the replica had not received, whatever the settings. maxmemory-policy
 // must be noeviction; any other lets Redis forget who has completed what when
 // memory runs out. With noeviction it refuses new completions instead, and the
-// webhook answers 503. [Store.Check] looks for all of these.
+// webhook answers 503. [Store.Check] looks for all of these, and for commands that
+// the client's user may not call.
 //
 // # Keys
 //
@@ -43,6 +44,7 @@
 //	{askonce}:letters_by_time          zset
 //	{askonce}:checkpoints      hash    name → lease and state, JSON
 //	{askonce}:switches         hash    name → setting, JSON
+//	{askonce}:check:…          for the length of one Check
 //
 // Only claims expire. With ContextTimeoutEnabled in the client, a
 // request's deadline ends a command that is under way; without it the client's own

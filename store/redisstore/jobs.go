@@ -22,6 +22,7 @@ type job struct {
 	Reason   string `json:"r"`
 	Claim    string `json:"c"` // "" while nobody has claimed it
 	Fetched  string `json:"f"` // "1" once the transcript is stored
+	Released string `json:"p"` // the call that gave the job back last
 }
 
 // claimScript remembers for a minute what it claimed: when an answer is lost, the
@@ -171,9 +172,13 @@ func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
 	return s.claimed(ctx, "finish job", finishScript, []string{s.keys.jobs, s.keys.due, s.keys.interviews}, j, rand.Text())
 }
 
+// releaseScript recognises its own call, as finishScript does.
 var releaseScript = redis.NewScript(claimed + `
-if not held then return 0 end
-job.a, job.r, job.c = ARGV[3], ARGV[4], ''
+if not held then
+	if job and job.p == ARGV[6] then return 1 end
+	return 0
+end
+job.a, job.r, job.c, job.p = ARGV[3], ARGV[4], '', ARGV[6]
 redis.call('HSET', KEYS[1], id, cjson.encode(job))
 redis.call('ZREM', KEYS[2], id)
 redis.call('ZADD', KEYS[3], after(ARGV[5]), id)
@@ -192,7 +197,7 @@ func (s *Store) KillJob(ctx context.Context, j store.Job) error {
 
 func (s *Store) release(ctx context.Context, doing, into string, j store.Job, wait time.Duration) error {
 	names := []string{s.keys.jobs, s.keys.due, into}
-	return s.claimed(ctx, doing, releaseScript, names, j, strconv.Itoa(j.Attempts), printable(j.Reason), wait.Microseconds())
+	return s.claimed(ctx, doing, releaseScript, names, j, strconv.Itoa(j.Attempts), printable(j.Reason), wait.Microseconds(), rand.Text())
 }
 
 func (s *Store) claimed(ctx context.Context, doing string, script *redis.Script, names []string, j store.Job, args ...any) error {

@@ -11,14 +11,14 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/askonce/askonce/store"
 )
 
 // ErrKey means that the key by which users are found does not belong to the users
 // that are there. Nobody can be found until it does, so nothing is read or
-// written. Restore {askonce}:key from a backup. To start over without what the
-// store knows about users, delete {askonce}:people and {askonce}:key; everybody
-// may then be asked again, and whoever was erased is unknown.
-var ErrKey = errors.New("redisstore: {askonce}:key is missing or is not the one that {askonce}:people was written with")
+// written. Restore {askonce}:key from a backup, or call [Store.StartOver].
+var ErrKey = errors.New("redisstore: {askonce}:key is missing or is not the one that {askonce}:people was written with: restore it, or call StartOver")
 
 // hasher makes the keyed hashes by which users are found, also once they are
 // erased: HMAC-SHA256, truncated to 128 bits (RFC 2104, section 5).
@@ -131,4 +131,54 @@ func (s *Store) withKey(ctx context.Context, do func(h *hasher) error) error {
 func isReply(err error, text string) bool {
 	var reply redis.Error
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "ASKONCE "+text)
+}
+
+// StartOver makes a new key for the hashes after the old one was lost. Completions
+// are restored from the recorded interviews. What is known by hash alone is
+// forgotten: showings, answers, opt-outs and everything about erased users. A user
+// whom [Store.Erase] has forgotten may be asked again, and a late Record stores them
+// under their id. The numbers of [Store.Funnel] stay; users who are shown a prompt or
+// answer it again count once more.
+//
+// Other processes notice at their next call. If StartOver is interrupted, call it
+// again.
+func (s *Store) StartOver(ctx context.Context) error {
+	if err := check(ctx, nil); err != nil {
+		return err
+	}
+	if err := s.client.Del(ctx, s.keys.people, s.keys.key).Err(); err != nil {
+		return failed("start over", err)
+	}
+	s.key.Store(nil)
+	for c, err := range s.Completions(ctx, store.Filter{}) {
+		if err == nil && c.UserID != "" {
+			err = s.restore(ctx, c)
+		}
+		if err != nil {
+			return failed("start over", err)
+		}
+	}
+	return nil
+}
+
+var restoreScript = redis.NewScript(fits + personLua + `
+local people, interviews = KEYS[1], KEYS[2]
+local id, user, hash = ARGV[2], ARGV[3], ARGV[4]
+local i = redis.call('HGET', interviews, id)
+i = i and cjson.decode(i)
+if not i or i.u ~= user or i.i == '1' or i.r then return 0 end
+local p = person(people, hash)
+local st = study(p, i.s)
+complete(st, i.e)
+st.f = st.f or {}
+st.f['4'] = math.min(st.f['4'] or days(i.t), days(i.t))
+redis.call('HSET', people, hash, cjson.encode(p))
+return 0
+`)
+
+// restore makes an interview complete its study again, without counting it.
+func (s *Store) restore(ctx context.Context, c store.Completion) error {
+	return s.withKey(ctx, func(h *hasher) error {
+		return restoreScript.Run(ctx, s.client, []string{s.keys.people, s.keys.interviews}, h.check, c.InterviewID, c.UserID, h.user(c.UserID)).Err()
+	})
 }

@@ -56,7 +56,7 @@ var _ interface {
 type keys struct {
 	interviews, byTime, study, byUser, people, key, funnel string
 	jobs, due, dead, claim, transcripts, transcriptsByTime string
-	letters, lettersByTime, checkpoints, switches          string
+	letters, lettersByTime, checkpoints, switches, check   string
 }
 
 var prefixShape = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
@@ -81,7 +81,7 @@ func New(client redis.UniversalClient, opts *Options) (*Store, error) {
 		people: p + "people", key: p + "key", funnel: p + "funnel",
 		jobs: p + "jobs", due: p + "due", dead: p + "dead", claim: p + "claim:",
 		transcripts: p + "transcripts", transcriptsByTime: p + "transcripts_by_time",
-		letters: p + "letters", lettersByTime: p + "letters_by_time", checkpoints: p + "checkpoints", switches: p + "switches",
+		letters: p + "letters", lettersByTime: p + "letters_by_time", checkpoints: p + "checkpoints", switches: p + "switches", check: p + "check:",
 	}}, nil
 }
 
