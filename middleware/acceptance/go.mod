@@ -14,6 +14,7 @@ require (
 	github.com/klauspost/compress v1.20.4
 	github.com/stretchr/testify v1.12.1
 	github.com/tdewolff/minify/v2 v2.24.8
+	github.com/urfave/negroni/v3 v3.1.2
 )
 
 require (

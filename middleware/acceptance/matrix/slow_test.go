@@ -2,6 +2,8 @@ package matrix
 
 import (
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,11 +19,12 @@ import (
 	echo4mw "github.com/labstack/echo/v4/middleware"
 	echo5 "github.com/labstack/echo/v5"
 	"github.com/stretchr/testify/require"
+	"github.com/urfave/negroni/v3"
 )
 
 // TestSlowSendersKeepNobodyOutOfAWebhook fills the webhook with bodies that never
 // end, behind the writers of the frameworks and of their timeouts, which do not
-// all allow a read deadline.
+// all allow a read deadline. Good deliveries are answered as fast as ever.
 func TestSlowSendersKeepNobodyOutOfAWebhook(t *testing.T) {
 	t.Parallel()
 	for name, mount := range map[string]func(http.Handler) http.Handler{
@@ -57,6 +60,18 @@ func TestSlowSendersKeepNobodyOutOfAWebhook(t *testing.T) {
 			r.Post("/", hook.ServeHTTP)
 			return r
 		},
+		"negroni with Logger": func(hook http.Handler) http.Handler {
+			quiet := negroni.NewLogger()
+			quiet.ALogger = log.New(io.Discard, "", 0)
+			n := negroni.New(quiet)
+			n.UseHandler(hook)
+			return n
+		},
+		"a status logger": func(hook http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				hook.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+			})
+		},
 		"http.TimeoutHandler": func(hook http.Handler) http.Handler { return http.TimeoutHandler(hook, time.Minute, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,14 +88,21 @@ func TestSlowSendersKeepNobodyOutOfAWebhook(t *testing.T) {
 				require.NoError(t, err)
 			}
 			require.Eventually(t, func() bool { return len(hook.Deliveries()) == more }, 30*time.Second, time.Millisecond, "the others are in flight")
-			var took []time.Duration
-			for range 20 {
-				begun := time.Now()
-				require.Equal(t, http.StatusOK, deliver(t, server.URL+"/"))
-				took = append(took, time.Since(begun))
+			var p99 time.Duration
+			for range 50 { // the machine may be busy
+				took := make([]time.Duration, 100)
+				for i := range took {
+					begun := time.Now()
+					require.Equal(t, http.StatusOK, deliver(t, server.URL+"/"))
+					took[i] = time.Since(begun)
+				}
+				slices.Sort(took)
+				t.Logf("median %v, p99 %v", took[50], took[98])
+				if p99 = took[98]; p99 < 50*time.Millisecond {
+					break
+				}
 			}
-			slices.Sort(took)
-			t.Logf("median %v, slowest %v", took[10], took[19])
+			require.Less(t, p99, 50*time.Millisecond, "p99 of good deliveries")
 		})
 	}
 }
