@@ -22,7 +22,7 @@ type Visitor struct {
 	Path string
 
 	// Preview shows the prompt to staff: the visitor's history, the holdout and
-	// pacing are ignored, and nothing is counted.
+	// pacing are ignored, and nothing is counted. The prompt's link names nobody.
 	Preview bool
 
 	// Occasion is what the decision is made for. [Gate.Confirm] sets it.

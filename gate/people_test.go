@@ -373,7 +373,11 @@ func TestPreview(t *testing.T) {
 			d := g.Decide(t.Context(), v)
 			require.True(t, d.Ask(), "%v", d)
 			require.False(t, d.Prompt.Seen)
-			require.True(t, g.Confirm(t.Context(), v).Ask())
+			click := g.Confirm(t.Context(), v)
+			require.True(t, click.Ask())
+			link, err := click.Prompt.Link()
+			require.NoError(t, err)
+			require.Equal(t, d.Prompt.InterviewLink, link, "the interview is nobody's")
 		}
 		require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), gate.Visitor{UserID: "staff"}).Reason)
 		p.places(0)

@@ -22,6 +22,10 @@ type Prompt struct {
 	// this is not another showing and need not be reported as one.
 	Seen bool
 
+	// Preview reports that staff look at the prompt: Link has no reference, so the
+	// interview is nobody's.
+	Preview bool
+
 	// URL is where the prompt's link should point. The middleware sets it.
 	URL string
 
@@ -38,10 +42,14 @@ func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p
 
 // Link returns the link to the interview with the visitor's reference in it, made
 // by [Options.References]. It identifies the visitor, so never log it. A link that
-// is not https is an error, except on a loopback address.
+// is not https is an error, except on a loopback address. In a preview the link has no
+// reference.
 func (p Prompt) Link() (string, error) {
 	if _, err := checkScheme(p.InterviewLink); err != nil {
 		return "", err
+	}
+	if p.Preview {
+		return p.InterviewLink, nil
 	}
 	reference := p.reference
 	if reference == nil {

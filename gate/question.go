@@ -277,6 +277,7 @@ func (q *question) prompt(p *Prompt) {
 	p.languages = s.SupportedLanguages
 	p.Language = p.LanguageFor(q.visitor.Languages...)
 	p.UserID = q.visitor.UserID
+	p.Preview = q.visitor.Preview
 	p.Seen = !q.visitor.Preview && len(q.seen.Showings) > 0 && q.lingersSince(q.lastShowing())
 	p.reference = q.gate.reference
 }

@@ -165,6 +165,9 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 		m.refuse(w, r, v, gate.ReasonUnavailable)
 		return
 	}
+	if d.Prompt.Preview {
+		m.opts.Logger.InfoContext(r.Context(), "askonce: interview opened in a preview", "study", d.Prompt.StudyID)
+	}
 	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID, time.Time{}); err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: interaction not recorded", "study", d.Prompt.StudyID, "err", err) // the interview goes before
 	}
