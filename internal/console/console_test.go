@@ -108,7 +108,7 @@ func Test_the_console_works_wherever_it_is_mounted(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(app)
 			defer server.Close()
-			for path, title := range map[string]string{"/": "Overview", "/queue": "Queue", "/queue?did=failed": "Queue", "/interview?id=a/b": "Interview"} {
+			for path, title := range map[string]string{"/": "Overview", "/queue": "Queue", "/queue?did=failed": "Queue", "/interviews?study=a/b": "Interviews"} {
 				a, _ := fetch(t, server.URL+app.at+path)
 				require.Equal(t, http.StatusOK, a.status, path)
 				require.Contains(t, a.text, "<title>"+title+" – askonce</title>")

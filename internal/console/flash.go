@@ -18,15 +18,19 @@ type flash struct {
 }
 
 var flashes = map[string]flash{
-	"paused":   {"Asking is paused, on every replica within 10 seconds.", false},
-	"resumed":  {"Asking goes on, on every replica within 10 seconds.", false},
-	"requeued": {"The transcript is fetched again.", false},
-	"deleted":  {"The dead letter is deleted.", false},
-	"failed":   {"Nothing was done: the store failed. The log says why.", true},
-	"late":     {"The store has not answered in time. It may still be done: look again.", true},
-	"lacking":  {"Nothing was done: this store cannot do that.", true},
-	"invalid":  {"Nothing was done: the form was not complete.", true},
-	"notfound": {"Nothing was done: it is not there any more.", true},
+	"paused":             {"Asking is paused, on every replica within 10 seconds.", false},
+	"resumed":            {"Asking goes on, on every replica within 10 seconds.", false},
+	"requeued":           {"The transcript is fetched again.", false},
+	"deleted":            {"The dead letter is deleted.", false},
+	"reset":              {"The user can be asked about this study again.", false},
+	"erased":             {"The user is erased: transcripts and jobs are deleted, and interviews are nobody's.", false},
+	"unconfirmed":        {"Nothing was erased: the id that was typed is another one.", true},
+	"transcript-deleted": {"The transcript is deleted. The interview still counts.", false},
+	"failed":             {"Nothing was done: the store failed. The log says why.", true},
+	"late":               {"The store has not answered in time. It may still be done: look again.", true},
+	"lacking":            {"Nothing was done: this store cannot do that.", true},
+	"invalid":            {"Nothing was done: the form was not complete.", true},
+	"notfound":           {"Nothing was done: it is not there any more.", true},
 }
 
 // flashCounts are the flashes that begin with a number of the named things.

@@ -84,6 +84,7 @@ var funcs = template.FuncMap{
 	"verdict":  verdict,
 	"reason":   reason,
 	"took":     took,
+	"quality":  quality,
 }
 
 // when says how long ago t was, with the time itself for those who want to know.

@@ -38,6 +38,7 @@ func (s unwell) Erase(context.Context, string) error                     { retur
 func (s unwell) Reset(context.Context, store.Key) error                  { return s.call() }
 func (s unwell) RequeueJob(context.Context, string) error                { return s.call() }
 func (s unwell) RequeueJobs(context.Context) (int, error)                { return 0, s.call() }
+func (s unwell) DeleteTranscript(context.Context, string) error          { return s.call() }
 func (s unwell) DeleteDeadLetter(context.Context, string) error          { return s.call() }
 func (s unwell) PendingJobs(context.Context) iter.Seq2[store.Job, error] { return fails[store.Job](s) }
 func (s unwell) DeadJobs(context.Context) iter.Seq2[store.Job, error]    { return fails[store.Job](s) }
