@@ -85,6 +85,7 @@ type tab struct {
 	t       testing.TB
 	ctx     context.Context
 	profile cdp.BrowserContextID
+	look    look
 
 	mu       sync.Mutex
 	problems []string // errors and warnings of the console, uncaught exceptions, violations
@@ -99,8 +100,18 @@ type look struct {
 	language      string
 	print         bool
 	noCSS         bool
+	touch         bool
+	forcedColours bool
 	scale         float64
 	patience      time.Duration // with the whole test
+}
+
+func (l look) viewport(width, height int64) chromedp.Action {
+	options := []chromedp.EmulateViewportOption{chromedp.EmulateScale(cmp.Or(l.scale, 1))}
+	if l.touch {
+		options = append(options, chromedp.EmulateTouch)
+	}
+	return chromedp.EmulateViewport(width, height, options...)
 }
 
 // newTab opens a tab in a fresh profile.
@@ -138,7 +149,7 @@ func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.patience, 3*patience))
 	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx, profile: profile}
+	b := &tab{t: t, ctx: ctx, profile: profile, look: l}
 	chromedp.ListenTarget(ctx, func(event any) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -167,11 +178,15 @@ func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l 
 	if l.print {
 		media = "print"
 	}
+	forced := "none"
+	if l.forcedColours {
+		forced = "active"
+	}
 	b.run(
 		log.Enable(), network.Enable(), runtime.Enable(),
-		chromedp.EmulateViewport(cmp.Or(l.width, 1024), cmp.Or(l.height, 768), chromedp.EmulateScale(cmp.Or(l.scale, 1))),
+		l.viewport(cmp.Or(l.width, 1024), cmp.Or(l.height, 768)),
 		emulation.SetEmulatedMedia().WithMedia(media).WithFeatures([]*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion}, {Name: "forced-colors", Value: forced},
 		}),
 		emulation.SetScriptExecutionDisabled(l.noJS),
 		network.SetExtraHTTPHeaders(network.Headers{"Accept-Language": cmp.Or(l.language, "en")}),

@@ -3,6 +3,7 @@
   const faults = [], fault = (...words) => faults.push(words.join(" ")), pause = (ms) => new Promise((done) => setTimeout(done, ms));
   const aside = document.querySelector("aside.askonce"), root = aside?.shadowRoot, card = root?.querySelector(".card");
   if (!card) return ["no prompt"];
+  if (want.style) root.append(Object.assign(document.createElement("style"), { textContent: want.style }));
   const waits = () => "waits" in aside.dataset;
   for (let i = 0; i < 60 && (aside.hidden || waits() !== want.waits || document.getAnimations().length); i++) await pause(50);
   await pause(150);
@@ -26,9 +27,13 @@
     if (e.localName !== "path" && (b.left < own.left - 1 || b.right > own.right + 1)) fault(name(e), "is wider than the card");
     if (e.matches("h2,p,li,a,button,span") && e.scrollWidth > e.clientWidth + 1 && e.clientWidth) fault(name(e), "is cut", e.scrollWidth, e.clientWidth);
   }
+  for (const e of want.edges ? [card, ...controls] : []) {
+    const s = getComputedStyle(e);
+    if (s.borderTopStyle === "none" || s.borderTopColor === s.backgroundColor) fault(name(e), "has no edge");
+  }
   for (const e of controls) {
     const b = box(e), range = document.createRange();
-    if (b.width < 24 || b.height < 24) fault(name(e), "is", b.width, "by", b.height);
+    if (b.width < (want.target || 24) || b.height < (want.target || 24)) fault(name(e), "is", b.width, "by", b.height);
     const text = [...e.childNodes].find((n) => n.nodeType === 3);
     if (text) {
       range.selectNodeContents(text);

@@ -42,7 +42,7 @@ type chromiumWindow struct{ *tab }
 func (w chromiumWindow) visit(url string) { w.t.Helper(); w.open(url) }
 func (w chromiumWindow) resize(width, height int64) {
 	w.t.Helper()
-	w.run(chromedp.EmulateViewport(width, height))
+	w.run(w.look.viewport(width, height))
 }
 func (w chromiumWindow) json(expression string, v any) {
 	w.t.Helper()
