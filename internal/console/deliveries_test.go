@@ -28,7 +28,7 @@ func Test_deliveries_with_their_verdicts(t *testing.T) {
 
 	page := s.get("deliveries").text
 	var verdicts []string
-	for _, m := range regexp.MustCompile(`<span class="badge (\w*)">(\w+)</span></span></td>\s*<td data-label="Why">([^<]*)`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(`<span class="badge (\w*)">(\w+)</span></td>\s*<td data-label="Why">([^<]*)`).FindAllStringSubmatch(page, -1) {
 		verdicts = append(verdicts, strings.Join(m[1:], "|"))
 	}
 	require.Equal(t, []string{

@@ -1,4 +1,4 @@
-// Package browser holds the tests that look at the prompt in a real browser:
+// Package browser holds the tests that look at the prompt and at the console in a real browser:
 // headless Chromium, found on the PATH or by ASKONCE_TEST_CHROMIUM.
 //
 //	go test ./browser
