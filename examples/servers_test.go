@@ -48,6 +48,9 @@ func TestServers(t *testing.T) {
 			f.interview(ada)
 			f.kept()
 			f.counted()
+			if tc.program != "spa" {
+				f.console()
+			}
 			f.app.stop()
 			if tc.program == "gin" {
 				require.Regexp(t, `"GET /",.*"askonce.decision",[^}]*"eligible".*"askonce.prompt",[^}]*"injected"`, f.app.out.String())
@@ -192,6 +195,25 @@ func (f *flow) counted() {
 	require.True(f, body.Store)
 	require.Zero(f, body.Pending)
 	require.False(f, body.KeyRefused)
+}
+
+// console checks that the admin can use the console, and nobody else.
+func (f *flow) console() {
+	admin, bob, console := f.login(site.Admin), f.login(f.bob), f.app.url+"/admin/askonce/"
+	require.Contains(f, admin.get(f.app.url+"/").body, `href="/admin/askonce/"`)
+	page := admin.get(console)
+	require.Equal(f, http.StatusOK, page.status)
+	require.Contains(f, page.body, ">Asking<")
+	require.Empty(f, startLink(page.body), "the console is no page for a prompt")
+	require.Contains(f, admin.get(console+"deliveries").body, "The signature is not of this body and secret")
+	require.Contains(f, admin.get(console+"style.css").body, "color-scheme")
+	done := admin.post(console+"pause", url.Values{"on": {"false"}, "by": {"the test"}})
+	require.Equal(f, http.StatusSeeOther, done.status)
+	require.Contains(f, admin.get(console+strings.TrimPrefix(done.location, "./")).body, "Asking goes on")
+	for _, page := range []string{"", "queue", "style.css"} {
+		require.Equal(f, http.StatusNotFound, bob.get(console+page).status)
+	}
+	require.Equal(f, http.StatusNotFound, bob.post(console+"pause", nil).status)
 }
 
 // series returns the value of a series of /metrics, and fails the test if there is

@@ -72,6 +72,7 @@ func run(ctx context.Context, s *site.Site) error {
 	e.POST("/logout", echo.WrapHandler(http.HandlerFunc(s.Logout)))
 	e.GET("/style.css", echo.WrapHandler(http.HandlerFunc(site.Style)))
 	e.POST(site.WebhookPath, echo.WrapHandler(kit.Webhook()))
+	e.Any("/admin/askonce/*", echo.WrapHandler(kit.Console(s.Admin))) // its pages never get a prompt
 	e.GET("/metrics", echo.WrapHandler(s.Metrics.Handler(kit)))
 	e.GET("/healthz", echo.WrapHandler(site.Healthz(kit.Webhook())))
 	return s.Serve(ctx, e, kit)

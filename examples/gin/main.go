@@ -67,6 +67,7 @@ func run(ctx context.Context, s *site.Site) error {
 	engine.Use(tracing.request, gin.CustomRecoveryWithWriter(nil, recovered))
 	// Use has no effect on the routes before it: these have no user and no prompt.
 	engine.POST(site.WebhookPath, gin.WrapH(kit.Webhook()))
+	engine.Any("/admin/askonce/*page", gin.WrapH(kit.Console(s.Admin)))
 	engine.GET("/metrics", gin.WrapH(s.Metrics.Handler(kit)))
 	engine.GET("/healthz", gin.WrapH(site.Healthz(kit.Webhook())))
 	engine.GET("/style.css", gin.WrapF(site.Style))

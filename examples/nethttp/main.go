@@ -52,6 +52,7 @@ func run(ctx context.Context, s *site.Site) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", kit.Handler(pages))
 	mux.Handle(site.WebhookPath, kit.Webhook())
+	mux.Handle("/admin/askonce/", kit.Console(s.Admin))
 	mux.HandleFunc("POST /login", s.Login)
 	mux.HandleFunc("POST /logout", s.Logout)
 	mux.HandleFunc("GET /style.css", site.Style)

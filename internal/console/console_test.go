@@ -76,7 +76,7 @@ func Test_every_answer_forbids_caching_framing_and_foreign_content(t *testing.T)
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			h := s.get(path).header
-			require.Equal(t, "no-store", h.Get("Cache-Control"))
+			require.Equal(t, "no-store, no-transform", h.Get("Cache-Control"))
 			require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
 			require.Equal(t, "same-origin", h.Get("Referrer-Policy"))
 			require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'", h.Get("Content-Security-Policy"))

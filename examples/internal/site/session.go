@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Admin is the one user who may read the interviews. It stands in for your app's
+// Admin is the one user who may read the interviews and see the console. It stands in for your app's
 // roles.
 const Admin = "admin"
 
@@ -34,6 +34,9 @@ func (s *Site) User(r *http.Request) string {
 	}
 	return user
 }
+
+// Admin reports whether the admin sent the request.
+func (s *Site) Admin(r *http.Request) bool { return s.User(r) == Admin }
 
 // Login signs in anybody who gives a name, without a password.
 func (s *Site) Login(w http.ResponseWriter, r *http.Request) {
