@@ -8,6 +8,7 @@ import (
 
 	askonce "github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/middleware/askechov4"
+	"github.com/askonce/askonce/middleware/internal/adaptertest"
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 )
@@ -17,7 +18,7 @@ func Example() {
 		user, _ := c.Get("user").(string)
 		return user
 	}
-	prompts, err := askonce.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
+	prompts, err := askonce.New(adaptertest.AsksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,14 +26,14 @@ func Example() {
 
 	e := echo.New()
 	e.Use(middleware.Recover(), middleware.Gzip())
-	e.Use(login) // your session
-	e.Use(ask)   // behind the session
+	e.Use(adapter.Login) // your session
+	e.Use(ask)           // behind the session
 	e.GET("/", func(c echo.Context) error {
 		return c.HTML(http.StatusOK, "<!doctype html><body><h1>Home</h1></body>")
 	})
 
 	for _, user := range []string{"ada", "bob"} {
-		page := get(e, "/", "X-User", user).Body.String()
+		page := adaptertest.Get(e, "/", "X-User", user).Body.String()
 		fmt.Println(user, strings.Contains(page, `class="askonce"`))
 	}
 	// Output:
@@ -42,13 +43,13 @@ func Example() {
 
 // A page with a place for the prompt asks for it, and nothing is injected.
 func ExamplePromptFrom() {
-	prompts, err := askonce.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
+	prompts, err := askonce.New(adaptertest.AsksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
-	ask := askechov4.New(prompts, currentUser)
+	ask := askechov4.New(prompts, adapter.CurrentUser)
 	e := echo.New()
-	e.Use(login, ask)
+	e.Use(adapter.Login, ask)
 	e.GET("/", func(c echo.Context) error {
 		page := "<!doctype html><body>Hello</body>"
 		if prompt, ok := askechov4.PromptFrom(c); ok { // in a template, with html/template
@@ -57,7 +58,7 @@ func ExamplePromptFrom() {
 		return c.HTML(http.StatusOK, page)
 	})
 	for _, user := range []string{"ada", "bob"} {
-		fmt.Println(get(e, "/", "X-User", user).Body.String())
+		fmt.Println(adaptertest.Get(e, "/", "X-User", user).Body.String())
 	}
 	// Output:
 	// <!doctype html><body><a href="/askonce/start?study=s1" target="_blank" rel="noopener">Talk to us</a></body>

@@ -8,11 +8,12 @@ import (
 
 	"github.com/askonce/askonce/middleware"
 	"github.com/askonce/askonce/middleware/askgin"
+	"github.com/askonce/askonce/middleware/internal/adaptertest"
 	"github.com/gin-gonic/gin"
 )
 
 func Example() {
-	prompts, err := middleware.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
+	prompts, err := middleware.New(adaptertest.AsksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func Example() {
 	})
 
 	for _, user := range []string{"ada", "bob"} {
-		page := get(e, "/", "X-User", user).Body.String()
+		page := adaptertest.Get(e, "/", "X-User", user).Body.String()
 		fmt.Println(user, strings.Contains(page, `class="askonce"`))
 	}
 	// Output:
@@ -37,7 +38,7 @@ func Example() {
 
 // A page with a place for the prompt asks for it, and nothing is injected.
 func ExamplePromptFrom() {
-	prompts, err := middleware.New(asksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
+	prompts, err := middleware.New(adaptertest.AsksAda{}, func(*http.Request) string { return "" }, nil) // or kit.Middleware()
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func ExamplePromptFrom() {
 		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(page))
 	})
 	for _, user := range []string{"ada", "bob"} {
-		fmt.Println(get(e, "/", "X-User", user).Body.String())
+		fmt.Println(adaptertest.Get(e, "/", "X-User", user).Body.String())
 	}
 	// Output:
 	// <!doctype html><body><a href="/askonce/start?study=s1" target="_blank" rel="noopener">Talk to us</a></body>
