@@ -166,7 +166,7 @@ func ExampleHistory() {
 	again := back.WithShown("onboarding", noon.Add(48*time.Hour))
 	fmt.Println(len(back.Showings("onboarding")), len(again.Showings("onboarding")))
 	// Output:
-	// 40 bytes <nil>
+	// 42 bytes <nil>
 	// 1 0 <nil>
 	// 1 2
 }

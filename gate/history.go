@@ -17,7 +17,7 @@ import (
 //
 // It follows the rules of [store.Interactions]: showings are a set of instants,
 // answers are ordered by when they were given, and a showing never changes an
-// answer. Times are kept to the second.
+// answer.
 type History struct{ seen store.Person }
 
 const (
@@ -50,15 +50,7 @@ func (h History) WithDecline(studyID string, at time.Time) History {
 // WithUndo returns h with the last answer about the study taken back. An empty
 // studyID takes back an opt-out.
 func (h History) WithUndo(studyID string, at time.Time) History {
-	// What is taken back came first, even within the same second.
-	answered := h.seen.Study(studyID).AnsweredAt
-	if studyID == "" {
-		answered = h.seen.OptedOutAt
-	}
-	if !at.After(answered) {
-		at = answered.Add(time.Second)
-	}
-	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionUndone, At: at})
+	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionUndone, At: h.AnsweredAt(studyID, at)})
 }
 
 // WithOptOut returns h with the answer "never", which silences every study.
@@ -66,8 +58,22 @@ func (h History) WithOptOut(at time.Time) History {
 	return h.with(store.Interaction{Kind: store.InteractionOptedOut, At: at})
 }
 
+// AnsweredAt returns the time of an answer about the study that is given now: now, or
+// just after the browser's last one if that is from a replica whose clock is ahead. An
+// empty studyID means the answers about all studies.
+func (h History) AnsweredAt(studyID string, now time.Time) time.Time {
+	last := h.seen.Study(studyID).AnsweredAt
+	if studyID == "" {
+		last = h.seen.OptedOutAt
+	}
+	if now.Sub(last) < time.Millisecond { // what is between two milliseconds is not kept
+		return last.Add(time.Millisecond)
+	}
+	return now
+}
+
 func (h History) with(i store.Interaction) History {
-	i.At, i.Until = time.Unix(seconds(i.At), 0), time.Unix(seconds(i.Until), 0)
+	i.At, i.Until = time.UnixMilli(millis(i.At)), time.Unix(seconds(i.Until), 0)
 	h = h.clone()
 	h.seen.Note(i)
 	return h
@@ -119,7 +125,7 @@ func (h History) Showings(studyID string) []time.Time {
 // IsZero reports whether the visitor has seen nothing.
 func (h History) IsZero() bool { return h.seen.OptedOutAt.IsZero() && len(h.seen.Studies) == 0 }
 
-const historyVersion = 2
+const historyVersion = 3
 
 // AppendBinary implements [encoding.BinaryAppender]. It appends at most 1,200
 // bytes: what does not fit is forgotten, first the studies that were touched
@@ -129,7 +135,7 @@ func (h History) AppendBinary(b []byte) ([]byte, error) {
 	for {
 		n := len(b)
 		b = append(b, historyVersion, flag(h.seen.OptedOut))
-		b = appendTime(b, h.seen.OptedOutAt)
+		b = appendMillis(b, h.seen.OptedOutAt)
 		for i := range studies {
 			b = appendStudy(b, &studies[i])
 		}
@@ -151,7 +157,7 @@ func appendStudy(b []byte, s *store.PersonStudy) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s.StudyID)))
 	b = append(b, s.StudyID...)
 	b = append(b, byte(s.Answer))
-	b = appendTime(b, s.AnsweredAt)
+	b = appendMillis(b, s.AnsweredAt)
 	b = appendTime(b, s.Until)
 	b = appendTime(b, s.OpenedAt)
 	b = binary.AppendUvarint(b, uint64(len(s.Showings)))
@@ -172,16 +178,16 @@ var errHistory = errors.New("gate: not a history")
 // UnmarshalBinary implements [encoding.BinaryUnmarshaler]. It accepts what
 // AppendBinary wrote and nothing else. After an error h is as it was.
 func (h *History) UnmarshalBinary(b []byte) error {
-	if len(b) > maxEncoded || len(b) < 7 || b[0] != historyVersion {
+	if len(b) > maxEncoded || len(b) < 8 || b[0] != historyVersion {
 		return errHistory
 	}
 	r := reader{rest: b[1:]}
 	read := History{}
 	read.seen.OptedOut = r.byte() == 1
-	read.seen.OptedOutAt = r.time()
+	read.seen.OptedOutAt = r.millis()
 	for len(r.rest) > 0 && !r.failed {
 		s := store.PersonStudy{StudyID: string(r.take(r.uvarint())), Answer: store.InteractionKind(r.byte())}
-		s.AnsweredAt, s.Until, s.OpenedAt = r.time(), r.time(), r.time()
+		s.AnsweredAt, s.Until, s.OpenedAt = r.millis(), r.time(), r.time()
 		n, last := r.uvarint(), int64(0)
 		for range min(n, uint64(len(r.rest))) {
 			last += int64(r.uvarint())
@@ -232,12 +238,24 @@ func (r *reader) uvarint() uint64 {
 }
 
 func (r *reader) time() time.Time {
-	var buf [8]byte
-	copy(buf[3:], r.take(5))
-	if secs := binary.BigEndian.Uint64(buf[:]); secs != 0 {
-		return time.Unix(int64(secs), 0).UTC()
+	if secs := r.number(5); secs != 0 {
+		return time.Unix(secs, 0).UTC()
 	}
 	return time.Time{}
+}
+
+func (r *reader) millis() time.Time {
+	if ms := r.number(6); ms != 0 {
+		return time.UnixMilli(ms).UTC()
+	}
+	return time.Time{}
+}
+
+// number reads a number of n bytes.
+func (r *reader) number(n int) int64 {
+	var buf [8]byte
+	copy(buf[8-n:], r.take(uint64(n)))
+	return int64(binary.BigEndian.Uint64(buf[:]))
 }
 
 func flag(b bool) byte {
@@ -251,10 +269,20 @@ func flag(b bool) byte {
 // bytes hold, which last until the year 36812.
 func seconds(t time.Time) int64 { return min(max(1, t.Unix()), 1<<40-1) }
 
-func appendTime(b []byte, t time.Time) []byte {
+// millis is seconds in milliseconds, which 6 bytes hold until the year 10889. A whole
+// second is the least, because showings are kept as seconds.
+func millis(t time.Time) int64 { return min(max(1000, t.UnixMilli()), 1<<48-1) }
+
+func appendTime(b []byte, t time.Time) []byte { return appendNumber(b, t, seconds(t), 5) }
+
+func appendMillis(b []byte, t time.Time) []byte { return appendNumber(b, t, millis(t), 6) }
+
+// appendNumber appends the size lowest bytes of n, which stands for t. The zero time is
+// written as 0.
+func appendNumber(b []byte, t time.Time, n int64, size int) []byte {
 	var buf [8]byte
-	if !t.IsZero() { // which is written as 0
-		binary.BigEndian.PutUint64(buf[:], uint64(seconds(t)))
+	if !t.IsZero() {
+		binary.BigEndian.PutUint64(buf[:], uint64(n))
 	}
-	return append(b, buf[3:]...)
+	return append(b, buf[8-size:]...)
 }

@@ -134,8 +134,8 @@ func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor
 		return fmt.Errorf("the user's id cannot be used: %w", err)
 	}
 	at := time.Now()
-	if kind == store.InteractionUndone {
-		at = at.Add(time.Second) // answers are ordered by the second, and an undo is quick
+	if kind != store.InteractionShown && kind != store.InteractionOpened {
+		at = v.History.AnsweredAt(study, at)
 	}
 	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at, Until: until}
 	err := m.store(r, i)

@@ -74,6 +74,47 @@ func TestAnswersAreTakenBack(t *testing.T) {
 	require.True(t, replica(t, s, middleware.Options{}).asked())
 }
 
+// Users are quick, and clocks differ: of what a browser says, the last counts.
+func TestAnswersOfOneSecond(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		cookies bool
+		apart   time.Duration
+	}{
+		"a tenth of a second apart, without cookies":  {false, 100 * time.Millisecond},
+		"at the same time, as clocks say that differ": {true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := memstore.New()
+				m := newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: s})
+				cookie := ""
+				for _, said := range []struct {
+					answer string
+					want   store.InteractionKind
+				}{
+					{"decline", store.InteractionDeclined}, {"undo", store.InteractionUndone},
+					{"decline", store.InteractionDeclined}, {"undo", store.InteractionUndone}, {"later", store.InteractionSnoozed},
+				} {
+					w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/askonce/"+said.answer+"?study=study-1", nil)
+					r.Header.Set(userHeader, "ada")
+					r.Header.Set("Cookie", cookie)
+					m.Endpoints().ServeHTTP(w, r)
+					require.Equal(t, http.StatusNoContent, w.Code)
+					if c := w.Result().Cookies(); tt.cookies {
+						cookie = c[0].Name + "=" + c[0].Value
+					}
+					p, err := s.Person(t.Context(), "ada")
+					require.NoError(t, err)
+					require.Equal(t, said.want, p.Study("study-1").Answer)
+					time.Sleep(tt.apart)
+				}
+			})
+		})
+	}
+}
+
 // failing is a store of interactions that is down, or panics.
 type failing struct{ panics bool }
 

@@ -13,10 +13,11 @@ import (
 //
 // Events may arrive late, repeatedly and in any order, on any number of replicas:
 // the result is the same. Showings are a set of instants. Of the answers the one
-// that was given last counts; of two given in the same second, the one whose
+// that was given last counts; of two given in the same millisecond, the one whose
 // [InteractionKind] is greater. A showing or an opening never changes an answer.
 //
-// Users are found by a keyed hash, as completions are. Times are kept to the
+// Users are found by a keyed hash, as completions are. The times of answers are kept
+// to the millisecond, because users are quick to take one back, and others to the
 // second. A user's row stays until [Resetter] or [Retention] removes it.
 type Interactions interface {
 	// Note records one interaction. It is durable once it returns nil. It returns
@@ -109,7 +110,7 @@ const MaxShowings = 255
 // does not depend on the order of the calls, nor on repetitions. It is meant for
 // implementations of Interactions.
 func (p *Person) Note(i Interaction) {
-	at := i.At.UTC().Truncate(time.Second)
+	at := i.At.UTC().Truncate(time.Millisecond)
 	if i.StudyID == "" {
 		out := i.Kind == InteractionOptedOut
 		if at.After(p.OptedOutAt) || at.Equal(p.OptedOutAt) && out {
@@ -127,13 +128,14 @@ func (p *Person) Note(i Interaction) {
 func (s *PersonStudy) note(kind InteractionKind, at, until time.Time) {
 	switch kind {
 	case InteractionShown:
+		at = at.Truncate(time.Second)
 		n, known := slices.BinarySearchFunc(s.Showings, at, time.Time.Compare)
 		if !known {
 			s.Showings = slices.Insert(s.Showings, n, at)
 			s.Showings = s.Showings[max(0, len(s.Showings)-MaxShowings):]
 		}
 	case InteractionOpened:
-		if at.After(s.OpenedAt) {
+		if at = at.Truncate(time.Second); at.After(s.OpenedAt) {
 			s.OpenedAt = at
 		}
 	default:

@@ -22,8 +22,8 @@ type person struct {
 
 type answer struct {
 	Kind  store.InteractionKind `json:"a"`
-	At    int64                 `json:"t"` // seconds
-	Until int64                 `json:"u"`
+	At    int64                 `json:"t"` // milliseconds, which Lua's 14 digits hold
+	Until int64                 `json:"u"` // seconds
 }
 
 type study struct {
@@ -92,9 +92,9 @@ func (s *Store) Person(ctx context.Context, userID string) (store.Person, error)
 	if err != nil {
 		return store.Person{}, failed("person", err)
 	}
-	out := store.Person{OptedOut: p.OptOut.Kind == store.InteractionOptedOut, OptedOutAt: second(p.OptOut.At)}
+	out := store.Person{OptedOut: p.OptOut.Kind == store.InteractionOptedOut, OptedOutAt: millisecond(p.OptOut.At)}
 	for id, st := range p.Studies {
-		one := store.PersonStudy{StudyID: id, OpenedAt: second(st.Opened), Answer: st.Kind, AnsweredAt: second(st.At), Until: second(st.Until)}
+		one := store.PersonStudy{StudyID: id, OpenedAt: second(st.Opened), Answer: st.Kind, AnsweredAt: millisecond(st.At), Until: second(st.Until)}
 		if ends, done := st.completed(); done {
 			one.Completed, one.CompletedUntil = true, ends
 		}
@@ -118,6 +118,13 @@ func second(n int64) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(n, 0).UTC()
+}
+
+func millisecond(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
 }
 
 var noteScript = redis.NewScript(fits + personLua + `
@@ -171,8 +178,12 @@ func (s *Store) Note(ctx context.Context, i store.Interaction) error {
 	if i.Kind == store.InteractionSnoozed && !i.Until.IsZero() {
 		until = i.Until.Unix()
 	}
+	at := i.At.UnixMilli()
+	if i.Kind == store.InteractionShown || i.Kind == store.InteractionOpened {
+		at = i.At.Unix()
+	}
 	return failed("note", s.withKey(ctx, func(h *hasher) error {
-		return noteScript.Run(ctx, s.client, []string{s.keys.people, s.keys.funnel}, h.check, h.user(i.UserID), i.StudyID, int(i.Kind), i.At.Unix(),
+		return noteScript.Run(ctx, s.client, []string{s.keys.people, s.keys.funnel}, h.check, h.user(i.UserID), i.StudyID, int(i.Kind), at,
 			until, dayNumber(i.At), kindOf[i.Kind], store.MaxShowings).Err()
 	}))
 }

@@ -310,6 +310,9 @@ var brokenInteractions = []broken{
 	{name: "keeps times to the hour", caught: "interactions/everything_about", open: func(m *memstore.Store) store.Store {
 		return noted{m, func(i *store.Interaction) { i.At = i.At.Truncate(time.Hour) }}
 	}},
+	{name: "keeps answers to the second", caught: "interactions/answers_of_one_second", open: func(m *memstore.Store) store.Store {
+		return noted{m, func(i *store.Interaction) { i.At = i.At.Truncate(time.Second) }}
+	}},
 	{name: "an opt-out cannot be taken back", caught: "interactions/opting_out", open: func(m *memstore.Store) store.Store {
 		return noted{m, func(i *store.Interaction) {
 			if i.StudyID == "" {

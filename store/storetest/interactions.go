@@ -61,7 +61,7 @@ var interactionCases = []contractCase{{
 	},
 }, {
 	name:  "everything about one user",
-	rule:  "Person returns what was shown, opened and answered in each study, and what was completed; times are kept to the second, in UTC",
+	rule:  "Person returns what was shown, opened and answered in each study, and what was completed; times are kept in UTC, of answers to the millisecond and others to the second",
 	needs: interactions,
 	run: func(t *testing.T, s *subject) {
 		k := newKey()
@@ -69,12 +69,12 @@ var interactionCases = []contractCase{{
 		s.note(t,
 			showing(k, noon.In(zone).Add(400*time.Millisecond)), showing(k, noon.Add(time.Minute)),
 			answer(k, store.InteractionOpened, noon.Add(2*time.Minute+time.Millisecond)),
-			snooze(k, noon.Add(3*time.Minute), noon.Add(24*time.Hour).In(zone)))
+			snooze(k, noon.Add(3*time.Minute+1999*time.Microsecond), noon.Add(24*time.Hour).In(zone)))
 		elsewhere := completionOf(store.Key{StudyID: "zz" + newID(), UserID: k.UserID})
 		s.mustRecord(t, elsewhere)
 		require.Equal(t, store.Person{Studies: []store.PersonStudy{{
 			StudyID: k.StudyID, Showings: []time.Time{noon, noon.Add(time.Minute)}, OpenedAt: noon.Add(2 * time.Minute),
-			Answer: store.InteractionSnoozed, AnsweredAt: noon.Add(3 * time.Minute), Until: noon.Add(24 * time.Hour),
+			Answer: store.InteractionSnoozed, AnsweredAt: noon.Add(3*time.Minute + time.Millisecond), Until: noon.Add(24 * time.Hour),
 		}, {
 			StudyID: elsewhere.StudyID, Completed: true,
 		}}}, s.person(t, k.UserID))
@@ -115,13 +115,31 @@ var interactionCases = []contractCase{{
 		}, store.PersonStudy{Answer: store.InteractionSnoozed, AnsweredAt: noon.Add(3 * time.Second), Until: noon.Add(2 * time.Hour)})
 	},
 }, {
-	name:  "answers of the same second",
-	rule:  "of two answers given in the same second the one whose kind is greater counts; of two snoozes the longer one",
+	name:  "answers of one second",
+	rule:  "answers are ordered by the millisecond: declining, taking that back and declining again count in this order within a second, in whatever order they arrive",
+	needs: interactions,
+	run: func(t *testing.T, s *subject) {
+		given := func(ms ...int) func(k store.Key) []store.Interaction {
+			return func(k store.Key) (all []store.Interaction) {
+				for i, n := range ms {
+					kind := []store.InteractionKind{store.InteractionDeclined, store.InteractionUndone}[i%2]
+					all = append(all, answer(k, kind, noon.Add(time.Duration(n)*time.Millisecond)))
+				}
+				return all
+			}
+		}
+		inAnyOrder(t, s, given(1, 2), store.PersonStudy{Answer: store.InteractionUndone, AnsweredAt: noon.Add(2 * time.Millisecond)})
+		inAnyOrder(t, s, given(0, 500, 999), store.PersonStudy{Answer: store.InteractionDeclined, AnsweredAt: noon.Add(999 * time.Millisecond)})
+		inAnyOrder(t, s, given(0, 300, 600, 900), store.PersonStudy{Answer: store.InteractionUndone, AnsweredAt: noon.Add(900 * time.Millisecond)})
+	},
+}, {
+	name:  "answers of the same millisecond",
+	rule:  "of two answers given in the same millisecond the one whose kind is greater counts; of two snoozes the longer one",
 	needs: interactions,
 	run: func(t *testing.T, s *subject) {
 		inAnyOrder(t, s, func(k store.Key) []store.Interaction {
 			return []store.Interaction{
-				answer(k, store.InteractionUndone, noon.Add(900*time.Millisecond)), snooze(k, noon, noon.Add(time.Hour)), answer(k, store.InteractionDeclined, noon),
+				answer(k, store.InteractionUndone, noon.Add(900*time.Microsecond)), snooze(k, noon, noon.Add(time.Hour)), answer(k, store.InteractionDeclined, noon),
 			}
 		}, store.PersonStudy{Answer: store.InteractionDeclined, AnsweredAt: noon})
 		inAnyOrder(t, s, func(k store.Key) []store.Interaction {
@@ -158,7 +176,7 @@ var interactionCases = []contractCase{{
 	},
 }, {
 	name:  "opting out and in",
-	rule:  "an opt-out is from all studies; of opting out and taking that back the later one counts, and in the same second the opt-out",
+	rule:  "an opt-out is from all studies; of opting out and taking that back the later one counts, and in the same millisecond the opt-out",
 	needs: interactions,
 	run: func(t *testing.T, s *subject) {
 		for _, tc := range []struct {
@@ -172,6 +190,9 @@ var interactionCases = []contractCase{{
 			{func(u string) []store.Interaction {
 				return []store.Interaction{optIn(u, noon.Add(time.Second)), optOut(u, noon)}
 			}, store.Person{OptedOutAt: noon.Add(time.Second)}},
+			{func(u string) []store.Interaction {
+				return []store.Interaction{optIn(u, noon.Add(time.Millisecond)), optOut(u, noon)}
+			}, store.Person{OptedOutAt: noon.Add(time.Millisecond)}},
 			{func(u string) []store.Interaction { return []store.Interaction{optIn(u, noon), optOut(u, noon)} }, store.Person{OptedOut: true, OptedOutAt: noon}},
 			{func(u string) []store.Interaction { return []store.Interaction{optOut(u, noon), optIn(u, noon)} }, store.Person{OptedOut: true, OptedOutAt: noon}},
 		} {
