@@ -186,9 +186,7 @@ func (m *Middleware) interacted(r *http.Request, i store.Interaction) {
 	if isAnonymous(i.UserID) {
 		i.UserID = ""
 	}
-	if err := guard.Call(func() { m.opts.OnInteraction(r, i) }); err != nil {
-		m.opts.Logger.ErrorContext(r.Context(), "askonce: OnInteraction panicked", "err", err, guard.Stack(err))
-	}
+	m.call(r.Context(), "Options.OnInteraction", func() { m.opts.OnInteraction(r, i) })
 }
 
 // unrecorded answers for an interaction that the store did not take. One that it never

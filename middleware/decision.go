@@ -53,7 +53,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 	if d.Ask() {
 		rendered, err := m.render(d.Prompt)
 		if err != nil {
-			m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
+			m.notRendered(r.Context(), d.Prompt.StudyID, err)
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
 			c := rendered.Content()

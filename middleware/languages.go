@@ -3,7 +3,6 @@ package middleware
 import (
 	"net/http"
 
-	"github.com/askonce/askonce/internal/guard"
 	"golang.org/x/text/language"
 )
 
@@ -50,8 +49,6 @@ func (m *Middleware) ownLanguage(r *http.Request) (own string) {
 	if m.opts.Language == nil {
 		return ""
 	}
-	if err := guard.Call(func() { own = m.opts.Language(r) }); err != nil {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: no language from the app", "err", err)
-	}
+	m.call(r.Context(), "Options.Language", func() { own = m.opts.Language(r) })
 	return own
 }

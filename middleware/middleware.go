@@ -3,9 +3,9 @@ package middleware
 import (
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
@@ -20,6 +20,7 @@ type Middleware struct {
 	anonymous *cookies[string] // nil unless Options.Anonymous
 	languages languages
 	sameSite  *http.CrossOriginProtection
+	faults    sync.Map // of the app's code, by name; each is logged once
 }
 
 // New returns a middleware that invites the users whom d decides to ask. The func
@@ -78,16 +79,12 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 // userOf returns the id of whoever sent the request: from user, an adapter's, or from
 // the app's own func. One that panics has nobody.
 func (m *Middleware) userOf(r *http.Request, user func() string) (id string) {
-	err := guard.Call(func() {
+	m.call(r.Context(), "user", func() {
 		if user != nil {
 			id = user()
 		} else {
 			id = m.user(r)
 		}
 	})
-	if err != nil {
-		m.opts.Logger.ErrorContext(r.Context(), "askonce: the user func panicked, nobody is asked", "err", err, guard.Stack(err))
-		return ""
-	}
 	return id
 }

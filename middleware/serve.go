@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/middleware/internal/page"
 	"github.com/askonce/askonce/middleware/internal/prompt"
 )
@@ -59,7 +58,7 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 	}
 	rendered, err := m.render(d.Prompt)
 	if err != nil {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: no prompt", "study", d.Prompt.StudyID, "err", err)
+		m.notRendered(r.Context(), d.Prompt.StudyID, err)
 		return nil
 	}
 	resp := newResponse(m, w, r, nil, rendered, v)
@@ -125,9 +124,7 @@ func (r *response) Fits(h http.Header) (ok bool) {
 		about.Scheme = "https"
 	}
 	if nonce := r.m.opts.Nonce; nonce != nil {
-		if err := guard.Call(func() { about.Nonce = nonce(r.page.Request()) }); err != nil {
-			r.m.opts.Logger.ErrorContext(r, "askonce: Nonce panicked", "err", err, guard.Stack(err))
-		}
+		r.m.call(r, "Options.Nonce", func() { about.Nonce = nonce(r.page.Request()) })
 	}
 	r.fit, ok = r.m.prompts.Fit(about)
 	r.root.reports = ok && r.fit.Reports
@@ -174,9 +171,7 @@ func (r *response) finish(panicked bool) {
 	if !first || r.root != r || r.m.opts.OnPrompt == nil {
 		return
 	}
-	if err := guard.Call(func() { r.m.opts.OnPrompt(r.page.Request(), outcome) }); err != nil {
-		r.m.opts.Logger.ErrorContext(r, "askonce: OnPrompt panicked", "err", err, guard.Stack(err))
-	}
+	r.m.call(r, "Options.OnPrompt", func() { r.m.opts.OnPrompt(r.page.Request(), outcome) })
 }
 
 // PromptFrom returns the prompt of the request with this context, for an app that

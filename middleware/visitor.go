@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/internal/guard"
 )
 
 // visitor returns who sent the request, and what this browser knows of earlier
@@ -12,9 +11,7 @@ import (
 func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) gate.Visitor {
 	v := gate.Visitor{UserID: m.userOf(r, user), Path: r.URL.Path}
 	if preview := m.opts.Preview; preview != nil {
-		if err := guard.Call(func() { v.Preview = preview(r) }); err != nil {
-			m.opts.Logger.ErrorContext(r.Context(), "askonce: Preview panicked", "err", err, guard.Stack(err))
-		}
+		m.call(r.Context(), "Options.Preview", func() { v.Preview = preview(r) })
 	}
 	if v.UserID == "" {
 		if v.UserID = m.anonymousID(w, r); v.UserID == "" {
