@@ -15,6 +15,9 @@ const maxText = 2000
 // text behind it around and no NUL ends it. html/template escapes the markup.
 func clean(s string) string { return cleanTo(s, maxText) }
 
+// brief is clean for a row of a table.
+func brief(s string) string { return cleanTo(s, 80) }
+
 // maxBody is how much of a body stands in a page, in bytes.
 const maxBody = 5000
 

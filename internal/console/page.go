@@ -77,6 +77,7 @@ var funcs = template.FuncMap{
 	"duration": duration,
 	"bytes":    size,
 	"clean":    clean,
+	"brief":    brief,
 	"count":    count,
 	"number":   thousands,
 	"prose":    prose,

@@ -187,7 +187,7 @@ func (s personStudy) Answer() string {
 	case s.Seen.AnsweredAt.IsZero():
 		return ""
 	case s.Seen.Answer == store.InteractionSnoozed:
-		return "“Later”, until " + date(s.Seen.Until)
+		return "“Later”"
 	case s.Seen.Answer == store.InteractionDeclined:
 		return "“No thanks”"
 	}

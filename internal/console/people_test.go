@@ -36,7 +36,7 @@ func Test_people_says_why_a_user_is_asked_or_not(t *testing.T) {
 		"put it off": {func(t *testing.T, _ *site, kept *memstore.Store) {
 			until := time.Now().Add(time.Hour)
 			require.NoError(t, kept.Note(t.Context(), store.Interaction{Key: store.Key{StudyID: studyID, UserID: "ada"}, Kind: store.InteractionSnoozed, At: time.Now(), Until: until}))
-		}, []string{"Not asked", "“Later”, until " + time.Now().UTC().Format("2006-01-02")}, "Would be asked"},
+		}, []string{"Not asked", "<dd>“Later” ", "until " + time.Now().UTC().Add(time.Hour).Format("2006-01-02")}, "Would be asked"},
 		"opted out": {func(t *testing.T, _ *site, kept *memstore.Store) {
 			require.NoError(t, kept.Note(t.Context(), store.Interaction{Key: store.Key{UserID: "ada"}, Kind: store.InteractionOptedOut, At: time.Now()}))
 		}, []string{"Not asked", "Opted out of all studies"}, "Would be asked"},
