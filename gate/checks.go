@@ -86,7 +86,7 @@ func (q *question) scope() (s scope) {
 //
 // The store is asked last, so visitors who are refused anyway cost no round trip.
 // What it knows about the visitor's history is checked then. A refusal that the
-// store may know to be taken back waits for it.
+// store may know to be taken back, or completed since, waits for it.
 func (q *question) answer(ctx context.Context) (Reason, error) {
 	list := q.gate.lists[q.scope()]
 	blank, waiting := q.isBlank(), false
@@ -97,7 +97,7 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 		reason, err := q.check(ctx, c)
 		switch {
 		case reason == ReasonEligible:
-		case c.scope&history != 0 && q.gate.persons != nil && (reason == ReasonDeclined || reason == ReasonSnoozed):
+		case q.gate.persons != nil && c.scope&history != 0 && reason.mayHaveChanged():
 			waiting = true
 		default:
 			return reason, err
@@ -114,6 +114,12 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 		}
 	}
 	return ReasonEligible, nil
+}
+
+// mayHaveChanged reports whether the store may know better than a browser that
+// has this reason.
+func (r Reason) mayHaveChanged() bool {
+	return r == ReasonDeclined || r == ReasonSnoozed || r == ReasonOpened
 }
 
 // check makes one check. The reason is ReasonEligible if it passes, and

@@ -145,6 +145,18 @@ func TestAnswersFollowTheUser(t *testing.T) {
 	})
 }
 
+// The browser remembers only that the interview was opened.
+func TestCompletionIsKnownWhereTheInterviewWasOpened(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	g := warmGate(t, newProvider(), s, nil)
+	v := gate.Visitor{UserID: "ada", History: gate.History{}.WithOpened(studyID, time.Now())}
+	require.Equal(t, gate.ReasonOpened.String(), g.Decide(t.Context(), v).Reason.String())
+	_, err := s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: studyID, UserID: "ada"}, InterviewID: "1", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	require.Equal(t, gate.ReasonCompleted.String(), g.Decide(t.Context(), v).Reason.String())
+}
+
 // Who has just done one interview is not asked for the next, even if it came
 // through a link in an e-mail.
 func TestCoolDownCountsCompletions(t *testing.T) {
