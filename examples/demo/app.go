@@ -7,62 +7,38 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/gorilla/securecookie"
 
 	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/examples/internal/site"
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
-	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/userjourneys"
-	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
 )
 
 const (
 	webhookPath = "/webhooks/userjourneys"
-	wrongSecret = "whsec_ffffffffffffffffffffffffffffffff"
+	consolePath = "/admin/askonce/"
 )
 
-// provider is the fake provider with the demo's study.
-type provider struct {
-	*userjourneystest.Server
-	study  userjourneystest.Study
-	secret string // the webhook's, shown only when it is created
-	down   atomic.Bool
-}
-
-// startProvider starts the fake provider. Its study takes two interviews, so
-// that the demo can show one that is full.
-func startProvider() *provider {
-	fake := userjourneystest.Start(nil)
-	return &provider{Server: fake, study: fake.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback", WeeklyLimit: 2})}
-}
-
-// app is an app that uses askonce like any other.
+// app is Fernly, which uses askonce like any other app, and what the demo adds.
 type app struct {
 	url      string
 	listener net.Listener
 	kit      *askonce.Kit
 	provider *provider
-	done     store.Store
-	log      *journal
-	db       func() error // closes it
+	store    *calendar
+	plants   *plants
+	journal  *journal
+	log      *slog.Logger
+	closeDB  func() error
 	server   *http.Server
 	stop     context.CancelFunc
 	run      sync.WaitGroup
-}
-
-// startApp serves the app on addr, with its state in the SQLite file.
-func startApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (*app, error) {
-	a, err := newApp(ctx, addr, file, p, logger)
-	if err == nil {
-		a.serve(ctx, logger)
-	}
-	return a, err
 }
 
 // newApp returns an app that does not run yet. It registers the webhook with the
@@ -72,21 +48,21 @@ func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	a := &app{url: "http://" + listener.Addr().String(), listener: listener, provider: p, log: &journal{}}
+	a := &app{url: "http://" + listener.Addr().String(), listener: listener, provider: p, plants: newPlants(), journal: &journal{}, log: logger}
 	defer func() {
 		if err == nil {
 			return
 		}
 		listener.Close()
-		if a.db != nil {
-			err = errors.Join(err, a.db())
+		if a.closeDB != nil {
+			err = errors.Join(err, a.closeDB())
 		}
 	}()
 	kept, closeDB, err := site.OpenSQLite(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	a.db, a.done = closeDB, store.NewCached(kept, nil)
+	a.closeDB, a.store = closeDB, &calendar{Store: kept}
 
 	uj, err := userjourneys.NewClient(p.APIKey(), &userjourneys.Options{BaseURL: p.BaseURL(), Logger: logger})
 	if err != nil {
@@ -100,50 +76,62 @@ func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Lo
 
 	a.kit, err = askonce.New(askonce.Config{
 		APIKey: p.APIKey(), BaseURL: p.BaseURL(), WebhookSecret: p.secret,
-		Studies: []string{p.study.Name},
-		User:    currentUser,
-		Store:   a.done,
+		Studies:    []string{p.study.Name},
+		User:       currentUser,
+		Store:      a.store, // without a cache in front, so that a day passes at once
+		CookieKeys: [][]byte{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)},
 		Gate: &gate.Options{
-			OnDecision:  a.log.decision,
-			MaxShowings: -1, ShowingPause: -1, // visitors of the demo reload often
+			// By default 3 and 15 minutes: longer than visitors of a demo wait.
+			Fresh: 3 * time.Second, Stale: 12 * time.Second,
+			OnDecision: a.journal.decision,
 		},
-		Middleware: &middleware.Options{OnPrompt: a.log.prompt},
-		Webhook:    &webhook.Options{OnDelivery: a.log.delivery, URL: a.url + webhookPath},
-		Logger:     logger,
+		Middleware: &middleware.Options{
+			Sender:        middleware.Sender{Name: "Fernly", Logo: "/static/logo.svg"},
+			OnPrompt:      a.journal.prompt,
+			OnInteraction: a.journal.interaction,
+		},
+		Webhook: &webhook.Options{
+			URL:            a.url + webhookPath,
+			ReconcileEvery: 15 * time.Second, // by default 10 minutes
+			OnDelivery:     a.journal.delivery,
+			OnRecorded:     a.journal.recorded,
+			OnCompleted:    a.journal.completed,
+			OnProgress:     a.journal.progress,
+		},
+		Logger: logger,
 	})
-	if err != nil {
-		return nil, err
-	}
-
-	return a, nil
+	return a, err
 }
 
 // serve serves the app and runs its kit until Close.
-func (a *app) serve(ctx context.Context, logger *slog.Logger) {
+func (a *app) serve(ctx context.Context) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
 	a.server = &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second}
 	a.run.Go(func() { _ = a.kit.Run(background) }) // ends with background
 	a.run.Go(func() {
 		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("the app stopped serving", "err", err)
+			a.log.Error("the app stopped serving", "err", err)
 		}
 	})
 }
 
 func (a *app) routes() http.Handler {
 	pages := http.NewServeMux()
-	pages.HandleFunc("GET /{$}", home)
+	pages.HandleFunc("GET /{$}", a.today)
+	pages.HandleFunc("GET /plants", a.allPlants)
+	pages.HandleFunc("GET /visits", a.visits)
+	pages.HandleFunc("POST /water", a.water)
+	pages.HandleFunc("POST /login", login)
 
 	mux := http.NewServeMux()
-	mux.Handle("/", a.kit.Handler(pages))
-	mux.HandleFunc("GET /style.css", style)
-	mux.HandleFunc("POST /login", login)
+	mux.Handle("/", a.kit.Handler(http.NewCrossOriginProtection().Handler(pages)))
 	mux.Handle(webhookPath, a.kit.Webhook())
-	// The demo's own pages are outside the middleware and have no prompt.
-	mux.HandleFunc("GET /underneath", a.underneath)
-	mux.HandleFunc("POST /provider", a.switchProvider)
-	mux.HandleFunc("POST /forge", a.forge)
+	mux.Handle(consolePath, a.kit.Console(func(*http.Request) bool { return true })) // an app asks its session here
+	mux.Handle("GET /static/", static)
+	// The demo's own endpoints are outside of the middleware.
+	mux.HandleFunc("GET /demo/live", a.live)
+	mux.Handle("POST /demo/{switch}", http.NewCrossOriginProtection().Handler(http.HandlerFunc(a.flip)))
 	return mux
 }
 
@@ -158,68 +146,5 @@ func (a *app) Close() error {
 	}
 	a.stop()
 	a.run.Wait()
-	return errors.Join(err, a.db())
-}
-
-// journal keeps the calls of the hooks for the page that shows them.
-type journal struct {
-	mu         sync.Mutex
-	decisions  []decided
-	prompts    []string
-	deliveries []webhook.Delivery
-}
-
-type decided struct {
-	At     time.Time
-	User   string
-	Reason gate.Reason
-}
-
-const journalKeeps = 50
-
-func keep[T any](list []T, item T) []T {
-	if len(list) == journalKeeps {
-		list = slices.Delete(list, 0, 1)
-	}
-	return append(list, item)
-}
-
-func (j *journal) decision(_ context.Context, v gate.Visitor, d gate.Decision) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.decisions = keep(j.decisions, decided{time.Now(), v.UserID, d.Reason})
-}
-
-func (j *journal) prompt(_ *http.Request, o middleware.Outcome) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.prompts = keep(j.prompts, o.String())
-}
-
-func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.deliveries = keep(j.deliveries, d)
-}
-
-// lastDecision returns the reason of the newest decision for user.
-func (j *journal) lastDecision(user string) (reason gate.Reason, ok bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, d := range slices.Backward(j.decisions) {
-		if d.User == user {
-			return d.Reason, true
-		}
-	}
-	return reason, false
-}
-
-// lastDelivery returns the result of the newest delivery, and their number.
-func (j *journal) lastDelivery() (reason webhook.Result, n int) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if n = len(j.deliveries); n > 0 {
-		reason = j.deliveries[n-1].Result
-	}
-	return reason, n
+	return errors.Join(err, a.closeDB())
 }

@@ -10,13 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// start serves an app that its caller closes.
+func start(t *testing.T) *app {
+	t.Helper()
+	p := startProvider()
+	t.Cleanup(p.Close)
+	a, err := newApp(t.Context(), "127.0.0.1:0", filepath.Join(t.TempDir(), "demo.db"), p, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	a.serve(t.Context())
+	return a
+}
+
 // A browser opens connections in advance and may send nothing on them for long.
 func TestCloseDoesNotFailForASilentConnection(t *testing.T) {
 	t.Parallel()
-	p := startProvider()
-	t.Cleanup(p.Close)
-	a, err := startApp(t.Context(), "127.0.0.1:0", filepath.Join(t.TempDir(), "demo.db"), p, slog.New(slog.DiscardHandler))
-	require.NoError(t, err)
+	a := start(t)
 	silent, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
 	require.NoError(t, err)
 	defer silent.Close()

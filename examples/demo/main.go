@@ -1,6 +1,7 @@
 // Command demo shows the whole flow on one machine, without an account. It starts
-// a fake provider and an app with three users, and shows on one page what happens
-// underneath.
+// a fake provider and Fernly, a small app that invites its users to interviews.
+// Beside Fernly's pages stand what the demo adds: three users to be, what has
+// happened, and switches for what can go wrong.
 //
 //	go run ./examples/demo          # prints a URL to open
 //	go run ./examples/demo -check   # drives itself over real HTTP, exit 1 at the first mismatch
@@ -32,29 +33,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	addr := flags.String("addr", "localhost:8080", "`address` of the app; port 0 takes a free one")
 	check := flags.Bool("check", false, "drive the flow and print each step instead of waiting for a browser")
-	db := flags.String("db", "", "SQLite `file` that keeps the app's state; defaults to a temporary one")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *db == "" {
-		dir, err := os.MkdirTemp("", "askonce-demo-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		*db = filepath.Join(dir, "demo.db")
+	dir, err := os.MkdirTemp("", "askonce-demo-")
+	if err != nil {
+		return err
 	}
+	defer os.RemoveAll(dir)
+	db := filepath.Join(dir, "demo.db")
 	if *check {
-		return runCheck(ctx, *db, out)
+		return runCheck(ctx, db, out)
 	}
 
 	p := startProvider()
 	defer p.Close()
-	a, err := startApp(ctx, *addr, *db, p, slog.New(slog.NewTextHandler(out, nil)))
+	a, err := newApp(ctx, *addr, db, p, slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
 		return fmt.Errorf("%w (-addr chooses another address)", err)
 	}
 	fmt.Fprintf(out, "open %s and log in as one of the users\n", a.url)
+	a.serve(ctx)
 	<-ctx.Done()
 	return a.Close()
 }

@@ -4,139 +4,104 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/askonce/askonce/examples/recipes"
-	"github.com/askonce/askonce/gate"
-	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-var users = []string{"ada", "bob", "cleo"}
-
-const userCookie = "demo_user"
-
-// currentUser stands in for an app's session.
-func currentUser(r *http.Request) string {
-	c, err := r.Cookie(userCookie)
-	if err != nil || !slices.Contains(users, c.Value) {
-		return ""
-	}
-	return c.Value
-}
-
 //go:embed ui
-var ui embed.FS
+var embedded embed.FS
 
-var pages = template.Must(template.ParseFS(ui, "ui/*.html"))
+var (
+	ui, _  = fs.Sub(embedded, "ui") // the name is right
+	static = http.FileServerFS(ui)
 
-func show(w http.ResponseWriter, page string, data map[string]any) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = pages.ExecuteTemplate(w, page, data) // the browser is gone
-}
-
-func style(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, ui, "ui/style.css") }
-
-func login(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: userCookie, Value: r.PostFormValue("user"), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
-	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-func home(w http.ResponseWriter, r *http.Request) {
-	show(w, "home.html", map[string]any{"User": currentUser(r), "Users": users})
-}
-
-// meaning explains the reasons that occur in the demo.
-var meaning = map[gate.Reason]string{
-	gate.ReasonUnavailable: "the provider does not answer: no prompt, but the page is served",
-	gate.ReasonAnonymous:   "nobody is logged in",
-	gate.ReasonSnoozed:     "said “later”",
-	gate.ReasonDeclined:    "said “no thanks”",
-	gate.ReasonOpened:      "opened the interview a short while ago",
-	gate.ReasonShownEnough: "has been shown the prompt as often as allowed",
-	gate.ReasonCoolingDown: "was shown the prompt a short while ago",
-	gate.ReasonHeldOut:     "others have been invited to the places that are left",
-	gate.ReasonFull:        "the study takes no more interviews now",
-	gate.ReasonClosed:      "the provider has no such active study",
-	gate.ReasonCompleted:   "has been interviewed: never again",
-	gate.ReasonEligible:    "all checks passed",
-}
-
-type decisionRow struct {
-	decided
-	Asked bool
-	Why   string
-}
-
-type requestRow struct {
-	Call  string
-	Count int
-	Why   string
-}
-
-func (a *app) underneath(w http.ResponseWriter, r *http.Request) {
-	interviews, err := recipes.Interviews(r.Context(), a.done, time.Time{})
-	if err != nil {
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
-		return
-	}
-	data := map[string]any{
-		"User": currentUser(r), "Users": users, "Interviews": interviews,
-		"Study": a.provider.study.Name, "Requests": a.provider.asked(), "Down": a.provider.down.Load(),
-	}
-	a.log.mu.Lock()
-	var decisions []decisionRow
-	for _, d := range slices.Backward(a.log.decisions) {
-		decisions = append(decisions, decisionRow{d, d.Reason == gate.ReasonEligible, meaning[d.Reason]})
-	}
-	deliveries, prompts := slices.Clone(a.log.deliveries), slices.Clone(a.log.prompts)
-	a.log.mu.Unlock()
-	slices.Reverse(deliveries)
-	slices.Reverse(prompts)
-	data["Decisions"], data["Deliveries"], data["Prompts"] = decisions, deliveries, prompts
-	show(w, "underneath.html", data)
-}
-
-// asked counts the requests to the provider by kind.
-func (p *provider) asked() []requestRow {
-	rows := []requestRow{
-		{Call: "GET /studies", Why: "is there room? Asked for a cached answer, however many pages are served"},
-		{Call: "GET /interviews", Why: "transcripts, and a look for interviews whose webhook was lost"},
-		{Call: "GET /webhooks", Why: "is the registered webhook still ours?"},
-		{Call: "PUT /webhooks", Why: "at the start, to register the webhook"},
-	}
-	for _, r := range p.Requests() {
-		for i := range rows {
-			if strings.HasPrefix(r.Method+" "+r.Path, rows[i].Call) {
-				rows[i].Count++
+	templates = template.Must(template.New("").Funcs(template.FuncMap{
+		"userOf": userOf,
+		"toggle": func(name string, on bool, label string) toggle { return toggle{name, label, on} },
+		"fates":  func() []string { return []string{"on time", "lost", "late", "twice"} },
+		"day":    func(t time.Time) string { return t.Format("Monday, 2 January") },
+		"due": func(days int) string {
+			switch {
+			case days < -1:
+				return fmt.Sprintf("%d days ago", -days)
+			case days == -1:
+				return "yesterday"
+			case days == 0:
+				return "today"
+			case days == 1:
+				return "tomorrow"
 			}
-		}
-	}
-	return rows
+			return fmt.Sprintf("in %d days", days)
+		},
+	}).ParseFS(ui, "*.html"))
+)
+
+// page is what all pages show: Fernly, and the demo beside it.
+type page struct {
+	Title, Path string
+	Me          user // zero if nobody is signed in
+	Plants      []plant
+	Thirsty     []plant
+	Visits      []visit
+	demo
 }
 
-// switchProvider makes the provider hang, or answer again.
-func (a *app) switchProvider(w http.ResponseWriter, r *http.Request) {
-	down := r.PostFormValue("down") == "true"
-	if a.provider.down.Swap(down) != down {
-		if down {
-			a.provider.Hang()
-		} else {
-			a.provider.Release()
-		}
-	}
-	http.Redirect(w, r, "/underneath", http.StatusSeeOther)
+// toggle is a switch that is on or off.
+type toggle struct {
+	Switch, Label string
+	On            bool
 }
 
-// forge delivers a completion for cleo that is signed with a wrong secret.
-func (a *app) forge(w http.ResponseWriter, r *http.Request) {
-	body := webhooktest.Completed("cleo")
-	body.Data.StudyID = a.provider.study.ID
-	if _, err := webhooktest.Deliver(r.Context(), a.url+webhookPath, wrongSecret, body); err != nil {
-		http.Error(w, fmt.Sprintf("the forged webhook could not be sent: %v", err), http.StatusBadGateway)
-		return
+// demo is what the demo shows beside Fernly.
+type demo struct {
+	Users    []standing
+	Entries  []entry
+	Switches switches
+}
+
+func (a *app) demo(r *http.Request) demo {
+	return demo{a.standings(r.Context()), a.journal.newest(), a.switches(r.Context())}
+}
+
+func (a *app) show(w http.ResponseWriter, r *http.Request, name, title string) {
+	me := userOf(currentUser(r))
+	if me == (user{}) {
+		name, title = "welcome.html", "Sign in"
 	}
-	http.Redirect(w, r, "/underneath", http.StatusSeeOther)
+	p := page{Title: title, Path: r.URL.Path, Me: me, Plants: a.plants.of(me.Office), Visits: visitsAt(time.Now()), demo: a.demo(r)}
+	for _, plant := range p.Plants {
+		if plant.Due() <= 0 {
+			p.Thirsty = append(p.Thirsty, plant)
+		}
+	}
+	slices.SortStableFunc(p.Plants, func(a, b plant) int { return a.Due() - b.Due() })
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = templates.ExecuteTemplate(w, name, p) // the browser is gone
+}
+
+func (a *app) today(w http.ResponseWriter, r *http.Request) { a.show(w, r, "today.html", "Today") }
+func (a *app) allPlants(w http.ResponseWriter, r *http.Request) {
+	a.show(w, r, "plants.html", "Plants")
+}
+func (a *app) visits(w http.ResponseWriter, r *http.Request) { a.show(w, r, "visits.html", "Visits") }
+
+// live answers the script of open pages, which asks every second, with what may
+// have changed in them.
+func (a *app) live(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = templates.ExecuteTemplate(w, "live.html", a.demo(r)) // the browser is gone
+}
+
+// back leads to the page that a form was sent from.
+func back(w http.ResponseWriter, r *http.Request) {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host {
+		from = &url.URL{Path: "/"}
+	}
+	http.Redirect(w, r, from.EscapedPath(), http.StatusSeeOther)
 }

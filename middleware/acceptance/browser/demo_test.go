@@ -45,43 +45,85 @@ func startExample(t *testing.T, name string, args ...string) string {
 }
 
 // The whole story, with real clicks: one user finishes the interview, one puts it
-// off, one declines.
+// off, one declines, and nobody reloads a page.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	if shared == nil {
 		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
 	}
 	url := startExample(t, "demo")
-	b := newTab(t, look{})
-	login := func(user string) {
-		b.open(url + "/")
-		b.click(`button[value="` + user + `"]`)
-		b.eventually(`document.querySelector("h1").textContent === "Hello, ` + user + `" && document.readyState === "complete"`)
+	b := newTab(t, look{width: 1280, height: 800}).open(url + "/")
+	login := func(user, name string) {
+		b.click(`.users button[value="` + user + `"]`)
+		b.eventually(`document.querySelector("h1").textContent === "Hello, ` + name + `" && document.readyState === "complete"`)
+		b.requirePrompts(1)
+		b.run(chromedp.Evaluate(`self.notReloaded = true`, nil))
+	}
+	// says waits until the page says how the user stands, by itself.
+	says := func(user, reason string) {
+		b.eventually(`self.notReloaded && document.querySelector("#standing-` + user + ` code").textContent === "` + reason + `"`)
 	}
 
-	login("ada")
-	b.requirePrompts(1)
+	login("ada", "Ada")
+	b.eventually(`/shown/.test(document.querySelector("#entries").textContent)`)
 	b.click(startLink)
 	b.eventuallyNone()
+	says("ada", "opened")
 	interview := b.otherTab()
 	require.Contains(t, interview.URL, "reference_id=ada")
 	ctx, cancel := chromedp.NewContext(shared, chromedp.WithTargetID(interview.TargetID))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click("button", chromedp.ByQuery)))
-	b.open(url + "/underneath")
-	b.eventually(`/200\s*accepted/.test(document.body.textContent)`)
-	b.eventually(`[...document.querySelectorAll("section strong")].some((e) => e.textContent === "ada")`)
-	b.open(url + "/")
-	b.requirePrompts(0)
+	says("ada", "completed")
+	b.eventually(`/200 accepted.*A friend told me/s.test([...document.querySelectorAll("#entries li")].reverse().map((e) => e.textContent).join())`)
+	b.open(url + "/plants").requirePrompts(0)
+	require.Equal(t, "completed", eval[string](b, `[...document.querySelectorAll("#entries li.page code")][0].textContent`), "the newest page view's decision")
 
-	for user, answer := range map[string]struct{ button, endpoint string }{"bob": {laterButton, "later"}, "cleo": {declineButton, "decline"}} {
-		login(user)
-		b.requirePrompts(1)
-		b.click(answer.button)
-		b.eventuallyNone()
-		b.answered(answer.endpoint)
-		b.open(url + "/")
-		b.requirePrompts(0)
-	}
+	login("bob", "Bob")
+	b.click(laterButton)
+	b.eventuallyNone()
+	says("bob", "snoozed")
+	login("cleo", "Cleo")
+	b.click(declineButton)
+	b.eventuallyNone()
+	says("cleo", "declined")
+
+	b.click(`button[formaction="/demo/forge"]`)
+	b.eventually(`/401 bad_signature/.test(document.querySelector("#entries").textContent)`)
+	b.click(`button[formaction="/demo/reset"]`)
+	b.eventually(`document.querySelectorAll(".standing code.eligible").length === 3 && document.readyState === "complete"`)
+	b.requirePrompts(1)
 	b.quiet()
+}
+
+// Fernly and what stands beside it, in every look: axe minds nothing, and nothing
+// is too wide.
+func TestDemoLooks(t *testing.T) {
+	t.Parallel()
+	long(t)
+	axe := axeCore.need(t)
+	url := startExample(t, "demo")
+	for name, l := range map[string]look{
+		"light":  {width: 1280, height: 800},
+		"dark":   {width: 1280, height: 800, dark: true},
+		"phone":  {width: 360, height: 740},
+		"tablet": {width: 768, height: 1024, dark: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newTab(t, l)
+			for _, path := range []string{"/", "/plants", "/visits"} {
+				b.open(url + path)
+				if path == "/" { // where nobody is signed in
+					b.click(`.users button[value="ada"]`)
+				}
+				b.eventually(shown)
+				b.eventually(`document.getAnimations().length === 0`)
+				b.run(chromedp.Evaluate(axe, nil))
+				require.Empty(t, eval[[]string](b, `axe.run().then((r) => r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 120) + " " + n.failureSummary)))`), path)
+				require.LessOrEqual(t, eval[int](b, `document.documentElement.scrollWidth - innerWidth`), 0, path)
+			}
+			b.quiet()
+		})
+	}
 }
