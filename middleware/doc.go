@@ -21,7 +21,7 @@
 //	Turbo                         X-Turbo-Request-Id, no Turbo-Frame
 //	Turbolinks 5                  Turbolinks-Referrer
 //	htmx                          HX-Boosted or HX-History-Restore-Request
-//	Unpoly                        X-Up-Target: body or html, Accept: text/html
+//	Unpoly                        X-Up-Target: body or html
 //	Swup                          X-Requested-With: swup
 //
 // Astro's ClientRouter sends nothing by which its requests differ from any other fetch:

@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// Wanted reports whether a request asks for a whole page to look at, by its method
-// and header alone. Only the answer to such a request can get the snippet. It does
-// not allocate.
+// Wanted reports whether a request asks for a whole page to look at. It decides by the
+// method and the header alone, and does not allocate.
 //
-// Browsers say what an answer is for in Sec-Fetch-Dest and Sec-Fetch-Mode (Fetch
-// Metadata, W3C); libraries that replace pages by script have fields of their own:
+// Browsers say what a response is for in Sec-Fetch-Dest and Sec-Fetch-Mode (Fetch
+// Metadata, W3C). Libraries that replace pages by script have fields of their own:
 //
-//	Who asks                          What it sends                                  Wanted
+//	Client                            What it sends                                  Wanted
 //	a browser                         Sec-Fetch-Dest: document                       yes
 //	a frame, an image, a script       Sec-Fetch-Dest: iframe, image, script, …       no
 //	a service worker that passes a    Sec-Fetch-Dest: empty, Accept: text/html,…     yes
@@ -26,43 +25,43 @@ import (
 //	htmx: anything else               Hx-Request                                     no
 //	Unpoly: a page, a fragment        X-Up-Target: body or html; anything else       yes, no
 //	Swup                              X-Requested-With: swup, Accept: text/html      yes
-//	Astro's ClientRouter              Accept: text/html? it sends fetch's own */*    no
+//	Astro's ClientRouter              nothing but fetch's own Accept: */*            no
 //
-// A page that a browser prefetches is wanted: it will be looked at without another
+// A page that a browser prefetches is wanted, because it may be shown without another
 // request. So is HEAD, because its header is that of GET (RFC 9110, section 9.3.2).
 func Wanted(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
 	h := r.Header
-	router := len(h["Hx-Boosted"]) > 0 || len(h["Hx-History-Restore-Request"]) > 0 || len(h["Turbolinks-Referrer"]) > 0
-	if !router && !AcceptsHTML(h["Accept"]) {
+	dest := first(h["Sec-Fetch-Dest"])
+	switch {
+	case dest == "document": // almost every page; no script can send this
+		return true
+	case dest != "" && dest != "empty", len(h["Upgrade"]) > 0, len(h["Turbo-Frame"]) > 0:
 		return false
-	}
-	dest := h["Sec-Fetch-Dest"]
-	if len(dest) > 0 && dest[0] != "empty" {
-		return dest[0] == "document" // no script can say so
-	}
-	if len(h["Upgrade"]) > 0 || len(h["Turbo-Frame"]) > 0 {
-		return false
-	}
-	if router || len(h["X-Turbo-Request-Id"]) > 0 {
+	case len(h["Hx-Boosted"]) > 0, len(h["Hx-History-Restore-Request"]) > 0, len(h["Turbolinks-Referrer"]) > 0:
 		return true
 	}
-	if target := h["X-Up-Target"]; len(target) > 0 {
-		return target[0] == "body" || target[0] == "html"
+	if target := first(h["X-Up-Target"]); target != "" {
+		return target == "body" || target == "html" // Unpoly sends no Accept of its own
 	}
-	if len(h["Hx-Request"]) > 0 {
+	by := first(h["X-Requested-With"]) // Android's WebView names the app here, for pages too
+	if !AcceptsHTML(h["Accept"]) || len(h["Hx-Request"]) > 0 || strings.EqualFold(by, "XMLHttpRequest") {
 		return false
 	}
-	if by := h["X-Requested-With"]; len(by) > 0 && strings.EqualFold(by[0], "XMLHttpRequest") {
-		return false // Android's WebView names the app in this field, for pages too
-	}
-	if len(dest) == 0 || len(h["X-Requested-With"]) > 0 && h["X-Requested-With"][0] == "swup" {
+	if dest == "" || by == "swup" || len(h["X-Turbo-Request-Id"]) > 0 {
 		return true
 	}
-	mode := h["Sec-Fetch-Mode"]
-	return len(mode) > 0 && (mode[0] == "navigate" || mode[0] == "same-origin")
+	mode := first(h["Sec-Fetch-Mode"])
+	return mode == "navigate" || mode == "same-origin"
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // AcceptsHTML reports whether text/html is named, with a quality that is not 0
