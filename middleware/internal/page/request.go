@@ -38,17 +38,22 @@ func Wanted(r *http.Request) bool {
 	switch {
 	case dest == "document": // almost every page; no script can send this
 		return true
-	case dest != "" && dest != "empty", len(h["Upgrade"]) > 0, len(h["Turbo-Frame"]) > 0:
+	case dest != "" && dest != "empty":
 		return false
-	case len(h["Hx-Boosted"]) > 0, len(h["Hx-History-Restore-Request"]) > 0, len(h["Turbolinks-Referrer"]) > 0:
+	case len(h["Hx-Request"]) > 0:
+		return len(h["Hx-Boosted"]) > 0 || len(h["Hx-History-Restore-Request"]) > 0
+	case len(h["Turbolinks-Referrer"]) > 0:
 		return true
 	}
 	if target := first(h["X-Up-Target"]); target != "" {
-		return target == "body" || target == "html" // Unpoly sends no Accept of its own
+		return target == "body" || target == "html"
 	}
-	by := first(h["X-Requested-With"]) // Android's WebView names the app here, for pages too
-	if !AcceptsHTML(h["Accept"]) || len(h["Hx-Request"]) > 0 || strings.EqualFold(by, "XMLHttpRequest") {
+	if !AcceptsHTML(h["Accept"]) || len(h["Upgrade"]) > 0 || len(h["Turbo-Frame"]) > 0 {
 		return false
+	}
+	by := first(h["X-Requested-With"])
+	if strings.EqualFold(by, "XMLHttpRequest") {
+		return false // Android's WebView names the app in this field, for pages too
 	}
 	if dest == "" || by == "swup" || len(h["X-Turbo-Request-Id"]) > 0 {
 		return true
