@@ -31,9 +31,6 @@ func ownerOf(user string) owner {
 // history is what the visitor has seen, as kept in a cookie: by the first one
 // that is genuine and the user's own. Anything else is no history.
 func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
-	if !mentions(r.Header["Cookie"], historyCookie) {
-		return h // as of most users
-	}
 	c := m.histories.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {
 		found, ok := readHistory(c, value, user)

@@ -68,12 +68,11 @@ func (m *Middleware) Handler(next http.Handler) http.Handler {
 	if next == nil {
 		panic("middleware: Handler: next is nil")
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = m.Serve(w, r, nil, func(w http.ResponseWriter, r *http.Request) error {
-			next.ServeHTTP(w, r)
-			return nil
-		})
-	})
+	serve := func(w http.ResponseWriter, r *http.Request) error {
+		next.ServeHTTP(w, r)
+		return nil
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _ = m.Serve(w, r, nil, serve) })
 }
 
 // userOf returns the id of whoever sent the request: from user, an adapter's, or from

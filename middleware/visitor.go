@@ -8,16 +8,24 @@ import (
 
 // visitor returns who sent the request, and what this browser knows of earlier
 // prompts. A nil user means the func that New was given.
-func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) gate.Visitor {
-	v := gate.Visitor{UserID: m.userOf(r, user), Path: r.URL.Path}
-	if preview := m.opts.Preview; preview != nil {
-		m.call(r.Context(), "Options.Preview", func() { v.Preview = preview(r) })
+func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) (v gate.Visitor) {
+	v.UserID, v.Path = m.userOf(r, user), r.URL.Path
+	if m.opts.Preview != nil {
+		v.Preview = m.isPreview(r)
 	}
 	if v.UserID == "" {
 		if v.UserID = m.anonymousID(w, r); v.UserID == "" {
 			return v
 		}
 	}
-	v.Languages, v.History = m.languagesOf(r), m.history(r, v.UserID)
+	v.Languages = m.languagesOf(r)
+	if mentions(r.Header["Cookie"], historyCookie) { // few users' do
+		v.History = m.history(r, v.UserID)
+	}
 	return v
+}
+
+func (m *Middleware) isPreview(r *http.Request) (preview bool) {
+	m.call(r.Context(), "Options.Preview", func() { preview = m.opts.Preview(r) })
+	return preview
 }
