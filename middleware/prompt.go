@@ -53,7 +53,7 @@ const (
 	OutcomeAttachment  = page.OutcomeAttachment  // to be saved, not displayed
 	OutcomeNoTransform = page.OutcomeNoTransform // Cache-Control: no-transform, or signed
 	OutcomeEmpty       = page.OutcomeEmpty       // no body
-	OutcomeFragment    = page.OutcomeFragment    // HTML, but neither the beginning nor the end of a document
+	OutcomeFragment    = page.OutcomeFragment    // HTML that does not begin as a document
 	OutcomeUnfinished  = page.OutcomeUnfinished  // cut off, or open in a comment, a script or the like
 	OutcomeAMP         = page.OutcomeAMP         // an AMP page, which the prompt's script would make invalid
 	OutcomeHeadOnly    = page.OutcomeHeadOnly    // a HEAD request

@@ -92,6 +92,7 @@ var traps = []trap{
 	{"<scriptx> does not escape", `<!doctype html><body><script><!-- <scriptx> </script></body>`, injected, "</body>"},
 	{"a script is not self-closing", `<!doctype html><body><script/></body>`, unfinished, ""},
 	{"script open at the end", `<!doctype html><body><script>var bio="</body></html>`, unfinished, ""},
+	{"an end tag whose name is not ASCII", "<!doctype html><body><script>var a = '</\u017fcript></body></html>", unfinished, ""},
 	{"script whose string ends a tag", `<!doctype html><body><script>e.innerHTML="<b>x</b>`, unfinished, ""},
 
 	// Foreign content.
@@ -128,6 +129,7 @@ var traps = []trap{
 	{"html tag with attributes", `<html lang="de"><p></p>`, injected, ""},
 	{"nothing but the end tags", closing, fragment, ""},
 	{"fragment", `<li>one</li>`, fragment, ""},
+	{"fragment that ends as a page does", `<li>one</li></body></html>`, fragment, ""},
 	{"CSV as text/html", "a,b\n1,<b>2</b>", fragment, ""},
 	{"XML as text/html", `<?xml version="1.0"?><tv><channel/></tv>`, fragment, ""},
 	{"JSON as text/html", `{"html":"<p></body></html>"}`, fragment, ""},

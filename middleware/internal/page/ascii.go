@@ -1,6 +1,9 @@
 package page
 
-// Tags are compared in ASCII alone, as the HTML standard has it.
+import "bytes"
+
+// Names are compared in ASCII alone, as the HTML standard has it. bytes.EqualFold
+// would take </ſcript> for the end of a script.
 
 // space is ASCII white space as the HTML standard defines it.
 const space = " \t\n\r\f"
@@ -10,14 +13,7 @@ func isSpace(c byte) bool {
 	return c <= ' ' && set>>c&1 != 0 // one comparison for most bytes
 }
 
-func isBlank(b []byte) bool {
-	for _, c := range b {
-		if !isSpace(c) {
-			return false
-		}
-	}
-	return true
-}
+func isBlank(b []byte) bool { return len(bytes.TrimLeft(b, space)) == 0 }
 
 func isLetter(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' }
 
@@ -28,15 +24,28 @@ func lower(c byte) byte {
 	return c
 }
 
-// hasPrefixFold compares without regard to case; prefix is in lower case.
-func hasPrefixFold[T string | []byte](b T, prefix string) bool {
-	if len(b) < len(prefix) {
+// equalFold compares without regard to case.
+func equalFold[T string | []byte](a []byte, b T) bool {
+	if len(a) != len(b) {
 		return false
 	}
-	for i := range len(prefix) {
-		if lower(b[i]) != prefix[i] {
+	for i, c := range a {
+		if lower(c) != lower(b[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func hasPrefixFold(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && equalFold(b[:len(prefix)], prefix)
+}
+
+func isOneOf(name []byte, names ...string) bool {
+	for _, n := range names {
+		if equalFold(name, n) {
+			return true
+		}
+	}
+	return false
 }

@@ -54,14 +54,10 @@ func closingTags(b []byte) int {
 func mayClose(b []byte) bool {
 	for _, tag := range []string{"</body", "</html"} {
 		n := min(len(b), len(tag))
-		if !hasPrefixFold(b, tag[:n]) {
-			continue
+		if hasPrefixFold(b, tag[:n]) {
+			rest := bytes.TrimLeft(b[n:], space)
+			return len(rest) == 0 || rest[0] == '>' && isBlank(rest[1:])
 		}
-		rest := bytes.TrimLeft(b[n:], space)
-		if n < len(tag) || len(rest) == 0 {
-			return true
-		}
-		return rest[0] == '>' && isBlank(rest[1:])
 	}
 	return false
 }
@@ -71,81 +67,69 @@ func mayClose(b []byte) bool {
 func (s *scanner) scan() {
 	s.closing = -1
 	for s.i < len(s.b) && !s.open {
-		text := s.b[s.i:]
-		lt := bytes.IndexByte(text, '<')
-		if lt >= 0 {
-			text = text[:lt]
+		at := s.i
+		if text := s.until(0, "<"); len(text) > 0 {
+			if !isBlank(text) {
+				s.closing = -1
+			}
+			continue
 		}
-		if s.closing >= 0 && !isBlank(text) {
+		if !s.markup() {
 			s.closing = -1
-		}
-		s.i += len(text)
-		if lt >= 0 {
-			s.markup()
+		} else if s.closing < 0 {
+			s.closing = at
 		}
 	}
 }
 
-// markup reads what begins with the "<" at s.i.
-func (s *scanner) markup() {
-	at, rest := s.i, s.b[s.i+1:]
-	isEnd := len(rest) > 1 && rest[0] == '/'
-	switch {
+// markup reads what begins with the "<" at s.i, and reports whether that is a closing
+// tag of the page.
+func (s *scanner) markup() bool {
+	switch rest := s.b[s.i+1:]; {
+	case hasPrefixFold(rest, "!--"):
+		s.skipComment()
 	case len(rest) > 0 && isLetter(rest[0]):
 		s.i++
-		s.closing = -1
 		s.startTag()
-	case isEnd && isLetter(rest[1]):
+	case len(rest) > 1 && rest[0] == '/' && isLetter(rest[1]):
 		s.i += 2
-		s.endTag(at)
-	case isEnd && rest[1] == '>':
-		s.i += 3 // the parser drops "</>"
-	case hasPrefixFold(rest, "!--"):
-		s.closing = -1
-		s.skipComment()
-	case isEnd || len(rest) > 0 && (rest[0] == '!' || rest[0] == '?'):
-		s.closing = -1
-		s.skipPast(">")
-	case len(rest) == 0 || rest[0] == '/':
+		return s.endTag()
+	case len(rest) == 0, len(rest) == 1 && rest[0] == '/':
 		s.open = true // in the middle of a tag
+	case rest[0] == '/', rest[0] == '!', rest[0] == '?':
+		s.skipPast(">")
 	default:
-		s.closing = -1
-		s.i++
+		s.i++ // it is text
 	}
+	return false
 }
 
 func (s *scanner) startTag() {
-	kind, selfClosing := s.tag()
+	s.tag()
 	switch {
-	case s.open:
-	case selfClosing && s.foreign > 0:
-	case kind == textTag:
+	case s.open, s.selfClosing && s.foreign > 0:
+	case isText(s.name):
 		s.skipText()
-	case kind == endlessTag:
+	case isEndless(s.name):
 		s.open = true
-	case kind == inertTag:
+	case isInert(s.name):
 		s.inert++
-	case kind == foreignTag && !selfClosing:
+	case isForeign(s.name) && !s.selfClosing:
 		s.foreign++
 	}
 }
 
-func (s *scanner) endTag(at int) {
-	kind, _ := s.tag()
-	closing := s.closing
-	s.closing = -1
-	switch kind {
-	case pageTag:
-		if s.closing = closing; closing < 0 {
-			s.closing = at
-		}
-	case endlessTag:
+func (s *scanner) endTag() (closing bool) {
+	s.tag()
+	switch {
+	case isEndless(s.name):
 		s.open = true
-	case inertTag:
+	case isInert(s.name):
 		s.inert = max(0, s.inert-1) // or it was opened before the tail
-	case foreignTag:
+	case isForeign(s.name):
 		s.foreign = max(0, s.foreign-1)
 	}
+	return isOneOf(s.name, "html", "body")
 }
 
 // resync moves to where the assumption holds that the scanner begins in text. A
@@ -154,21 +138,16 @@ func (s *scanner) endTag(at int) {
 func (s *scanner) resync() {
 	for i := 0; i < len(s.b); i++ {
 		switch rest := s.b[i:]; {
-		case rest[0] == '-' && hasPrefixFold(rest, "-->"):
+		case hasPrefixFold(rest, "-->"):
 			i += len("-->") - 1
 			s.i, s.resumed = i+1, true
-		case rest[0] != '<':
-		case hasPrefixFold(rest, "<!--"):
+		case hasPrefixFold(rest, "<!--"), rest[0] == '<' && isText(nameAt(rest[1:])):
 			return
-		case len(rest) > 1 && isLetter(rest[1]):
-			if kindOf(nameAt(rest[1:])) == textTag {
-				return
-			}
-		case len(rest) > 2 && rest[1] == '/' && kindOf(nameAt(rest[2:])) == textTag:
+		case hasPrefixFold(rest, "</") && isText(nameAt(rest[2:])):
 			s.i = i + len("</")
 			s.tag()
 			i, s.resumed = s.i-1, true
-			s.open = s.open || hasPrefixFold(s.name, "noframes") // which goes with framesets
+			s.open = s.open || isOneOf(s.name, "noframes") // which goes with framesets
 		}
 	}
 }

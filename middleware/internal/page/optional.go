@@ -65,7 +65,9 @@ func (w *writer) sendDirectly(src io.Reader) (n int64, err error) {
 	if limit <= 0 || w.written < headSize {
 		return 0, nil
 	}
-	w.begin() // the page is longer than the buffer
+	if !begin(w, "") {
+		return 0, nil // ReadFrom goes on with the state that this has led to
+	}
 	body := &io.LimitedReader{R: src, N: limit}
 	limited, _ := src.(*io.LimitedReader)
 	if limited != nil { // net/http and the system below look through one of these, not two
@@ -95,9 +97,10 @@ func (w *writer) FlushError() error {
 	}
 	if w.state == holding {
 		w.take()
-		w.begin()
-		if err := w.send(len(w.buf) - closingTags(w.buf)); err != nil {
-			return err
+		if begin(w, "") {
+			if err := w.send(len(w.buf) - closingTags(w.buf)); err != nil {
+				return err
+			}
 		}
 	}
 	return http.NewResponseController(w.below).Flush()

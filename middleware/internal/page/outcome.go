@@ -16,7 +16,7 @@ const (
 	OutcomeAttachment                 // to be saved, not displayed
 	OutcomeNoTransform                // Cache-Control: no-transform, or signed
 	OutcomeEmpty                      // no body
-	OutcomeFragment                   // HTML, but neither the beginning nor the end of a document
+	OutcomeFragment                   // HTML that does not begin as a document
 	OutcomeUnfinished                 // cut off, or open in a comment, a script or the like
 	OutcomeAMP                        // an AMP page, which our script would make invalid
 	OutcomeHeadOnly                   // a HEAD request: the header of the page without the page

@@ -8,82 +8,51 @@ type scanner struct {
 	b []byte
 	i int
 
-	name     []byte // of the latest tag
-	quarters uint8  // which quarters of b have a tag, a bit for each
-	resumed  bool   // a comment, or an element whose content is text, has ended
-	closing  int    // where the closing tags begin that b ends with so far, or -1
-	inert    int    // open elements in which the snippet would not be shown, or not stay
-	foreign  int    // open svg and math, the same; in them a text element may close itself
-	open     bool   // b ends inside a tag, a comment or text that only an end tag ends
+	name        []byte // of the latest tag
+	key, value  []byte // of its latest attribute
+	selfClosing bool
+	quarters    uint8 // which quarters of b have a tag, a bit for each
+	resumed     bool  // a comment, or an element whose content is text, has ended
+	closing     int   // where the closing tags begin that b ends with so far, or -1
+	inert       int   // open elements in which the snippet would not be shown, or not stay
+	foreign     int   // open svg and math, the same; in them a text element may close itself
+	open        bool  // b ends inside a tag, a comment or text that only an end tag ends
 }
 
-// A kind is what a tag means to the scanner.
-type kind uint8
-
-const (
-	anyTag     kind = iota
-	pageTag         // html and body
-	textTag         // its content is text up to its own end tag
-	inertTag        // a snippet in it would not be shown, or would not stay there
-	foreignTag      // svg and math
-	endlessTag      // nothing behind it is shown
-)
-
-func kindOf(name []byte) kind {
-	var lowered [len("plaintext")]byte
-	if len(name) > len(lowered) {
-		return anyTag
-	}
-	for i, c := range name {
-		lowered[i] = lower(c)
-	}
-	switch string(lowered[:len(name)]) {
-	case "html", "body":
-		return pageTag
-	case "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript": // where scripts run, noscript is text too
-		return textTag
-	case "template", "table", "select", "object", "button":
-		return inertTag
-	case "svg", "math":
-		return foreignTag
-	case "plaintext", "frameset":
-		return endlessTag
-	}
-	return anyTag
+// isText reports whether the content of an element is text up to its own end tag, as
+// that of noscript is where scripts run.
+func isText(name []byte) bool {
+	return isOneOf(name, "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript")
 }
+
+// isInert reports whether a snippet in an element would not be shown, or not stay there.
+func isInert(name []byte) bool {
+	return isOneOf(name, "template", "table", "select", "object", "button")
+}
+
+func isForeign(name []byte) bool { return isOneOf(name, "svg", "math") }
+
+// isEndless reports whether nothing behind an element is shown.
+func isEndless(name []byte) bool { return isOneOf(name, "plaintext", "frameset") }
 
 // nameAt returns the tag name that b begins with.
 func nameAt(b []byte) []byte {
 	n := 0
-	for n < len(b) && !endsName(b[n]) {
+	for n < len(b) && b[n] != '>' && b[n] != '/' && !isSpace(b[n]) {
 		n++
 	}
 	return b[:n]
 }
 
-func endsName(c byte) bool { return c == '>' || c == '/' || isSpace(c) }
-
-// tag reads a name and the attributes up to ">". A quote means something only
-// behind "=" (13.2.5.32 to 13.2.5.40).
-func (s *scanner) tag() (k kind, selfClosing bool) {
+// tag reads a name and the attributes up to ">".
+func (s *scanner) tag() {
 	s.name = nameAt(s.b[s.i:])
 	s.i += len(s.name)
-	for slash := false; s.i < len(s.b); {
-		c := s.b[s.i]
-		s.i++
-		switch {
-		case c == '>':
-			if isPlain(s.name) {
-				s.quarters |= 1 << (4 * (s.i - 1) / len(s.b))
-			}
-			return kindOf(s.name), slash
-		case !isSpace(c) && c != '/':
-			s.attribute()
-		}
-		slash = c == '/'
+	for s.attribute() {
 	}
-	s.open = true
-	return anyTag, false
+	if !s.open && isPlain(s.name) {
+		s.quarters |= 1 << (4 * (s.i - 1) / len(s.b))
+	}
 }
 
 // isPlain reports whether name is that of an element, and not from an expression
@@ -97,34 +66,56 @@ func isPlain(name []byte) bool {
 	return true
 }
 
-// attribute reads the rest of an attribute whose first byte has been read.
-func (s *scanner) attribute() {
-	for s.i < len(s.b) && s.b[s.i] != '=' && !endsName(s.b[s.i]) {
-		s.i++
+// attribute reads the next attribute of a tag. It returns false at the end of the
+// tag. A quote means something only behind "=" (13.2.5.32 to 13.2.5.40).
+func (s *scanner) attribute() bool {
+	from := s.i
+	s.skip(space + "/")
+	if s.i == len(s.b) {
+		s.open = true
+		return false
 	}
-	s.skipSpace()
+	if s.b[s.i] == '>' {
+		s.selfClosing = s.i > from && s.b[s.i-1] == '/'
+		s.i++
+		return false
+	}
+	s.key, s.value = s.until(1, space+"=/>"), nil // a name may begin with "="
+	s.skip(space)
 	if s.i == len(s.b) || s.b[s.i] != '=' {
-		return
+		return true
 	}
 	s.i++
-	s.skipSpace()
+	s.skip(space)
 	if s.i == len(s.b) {
-		return
+		return true
 	}
-	if quote := s.b[s.i]; quote == '"' || quote == '\'' {
+	if quote := s.b[s.i : s.i+1]; quote[0] == '"' || quote[0] == '\'' {
 		s.i++
+		s.value = s.until(0, string(quote))
 		s.skipPast(string(quote))
-		return
+	} else {
+		s.value = s.until(0, space+">")
 	}
-	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '>' {
-		s.i++
-	}
+	return true
 }
 
-func (s *scanner) skipSpace() {
-	for s.i < len(s.b) && isSpace(s.b[s.i]) {
-		s.i++
+// until moves to the first of the bytes in end, but not before the next n, and
+// returns what it has passed.
+func (s *scanner) until(n int, end string) []byte {
+	from := s.i
+	if s.i += n; s.i < len(s.b) {
+		if found := bytes.IndexAny(s.b[s.i:], end); found >= 0 {
+			s.i += found
+		} else {
+			s.i = len(s.b)
+		}
 	}
+	return s.b[from:s.i]
+}
+
+func (s *scanner) skip(any string) {
+	s.i = len(s.b) - len(bytes.TrimLeft(s.b[s.i:], any))
 }
 
 func (s *scanner) skipPast(end string) {
@@ -156,10 +147,10 @@ func (s *scanner) skipComment() {
 func (s *scanner) skipText() {
 	const plain, escaped, doubly = 0, 1, 2
 	name := s.name
-	isScript := hasPrefixFold(name, "script")
+	isScript := isOneOf(name, "script")
 	for state := plain; s.i < len(s.b); s.i++ {
 		switch rest := s.b[s.i:]; {
-		case rest[0] == '<' && len(rest) > 1 && rest[1] == '/' && bytes.EqualFold(nameAt(rest[2:]), name):
+		case hasPrefixFold(rest, "</") && equalFold(nameAt(rest[2:]), name):
 			if state != doubly {
 				s.i += len("</")
 				s.tag()
@@ -167,13 +158,13 @@ func (s *scanner) skipText() {
 				return
 			}
 			state = escaped
-		case !isScript || rest[0] != '<' && rest[0] != '-':
+		case !isScript:
 		case state == plain && hasPrefixFold(rest, "<!--"):
 			state = escaped
 			s.i++ // its dashes may be those of "-->"
 		case state != plain && hasPrefixFold(rest, "-->"):
 			state = plain
-		case state == escaped && rest[0] == '<' && bytes.EqualFold(nameAt(rest[1:]), name):
+		case state == escaped && rest[0] == '<' && equalFold(nameAt(rest[1:]), name):
 			state = doubly
 		}
 	}

@@ -209,16 +209,32 @@ func (w *writer) commit(personal, injected bool) {
 	maps.Copy(h, later)
 }
 
-// begin commits to the snippet before the end of the page is known.
-func (w *writer) begin() {
-	if !w.committed {
-		w.keepBeginning()
-		w.commit(true, true)
+// begin commits to the snippet before the end of the page is known, because the page
+// goes on with p and the buffer cannot hold it. It returns false if the beginning speaks
+// against the snippet; the response passes then.
+func begin[T string | []byte](w *writer, p T) bool {
+	if w.committed {
+		return true
 	}
+	w.head = append(w.pooled.head[:0], w.beginning()...)
+	w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
+	o := OutcomeNoAnswer
+	if w.resp.claim.by(byApp) {
+		o = OutcomeRendered
+	} else if len(w.head) == headSize { // a Flush may come before that much is known
+		o = open(w.head).refusal()
+	}
+	if o == OutcomeNoAnswer {
+		w.commit(true, true)
+		return true
+	}
+	w.outcome = o
+	h := w.Header()
+	later := w.restoreHeader(h)
+	w.pass(h)
+	maps.Copy(h, later)
+	return false
 }
-
-// keepBeginning keeps the beginning of the page, which is about to leave the buffer.
-func (w *writer) keepBeginning() { w.head = append(w.pooled.head[:0], w.beginning()...) }
 
 // beginning returns the beginning of the page, as far as it has come.
 func (w *writer) beginning() []byte {
@@ -312,10 +328,8 @@ func holdBack[T string | []byte](w *writer, p T) (int, error) {
 		w.buf = append(w.buf, p...)
 		return len(p), nil
 	}
-	if !w.committed {
-		w.keepBeginning()
-		w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
-		w.commit(true, true)
+	if !begin(w, p) {
+		return writeTo(w.below, p)
 	}
 	if len(p) < tailSize {
 		cut := len(w.buf) + len(p) - tailSize
@@ -453,8 +467,8 @@ func (w *writer) end() (at int, outcome Outcome) {
 		return at, OutcomeEmpty
 	case len(w.buf) == 0, w.declared >= 0 && w.written != w.declared:
 		return at, OutcomeUnfinished // by its own account, or because the client has gone
-	case start.amp:
-		return at, OutcomeAMP
+	case start.refusal() != OutcomeNoAnswer:
+		return at, start.refusal()
 	case !ok:
 		return at, OutcomeUnfinished
 	case at == len(w.buf) && !start.document:
