@@ -56,7 +56,10 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 			m.notRendered(r.Context(), d.Prompt.StudyID, err)
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
-			c := rendered.Content()
+			c, err := m.withTicket(rendered.Content(), r, v)
+			if err != nil {
+				m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", d.Prompt.StudyID, "err", err)
+			}
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID, Seen: d.Prompt.Seen,
 				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},

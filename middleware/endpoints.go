@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -42,6 +43,11 @@ import (
 // shows the texts, opens links.start in a new tab and posts to the others. The parameter
 // study limits the decision to one study, language names the app's own language, and peek
 // marks a decision that nothing follows from.
+//
+// If the request for the decision has an Authorization header, as those of apps with bearer
+// tokens do, the links work without it for an hour: they carry a sealed ticket for the user
+// and the study. After that, start answers as it does to somebody who is signed out, and the
+// others with status 403, until the app asks for the decision again.
 func (m *Middleware) Endpoints() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serveEndpoint(w, r, nil) })
 }
@@ -94,7 +100,14 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		asset.ServeHTTP(w, r)
 		return
 	}
-	v := m.visitor(w, r, user)
+	v := m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r)) })
+	if (v.UserID == "" || isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
+		v = gate.Visitor{}
+		if r.Method == http.MethodPost {
+			http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+			return
+		}
+	}
 	v.Path = "" // not the endpoint's own
 	if from := m.referrer(r); from != nil {
 		v.Path = from.Path

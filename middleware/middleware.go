@@ -18,6 +18,7 @@ type Middleware struct {
 	prompts   *prompt.Renderer
 	histories *cookies[remembered]
 	anonymous *cookies[string] // nil unless Options.Anonymous
+	tickets   sealedCookie
 	languages languages
 	sameSite  *http.CrossOriginProtection
 	faults    sync.Map // of the app's code, by name; each is logged once
@@ -40,12 +41,13 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 		o = *opts
 	}
 	o = o.withDefaults()
-	codecs, keysErr := newCodecs(o.cookieKeys())
+	keys := o.cookieKeys()
+	codecs, keysErr := newCodecs(keys)
 	o.CookieKeys = nil // a Middleware that is printed shows no key
 	m := &Middleware{
 		decider: d, user: user, opts: o,
 		histories: newCookies[remembered](historyCookie, codecs),
-		languages: languages{newMemo[[]string]()},
+		languages: languages{newMemo[[]string]()}, tickets: newTickets(keys),
 	}
 	if o.Anonymous {
 		m.anonymous = newCookies[string]("askonce-id", codecs)

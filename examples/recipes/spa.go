@@ -25,7 +25,9 @@ if (d.ask) { // else d.reason says why
 `
 
 // SinglePage serves an app that renders the prompt itself, with the client that the
-// endpoints serve. Only the endpoints are mounted, and nothing is injected.
+// endpoints serve. Only the endpoints are mounted, and nothing is injected. An app with
+// bearer tokens passes decide its header, {headers: {Authorization: "Bearer …"}}: then
+// the links work in a new tab, which has no token.
 func SinglePage(m *middleware.Middleware) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/askonce/", m.Endpoints())

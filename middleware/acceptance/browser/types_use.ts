@@ -4,7 +4,7 @@ import { createAskonce, type Askonce, type Decision, type Invitation } from "/as
 const askonce: Askonce = createAskonce();
 
 export async function show(card: HTMLElement, signal: AbortSignal): Promise<() => void> {
-  const d: Decision = await askonce.decide({ study: "study-1", signal });
+  const d: Decision = await askonce.decide({ study: "study-1", signal, headers: { Authorization: "Bearer token" } });
   if (!d.ask) {
     console.debug(d.reason);
     // @ts-expect-error: a refusal has no texts

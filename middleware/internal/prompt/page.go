@@ -46,6 +46,7 @@ type Reply struct {
 	StudyID   string
 	Languages []string // the user's, most wanted first
 	Back      string   // the page of the app that the user came from, or its root
+	Again     string   // the URL of the request itself, to try it again
 }
 
 // ServePage answers a click that does not lead to an interview, or a form that has
@@ -69,7 +70,7 @@ func (r *Renderer) ServePage(w http.ResponseWriter, reply Reply) error {
 	switch reply.Message {
 	case MessageUnavailable:
 		h.Set("Retry-After", "60")
-		data.Retry = returningTo(content.StartURL, reply.Back)
+		data.Retry = returningTo(reply.Again, reply.Back)
 	case MessageDeclined:
 		data.Undo, data.Never = content.UndoURL, content.OptOutURL
 	case MessageRefused:
@@ -93,12 +94,27 @@ func (c Content) returningTo(page string) Content {
 }
 
 func returningTo(endpoint, page string) string {
+	if page == "" {
+		return endpoint
+	}
+	return with(endpoint, "back", page)
+}
+
+// With returns the content of a prompt with one more parameter in each of its URLs.
+func With(c Content, name, value string) Content {
+	for _, u := range []*string{&c.StartURL, &c.ShownURL, &c.LaterURL, &c.DeclineURL, &c.UndoURL, &c.OptOutURL} {
+		*u = with(*u, name, value)
+	}
+	return c
+}
+
+func with(endpoint, name, value string) string {
 	u, err := url.Parse(endpoint)
-	if err != nil || page == "" {
+	if err != nil {
 		return endpoint
 	}
 	q := u.Query()
-	q.Set("back", page)
+	q.Set(name, value)
 	u.RawQuery = q.Encode()
 	return u.String()
 }

@@ -59,8 +59,9 @@ export interface Askonce {
   /**
    * Fetches the decision. It has no side effect, so it may be called as often as a library likes. Call it when the user signs in or out
    * and when the app's view changes, at most once a minute; the answers themselves need no refetch.
+   * An app with bearer tokens passes `headers: { Authorization: "Bearer …" }`. The links of the decision then work without, for an hour.
    */
-  decide(options?: { study?: string; signal?: AbortSignal }): Promise<Decision>;
+  decide(options?: { study?: string; signal?: AbortSignal; headers?: Record<string, string> }): Promise<Decision>;
   /** Reports once per page that the prompt has been seen. `observe` does it at the right time. */
   shown(invitation: Invitation): Promise<boolean>;
   /** Call it when the user follows links.start. It only dispatches the event. */

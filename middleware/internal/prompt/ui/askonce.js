@@ -6,8 +6,8 @@ export function createAskonce(base = new URL(".", import.meta.url).href) {
     return url && fetch(url, { method: "POST", keepalive: true }).then((r) => r.ok, () => false);
   };
   return {
-    decide: ({ study, signal } = {}) =>
-      fetch(base + "decision" + (study ? "?study=" + encodeURIComponent(study) : ""), { signal, headers: { Accept: "application/json" } })
+    decide: ({ study, signal, headers } = {}) =>
+      fetch(base + "decision" + (study ? "?study=" + encodeURIComponent(study) : ""), { signal, headers: { Accept: "application/json", ...headers } })
         .then((r) => (r.ok ? r.json() : Promise.reject(new Error("askonce: status " + r.status)))),
     shown: (d) => (d.seen || seen.has(d.study) ? Promise.resolve(true) : seen.add(d.study) && tell("shown", d.study, d.links.shown)),
     started: (d) => tell("started", d.study),

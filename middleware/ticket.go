@@ -1,0 +1,53 @@
+package middleware
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware/internal/prompt"
+)
+
+// A ticket stands for the bearer token of a single-page app in the links that the
+// decision endpoint answers, because neither a new tab nor a report at the end of a
+// page carries the token. It is sealed with the cookie keys and names one user and one
+// study. A session that a request has counts before it.
+const (
+	ticketAge = time.Hour
+	ticketKey = "ticket" // the parameter of the links
+)
+
+func newTickets(keys [][]byte) sealedCookie {
+	codecs, _ := newCodecs(keys) // the error is that of the cookies
+	for _, c := range codecs {
+		c.(*securecookie.SecureCookie).MaxAge(int(ticketAge / time.Second))
+	}
+	return sealedCookie{name: "askonce-ticket", codecs: codecs}
+}
+
+// withTicket returns the content of a prompt with a ticket in its links, if the request
+// for it was authorized by a header.
+func (m *Middleware) withTicket(c Content, r *http.Request, v gate.Visitor) (Content, error) {
+	if r.Header.Get("Authorization") == "" || isAnonymous(v.UserID) {
+		return c, nil
+	}
+	ticket, err := m.tickets.seal([]byte(c.StudyID + "\x00" + v.UserID)) // ids contain no NUL
+	if err != nil {                                                      // only if the system has no randomness
+		return c, err
+	}
+	return prompt.With(c, ticketKey, ticket), nil
+}
+
+// ticketHolder returns the user of the request's ticket, or "".
+func (m *Middleware) ticketHolder(r *http.Request) string {
+	query := r.URL.Query()
+	payload, ok := m.tickets.open(query.Get(ticketKey))
+	study, user, _ := strings.Cut(string(payload), "\x00")
+	if asked := query.Get("study"); !ok || asked != "" && asked != study {
+		return ""
+	}
+	return user
+}
