@@ -35,6 +35,7 @@ func TestUnusableSettings(t *testing.T) {
 		{"PostgreSQL in Latin 1, lib/pq", sqlstore.Postgres, "postgres", encodedAs("LATIN1", "pq"), []string{"LATIN1", "UTF8"}},
 		{"PostgreSQL in Japanese", sqlstore.Postgres, "pgx", encodedAs("EUC_JP", "pgx"), []string{"EUC_JP", "UTF8"}},
 		{"PostgreSQL that does not know what it holds", sqlstore.Postgres, "pgx", encodedAs("SQL_ASCII", "pgx"), []string{"SQL_ASCII", "UTF8"}},
+		{"a setting that PostgreSQL does not take", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_transaction_isolation": {"none"}}), []string{"invalid value for parameter"}},
 		{"bytea that pgx cannot read", sqlstore.Postgres, "pgx", postgresWith(url.Values{"default_query_exec_mode": {"exec"}, "bytea_output": {"escape"}}), []string{"bytea", "remove bytea_output=escape"}},
 		{"SQLite in memory, with several connections", sqlstore.SQLite, "sqlite", func(testing.TB) string { return ":memory:" }, []string{"SetMaxOpenConns(1)"}},
 	} {
@@ -46,6 +47,7 @@ func TestUnusableSettings(t *testing.T) {
 			for _, text := range tc.says {
 				require.ErrorContains(t, err, text)
 			}
+			require.NotErrorIs(t, err, store.ErrPermanent, "it is cured by another setting")
 			if tc.driver != "sqlite" || tc.dialect != sqlstore.SQLite {
 				_, err = s.Completed(t.Context(), store.Key{StudyID: "s", UserID: "u"})
 				require.ErrorContains(t, err, tc.says[0])

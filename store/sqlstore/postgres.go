@@ -47,6 +47,8 @@ var postgres = dialect{
 			return again
 		case code == "42P01", code == "42703": // undefined_table, undefined_column
 			return missing
+		case code == "22023": // invalid_parameter_value: of a setting, not of what is stored
+			return trouble
 		case len(code) == 5 && (code[:2] == "22" || code[:2] == "23" || code[:2] == "54"):
 			return unusable // data exception, integrity constraint violation, program limit exceeded
 		}
