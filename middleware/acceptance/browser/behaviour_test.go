@@ -206,3 +206,27 @@ func TestOwnTemplate(t *testing.T) {
 		})
 	}
 }
+
+// sandboxing puts every page into a sandbox after it has left the middleware, as a
+// popup of a sandboxed frame is.
+type sandboxing struct{ http.ResponseWriter }
+
+func (w sandboxing) WriteHeader(status int) {
+	w.Header().Set("Content-Security-Policy", "sandbox allow-scripts")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// A page of an opaque origin could answer nothing. Browsers keep the prompt's style and
+// script from it, so the prompt stays hidden, and the console says why.
+func TestOpaqueOrigin(t *testing.T) {
+	t.Parallel()
+	m, err := middleware.New(everybody{}, func(*http.Request) string { return "ada" }, &middleware.Options{CookieKeys: [][]byte{make([]byte, 32), make([]byte, 16)}})
+	require.NoError(t, err)
+	pages := m.Handler(http.HandlerFunc(servePage))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { pages.ServeHTTP(sandboxing{w}, r) }))
+	t.Cleanup(srv.Close)
+	b := newTab(t, look{}).open(srv.URL + "/")
+	require.Equal(t, "null", eval[string](b, `origin`))
+	b.eventuallyProblem("ERR_BLOCKED_BY_RESPONSE.NotSameOrigin")
+	require.Equal(t, 0, eval[int](b, inPrompt+`.querySelector(".card").getClientRects().length`))
+}

@@ -3,4 +3,10 @@
 //
 //	go test ./browser
 //	go test ./browser -run Screenshots -screenshots   # renders the pictures anew
+//	go test ./browser -run Minified -minify           # writes the minified assets
+//	go test ./browser -run Zoo -sheet /tmp/zoo.png    # a sheet of thumbnails for each browser
+//	ASKONCE_ZOO=all go test ./browser -run Zoo -timeout 2h
+//
+// The zoo is looked at in Firefox too, found on the PATH or by ASKONCE_TEST_FIREFOX.
+// A run without ASKONCE_ZOO=all takes a sample of it.
 package browser

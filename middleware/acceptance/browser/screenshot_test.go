@@ -24,7 +24,7 @@ func TestScreenshots(t *testing.T) {
 	}{
 		{"light", look{width: 960, height: 540, noMotion: true}, "/report", middleware.Options{Sender: middleware.Sender{Name: "Ledger"}}},
 		{"dark", look{width: 960, height: 540, noMotion: true, dark: true}, "/report", middleware.Options{Sender: middleware.Sender{Name: "Ledger"}}},
-		{"phone", look{width: 375, height: 667, noMotion: true, scale: 2}, "/report", middleware.Options{}},
+		{"phone", look{width: 375, height: 667, noMotion: true, touch: true, scale: 2}, "/report", middleware.Options{}},
 		{"banner", look{width: 960, height: 540, noMotion: true}, "/report?lang=de", middleware.Options{Position: middleware.PositionBanner}},
 		{"inline", look{width: 960, height: 540, noMotion: true}, "/report?here", middleware.Options{}},
 		{"rtl", look{width: 960, height: 540, noMotion: true, language: "he"}, "/report?rtl", middleware.Options{Texts: hebrew}},

@@ -37,7 +37,7 @@
     try {
       channel = new BroadcastChannel("askonce");
       channel.onmessage = (e) => drop(e.data);
-    } catch {} // an opaque origin has none
+    } catch {} // where a browser blocks the site's storage
   };
 
   // Colours are computed here, as [red, green, blue, alpha] from 0 to 1: whatever notation a page uses, color-mix answers in this one.
@@ -271,10 +271,6 @@
     all.forEach(close);
     if (!one) return;
     if (gone.has(one.dataset.study)) return close(one);
-    if (origin === "null") {
-      console.info("askonce: a sandbox without allow-same-origin");
-      return one.remove();
-    }
     const template = one.querySelector("template[shadowrootmode]");
     if (!one.shadowRoot && template) one.attachShadow({ mode: "open" }).append(template.content);
     template?.remove();
