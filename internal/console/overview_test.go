@@ -225,9 +225,12 @@ func Test_every_advice_is_a_sentence_of_OPERATIONS(t *testing.T) {
 	}
 }
 
+// somebody is a user whose id is part of no other text.
+const somebody = "Grace-Hopper"
+
 // deliver sends the webhook a delivery that is signed with the secret.
 func (s *site) deliver(secret string) webhooktest.Event {
-	e := webhooktest.Completed("ada")
+	e := webhooktest.Completed(somebody)
 	e.Data.StudyID = studyID
 	s.webhook.ServeHTTP(httptest.NewRecorder(), webhooktest.NewRequest(secret, e))
 	return e

@@ -68,12 +68,13 @@ type provider struct {
 
 func (p *provider) FindStudy(ctx context.Context, _ string) (userjourneys.Study, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.hang {
+	study, err, hang := p.study, p.err, p.hang
+	p.mu.Unlock()
+	if hang {
 		<-ctx.Done()
-		return userjourneys.Study{}, ctx.Err()
+		err = ctx.Err()
 	}
-	return p.study, p.err
+	return study, err
 }
 
 // set changes what the provider answers.

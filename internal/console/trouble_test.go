@@ -135,6 +135,7 @@ func Test_the_overview_does_not_wait_for_a_provider_that_hangs(t *testing.T) {
 		require.Contains(t, a.text, "Not known yet")
 		time.Sleep(time.Minute) // the gate's own request ends
 		require.Contains(t, s.get("").text, "The provider does not answer")
+		time.Sleep(time.Minute)
 	})
 }
 
