@@ -10,9 +10,7 @@ import (
 // prompts. A nil user means the func that New was given.
 func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) (v gate.Visitor) {
 	v.UserID, v.Path = m.userOf(r, user), r.URL.Path
-	if m.opts.Preview != nil {
-		v.Preview = m.isPreview(r)
-	}
+	v.Preview = m.Previews(r)
 	if v.UserID == "" {
 		if v.UserID = m.anonymousID(w, r); v.UserID == "" {
 			return v
@@ -24,6 +22,10 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 	}
 	return v
 }
+
+// Previews reports whether a request is from staff for whom [Options.Preview] shows
+// the prompt.
+func (m *Middleware) Previews(r *http.Request) bool { return m.opts.Preview != nil && m.isPreview(r) }
 
 func (m *Middleware) isPreview(r *http.Request) (preview bool) {
 	m.call(r.Context(), "Options.Preview", func() { preview = m.opts.Preview(r) })

@@ -64,6 +64,7 @@ func (c *console) routes() http.Handler {
 	mux.HandleFunc("POST /people", c.people)
 	mux.HandleFunc("POST /reset", c.reset)
 	mux.HandleFunc("POST /erase", c.erase)
+	mux.HandleFunc("POST /preview", c.preview)
 	mux.HandleFunc("GET /interviews", c.interviews)
 	mux.HandleFunc("GET /interview", c.interview)
 	mux.HandleFunc("GET /transcript", c.download)

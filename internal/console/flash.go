@@ -23,6 +23,8 @@ var flashes = map[string]flash{
 	"requeued":           {"The transcript is fetched again.", false},
 	"deleted":            {"The dead letter is deleted.", false},
 	"reset":              {"The user can be asked about this study again.", false},
+	"preview-on":         {"This browser previews prompts for an hour, if the app accepts it.", false},
+	"preview-off":        {"This browser previews prompts no more.", false},
 	"erased":             {"The user is erased: transcripts and jobs are deleted, and interviews are nobody's.", false},
 	"unconfirmed":        {"Nothing was erased: the id that was typed is another one.", true},
 	"transcript-deleted": {"The transcript is deleted. The interview still counts.", false},

@@ -72,7 +72,6 @@ func (c *console) style(w http.ResponseWriter, r *http.Request) {
 // funcs are the functions of all templates.
 var funcs = template.FuncMap{
 	"when":     when,
-	"ago":      ago,
 	"date":     date,
 	"duration": duration,
 	"bytes":    size,

@@ -18,8 +18,9 @@ import (
 
 const personRows = 50 // interviews of one user in a page
 
-// peoplePage is the data of ui/people.html. All but Previews is about one user.
+// peoplePage is the data of ui/people.html. All but Preview is about one user.
 type peoplePage struct {
+	Preview    *preview
 	UserID     string
 	Invalid    bool // no user can have this id
 	Trouble    []string
@@ -38,7 +39,7 @@ type peoplePage struct {
 // that user. Ids are personal, so they are sent by POST: in a URL they would stay
 // in access logs, in the browser's history and in a Referer header.
 func (c *console) people(w http.ResponseWriter, r *http.Request) {
-	page := peoplePage{UserID: r.PostFormValue("user")}
+	page := peoplePage{UserID: r.PostFormValue("user"), Preview: c.previewOf(r)}
 	page.Invalid = page.UserID != "" && store.CheckID(page.UserID) != nil
 	if page.UserID != "" && !page.Invalid {
 		c.lookUp(r.Context(), &page)
