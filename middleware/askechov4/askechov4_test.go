@@ -57,8 +57,8 @@ func TestAdapter(t *testing.T) {
 // the late handler from the connection.
 func TestTimeoutStandsFirst(t *testing.T) {
 	t.Parallel()
-	//lint:ignore SA1019 it is deprecated, and still what many apps have
 	e := echo.New()
+	//lint:ignore SA1019 it is deprecated, and still what many apps have
 	e.Use(middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Millisecond, ErrorMessage: "too slow"}), adapter.Login, adapter.Ask(t))
 	done := make(chan error, 1)
 	e.GET("/slow", func(c echo.Context) error {
