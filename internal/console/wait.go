@@ -34,9 +34,9 @@ func wait[T any](ctx context.Context, c *console, f func(context.Context) (T, er
 		return *new(T), errBusy
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel() // not when f returns: its answer would race with the end of ctx
 	got := make(chan result, 1)
 	go func() {
-		defer cancel()
 		defer func() { <-c.calls }()
 		v, err := guard.Get(func() (T, error) { return f(ctx) })
 		got <- result{v, err}
