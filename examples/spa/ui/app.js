@@ -17,7 +17,7 @@ const json = async (url) => {
 };
 
 const askonce = createAskonce();
-let prompt; // while it is in the page
+let prompt; // one is enough until the app is loaded again
 
 // ask shows the prompt if this user is to be asked. A decision has no side effect, so every view asks for one; what counts is that the
 // prompt was seen, which observe reports.
@@ -30,7 +30,6 @@ async function ask() {
   const close = () => {
     stop();
     prompt.remove();
-    prompt = undefined;
   };
   const swap = (content) => {
     prompt.replaceChildren(...content);

@@ -66,7 +66,7 @@ var (
 // zooServer serves /n with the n-th page, and /empty.
 func zooServer(t *testing.T) string {
 	t.Helper()
-	m, err := middleware.New(everybody{}, func(*http.Request) string { return "ada" }, &middleware.Options{
+	opts := middleware.Options{
 		Texts: func(study, language string, t middleware.Texts) middleware.Texts {
 			if language == "he" {
 				return hebrew(study, language, t)
@@ -75,9 +75,8 @@ func zooServer(t *testing.T) string {
 		},
 		Language: func(r *http.Request) string { return r.URL.Query().Get("lang") }, Logger: slog.New(slog.DiscardHandler),
 		CookieKeys: [][]byte{make([]byte, 32), make([]byte, 16)},
-	})
-	require.NoError(t, err)
-	pages := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	}
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		a := animal{name: "empty"}
 		if n, err := strconv.Atoi(r.URL.Path[1:]); err == nil {
@@ -94,7 +93,14 @@ func zooServer(t *testing.T) string {
 		fmt.Fprintf(w, `<!doctype html><html %s data-theme="%s" data-bs-theme="%[2]s"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title>%s
 <style>@layer theme{html[data-theme=dark]{color-scheme:dark;background:#101216;color:#eee}}body{font-family:"%s",sans-serif!important}</style><style>%s</style></head><body>%s</body></html>`,
 			cmp.Or(a.html, `lang="en"`), theme, html.EscapeString(a.name), link, q.Get("font"), a.css, a.body)
-	}))
+	})
+	pages := map[string]http.Handler{}
+	for position := middleware.PositionBottomEnd; position <= middleware.PositionBanner; position++ {
+		opts.Position = position
+		m, err := middleware.New(everybody{}, func(*http.Request) string { return "ada" }, &opts)
+		require.NoError(t, err)
+		pages[position.String()] = m.Handler(page)
+	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/favicon.ico":
@@ -108,7 +114,7 @@ func zooServer(t *testing.T) string {
 			w.Header().Set("Cache-Control", "max-age=600")
 			fmt.Fprint(w, css)
 		default:
-			pages.ServeHTTP(w, r)
+			pages[cmp.Or(r.URL.Query().Get("position"), middleware.PositionBottomEnd.String())].ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(srv.Close)
@@ -196,6 +202,31 @@ func visitZoo(t *testing.T, site, axe string, open func(testing.TB) window) {
 	}
 	t.Logf("%d views without a fault, %d of them with axe", views.Load(), audits.Load())
 	pictures.write(t)
+}
+
+// TestZooInOtherPlaces looks at the prompt in every page of the zoo, each time in two
+// of the places that are not the usual one.
+func TestZooInOtherPlaces(t *testing.T) {
+	t.Parallel()
+	long(t)
+	site := zooServer(t)
+	w := chromiumWindow{newTab(t, look{noMotion: true, patience: 20 * time.Minute})}
+	for i, a := range zoo {
+		if a.sheet != nil {
+			a.sheet.need(t)
+		}
+		for k := range 2 {
+			position := middleware.Position(1 + (i+2*k)%4)
+			size := zooSizes[(i+3*k)%(len(zooSizes)-1)] // at 400 % these places have no room
+			where := fmt.Sprintf("%s, %s, %d by %d", a.name, position, size.width, size.height)
+			w.resize(size.width, size.height)
+			w.visit(site + "/" + strconv.Itoa(i) + "?" + url.Values{"font": {zooFonts[i%len(zooFonts)]}, "lang": {zooLanguages[i%len(zooLanguages)]}, "position": {position.String()}}.Encode())
+			var faults []string
+			mayWait := strings.Contains(a.body, "autofocus") // on what is in the prompt's corner
+			w.json(looksAt(map[string]any{"waits": a.waits, "mayWait": mayWait}), &faults)
+			require.Empty(t, strings.Join(faults, "\n"), where)
+		}
+	}
 }
 
 // crowds reports whether what the page has fixed, or what it gives the focus to, may

@@ -58,7 +58,8 @@ export interface Links {
 export interface Askonce {
   /**
    * Fetches the decision. It has no side effect, so it may be called as often as a library likes. Call it when the user signs in or out
-   * and when the app's view changes, at most once a minute; the answers themselves need no refetch.
+   * and when the app's view changes, at most once a minute; the answers themselves need no refetch. A decision that is fetched before the
+   * promise of an answer has settled may not know of it.
    * An app with bearer tokens passes `headers: { Authorization: "Bearer …" }`. The links of the decision then work without, for an hour.
    */
   decide(options?: { study?: string; signal?: AbortSignal; headers?: Record<string, string> }): Promise<Decision>;
