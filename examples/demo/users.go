@@ -51,37 +51,42 @@ type standing struct {
 	Words  string
 }
 
-// standings asks the gate about every user, as an operator would with
-// gate.Explain. That counts nothing, but may wait for the provider.
-func (a *app) standings(ctx context.Context) []standing {
-	ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+// standings returns how all users stand. Neither the store nor the gate counts that.
+func (a *app) standings(ctx context.Context) (all []standing) {
+	soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // the gate may wait for the provider
 	defer cancel()
-	var all []standing
 	for _, u := range users {
-		s := standing{user: u, Reason: a.reason(ctx, u)}
-		s.Words = meaning[s.Reason]
-		if s.Reason == gate.ReasonEligible {
-			s.Words = "will be asked on the next page"
-			if p, err := a.store.Person(ctx, u.ID); err == nil && len(p.Study(a.provider.study.ID).Showings) > 0 {
-				s.Words = "was asked, has not answered yet"
-			}
+		p, err := a.store.Person(ctx, u.ID)
+		seen, s := p.Study(a.provider.study.ID), standing{user: u}
+		switch {
+		case err != nil: // as unavailable
+		case seen.Completed:
+			s.Reason = gate.ReasonCompleted // whatever else there is
+		default:
+			s.Reason = a.refusal(soon, u)
+		}
+		switch {
+		case s.Reason != gate.ReasonEligible:
+			s.Words = meaning[s.Reason]
+		case len(seen.Showings) > 0:
+			s.Words = "was asked, has not answered yet"
+		default:
+			s.Words = "will be asked"
 		}
 		all = append(all, s)
 	}
 	return all
 }
 
-func (a *app) reason(ctx context.Context, u user) gate.Reason {
-	first := gate.ReasonEligible
+// refusal returns why the gate does not invite a user, as an operator learns it, or
+// that it does.
+func (a *app) refusal(ctx context.Context, u user) gate.Reason {
 	for _, check := range a.kit.Gate().Explain(ctx, gate.Visitor{UserID: u.ID}) {
-		switch {
-		case check.Reason == gate.ReasonCompleted:
-			return gate.ReasonCompleted // whatever else there is
-		case first == gate.ReasonEligible:
-			first = check.Reason
+		if !check.Pass {
+			return check.Reason
 		}
 	}
-	return first
+	return gate.ReasonEligible
 }
 
 // forgetAll makes the users strangers again, as an operator can with one of them

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -52,7 +53,7 @@ func TestDemo(t *testing.T) {
 		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
 	}
 	url := startExample(t, "demo")
-	b := newTab(t, look{width: 1280, height: 800}).open(url + "/")
+	b := newTab(t, look{width: 1280, height: 800, noMotion: true}).open(url + "/")
 	login := func(user, name string) {
 		b.click(`.users button[value="` + user + `"]`)
 		b.eventually(`document.querySelector("h1").textContent === "Hello, ` + name + `" && document.readyState === "complete"`)
@@ -74,12 +75,15 @@ func TestDemo(t *testing.T) {
 	ctx, cancel := chromedp.NewContext(shared, chromedp.WithTargetID(interview.TargetID))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click("button", chromedp.ByQuery)))
-	says("ada", "completed")
+	says("ada", "completed") // although the interview's tab is in front
+	b.run(page.BringToFront())
 	b.eventually(`/200 accepted.*A friend told me/s.test([...document.querySelectorAll("#entries li")].reverse().map((e) => e.textContent).join())`)
 	b.open(url + "/plants").requirePrompts(0)
 	require.Equal(t, "completed", eval[string](b, `[...document.querySelectorAll("#entries li.page code")][0].textContent`), "the newest page view's decision")
 
 	login("bob", "Bob")
+	b.eventually(`/was asked/.test(document.querySelector("#standing-bob").textContent)`)
+	b.picture("demo")
 	b.click(laterButton)
 	b.eventuallyNone()
 	says("bob", "snoozed")

@@ -33,14 +33,20 @@ func TestScreenshots(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, tt.look).open(newApp(t, &tt.opts, nil).url + tt.path)
 			b.eventually(shown)
-			var png []byte
-			b.run(chromedp.CaptureScreenshot(&png))
-			require.Greater(t, len(png), 5000)
-			require.Less(t, len(png), 200_000, "small enough for a repository")
-			if *screenshots {
-				require.NoError(t, os.MkdirAll("screenshots", 0o755))
-				require.NoError(t, os.WriteFile(filepath.Join("screenshots", tt.file+".png"), png, 0o644))
-			}
+			b.picture(tt.file)
 		})
+	}
+}
+
+// picture renders what the tab shows.
+func (b *tab) picture(file string) {
+	b.t.Helper()
+	var png []byte
+	b.run(chromedp.CaptureScreenshot(&png))
+	require.Greater(b.t, len(png), 5000)
+	require.Less(b.t, len(png), 200_000, "small enough for a repository")
+	if *screenshots {
+		require.NoError(b.t, os.MkdirAll("screenshots", 0o755))
+		require.NoError(b.t, os.WriteFile(filepath.Join("screenshots", file+".png"), png, 0o644))
 	}
 }

@@ -7,4 +7,6 @@ const refresh = async () => {
     if (old.innerHTML !== fresh.innerHTML) old.innerHTML = fresh.innerHTML;
   }
 };
-setInterval(() => refresh().catch(() => {}), 1000); // the app is being restarted
+const update = () => refresh().catch(() => {}); // the app is being restarted
+setInterval(update, 1000);
+document.addEventListener("visibilitychange", update); // browsers slow down what nobody sees
