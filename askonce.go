@@ -128,12 +128,18 @@ func New(cfg Config) (*Kit, error) {
 	var err error
 	kit.middleware, err = middleware.New(kit.gate, cfg.User, cfg.middlewareOptions())
 	faults = append(faults, err)
-	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.gate.Recorded))
+	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.recorded))
 	faults = append(faults, err)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	return kit, nil
+}
+
+// recorded hears of every completion that was recorded for the first time.
+func (k *Kit) recorded(ctx context.Context, c store.Completion) {
+	k.gate.Recorded(ctx, c)
+	k.middleware.Recorded(ctx, c)
 }
 
 // check returns the faults that no part's constructor would find.

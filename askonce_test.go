@@ -217,7 +217,7 @@ func (a *app) eventually(is func() bool, what string) {
 
 func TestAUserIsInvitedOnce(t *testing.T) {
 	t.Parallel()
-	var recorded atomic.Int32
+	var recorded, completed atomic.Int32
 	refs, err := gate.SignedReferences([]byte("0123456789abcdef0123456789abcdef"))
 	require.NoError(t, err)
 	a := newApp(t, func(c *askonce.Config) {
@@ -225,6 +225,11 @@ func TestAUserIsInvitedOnce(t *testing.T) {
 		c.Webhook = &webhook.Options{OnRecorded: func(context.Context, store.Completion) {
 			recorded.Add(1)
 			panic("of the app")
+		}}
+		c.Middleware = &middleware.Options{OnInteraction: func(_ context.Context, e middleware.Event) {
+			if e.Kind == store.InteractionCompleted && e.UserID == "ada" && e.StudyID != "" && e.Source == middleware.SourceWebhook {
+				completed.Add(1)
+			}
 		}}
 	})
 	a.register()
@@ -239,6 +244,7 @@ func TestAUserIsInvitedOnce(t *testing.T) {
 	require.NotContains(t, a.page("ada"), `class="askonce"`)
 	a.requirePrompt("bob", "Checkout")
 	a.eventually(func() bool { return recorded.Load() == 1 }, "the app's OnRecorded")
+	require.EqualValues(t, 1, completed.Load(), "the middleware's OnInteraction")
 }
 
 // A delivery that is lost is found through the provider's list, and with it the

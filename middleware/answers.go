@@ -138,10 +138,10 @@ func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor
 		at = v.History.AnsweredAt(study, at)
 	}
 	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at, Until: until}
-	err := m.store(r, i)
+	err := m.store(r.Context(), i)
 	if err == nil || kind == store.InteractionOpened { // which goes on without the store
 		m.remember(w.Header(), r, v.UserID, with(v.History, i))
-		m.interacted(r, i)
+		m.interacted(r.Context(), Event{i, sourceOf(r)})
 	}
 	return err
 }
@@ -152,14 +152,39 @@ const noteTimeout = 3 * time.Second
 
 // store records an interaction in the store, if that keeps them. A browser that
 // leaves does not cancel it, because the answer was given.
-func (m *Middleware) store(r *http.Request, i store.Interaction) error {
+func (m *Middleware) store(ctx context.Context, i store.Interaction) error {
 	if m.opts.Interactions == nil || isAnonymous(i.UserID) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), noteTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)
 	defer cancel()
 	return guard.Do(func() error { return m.opts.Interactions.Note(ctx, i) })
 }
+
+// maxAfter is how many showings may wait for a slow store at once after their pages.
+const maxAfter = 64
+
+// noteAfter records what the response itself counts as seen, without delaying it: in
+// the store and for OnInteraction, as note does. The goroutine ends within noteTimeout.
+// What a store that does not keep up leaves behind is lost: it is in the cookie.
+func (m *Middleware) noteAfter(ctx context.Context, e Event) {
+	select {
+	case m.after <- struct{}{}:
+	default:
+		m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", e.StudyID, "err", errBehind)
+		return
+	}
+	go func() {
+		defer func() { <-m.after }()
+		if err := m.store(ctx, e.Interaction); err != nil {
+			m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", e.StudyID, "err", err)
+			return
+		}
+		m.interacted(context.WithoutCancel(ctx), e)
+	}()
+}
+
+var errBehind = errors.New("the store does not keep up")
 
 // with adds an interaction to a history.
 func with(h gate.History, i store.Interaction) gate.History {
@@ -176,17 +201,6 @@ func with(h gate.History, i store.Interaction) gate.History {
 		return h.WithUndo(i.StudyID, i.At)
 	}
 	return h.WithOptOut(i.At)
-}
-
-// interacted calls Options.OnInteraction.
-func (m *Middleware) interacted(r *http.Request, i store.Interaction) {
-	if m.opts.OnInteraction == nil {
-		return
-	}
-	if isAnonymous(i.UserID) {
-		i.UserID = ""
-	}
-	m.call(r.Context(), "Options.OnInteraction", func() { m.opts.OnInteraction(r, i) })
 }
 
 // unrecorded answers for an interaction that the store did not take. One that it never

@@ -178,7 +178,7 @@ func TestAStandingPromptCountsOnce(t *testing.T) {
 		s := memstore.New()
 		g, err := gate.New(newStudy(), "study-1", s, &gate.Options{LinkHosts: []string{"provider.example"}})
 		require.NoError(t, err)
-		m := newPrompt(t, g, &middleware.Options{Interactions: s, OnInteraction: func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }})
+		m := newPrompt(t, g, &middleware.Options{Interactions: s, OnInteraction: told.tell})
 		get := func(path, accept string) string {
 			w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, path, nil)
 			r.Header.Set(userHeader, "ada")
@@ -238,8 +238,9 @@ func TestNoteIsBounded(t *testing.T) {
 
 // recorder keeps what it is told.
 type recorder struct {
-	mu    sync.Mutex
-	notes []store.Interaction
+	mu      sync.Mutex
+	notes   []store.Interaction
+	sources []string
 }
 
 func (r *recorder) Note(_ context.Context, i store.Interaction) error {
@@ -247,6 +248,25 @@ func (r *recorder) Note(_ context.Context, i store.Interaction) error {
 	defer r.mu.Unlock()
 	r.notes = append(r.notes, i)
 	return nil
+}
+
+// events are what tell was told.
+func (r *recorder) events() (events []string) {
+	kinds := r.kinds()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, source := range r.sources {
+		events = append(events, kinds[i]+" "+source)
+	}
+	return events
+}
+
+// tell is for OnInteraction.
+func (r *recorder) tell(_ context.Context, e middleware.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, e.Interaction)
+	r.sources = append(r.sources, e.Source.String())
 }
 
 func (r *recorder) kinds() (kinds []string) {
@@ -276,21 +296,19 @@ func TestOneHookForEveryInteraction(t *testing.T) {
 		"shown study-1 ada", "snoozed study-1 ada", "opened study-1 ada", "declined study-1 ada", "undone study-1 ada", "opted_out  ada",
 	}
 	var stored, told recorder
-	hook := func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }
-	everything(newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &stored, OnInteraction: hook})))
+	everything(newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &stored, OnInteraction: told.tell})))
 	require.Equal(t, all, stored.kinds())
 	require.Equal(t, all, told.kinds())
 
 	var panics recorder
-	everything(newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &panics, OnInteraction: func(*http.Request, store.Interaction) { panic("of the app") }})))
+	everything(newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Interactions: &panics, OnInteraction: func(context.Context, middleware.Event) { panic("of the app") }})))
 	require.Equal(t, all, panics.kinds(), "a hook that panics costs nothing")
 }
 
 func TestAnonymousVisitorsAreNotStored(t *testing.T) {
 	t.Parallel()
 	var stored, told recorder
-	hook := func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }
-	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Anonymous: true, Interactions: &stored, OnInteraction: hook}))
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Anonymous: true, Interactions: &stored, OnInteraction: told.tell}))
 	b.user = ""
 	everything(b)
 	require.Empty(t, stored.kinds())
@@ -305,7 +323,7 @@ func TestPreview(t *testing.T) {
 	require.False(t, replica(t, s, middleware.Options{}).asked())
 
 	var told recorder
-	b := replica(t, s, middleware.Options{Preview: func(*http.Request) bool { return true }, OnInteraction: func(r *http.Request, i store.Interaction) { _ = told.Note(r.Context(), i) }})
+	b := replica(t, s, middleware.Options{Preview: func(*http.Request) bool { return true }, OnInteraction: told.tell})
 	require.Contains(t, b.do(http.MethodGet, "/").body, "askonce-title")
 	everything(b)
 	require.Contains(t, b.do(http.MethodGet, "/").body, "askonce-title")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/middleware/internal/prompt"
 )
 
 // decisionJSON is what the decision endpoint answers.
@@ -56,7 +57,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 			m.notRendered(r.Context(), d.Prompt.StudyID, err)
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
-			c, err := m.withTicket(rendered.Content(), r, v)
+			c, err := m.withTicket(prompt.With(rendered.Content(), sourceKey, SourceApp.String()), r, v)
 			if err != nil {
 				m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", d.Prompt.StudyID, "err", err)
 			}

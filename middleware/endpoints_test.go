@@ -309,7 +309,7 @@ func TestDecision(t *testing.T) {
 	require.Equal(t, "it", d.Language)
 	require.Equal(t, "ltr", d.Direction)
 	require.Equal(t, "Inizia l’intervista", d.Texts.Start)
-	require.Equal(t, "/askonce/decline?study=study-1", d.Links.Decline)
+	require.Equal(t, "/askonce/decline?study=study-1&from=app", d.Links.Decline)
 	require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, d.Links.Start).StatusCode)
 	require.False(t, get("").Ask, "it has been shown")
 	b.user = ""

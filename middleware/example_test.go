@@ -66,7 +66,7 @@ func ExamplePromptFrom() {
 	fmt.Print(visit(h, "ada"))
 	fmt.Print(visit(h, ""))
 	// Output:
-	// <!doctype html><body><a href="/askonce/start?study=study-1" target="_blank" rel="noopener">Talk to us</a></body>
+	// <!doctype html><body><a href="/askonce/start?study=study-1&amp;from=template" target="_blank" rel="noopener">Talk to us</a></body>
 	// <!doctype html><body>Hello</body>
 }
 
@@ -114,12 +114,12 @@ func ExampleMiddleware_Endpoints() {
 	//     "optedOut": "Done. We won’t ask you for any interview again."
 	//   },
 	//   "links": {
-	//     "start": "/askonce/start?study=study-1",
-	//     "shown": "/askonce/shown?study=study-1",
-	//     "later": "/askonce/later?study=study-1",
-	//     "decline": "/askonce/decline?study=study-1",
-	//     "undo": "/askonce/undo?study=study-1",
-	//     "optOut": "/askonce/optout"
+	//     "start": "/askonce/start?study=study-1\u0026from=app",
+	//     "shown": "/askonce/shown?study=study-1\u0026from=app",
+	//     "later": "/askonce/later?study=study-1\u0026from=app",
+	//     "decline": "/askonce/decline?study=study-1\u0026from=app",
+	//     "undo": "/askonce/undo?study=study-1\u0026from=app",
+	//     "optOut": "/askonce/optout?from=app"
 	//   }
 	// }
 }

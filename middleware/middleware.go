@@ -19,6 +19,7 @@ type Middleware struct {
 	histories *cookies[remembered]
 	anonymous *cookies[string] // nil unless Options.Anonymous
 	tickets   sealedCookie
+	after     chan struct{} // see noteAfter
 	languages languages
 	sameSite  *http.CrossOriginProtection
 	faults    sync.Map // of the app's code, by name; each is logged once
@@ -47,7 +48,7 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 	m := &Middleware{
 		decider: d, user: user, opts: o,
 		histories: newCookies[remembered](historyCookie, codecs),
-		languages: languages{newMemo[[]string]()}, tickets: newTickets(keys),
+		languages: languages{newMemo[[]string]()}, tickets: newTickets(keys), after: make(chan struct{}, maxAfter),
 	}
 	if o.Anonymous {
 		m.anonymous = newCookies[string]("askonce-id", codecs)

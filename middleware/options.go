@@ -95,10 +95,11 @@ type Options struct {
 	// remembers.
 	Interactions Interactions
 
-	// OnInteraction is called after a user has seen, opened or answered a prompt, for
-	// metrics. The interaction's user id is "" for an anonymous visitor. It must be quick
-	// and safe for concurrent use. Defaults to none.
-	OnInteraction func(r *http.Request, i store.Interaction)
+	// OnInteraction is called after a user has seen, opened or answered a prompt, and
+	// by [Middleware.Recorded] after an interview was completed, for metrics. The event's
+	// user id is "" for an anonymous visitor. It must be quick and safe for concurrent
+	// use. Defaults to none.
+	OnInteraction func(ctx context.Context, e Event)
 
 	// Preview reports whether a request is from staff who want to look at the prompt: it
 	// appears whatever they have seen or answered, and whatever the holdout and pacing

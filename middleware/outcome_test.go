@@ -247,7 +247,7 @@ func TestOutcomeRendered(t *testing.T) {
 			i := newInjector(t, middleware.Options{})
 			rec, outcome := i.serve(t, pageRequest(), tt.handler)
 			require.Equal(t, middleware.OutcomeRendered, outcome)
-			require.Contains(t, rec.Body.String(), `<a href="/askonce/start?study=study-1">Onboarding</a>`)
+			require.Contains(t, rec.Body.String(), `<a href="/askonce/start?study=study-1&from=template">Onboarding</a>`)
 			require.NotContains(t, rec.Body.String(), "<aside")
 			require.Equal(t, "private", rec.Header().Get("Cache-Control"))
 		})

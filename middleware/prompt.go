@@ -83,7 +83,7 @@ func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, v gate.Visit
 }
 
 func (m *Middleware) writePage(w http.ResponseWriter, r *http.Request, message prompt.Message, study string, languages []string) {
-	reply := prompt.Reply{Message: message, StudyID: study, Languages: languages, Back: m.back(r), Again: r.URL.RequestURI()}
+	reply := prompt.Reply{Message: message, StudyID: study, Languages: languages, Back: m.back(r), Again: r.URL.RequestURI(), From: r.URL.Query().Get(sourceKey)}
 	if err := m.prompts.ServePage(w, reply); err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: built-in words used", "study", study, "err", err)
 	}

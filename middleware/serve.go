@@ -9,6 +9,7 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/page"
 	"github.com/askonce/askonce/middleware/internal/prompt"
+	"github.com/askonce/askonce/store"
 )
 
 // Serve handles one request: an endpoint's itself, and any other by calling next,
@@ -83,9 +84,10 @@ type response struct {
 	prompt  *prompt.Prompt
 	fit     prompt.Fit
 	visitor gate.Visitor
-	counted bool // the showing is in the header, or need not be
-	reports bool // the page reports that the prompt was seen
-	claimed bool // the app renders the prompt itself
+	showing store.Interaction // what the response counts as seen; its time is zero if it does not
+	counted bool              // the showing is in the header, or need not be
+	reports bool              // the page reports that the prompt was seen
+	claimed bool              // the app renders the prompt itself
 }
 
 type contextKey struct{}
@@ -162,13 +164,24 @@ func (r *response) Carry(h http.Header) {
 	}
 	root.counted = true
 	if req := root.page.Request(); !isPrefetch(req.Header) && !root.visitor.Preview {
-		r.m.remember(h, req, root.visitor.UserID, root.visitor.History.WithShown(root.prompt.Content().StudyID, time.Now()))
+		root.showing = store.Interaction{Key: root.invited.Key(), Kind: store.InteractionShown, At: time.Now()}
+		r.m.remember(h, req, root.visitor.UserID, with(root.visitor.History, root.showing))
 	}
 }
 
 func (r *response) finish(panicked bool) {
 	outcome, first := r.page.Finish(panicked)
-	if !first || r.root != r || r.m.opts.OnPrompt == nil {
+	if !first || r.root != r {
+		return
+	}
+	if !r.showing.At.IsZero() && (outcome == OutcomeInjected || outcome == OutcomeRendered) {
+		e := Event{Interaction: r.showing}
+		if r.claimed {
+			e.Source = SourceTemplate
+		}
+		r.m.noteAfter(r, e)
+	}
+	if r.m.opts.OnPrompt == nil {
 		return
 	}
 	r.m.call(r, "Options.OnPrompt", func() { r.m.opts.OnPrompt(r.page.Request(), outcome) })
@@ -187,5 +200,5 @@ func PromptFrom(ctx context.Context) (Content, bool) {
 		return Content{}, false
 	}
 	r.root.claimed = true
-	return r.root.prompt.Content(), true
+	return prompt.With(r.root.prompt.Content(), sourceKey, SourceTemplate.String()), true
 }

@@ -74,7 +74,7 @@ func CheckFilter(f Filter) error {
 func CheckInteraction(i Interaction) error {
 	switch {
 	case i.Kind > InteractionOptedOut:
-		return invalidID("unknown kind of interaction")
+		return invalidID("a kind of interaction that is not noted")
 	case i.At.IsZero():
 		return invalidID("an interaction without a time")
 	case i.Kind == InteractionOptedOut && i.StudyID != "":

@@ -45,15 +45,16 @@ type Interaction struct {
 type InteractionKind uint8
 
 const (
-	InteractionShown    InteractionKind = iota // saw the prompt
-	InteractionOpened                          // went on to the interview
-	InteractionUndone                          // took the last answer back
-	InteractionSnoozed                         // answered "later"
-	InteractionDeclined                        // answered "no"
-	InteractionOptedOut                        // answered "never", for every study
+	InteractionShown     InteractionKind = iota // saw the prompt
+	InteractionOpened                           // went on to the interview
+	InteractionUndone                           // took the last answer back
+	InteractionSnoozed                          // answered "later"
+	InteractionDeclined                         // answered "no"
+	InteractionOptedOut                         // answered "never", for every study
+	InteractionCompleted                        // completed the interview: for metrics, as Note refuses it, see [Store].Record
 )
 
-var interactionNames = [...]string{"shown", "opened", "undone", "snoozed", "declined", "opted_out"}
+var interactionNames = [...]string{"shown", "opened", "undone", "snoozed", "declined", "opted_out", "completed"}
 
 // String returns the kind in snake case, as in metrics and logs, or "unknown".
 func (k InteractionKind) String() string {

@@ -57,6 +57,7 @@ func TestEnumsPrintAsText(t *testing.T) {
 	for want, v := range map[string]any{
 		`"shown"`: store.InteractionShown, `"opened"`: store.InteractionOpened, `"undone"`: store.InteractionUndone,
 		`"snoozed"`: store.InteractionSnoozed, `"declined"`: store.InteractionDeclined, `"opted_out"`: store.InteractionOptedOut,
+		`"completed"`:   store.InteractionCompleted,
 		`"unknown"`:     store.InteractionKind(9),
 		`"transcripts"`: store.ExpiredTranscripts, `"dead_jobs"`: store.ExpiredDeadJobs, `"dead_letters"`: store.ExpiredDeadLetters,
 		`"Expirable(9)"`: store.Expirable(9),

@@ -94,7 +94,6 @@ func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Lo
 			URL:            a.url + webhookPath,
 			ReconcileEvery: 15 * time.Second, // by default 10 minutes
 			OnDelivery:     a.journal.delivery,
-			OnRecorded:     a.journal.recorded,
 			OnCompleted:    a.journal.completed,
 			OnProgress:     a.journal.progress,
 		},

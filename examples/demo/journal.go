@@ -85,17 +85,21 @@ func (j *journal) prompt(r *http.Request, o middleware.Outcome) {
 }
 
 var did = map[store.InteractionKind]string{
-	store.InteractionShown:    "had the prompt in view for a second",
-	store.InteractionOpened:   "opened the interview",
-	store.InteractionSnoozed:  "said “Later”",
-	store.InteractionDeclined: "said “No thanks”",
-	store.InteractionUndone:   "took the answer back",
-	store.InteractionOptedOut: "said “Never ask me”",
+	store.InteractionShown:     "had the prompt in view for a second",
+	store.InteractionOpened:    "opened the interview",
+	store.InteractionSnoozed:   "said “Later”",
+	store.InteractionDeclined:  "said “No thanks”",
+	store.InteractionUndone:    "took the answer back",
+	store.InteractionOptedOut:  "said “Never ask me”",
+	store.InteractionCompleted: "is recorded, and never asked again",
 }
 
-func (j *journal) interaction(_ *http.Request, i store.Interaction) {
-	j.add(entry{About: "user", User: i.UserID, Code: i.Kind.String(), Words: did[i.Kind]})
+func (j *journal) interaction(_ context.Context, e middleware.Event) {
+	j.add(entry{About: about[e.Source], User: e.UserID, Code: e.Kind.String(), Words: did[e.Kind]})
 }
+
+// about says whom an event is from: the user, or the webhook that was stored.
+var about = map[middleware.Source]string{middleware.SourcePage: "user", middleware.SourceWebhook: "store"}
 
 func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
 	words := "nothing has changed"
@@ -108,10 +112,6 @@ func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
 		words = "signed with another secret: nothing has changed"
 	}
 	j.add(entry{About: "webhook", Code: fmt.Sprint(d.Result.Status(), " ", d.Result), Words: words})
-}
-
-func (j *journal) recorded(_ context.Context, c store.Completion) {
-	j.add(entry{About: "store", User: c.UserID, Code: "completed", Words: "is recorded, and never asked again"})
 }
 
 func (j *journal) completed(_ context.Context, c store.Completion, t store.Transcript) error {

@@ -55,7 +55,7 @@ func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) {
 func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) }
 
 // Interaction is for [middleware.Options.OnInteraction].
-func (m *Metrics) Interaction(_ *http.Request, i store.Interaction) { m.answered(i.Kind) }
+func (m *Metrics) Interaction(_ context.Context, e middleware.Event) { m.answered(e.Kind) }
 
 // Progress is for [webhook.Options.OnProgress].
 func (m *Metrics) Progress(_ context.Context, p webhook.Progress) { m.progressed(p.Step) }

@@ -60,7 +60,7 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	}
 	a := &app{recorded: map[store.InteractionKind]int{}}
 	o.Logger, o.Interactions = quiet, interactions
-	o.OnInteraction = func(_ *http.Request, i store.Interaction) {
+	o.OnInteraction = func(_ context.Context, i middleware.Event) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.recorded[i.Kind]++

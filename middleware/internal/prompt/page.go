@@ -3,6 +3,7 @@ package prompt
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A Message is what a page of the endpoints says.
@@ -46,6 +47,7 @@ type Reply struct {
 	StudyID   string
 	Languages []string // the user's, most wanted first
 	Back      string   // the page of the app that the user came from, or its root
+	From      string   // the parameter "from" of the request, for what follows
 	Again     string   // the URL of the request itself, to try it again
 }
 
@@ -55,7 +57,9 @@ type Reply struct {
 // built-in words.
 func (r *Renderer) ServePage(w http.ResponseWriter, reply Reply) error {
 	content, err := r.content(Study{ID: reply.StudyID}, reply.Languages...)
-	content = content.returningTo(reply.Back)
+	if content = content.returningTo(reply.Back); reply.From != "" {
+		content = With(content, "from", reply.From)
+	}
 	data := struct {
 		Texts                           Texts
 		Notice                          Notice
@@ -97,24 +101,24 @@ func returningTo(endpoint, page string) string {
 	if page == "" {
 		return endpoint
 	}
-	return with(endpoint, "back", page)
-}
-
-// With returns the content of a prompt with one more parameter in each of its URLs.
-func With(c Content, name, value string) Content {
-	for _, u := range []*string{&c.StartURL, &c.ShownURL, &c.LaterURL, &c.DeclineURL, &c.UndoURL, &c.OptOutURL} {
-		*u = with(*u, name, value)
-	}
-	return c
-}
-
-func with(endpoint, name, value string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return endpoint
 	}
 	q := u.Query()
-	q.Set(name, value)
+	q.Set("back", page)
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// With returns the content of a prompt with one more parameter in each of its URLs.
+func With(c Content, name, value string) Content {
+	for _, u := range []*string{&c.StartURL, &c.ShownURL, &c.LaterURL, &c.DeclineURL, &c.UndoURL, &c.OptOutURL} {
+		sep := "?"
+		if strings.Contains(*u, "?") {
+			sep = "&"
+		}
+		*u += sep + name + "=" + url.QueryEscape(value)
+	}
+	return c
 }
