@@ -26,9 +26,6 @@ type Prompt struct {
 	// interview is nobody's.
 	Preview bool
 
-	// URL is where the prompt's link should point. The middleware sets it.
-	URL string
-
 	languages []string                        // of the study
 	reference func(store.Key) (string, error) // nil means plain
 }

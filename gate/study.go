@@ -3,12 +3,12 @@ package gate
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/askonce/askonce/internal/loopback"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -116,7 +116,7 @@ func checkLink(link string, hosts []string) error {
 		return err
 	}
 	host := strings.ToLower(u.Hostname())
-	if host == providerHost || strings.HasSuffix(host, "."+providerHost) || slices.Contains(hosts, host) || isLoopback(host) {
+	if host == providerHost || strings.HasSuffix(host, "."+providerHost) || slices.Contains(hosts, host) || loopback.URL(u) {
 		return nil
 	}
 	return fmt.Errorf("gate: the interview link leads to the host %q: add it to Options.LinkHosts if that is right", host)
@@ -124,13 +124,8 @@ func checkLink(link string, hosts []string) error {
 
 func checkScheme(link string) (*url.URL, error) {
 	u, err := url.Parse(link)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {
 		return nil, errors.New("gate: the interview link is not an https URL")
 	}
 	return u, nil
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
