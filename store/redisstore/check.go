@@ -26,7 +26,7 @@ local refused = {}
 for _, command in ipairs({
 	{'TIME'}, {'SET', text, '1', 'EX', '60'}, {'GET', text}, {'EXISTS', text},
 	{'HSET', hash, 'f', '1'}, {'HGET', hash, 'f'}, {'HMGET', hash, 'f'}, {'HGETALL', hash}, {'HEXISTS', hash, 'f'}, {'HINCRBY', hash, 'f', '1'}, {'HDEL', hash, 'f'},
-	{'ZADD', zset, '0', 'm'}, {'ZRANGE', zset, '0', '0'}, {'ZRANGEBYLEX', zset, '-', '+'}, {'ZRANGEBYSCORE', zset, '-inf', '+inf'}, {'ZREM', zset, 'm'},
+	{'ZADD', zset, '0', 'm'}, {'ZRANGE', zset, '0', '0'}, {'ZSCORE', zset, 'm'}, {'ZRANGEBYLEX', zset, '-', '+'}, {'ZRANGEBYSCORE', zset, '-inf', '+inf'}, {'ZREM', zset, 'm'},
 	{'DEL', text, hash, zset},
 }) do
 	local reply = redis.pcall(unpack(command))

@@ -266,14 +266,9 @@ func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job,
 			yield(store.Job{}, err)
 			return
 		}
-		queued, err := s.client.ZRangeWithScores(ctx, queue, 0, -1).Result()
-		if err != nil {
-			yield(store.Job{}, failed("jobs", err))
-			return
-		}
-		for len(queued) > 0 {
-			n := min(len(queued), listPage)
-			jobs, err := s.readJobs(ctx, queued[:n])
+		for ids, begun := []any(nil), false; !begun || len(ids) > 0; begun = true {
+			n := min(len(ids), listPage)
+			jobs, rest, err := s.readJobs(ctx, queue, ids[:n])
 			if err != nil {
 				yield(store.Job{}, failed("jobs", err))
 				return
@@ -283,37 +278,53 @@ func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job,
 					return
 				}
 			}
-			queued = queued[n:]
+			ids = append(ids[n:], rest...)
 		}
 	}
 }
 
-// readJobs reads those that are still there.
-func (s *Store) readJobs(ctx context.Context, queued []redis.Z) ([]store.Job, error) {
-	ids := make([]string, len(queued))
-	for n, z := range queued {
-		ids[n] = z.Member.(string)
+// jobsScript reads the named jobs that are in the queue, or the first ones if none is
+// named, and then returns the ids of the others as well. It is a script so that a job
+// is not listed as it is in another queue.
+var jobsScript = redis.NewScript(`
+local queue, jobs, interviews = KEYS[1], KEYS[2], KEYS[3]
+local ids, rows, rest = ARGV, {}, {}
+if #ids == 1 then
+	ids = redis.call('ZRANGE', queue, 0, -1)
+	table.insert(ids, 1, ARGV[1])
+end
+local most = tonumber(ARGV[1])
+for n = 2, #ids do
+	local id = ids[n]
+	if n > most + 1 then
+		table.insert(rest, id)
+	else
+		local due, job, interview = redis.call('ZSCORE', queue, id), redis.call('HGET', jobs, id), redis.call('HGET', interviews, id)
+		if due and job and interview then table.insert(rows, {id, due, job, interview}) end
+	end
+end
+return {rows, rest}
+`)
+
+func (s *Store) readJobs(ctx context.Context, queue string, ids []any) (all []store.Job, rest []any, err error) {
+	reply, err := jobsScript.Run(ctx, s.client, []string{queue, s.keys.jobs, s.keys.interviews}, append([]any{listPage}, ids...)...).Slice()
+	if err != nil {
+		return nil, nil, err
 	}
-	pipe := s.client.Pipeline()
-	jobs, interviews := pipe.HMGet(ctx, s.keys.jobs, ids...), pipe.HMGet(ctx, s.keys.interviews, ids...)
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, err
-	}
-	var all []store.Job
-	for n, z := range queued {
-		jobText, ok := jobs.Val()[n].(string)
-		interviewText, there := interviews.Val()[n].(string)
-		if !ok || !there {
-			continue
-		}
-		j, err := readJob(ids[n], jobText, interviewText, time.UnixMicro(int64(z.Score)).UTC())
+	for _, row := range reply[0].([]any) {
+		row := row.([]any)
+		due, err := strconv.ParseFloat(row[1].(string), 64)
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("unreadable due time: %w", err)
+		}
+		j, err := readJob(row[0].(string), row[2].(string), row[3].(string), time.UnixMicro(int64(due)).UTC())
+		if err != nil {
+			return nil, nil, err
 		}
 		j.Claim = "" // it belongs to whoever claimed the job
 		all = append(all, j)
 	}
-	return all, nil
+	return all, reply[1].([]any), nil
 }
 
 func readJob(id, jobText, interviewText string, due time.Time) (store.Job, error) {
