@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
 // pieces are what pages are made of here, in the manner of the tree
@@ -68,8 +69,8 @@ func TestGeneratedPages(t *testing.T) {
 		if outcome != middleware.OutcomeInjected {
 			continue
 		}
-		if live, difference := judge(t, page, snippet, at); live != 1 || difference != "" {
-			requireHidden(t, page, snippet, at)
+		if live, difference := pagetest.Judge(t, page, snippet, at); live != 1 || difference != "" {
+			pagetest.RequireHidden(t, page, snippet, at)
 			hiddenIn++
 		}
 	}
@@ -95,7 +96,7 @@ func TestSizes(t *testing.T) {
 				if size == 1<<20 {
 					return // the parser takes its time, and the tail is that of the others
 				}
-				live, difference := judge(t, page, snippet, at)
+				live, difference := pagetest.Judge(t, page, snippet, at)
 				require.Empty(t, difference)
 				require.Equal(t, 1, live)
 			})

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
 // tagOf is what the middleware appends to entity tags.
@@ -289,11 +290,11 @@ func TestContentSecurityPolicy(t *testing.T) {
 				}
 				require.Equal(t, middleware.OutcomeInjected, outcome)
 				got := none
-				for n := range parse(t, rec.Body.String(), true).Descendants() {
+				for n := range pagetest.Parse(t, rec.Body.String(), true).Descendants() {
 					if n.Data == "script" {
 						got |= script
 						if !reportOnly || tt.allowed == both {
-							require.Equal(t, tt.nonce, attribute(n, "nonce"))
+							require.Equal(t, tt.nonce, pagetest.Attribute(n, "nonce"))
 						}
 					}
 					if n.Data == "link" {

@@ -1,7 +1,6 @@
 package middleware_test
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
 // askEveryone asks whoever has a name.
@@ -106,25 +106,10 @@ func snippetOf(t testing.TB, i *injector) string {
 	return s
 }
 
-// without takes the snippet, or the spaces in its place, out of a page again.
-// It is the judge of bytes: it knows nothing of how the place is found.
-func without(t testing.TB, page, snippet string) (rest string, at int) {
-	t.Helper()
-	require.LessOrEqual(t, strings.Count(page, snippet), 1)
-	at = strings.Index(page, snippet)
-	if at < 0 {
-		return page, -1
-	}
-	return page[:at] + page[at+len(snippet):], at
-}
+// What the tests of the package page use, too.
+const closing = pagetest.Closing
 
-// filler is n bytes of ordinary markup, without anything that is left open.
-func filler(n int) string {
-	const line = "<p class=\"x\">Lorem <b>ipsum</b> dolor sit amet.</p>\n"
-	var b bytes.Buffer
-	for b.Len()+len(line) <= n {
-		b.WriteString(line)
-	}
-	b.WriteString(strings.Repeat(" ", n-b.Len()))
-	return b.String()
-}
+var (
+	without = pagetest.Without
+	filler  = pagetest.Filler
+)

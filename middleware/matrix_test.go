@@ -82,7 +82,7 @@ var rows = []row{
 			fmt.Fprint(w, string(c))
 		}
 	})},
-	{name: "fragment", want: fragment, handler: wrapped(respond("<li>one</li>"))},
+	{name: "fragment", want: middleware.OutcomeFragment, handler: wrapped(respond("<li>one</li>"))},
 	{name: "server-sent events", want: middleware.OutcomeNotHTML, handler: wrapped(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for n := range 3 {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
 // The security of the design: text of a user's that is properly escaped for
@@ -68,7 +69,7 @@ func TestUserTextIsNeverThePlace(t *testing.T) {
 							rest, at := without(t, rec.Body.String(), snippet)
 							require.Equal(t, whole, rest)
 							require.Equal(t, closing, rest[at:])
-							live, difference := judge(t, whole, snippet, at)
+							live, difference := pagetest.Judge(t, whole, snippet, at)
 							require.Empty(t, difference)
 							require.Equal(t, 1, live)
 						} // else the user has hidden the prompt from those who read this
@@ -94,12 +95,12 @@ func TestUserTextIsNeverThePlace(t *testing.T) {
 // user's text can have made, or a script that might run and is not whole.
 func requireNothingOfUsers(t *testing.T, page, snippet string) {
 	t.Helper()
-	for n := range parse(t, page, true).Descendants() {
+	for n := range pagetest.Parse(t, page, true).Descendants() {
 		if n.Type != html.ElementNode {
 			continue
 		}
 		require.NotEqual(t, "img", n.Data, page)
-		require.Empty(t, attribute(n, "onerror"), page)
+		require.Empty(t, pagetest.Attribute(n, "onerror"), page)
 		if n.Data != "script" || n.FirstChild == nil {
 			continue
 		}
@@ -158,7 +159,7 @@ func TestOpenBeforeTheTail(t *testing.T) {
 			rec, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, r *http.Request) { respond(long)(w, r) })
 			require.Equal(t, middleware.OutcomeInjected.String(), outcome.String(), "%s %s", ended, text)
 			_, at := without(t, rec.Body.String(), snippet)
-			live, difference := judge(t, long, snippet, at)
+			live, difference := pagetest.Judge(t, long, snippet, at)
 			require.Empty(t, difference)
 			require.Equal(t, 1, live)
 		}
