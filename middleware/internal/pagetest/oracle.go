@@ -36,6 +36,7 @@ func Judge(t testing.TB, plain, snippet string, at int) (live int, difference st
 	return live, ""
 }
 
+// Parse returns the tree of a page as a browser has it that runs scripts, or does not.
 func Parse(t testing.TB, page string, scripting bool) *html.Node {
 	t.Helper()
 	doc, err := html.ParseWithOptions(strings.NewReader(page), html.ParseOptionEnableScripting(scripting))

@@ -91,7 +91,7 @@ func (s *server) turn(v variant, c measured) (float64, error) {
 // cpuTime is what the server has used so far. The kernel has it to the
 // nanosecond: only how it divides between user and system goes by ticks.
 func (s *server) cpuTime() (float64, error) {
-	body, err := s.conns[0].get("/cpu", unknownField)
+	body, err := s.conns[0].get("/cpu")
 	if err != nil {
 		return 0, err
 	}
@@ -108,11 +108,11 @@ type connection struct {
 
 func (c *connection) ask(v variant, page measured, times int) error {
 	for range times {
-		body, err := c.get(v.path+page.path(), v.field)
+		body, err := c.get(v.path + page.path())
 		if err != nil {
 			return err
 		}
-		if bytes.Contains(body[max(0, len(body)-4<<10):], []byte("<aside")) != v.prompt {
+		if bytes.Contains(body[max(0, len(body)-16<<10):], []byte("<aside")) != v.prompt {
 			return fmt.Errorf("cpu: %s%s: with prompt: %v", v.path, page.path(), !v.prompt)
 		}
 	}
@@ -120,8 +120,8 @@ func (c *connection) ask(v variant, page measured, times int) error {
 }
 
 // get returns a body that is good until the next call.
-func (c *connection) get(path, field string) ([]byte, error) {
-	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n%s\r\n\r\n", path, field); err != nil {
+func (c *connection) get(path string) ([]byte, error) {
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n", path); err != nil {
 		return nil, err
 	}
 	resp, err := http.ReadResponse(c.r, nil)

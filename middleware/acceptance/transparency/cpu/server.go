@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,23 +59,32 @@ func handlers(dir string) (map[string]http.Handler, error) {
 
 func pageOf(size int) []byte {
 	const line = "<p class=\"x\">Lorem ipsum dolor sit amet, consectetur adipiscing elit.</p>\n"
-	return []byte("<!doctype html><html><body>" + strings.Repeat(line, size/len(line)) + "</body></html>\n")
+	return []byte("<!doctype html><html><body>" + strings.Repeat(line, size/len(line)) + end)
 }
 
-// byHand is how an app would put a prompt of about this length into its pages by
-// itself: no library costs less. It is nil where the app does not write the page.
-func byHand(c measured) http.HandlerFunc {
-	page := pageOf(c.size)
-	end := []byte("</body></html>\n")
-	prompt := slices.Concat([]byte("<aside>"), bytes.Repeat([]byte("x"), 1200), []byte("</aside>"), end)
-	body := bytes.TrimSuffix(page, end)
+const end = "</body></html>\n"
+
+// promptOf returns the prompt as m puts it into a page.
+func promptOf(m *middleware.Middleware) string {
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept", "text/html")
+	const begin = "<!doctype html>"
+	m.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, begin+end)
+	})).ServeHTTP(w, r)
+	return strings.TrimSuffix(strings.TrimPrefix(w.Body.String(), begin), end)
+}
+
+// byHandOf is how an app would put the same prompt into its pages by itself.
+func byHandOf(c measured, dir, prompt string) http.HandlerFunc {
+	body, last := bytes.TrimSuffix(pageOf(c.size), []byte(end)), []byte(prompt+end)
 	switch c.kind {
 	case "one write":
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			w.Header().Set("Content-Length", strconv.Itoa(len(body)+len(prompt)))
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)+len(last)))
 			_, _ = w.Write(body)
-			_, _ = w.Write(prompt)
+			_, _ = w.Write(last)
 		}
 	case "64-byte writes":
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -82,10 +92,28 @@ func byHand(c measured) http.HandlerFunc {
 			for p := range slices.Chunk(body, 64) {
 				_, _ = w.Write(p)
 			}
-			_, _ = w.Write(prompt)
+			_, _ = w.Write(last)
+		}
+	default:
+		return func(w http.ResponseWriter, _ *http.Request) {
+			f, err := os.Open(filepath.Join(dir, strconv.Itoa(c.size)+".html"))
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			defer f.Close()
+			info, err := f.Stat()
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			length := info.Size() - int64(len(end))
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Header().Set("Content-Length", strconv.Itoa(int(length)+len(last)))
+			_, _ = io.CopyN(w, f, length) // by sendfile, as FileServer does
+			_, _ = w.Write(last)
 		}
 	}
-	return nil
 }
 
 type askEveryone struct{}
@@ -126,10 +154,9 @@ func beServer() error {
 		return err
 	}
 	mux := http.NewServeMux()
+	prompt := promptOf(asked)
 	for _, c := range cases {
-		if h := byHand(c); h != nil {
-			mux.Handle("/by-hand"+c.path(), h)
-		}
+		mux.Handle("/by-hand"+c.path(), byHandOf(c, dir, prompt))
 	}
 	for path, h := range all {
 		mux.Handle("/bare"+path, h)
