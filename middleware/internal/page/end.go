@@ -67,12 +67,16 @@ func mayClose(b []byte) bool {
 func (s *scanner) scan() {
 	s.closing = -1
 	for s.i < len(s.b) && !s.open {
-		at := s.i
-		if text := s.until(0, "<"); len(text) > 0 {
-			if !isBlank(text) {
-				s.closing = -1
-			}
-			continue
+		text := s.b[s.i:]
+		if lt := bytes.IndexByte(text, '<'); lt >= 0 {
+			text = text[:lt]
+		}
+		if s.closing >= 0 && !isBlank(text) {
+			s.closing = -1
+		}
+		at := s.i + len(text)
+		if s.i = at; at == len(s.b) {
+			return
 		}
 		if !s.markup() {
 			s.closing = -1
@@ -108,13 +112,13 @@ func (s *scanner) startTag() {
 	s.tag()
 	switch {
 	case s.open, s.selfClosing && s.foreign > 0:
-	case isText(s.name):
+	case isOneOf(s.name, textElements...):
 		s.skipText()
-	case isEndless(s.name):
+	case isOneOf(s.name, endlessElements...):
 		s.open = true
-	case isInert(s.name):
+	case isOneOf(s.name, inertElements...):
 		s.inert++
-	case isForeign(s.name) && !s.selfClosing:
+	case isOneOf(s.name, foreignElements...) && !s.selfClosing:
 		s.foreign++
 	}
 }
@@ -122,11 +126,11 @@ func (s *scanner) startTag() {
 func (s *scanner) endTag() (closing bool) {
 	s.tag()
 	switch {
-	case isEndless(s.name):
+	case isOneOf(s.name, endlessElements...):
 		s.open = true
-	case isInert(s.name):
+	case isOneOf(s.name, inertElements...):
 		s.inert = max(0, s.inert-1) // or it was opened before the tail
-	case isForeign(s.name):
+	case isOneOf(s.name, foreignElements...):
 		s.foreign = max(0, s.foreign-1)
 	}
 	return isOneOf(s.name, "html", "body")
@@ -138,12 +142,13 @@ func (s *scanner) endTag() (closing bool) {
 func (s *scanner) resync() {
 	for i := 0; i < len(s.b); i++ {
 		switch rest := s.b[i:]; {
-		case hasPrefixFold(rest, "-->"):
+		case rest[0] == '-' && hasPrefixFold(rest, "-->"):
 			i += len("-->") - 1
 			s.i, s.resumed = i+1, true
-		case hasPrefixFold(rest, "<!--"), rest[0] == '<' && isText(nameAt(rest[1:])):
+		case rest[0] != '<':
+		case hasPrefixFold(rest, "<!--"), isOneOf(nameAt(rest[1:]), textElements...):
 			return
-		case hasPrefixFold(rest, "</") && isText(nameAt(rest[2:])):
+		case hasPrefixFold(rest, "</") && isOneOf(nameAt(rest[2:]), textElements...):
 			s.i = i + len("</")
 			s.tag()
 			i, s.resumed = s.i-1, true

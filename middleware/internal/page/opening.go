@@ -18,7 +18,7 @@ const headSize = 1 << 10
 func open(head []byte) (o opening) {
 	s := scanner{b: bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))}
 	for {
-		s.skip(space)
+		s.skipSpace()
 		rest := s.b[s.i:]
 		switch {
 		case hasPrefixFold(rest, "<!--"):

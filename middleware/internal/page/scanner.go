@@ -19,30 +19,26 @@ type scanner struct {
 	open        bool  // b ends inside a tag, a comment or text that only an end tag ends
 }
 
-// isText reports whether the content of an element is text up to its own end tag, as
-// that of noscript is where scripts run.
-func isText(name []byte) bool {
-	return isOneOf(name, "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript")
-}
-
-// isInert reports whether a snippet in an element would not be shown, or not stay there.
-func isInert(name []byte) bool {
-	return isOneOf(name, "template", "table", "select", "object", "button")
-}
-
-func isForeign(name []byte) bool { return isOneOf(name, "svg", "math") }
-
-// isEndless reports whether nothing behind an element is shown.
-func isEndless(name []byte) bool { return isOneOf(name, "plaintext", "frameset") }
+var (
+	// textElements contain text up to their own end tag, noscript where scripts run.
+	textElements = []string{"script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"}
+	// A snippet in inertElements would not be shown, or not stay there.
+	inertElements   = []string{"template", "table", "select", "object", "button"}
+	foreignElements = []string{"svg", "math"}
+	// Nothing behind endlessElements is shown.
+	endlessElements = []string{"plaintext", "frameset"}
+)
 
 // nameAt returns the tag name that b begins with.
 func nameAt(b []byte) []byte {
 	n := 0
-	for n < len(b) && b[n] != '>' && b[n] != '/' && !isSpace(b[n]) {
+	for n < len(b) && !endsName(b[n]) {
 		n++
 	}
 	return b[:n]
 }
+
+func endsName(c byte) bool { return c == '>' || c == '/' || isSpace(c) }
 
 // tag reads a name and the attributes up to ">".
 func (s *scanner) tag() {
@@ -69,53 +65,49 @@ func isPlain(name []byte) bool {
 // attribute reads the next attribute of a tag. It returns false at the end of the
 // tag. A quote means something only behind "=" (13.2.5.32 to 13.2.5.40).
 func (s *scanner) attribute() bool {
-	from := s.i
-	s.skip(space + "/")
+	for s.selfClosing = false; s.i < len(s.b) && (s.b[s.i] == '/' || isSpace(s.b[s.i])); s.i++ {
+		s.selfClosing = s.b[s.i] == '/'
+	}
 	if s.i == len(s.b) {
 		s.open = true
 		return false
 	}
-	if s.b[s.i] == '>' {
-		s.selfClosing = s.i > from && s.b[s.i-1] == '/'
-		s.i++
+	from := s.i
+	s.i++
+	if s.b[from] == '>' {
 		return false
 	}
-	s.key, s.value = s.until(1, space+"=/>"), nil // a name may begin with "="
-	s.skip(space)
-	if s.i == len(s.b) || s.b[s.i] != '=' {
-		return true
-	}
-	s.i++
-	s.skip(space)
-	if s.i == len(s.b) {
-		return true
-	}
-	if quote := s.b[s.i : s.i+1]; quote[0] == '"' || quote[0] == '\'' {
+	for s.i < len(s.b) && s.b[s.i] != '=' && !endsName(s.b[s.i]) {
 		s.i++
-		s.value = s.until(0, string(quote))
-		s.skipPast(string(quote))
-	} else {
-		s.value = s.until(0, space+">")
+	}
+	s.key, s.value = s.b[from:s.i], nil
+	s.skipSpace()
+	if s.i < len(s.b) && s.b[s.i] == '=' {
+		s.i++
+		s.skipSpace()
+		s.attributeValue()
 	}
 	return true
 }
 
-// until moves to the first of the bytes in end, but not before the next n, and
-// returns what it has passed.
-func (s *scanner) until(n int, end string) []byte {
+func (s *scanner) attributeValue() {
 	from := s.i
-	if s.i += n; s.i < len(s.b) {
-		if found := bytes.IndexAny(s.b[s.i:], end); found >= 0 {
-			s.i += found
-		} else {
-			s.i = len(s.b)
-		}
+	if rest := s.b[from:]; len(rest) > 0 && (rest[0] == '"' || rest[0] == '\'') {
+		s.i++
+		s.skipPast(string(rest[:1]))
+		s.value = s.b[from+1 : max(from+1, s.i-1)]
+		return
 	}
-	return s.b[from:s.i]
+	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '>' {
+		s.i++
+	}
+	s.value = s.b[from:s.i]
 }
 
-func (s *scanner) skip(any string) {
-	s.i = len(s.b) - len(bytes.TrimLeft(s.b[s.i:], any))
+func (s *scanner) skipSpace() {
+	for s.i < len(s.b) && isSpace(s.b[s.i]) {
+		s.i++
+	}
 }
 
 func (s *scanner) skipPast(end string) {
@@ -146,10 +138,10 @@ func (s *scanner) skipComment() {
 // 13.2.5.31).
 func (s *scanner) skipText() {
 	const plain, escaped, doubly = 0, 1, 2
-	name := s.name
-	isScript := isOneOf(name, "script")
+	name, isScript := s.name, isOneOf(s.name, "script")
 	for state := plain; s.i < len(s.b); s.i++ {
 		switch rest := s.b[s.i:]; {
+		case rest[0] != '<' && rest[0] != '-':
 		case hasPrefixFold(rest, "</") && equalFold(nameAt(rest[2:]), name):
 			if state != doubly {
 				s.i += len("</")
