@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/pagetest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -45,10 +46,10 @@ func TestPeersPages(t *testing.T) {
 				require.Equal(t, outcome == middleware.OutcomeInjected, at >= 0, "%s: %q", filepath.Base(file), page)
 				if at < 0 {
 					untouched++
-				} else if n, difference := judge(t, page, snippet, at); n == 1 && difference == "" {
+				} else if n, difference := pagetest.Judge(t, page, snippet, at); n == 1 && difference == "" {
 					live++
 				} else {
-					requireHidden(t, page, snippet, at)
+					pagetest.RequireHidden(t, page, snippet, at)
 					hidden++
 				}
 			}

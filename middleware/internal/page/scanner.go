@@ -95,7 +95,7 @@ func (s *scanner) attributeValue() {
 	if rest := s.b[from:]; len(rest) > 0 && (rest[0] == '"' || rest[0] == '\'') {
 		s.i++
 		s.skipPast(string(rest[:1]))
-		s.value = s.b[from+1 : max(from+1, s.i-1)]
+		s.value, _, _ = bytes.Cut(rest[1:], rest[:1])
 		return
 	}
 	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '>' {
