@@ -226,6 +226,10 @@ func fill(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) {
 		}
 		series, analyze, hash = fmt.Sprintf("(select seq as n from seq_1_to_%d) g", n), "analyze table ", "unhex(md5(n))"
 	}
+	if d == sqlstore.SQLite {
+		series = fmt.Sprintf("(with recursive g(n) as (select 1 union all select n + 1 from g where n < %d) select n from g) as g", n)
+		hash = "randomblob(16)"
+	}
 	text := func(prefix string) string {
 		if d == sqlstore.MySQL {
 			return "concat('" + prefix + "', n)"

@@ -1,0 +1,119 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/console"
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/userjourneys"
+	"github.com/askonce/askonce/webhook"
+	"github.com/stretchr/testify/require"
+)
+
+// TestConsolePages fills a database and requests every page of the console: however
+// many interviews there are, none takes longer than 100 ms.
+func TestConsolePages(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, []string{"postgres-pgx", "sqlite-modernc"}, func(t *testing.T, d database) {
+		db, prefix := d.open(t), d.fresh(t)
+		s := migrated(t, db, d.dialect, prefix)
+		_, err := s.Record(t.Context(), crashInterview("the first makes the key"))
+		require.NoError(t, err)
+		n := filled()
+		fill(t, db, d.dialect, prefix, n)
+		require.NoError(t, s.Note(t.Context(), store.Interaction{Key: store.Key{StudyID: "study 1", UserID: "user 9"}, Kind: store.InteractionShown, At: time.Now()}))
+		c := newConsole(t, s)
+
+		middle := url.Values{"at": {time.Now().Add(-time.Duration(n/2) * time.Second).UTC().Format(time.RFC3339Nano)}, "id": {"interview x"}}.Encode()
+		var took []string
+		for _, page := range []struct{ name, path, user, says string }{
+			{"overview", "", "", "Transcripts to fetch"},
+			{"people", "people", "", "Look a user up"},
+			{"one user", "people", "user 9", ">1 time <"},
+			{"interviews", "interviews", "", ">interview 1<"},
+			{"interviews of a study", "interviews?study=study+1", "", ">interview 3<"},
+			{"interviews, in the middle", "interviews?" + middle, "", ">Older<"},
+			{"interviews of a study, backwards", "interviews?order=oldest&study=study+1&" + middle, "", ">Newer<"},
+			{"interviews of a quality that none has", "interviews?quality=insightful", "", "from 5,000 interviews"},
+			{"one interview", "interview?id=interview+10", "", "fine&#34;"},
+			{"queue", "queue", "", "Fetch all again"},
+			{"queue, far down", "queue?pending=200&dead=200&letters=200", "", ">Back<"},
+			{"deliveries", "deliveries", "", "Deliveries"},
+		} {
+			open := func() error {
+				method, form := http.MethodGet, url.Values{}
+				if page.user != "" {
+					method, form = http.MethodPost, url.Values{"user": {page.user}}
+				}
+				r := httptest.NewRequest(method, "/"+page.path, strings.NewReader(form.Encode()))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("Sec-Fetch-Site", "same-origin")
+				w := httptest.NewRecorder()
+				c.ServeHTTP(w, r)
+				if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), page.says) {
+					return fmt.Errorf("status %d, without %q", w.Code, page.says)
+				}
+				return nil
+			}
+			begun := time.Now()
+			require.NoError(t, open(), page.name)
+			first := time.Since(begun)
+			best := fastest(t, use{page.name, 100 * time.Millisecond, open}, first)
+			took = append(took, fmt.Sprintf("%s %.1f ms", page.name, float64(best.Microseconds())/1000))
+			if !raceDetector {
+				require.Less(t, best, 100*time.Millisecond, page.name)
+			}
+		}
+		t.Logf("%d interviews: %s", n, strings.Join(took, ", "))
+
+		begun := time.Now()
+		lines := new(lineCounter)
+		c.ServeHTTP(lines, httptest.NewRequest(http.MethodGet, "/export?format=csv", nil))
+		require.Equal(t, n+2, lines.n, "the header, the first and all others")
+		t.Logf("exported in %v", time.Since(begun).Round(time.Millisecond))
+	})
+}
+
+// newConsole returns the console over a store, with a study that takes interviews.
+func newConsole(t *testing.T, s store.Store) http.Handler {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	g, err := gate.New(openStudy{}, "study 1", s, &gate.Options{Logger: log})
+	require.NoError(t, err)
+	hook, err := webhook.New("whsec_0123456789abcdef0123456789abcdef", s, &webhook.Options{Logger: log})
+	require.NoError(t, err)
+	return console.New(console.Parts{Gate: gate.First(g), Webhook: hook, Store: s, Logger: log}, func(*http.Request) bool { return true })
+}
+
+type openStudy struct{}
+
+func (openStudy) FindStudy(context.Context, string) (userjourneys.Study, error) {
+	return userjourneys.Study{ID: "study 1", Name: "study 1", InterviewLink: "https://app.userjourneys.ai/i/x", AcceptingResponses: true}, nil
+}
+
+// lineCounter is a client that counts the lines of a response.
+type lineCounter struct {
+	header http.Header
+	n      int
+}
+
+func (l *lineCounter) Header() http.Header {
+	if l.header == nil {
+		l.header = http.Header{}
+	}
+	return l.header
+}
+func (l *lineCounter) WriteHeader(int) {}
+func (l *lineCounter) Write(p []byte) (int, error) {
+	l.n += strings.Count(string(p), "\n")
+	return len(p), nil
+}
