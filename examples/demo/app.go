@@ -127,7 +127,7 @@ func (a *app) routes() http.Handler {
 	mux.Handle("/", a.kit.Handler(http.NewCrossOriginProtection().Handler(pages)))
 	mux.Handle(webhookPath, a.kit.Webhook())
 	mux.Handle(consolePath, a.kit.Console(func(*http.Request) bool { return true })) // an app asks its session here
-	mux.Handle("GET /static/", static)
+	mux.HandleFunc("GET /static/", static)
 	// The demo's own endpoints are outside of the middleware.
 	mux.HandleFunc("GET /demo/live", a.live)
 	mux.Handle("POST /demo/{switch}", http.NewCrossOriginProtection().Handler(http.HandlerFunc(a.flip)))

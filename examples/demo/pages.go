@@ -15,8 +15,7 @@ import (
 var embedded embed.FS
 
 var (
-	ui, _  = fs.Sub(embedded, "ui") // the name is right
-	static = http.FileServerFS(ui)
+	ui, _ = fs.Sub(embedded, "ui") // the name is right
 
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
 		"userOf": userOf,
@@ -38,6 +37,11 @@ var (
 		},
 	}).ParseFS(ui, "*.html"))
 )
+
+func static(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "max-age=300")
+	http.FileServerFS(ui).ServeHTTP(w, r)
+}
 
 // page is what all pages show: Fernly, and the demo beside it.
 type page struct {
