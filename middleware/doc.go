@@ -58,14 +58,13 @@ package middleware
 
 // Where things are:
 //
-//	middleware.go options.go      New, Handler, Begin
-//	eligible.go                   may this request get a prompt?
-//	response.go                   one that gets it: its context, request and Finish
-//	writer.go writer_optional.go  its http.ResponseWriter
-//	refusal.go outcome.go         why a response does not carry the prompt
-//	header.go                     the header of one that does
-//	tail.go scanner.go element.go the place in the page; opening.go its beginning
-//	prompt.go internal/prompt     what is placed
-//	history.go anonymous.go       who has seen what; cookie.go how it is kept
-//	endpoints.go decision.go      what the prompt's links and scripts ask for
-//	languages.go memo.go ascii.go tools of these
+//	middleware.go options.go      New, Handler
+//	serve.go callbacks.go         one request: whether it gets the prompt, and its response
+//	visitor.go anonymous.go       who sent it
+//	history.go cookie.go keys.go  what this browser has seen, and how it is kept
+//	endpoints.go answers.go       what the prompt's links, forms and scripts call
+//	decision.go                   the decision endpoint
+//	languages.go memo.go          Accept-Language, and a bounded cache
+//	prompt.go                     the exported names of internal/prompt and internal/page
+//	internal/page                 which requests are for pages, and the place in the page
+//	internal/prompt               what is placed
