@@ -32,7 +32,7 @@ func (m *Middleware) optOut(w http.ResponseWriter, r *http.Request, v gate.Visit
 
 // answer records what the user has answered.
 func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind) {
-	if m.sameSite.Check(r) != nil {
+	if m.isForeign(r) {
 		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
 		return
 	}
@@ -79,9 +79,11 @@ const shownAgain = time.Minute
 // shown records that the user has seen a prompt. Browsers without JavaScript load it as
 // an image.
 func (m *Middleware) shown(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	allowed := m.sameSite.Check(r) == nil
+	allowed := false
 	if r.Method == http.MethodGet {
 		allowed = m.isOwnImage(r)
+	} else {
+		allowed = !m.isForeign(r)
 	}
 	study := r.URL.Query().Get("study")
 	switch {

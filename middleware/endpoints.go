@@ -139,6 +139,19 @@ func (m *Middleware) protect() error {
 	return nil
 }
 
+// isForeign reports whether a page of another origin sent a POST. Where a browser says
+// so by the Origin alone, as all do over plain HTTP, a proxy that changes the Host makes
+// the app's own pages foreign: the log says so the first time.
+func (m *Middleware) isForeign(r *http.Request) bool {
+	if m.sameSite.Check(r) == nil {
+		return false
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "" && m.first("origin") {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: answer from another origin refused", "origin", r.Header.Get("Origin"), "host", r.Host)
+	}
+	return true
+}
+
 // start is where the prompt's link points: it confirms and sends on. The
 // interview must learn neither the page nor anything else of the app, and no
 // cache may keep where one user was sent.

@@ -1,9 +1,11 @@
 package middleware_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -181,6 +183,28 @@ func TestDismissAnswers(t *testing.T) {
 		require.Len(t, a.Cookies(), tt.cookies, tt.name)
 		require.Equal(t, "no-store", a.Header.Get("Cache-Control"), tt.name)
 	}
+}
+
+// Without TLS browsers send no fetch metadata. If a proxy has changed the Host then, the
+// app's own pages are refused, and the log says so once.
+func TestAnswersThroughAProxyThatChangesTheHost(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	m := newPrompt(t, newGate(t, nil), &middleware.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 3 {
+		for _, path := range []string{"shown", "later", "decline"} {
+			r := httptest.NewRequest(http.MethodPost, "http://backend:8080/askonce/"+path+"?study=study-1", nil)
+			r.Header.Set("Origin", "http://intranet.example")
+			r.Header.Set(userHeader, "ada")
+			rec := httptest.NewRecorder()
+			m.Endpoints().ServeHTTP(rec, r)
+			require.Equal(t, http.StatusForbidden, rec.Code)
+			r.Header.Set("Sec-Fetch-Site", "cross-site") // no proxy changes this
+			m.Endpoints().ServeHTTP(httptest.NewRecorder(), r)
+		}
+	}
+	require.Equal(t, 1, strings.Count(log.String(), "another origin refused"), log.String())
+	require.Contains(t, log.String(), "origin=http://intranet.example host=backend:8080")
 }
 
 func TestMethodsAndPaths(t *testing.T) {
