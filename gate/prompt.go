@@ -26,13 +26,19 @@ type Prompt struct {
 	// interview is nobody's.
 	Preview bool
 
-	languages []string                        // of the study
+	languages []string                        // of the study, nil if they are not known
 	reference func(store.Key) (string, error) // nil means plain
 }
 
 // LanguageFor returns the first of the wanted languages, BCP 47 tags, that the study
-// supports, in the study's spelling. It returns "" if there is none.
-func (p Prompt) LanguageFor(wanted ...string) string { return suitable(p.languages, wanted) }
+// supports, in the study's spelling. It returns "" if there is none, or if no gate made
+// the prompt.
+func (p Prompt) LanguageFor(wanted ...string) string {
+	if p.languages == nil {
+		return "" // English, too, is what a gate knows
+	}
+	return suitable(p.languages, wanted)
+}
 
 // Key returns the user and the study that the prompt is for.
 func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p.UserID} }

@@ -275,7 +275,7 @@ func (q *question) prompt(p *Prompt) {
 	s := q.study
 	p.StudyID, p.StudyName, p.InterviewLink = s.ID, s.Name, s.InterviewLink
 	p.languages = s.SupportedLanguages
-	p.Language = p.LanguageFor(q.visitor.Languages...)
+	p.Language = suitable(s.SupportedLanguages, q.visitor.Languages)
 	p.UserID = q.visitor.UserID
 	p.Preview = q.visitor.Preview
 	p.Seen = !q.visitor.Preview && len(q.seen.Showings) > 0 && q.lingersSince(q.lastShowing())

@@ -299,6 +299,14 @@ func TestThePagesLanguageGoesBeforeTheBrowsers(t *testing.T) {
 	}
 }
 
+// A decider of the app's own knows the languages that it asks in.
+func TestThePagesLanguageChangesNoPromptThatNoGateMade(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, reasoner{gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{StudyID: "study-1", UserID: "ada", Language: "de"}}}, nil)
+	b := newBrowserOn(t, m, respond(`<!doctype html><html lang="en"><body></body></html>`))
+	require.Contains(t, b.do(http.MethodGet, "/").body, "Interview starten")
+}
+
 func TestTheAppsLanguageGoesBeforeThePages(t *testing.T) {
 	t.Parallel()
 	for own, want := range map[string]string{"it": "Inizia", "nl": "Interview starten", "": "Interview starten"} {
