@@ -56,6 +56,6 @@ func ExamplePromptFrom() {
 		fmt.Println(adaptertest.Get(e, "/", "X-User", user).Body.String())
 	}
 	// Output:
-	// <!doctype html><body><a href="/askonce/start?study=s1" target="_blank" rel="noopener">Talk to us</a></body>
+	// <!doctype html><body><a href="/askonce/start?study=s1&from=template" target="_blank" rel="noopener">Talk to us</a></body>
 	// <!doctype html><body>Hello</body>
 }
