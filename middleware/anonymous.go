@@ -16,14 +16,10 @@ func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user s
 	if m.anonymous == nil {
 		return ""
 	}
-	c := m.anonymous.of(m.isSecure(r))
-	c.values(r.Header, func(value string) bool {
-		user = readID(c, value)
-		return user == ""
-	})
-	if user != "" {
+	if user = m.knownAnonymous(r); user != "" {
 		return user
 	}
+	c := m.anonymous.of(m.isSecure(r))
 	header := w.Header()
 	for _, line := range header["Set-Cookie"] { // by another middleware of ours, further out
 		if rest, ok := strings.CutPrefix(line, c.name+"="); ok {
@@ -38,6 +34,16 @@ func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user s
 		return ""
 	}
 	c.set(header, value)
+	return user
+}
+
+// knownAnonymous returns the id that the browser has already, or "".
+func (m *Middleware) knownAnonymous(r *http.Request) (user string) {
+	c := m.anonymous.of(m.isSecure(r))
+	c.values(r.Header, func(value string) bool {
+		user = readID(c, value)
+		return user == ""
+	})
 	return user
 }
 

@@ -337,6 +337,51 @@ func TestPreview(t *testing.T) {
 	require.True(t, panics.asked(), "a func that panics previews nothing")
 }
 
+// What an anonymous visitor has said holds after signing in, until somebody who has
+// signed in says something in this browser.
+func TestSigningInKeepsWhatTheVisitorSaid(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"decline?study=study-1", "later?study=study-1", "optout"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Anonymous: true}))
+			b.user = ""
+			require.Contains(t, b.do(http.MethodGet, "/").body, "askonce-title")
+			require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/"+path, script...).StatusCode)
+			b.user = "ada"
+			require.False(t, b.asked())
+			require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/shown?study=study-2", script...).StatusCode)
+			require.False(t, b.asked(), "it is ada's own now")
+			b.user = "bob"
+			require.True(t, b.asked())
+		})
+	}
+
+	t.Run("another user's", func(t *testing.T) {
+		t.Parallel()
+		o := &middleware.Options{Anonymous: true}
+		decline := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/askonce/decline?study=study-1", nil)
+		r.Header.Set(userHeader, "ada")
+		newPrompt(t, newGate(t, nil), o).Endpoints().ServeHTTP(decline, r)
+		replica := newPrompt(t, newGate(t, nil), o) // has never seen ada's cookie
+		for range 2 {
+			w := httptest.NewRecorder()
+			replica.Handler(respond(page)).ServeHTTP(w, pageRequest(userHeader, "bob", "Cookie", "askonce="+decline.Result().Cookies()[0].Value))
+			require.Contains(t, w.Body.String(), "<aside")
+		}
+	})
+	t.Run("opened", func(t *testing.T) {
+		t.Parallel()
+		b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{Anonymous: true}))
+		b.user = ""
+		b.do(http.MethodGet, "/")
+		require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1").StatusCode)
+		b.user = "ada"
+		require.False(t, b.asked())
+	})
+}
+
 // Only a page of its own starts an interview: user content with an image, or a frame,
 // does not silence anybody.
 func TestOnlyANavigationStarts(t *testing.T) {

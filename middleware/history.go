@@ -29,17 +29,28 @@ func ownerOf(user string) owner {
 }
 
 // history is what the visitor has seen, as kept in a cookie: by the first one
-// that is genuine and the user's own. Anything else is no history.
-func (m *Middleware) history(r *http.Request, user string) (h gate.History) {
+// that is genuine and the user's own. Anything else is no history. Who has just signed
+// in has what the browser's anonymous visitor has seen and answered.
+func (m *Middleware) history(r *http.Request, user string) gate.History {
+	h, own := m.historyOf(r, user)
+	if !own && m.anonymous != nil && !isAnonymous(user) {
+		if visitor := m.knownAnonymous(r); visitor != "" {
+			h, _ = m.historyOf(r, visitor)
+		}
+	}
+	return h
+}
+
+func (m *Middleware) historyOf(r *http.Request, user string) (h gate.History, own bool) {
 	c := m.histories.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {
-		found, ok := readHistory(c, value, user)
-		if ok {
+		var found gate.History
+		if found, own = readHistory(c, value, user); own {
 			h = found
 		}
-		return !ok
+		return !own
 	})
-	return h
+	return h, own
 }
 
 func mentions(cookies []string, name string) bool {
