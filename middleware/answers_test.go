@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -429,4 +430,48 @@ func TestTargetSeesThePageOfADecision(t *testing.T) {
 		b.do(http.MethodGet, "/askonce/decision", "Referer", referer)
 		require.Equal(t, want, path, referer)
 	}
+}
+
+// What a cookie alone forgets, the store does not: another user on the same browser, a
+// second tab whose cookie comes later, and many studies.
+func TestWhatACookieForgets(t *testing.T) {
+	t.Parallel()
+	decline := func(b *browser, study string) {
+		require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/decline?study="+study, script...).StatusCode)
+	}
+	t.Run("ada, bob, ada", func(t *testing.T) {
+		t.Parallel()
+		b := replica(t, memstore.New(), middleware.Options{})
+		decline(b, "study-1")
+		b.user = "bob"
+		require.True(t, b.asked())
+		decline(b, "study-1")
+		b.user = "ada"
+		require.False(t, b.asked())
+	})
+	t.Run("two tabs", func(t *testing.T) {
+		t.Parallel()
+		b := replica(t, memstore.New(), middleware.Options{})
+		b.do(http.MethodGet, "/")
+		before := b.Jar
+		b.Jar = nil // the other tab's request left before the answer of this one came
+		decline(b, "study-1")
+		b.Jar = before
+		require.Len(t, b.seen().Cookies(), 1, "a cookie without the answer")
+		require.False(t, b.asked())
+	})
+	t.Run("200 studies", func(t *testing.T) {
+		t.Parallel()
+		s := memstore.New()
+		b := replica(t, s, middleware.Options{})
+		decline(b, "study-1")
+		for n := range 199 {
+			decline(b, fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
+		}
+		require.False(t, b.asked())
+		require.False(t, replica(t, s, middleware.Options{}).asked())
+		p, err := s.Person(t.Context(), "ada")
+		require.NoError(t, err)
+		require.Len(t, p.Studies, 200)
+	})
 }
