@@ -2,8 +2,10 @@ package console_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +44,7 @@ func Test_whoever_is_refused_sees_a_plain_404(t *testing.T) {
 		"panics":  func(*http.Request) bool { panic("no session") },
 	} {
 		h := console.New(console.Parts{Gate: s.gates, Webhook: s.webhook, Store: memstore.New(), Logger: s.log.logger()}, allow)
-		for _, path := range append(pages, "requeue", "nothing") {
+		for _, path := range slices.Concat(pages, slices.Collect(maps.Keys(actions)), []string{"transcript", "preview", "nothing"}) {
 			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 				t.Run(name+" "+method+" "+path, func(t *testing.T) {
 					t.Parallel()
@@ -179,7 +181,7 @@ func Test_a_link_cannot_make_the_console_say_anything(t *testing.T) {
 func Test_a_form_of_another_site_is_refused(t *testing.T) {
 	t.Parallel()
 	s := setup(t, memstore.New(), nil)
-	for _, action := range []string{"", "people", "queue", "nothing"} {
+	for _, action := range append(slices.Collect(maps.Keys(actions)), "people", "preview", "nothing") {
 		t.Run(action, func(t *testing.T) {
 			t.Parallel()
 			r := httptest.NewRequest(http.MethodPost, "http://example.com/console/"+action, nil)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	queueRows  = 50    // of each list in a page
-	queueDepth = 10000 // how far each list is paged
+	queueRows  = 50   // of each list in a page
+	queueDepth = 1000 // how far each list is paged
 )
 
 // queuePage is the data of ui/queue.html.
