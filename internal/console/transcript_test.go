@@ -52,6 +52,7 @@ func Test_transcripts_are_readable_in_any_form(t *testing.T) {
 		"other types":       {`{"id":"1","headline":7,"summary":[],"transcript":[{"role":{},"text":"Yes","start":"x"}]}`, []string{">Yes<", "<h1>Interview</h1>"}, "flash"},
 		"a deep one":        {strings.Repeat("[", 300_000), []string{unknown}, `class="card turns"`},
 		"a deep, valid one": {`{"id":"1","transcript":["Yes"],"x":` + strings.Repeat("[", 9_000) + strings.Repeat("0,", 200_000) + "0" + strings.Repeat("]", 9_000) + "}", []string{">Yes<"}, "flash"},
+		"not indented":      {`{"id":"1","transcript":["Yes"],"x":` + strings.Repeat("[", 3_000) + strings.Repeat("]", 3_000) + "}", []string{">Yes<", "&#34;x&#34;:[[[["}, "flash"},
 		"many turns":        {`{"id":"1","transcript":[` + strings.Repeat(`{"text":"x"},`, 10_000) + `"end"]}`, []string{"This transcript goes on. Download it"}, ">end<"},
 		"a long turn":       {`{"id":"1","transcript":["` + strings.Repeat("é", 400_000) + `","end"]}`, []string{"This transcript goes on. Download it", "é…"}, ">end<"},
 		"5 MB":              {`{"id":"1","transcript":["` + strings.Repeat("x", 5<<20) + `"]}`, []string{"This transcript is too long for a page. Download it", "5.2 MB"}, `class="card turns"`},
