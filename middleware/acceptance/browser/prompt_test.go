@@ -439,6 +439,11 @@ func TestPlaces(t *testing.T) {
 		newTab(t, look{}).open(a.url + "/").eventually(background + ` === "rgb(255, 255, 255)"`)
 		newTab(t, look{dark: true}).open(a.url + "/").eventually(background + ` === "rgb(36, 38, 42)"`)
 		newTab(t, look{dark: true}).open(a.url + "/?light").eventually(background + ` === "rgb(255, 255, 255)"`) // whatever the system would like
+
+		late := newTab(t, look{}).open(a.url + "/")
+		late.eventually(background + ` === "rgb(255, 255, 255)"`)
+		eval[any](late, `document.head.append(Object.assign(document.createElement("link"), {rel: "stylesheet", href: "data:text/css,body{background:%2314161a}"})), 0`)
+		late.eventually(background + ` === "rgb(36, 38, 42)"`)
 	})
 }
 

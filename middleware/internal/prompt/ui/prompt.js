@@ -243,6 +243,7 @@
       watch.observe(aside);
       for (const name of ["focusin", "focusout", "click", "scroll", "transitionend"]) doc.addEventListener(name, again, { ...on, capture: true });
       for (const name of ["resize", "load"]) addEventListener(name, again, on);
+      doc.addEventListener("load", paint, { ...on, capture: true }); // of style sheets that come late
       doc.addEventListener("visibilitychange", count, on);
       every = setInterval(look, 1000);
       const dark = new MutationObserver(() => setTimeout(paint));
