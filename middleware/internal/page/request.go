@@ -12,7 +12,7 @@ import (
 // Metadata, W3C). Libraries that replace pages by script have fields of their own:
 //
 //	Client                            What it sends                                  Wanted
-//	a browser                         Sec-Fetch-Dest: document                       yes
+//	a browser                         Sec-Fetch-Dest: document, Accept: text/html,…  yes
 //	a frame, an image, a script       Sec-Fetch-Dest: iframe, image, script, …       no
 //	a service worker that passes a    Sec-Fetch-Dest: empty, Accept: text/html,…     yes
 //	navigation on (Chromium, Firefox)   with Sec-Fetch-Mode: navigate or same-origin
@@ -37,7 +37,7 @@ func Wanted(r *http.Request) bool {
 	dest := first(h["Sec-Fetch-Dest"])
 	switch {
 	case dest == "document": // almost every page; no script can send this
-		return true
+		return AcceptsHTML(h["Accept"])
 	case dest != "" && dest != "empty":
 		return false
 	case len(h["Hx-Request"]) > 0:

@@ -38,6 +38,7 @@ func TestWanted(t *testing.T) {
 		{"a tool takes anything", "GET", []string{accept, "*/*"}, false},
 		{"a tool takes any text", "GET", []string{accept, "text/*"}, false},
 		{"JSON", "GET", []string{accept, "application/json"}, false},
+		{"a navigation for JSON", "GET", []string{accept, "application/json", dest, "document"}, false},
 		{"Accept in capitals", "GET", []string{accept, "Text/HTML"}, true},
 		{"HTML behind others", "GET", []string{accept, "application/json, text/html ;q=0.1"}, true},
 		{"HTML refused", "GET", []string{accept, "text/html;q=0, */*"}, false},
