@@ -3,9 +3,11 @@ package browser
 import (
 	"cmp"
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +17,6 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -74,6 +75,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	shared = ctx
+	// The tests mostly wait for browsers: one for each core would leave the cores idle.
+	flag.Parse()
+	if runtime.GOMAXPROCS(0) < 4 && flag.Set("test.parallel", "4") != nil {
+		panic("testing has no -parallel any more")
+	}
 	code := m.Run()
 	cancel()
 	stop()
