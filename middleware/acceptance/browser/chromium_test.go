@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -75,11 +75,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	shared = ctx
-	// The tests mostly wait for browsers: one for each core would leave the cores idle.
-	flag.Parse()
-	if runtime.GOMAXPROCS(0) < 4 && flag.Set("test.parallel", "4") != nil {
-		panic("testing has no -parallel any more")
+	// The tests mostly wait for browsers: one for each core leaves two cores idle.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err) // testing has no -parallel any more
 	}
+	flag.Parse() // the command line's -parallel comes last
 	code := m.Run()
 	cancel()
 	stop()
