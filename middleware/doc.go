@@ -63,7 +63,8 @@ package middleware
 //	visitor.go anonymous.go       who sent it
 //	history.go cookie.go keys.go  what this browser has seen, and how it is kept
 //	endpoints.go answers.go       what the prompt's links, forms and scripts call
-//	decision.go                   the decision endpoint
+//	decision.go ticket.go         the decision endpoint, and links that need no session
+//	event.go                      what OnInteraction is called with
 //	languages.go memo.go          Accept-Language, and a bounded cache
 //	prompt.go                     the exported names of internal/prompt and internal/page
 //	internal/page                 which requests are for pages, and the place in the page

@@ -103,12 +103,13 @@ type Options struct {
 	// use. Defaults to none.
 	OnInteraction func(ctx context.Context, e Event)
 
-	// Preview reports whether a request is from staff who want to look at the prompt: it
-	// appears whatever they have seen or answered, and whatever the holdout and pacing
-	// say. What they see and answer is not recorded, and an interview that they open is
-	// nobody's, although it takes a place of the study. It is called for the prompt's own endpoints too, so it must go by the session
-	// or a cookie: a parameter of the page's URL is not there. It must be safe for
-	// concurrent use. Defaults to nobody.
+	// Preview reports whether a request is from staff who want to look at the prompt:
+	// it appears whatever they have seen or answered, and whatever the holdout and
+	// pacing say. What they see and answer is not recorded. An interview that they open
+	// is nobody's, although it takes a place of the study. Preview is called for the
+	// prompt's own endpoints too, so it must go by the session or a cookie: a parameter
+	// of the page's URL is not there. It must be safe for concurrent use. Defaults to
+	// nobody.
 	Preview func(r *http.Request) bool
 
 	// OnPrompt is called after each response to a user who was to be asked, with
