@@ -100,7 +100,7 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		asset.ServeHTTP(w, r)
 		return
 	}
-	v := m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r)) })
+	v := m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r, name)) })
 	if (v.UserID == "" || isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
 		v = gate.Visitor{}
 		if r.Method == http.MethodPost {

@@ -14,7 +14,8 @@ import (
 // A ticket stands for the bearer token of a single-page app in the links that the
 // decision endpoint answers, because neither a new tab nor a report at the end of a
 // page carries the token. It is sealed with the cookie keys and names one user and one
-// study. A session that a request has counts before it.
+// study. A session that a request has counts before it. The decision endpoint takes no
+// ticket, or one could be exchanged for the next for ever.
 const (
 	ticketAge = time.Hour
 	ticketKey = "ticket" // the parameter of the links
@@ -41,12 +42,15 @@ func (m *Middleware) withTicket(c Content, r *http.Request, v gate.Visitor) (Con
 	return prompt.With(c, ticketKey, ticket), nil
 }
 
-// ticketHolder returns the user of the request's ticket, or "".
-func (m *Middleware) ticketHolder(r *http.Request) string {
+// ticketHolder returns the user of the ticket of a request for the named endpoint, or
+// "". An opt-out and its undoing are for all studies.
+func (m *Middleware) ticketHolder(r *http.Request, endpoint string) string {
 	query := r.URL.Query()
 	payload, ok := m.tickets.open(query.Get(ticketKey))
 	study, user, _ := strings.Cut(string(payload), "\x00")
-	if asked := query.Get("study"); !ok || asked != "" && asked != study {
+	asked := query.Get("study")
+	ofAll := asked == "" && (endpoint == "optout" || endpoint == "undo")
+	if !ok || endpoint == "decision" || asked != study && !ofAll {
 		return ""
 	}
 	return user

@@ -100,6 +100,11 @@ func TestATicketIsForOneUserAndStudy(t *testing.T) {
 	links := b.links("Authorization", "Bearer ada")
 	decline := func(url string, headers ...string) int { return b.do(http.MethodPost, url, headers...).Code }
 	require.Equal(t, http.StatusForbidden, decline(strings.Replace(links.Decline, "study-1", "study-2", 1)), "another study")
+	require.Equal(t, http.StatusForbidden, decline(strings.Replace(links.Decline, "study=study-1", "", 1)), "no study")
+	_, query, _ := strings.Cut(strings.Replace(links.Start, "study=study-1", "", 1), "?")
+	require.Equal(t, http.StatusForbidden, b.do(http.MethodGet, "/askonce/start?"+query, "Sec-Fetch-Dest", "document").Code, "no study")
+	renewed := b.do(http.MethodGet, "/askonce/decision?"+query, "Authorization", "Bearer ")
+	require.NotContains(t, renewed.Body.String(), "ticket", "a ticket is not exchanged for a newer one")
 	require.Equal(t, http.StatusForbidden, decline(links.Decline[:len(links.Decline)-2]+"AA"), "made up")
 	history := seen(t, newPrompt(t, newGate(t, nil), nil), nil).Value
 	require.Equal(t, http.StatusForbidden, decline("/askonce/decline?study=study-1&ticket="+history), "another thing that is sealed")

@@ -70,7 +70,7 @@ func newHealth(now webhook.Health, err error, up time.Duration) health {
 		{now.Dead > 0, adviceDead},
 		{!now.OldestPending.IsZero() && time.Since(now.OldestPending) > queueBehind, adviceQueue},
 		{!now.LastReconcile.IsZero() && time.Since(now.LastReconcile) > reconcileBehind, adviceReconcile},
-		{now.LastReconcile.IsZero() && up > firstReconcile, adviceRun},
+		{err == nil && now.LastReconcile.IsZero() && up > firstReconcile, adviceRun},
 		{now.Closed, adviceClosed},
 	} {
 		if a.applies {

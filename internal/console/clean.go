@@ -38,7 +38,7 @@ func cleanTo(s string, limit int) string {
 	}
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t':
+		case r == '\n', r == '\t', r == '\u200c', r == '\u200d': // Persian, Hindi and emoji join with the last two
 			return r
 		case r == '\r':
 			return -1

@@ -25,6 +25,8 @@ type Parts struct {
 	Logger     *slog.Logger // defaults to slog.Default()
 }
 
+const maxForm = 64 << 10 // bytes of a form
+
 type console struct {
 	Parts
 	allow    func(*http.Request) bool
@@ -100,6 +102,9 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	inner := *r
 	inner.URL = &url.URL{Path: path, RawQuery: r.URL.RawQuery}
+	if r.Body != nil {
+		inner.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	}
 	c.pages.ServeHTTP(w, &inner)
 }
 

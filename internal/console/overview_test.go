@@ -297,3 +297,31 @@ func (c *client) Webhook(context.Context) (userjourneys.Webhook, error) {
 	}
 	return userjourneys.Webhook{URL: "https://other.example/hook"}, c.err()
 }
+
+// A form that a proxy or a middleware has emptied must not resume everybody.
+func Test_an_incomplete_form_switches_nothing(t *testing.T) {
+	t.Parallel()
+	kept := memstore.New()
+	require.NoError(t, kept.SetSwitch(t.Context(), store.Switch{Name: store.PauseAll, On: true, At: time.Now().Add(-time.Minute)}))
+	s := setup(t, kept, nil)
+	for _, form := range []url.Values{
+		{}, {"study": {""}}, {"on": {"false"}}, {"study": {""}, "on": {"off"}}, {"study": {""}, "on": {"false"}, "by": {strings.Repeat("x", 70_000)}},
+	} {
+		require.Contains(t, s.post("pause", form).text, "Nothing was done: the form was not complete.")
+	}
+	switches, err := kept.Switches(t.Context())
+	require.NoError(t, err)
+	require.Len(t, switches, 1)
+	require.True(t, switches[0].On)
+}
+
+func Test_a_replica_whose_clock_is_ahead_has_not_the_last_word(t *testing.T) {
+	t.Parallel()
+	kept := memstore.New()
+	require.NoError(t, kept.SetSwitch(t.Context(), store.Switch{Name: store.PauseAll, On: false, At: time.Now().Add(time.Minute)}))
+	s := setup(t, kept, nil)
+	require.Contains(t, s.post("pause", url.Values{"study": {""}, "on": {"true"}}).text, "Asking is paused")
+	switches, err := kept.Switches(t.Context())
+	require.NoError(t, err)
+	require.True(t, switches[0].On)
+}

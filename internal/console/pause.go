@@ -16,6 +16,12 @@ type pause struct {
 	store.Switch
 }
 
+// isSwitch reports whether a form says which way to switch.
+func isSwitch(r *http.Request) bool {
+	on := r.PostFormValue("on")
+	return on == "true" || on == "false"
+}
+
 func pauseName(studyID string) string {
 	if studyID == "" {
 		return store.PauseAll
@@ -44,6 +50,11 @@ func (c *console) switches(ctx context.Context) ([]store.Switch, error) {
 // pause is the action that pauses or resumes one study, or all.
 func (c *console) pause(w http.ResponseWriter, r *http.Request) {
 	studyID, on := r.PostFormValue("study"), r.PostFormValue("on") == "true"
+	// A form that was cut short must not resume, or be about all studies.
+	if !isSwitch(r) || !r.PostForm.Has("study") {
+		c.done(w, r, "./", "invalid")
+		return
+	}
 	if studyID != "" && !slices.ContainsFunc(c.Gate.Status(), func(s gate.Status) bool { return s.Study.ID == studyID }) {
 		c.done(w, r, "./", "invalid")
 		return
@@ -51,7 +62,17 @@ func (c *console) pause(w http.ResponseWriter, r *http.Request) {
 	s, err := has[store.Switches](c)
 	if err == nil {
 		set := store.Switch{Name: pauseName(studyID), On: on, By: cleanTo(r.PostFormValue("by"), 100), At: time.Now()}
-		err = act(r.Context(), c, func(ctx context.Context) error { return s.SetSwitch(ctx, set) })
+		err = act(r.Context(), c, func(ctx context.Context) error {
+			all, err := s.Switches(ctx)
+			if err != nil {
+				return err
+			}
+			// The store keeps the latest of several, and another replica's clock may be ahead.
+			if had := pauseOf(studyID, all); !set.At.After(had.At) {
+				set.At = had.At.Add(time.Millisecond)
+			}
+			return s.SetSwitch(ctx, set)
+		})
 	}
 	switch {
 	case err != nil:

@@ -27,6 +27,10 @@ func (c *console) previewOf(r *http.Request) *preview {
 func (c *console) preview(w http.ResponseWriter, r *http.Request) {
 	cookie := &http.Cookie{Name: previewCookie, Value: "1", Path: "/", MaxAge: previewTime, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
 	code := "preview-on"
+	if !isSwitch(r) {
+		c.done(w, r, "people", "invalid")
+		return
+	}
 	if r.PostFormValue("on") != "true" {
 		cookie.MaxAge, code = -1, "preview-off"
 	}

@@ -19,7 +19,7 @@ var actions = map[string]struct {
 	form url.Values
 	page string
 }{
-	"pause":             {url.Values{"on": {"true"}}, ""},
+	"pause":             {url.Values{"study": {""}, "on": {"true"}}, ""},
 	"requeue":           {url.Values{"id": {"int-1"}}, "queue"},
 	"requeue-all":       {nil, "queue"},
 	"delete-letter":     {url.Values{"id": {"letter"}}, "queue"},

@@ -13,6 +13,7 @@ import (
 
 const (
 	patience = 800 * time.Millisecond // of a page with the store and the provider
+	actTime  = 30 * time.Second       // of an action with the store
 	maxCalls = 64                     // in flight at once, those that were given up included
 )
 
@@ -24,6 +25,27 @@ var (
 // wait calls f, the app's store or the provider, and gives up on it after
 // [patience], also if f ignores its context.
 func wait[T any](ctx context.Context, c *console, f func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel() // not when f returns: its answer would race with the end of ctx
+	return call(ctx, c, func() (T, error) { return f(ctx) })
+}
+
+// act calls f, which changes something. A page waits for it as long as for anything
+// else, and then f goes on: neither a long change nor a browser that leaves makes it
+// half done.
+func act(ctx context.Context, c *console, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := call(ctx, c, func() (struct{}, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTime)
+		defer cancel()
+		return struct{}{}, f(ctx)
+	})
+	return err
+}
+
+// call calls f and stops waiting for it when ctx ends.
+func call[T any](ctx context.Context, c *console, f func() (T, error)) (T, error) {
 	type result struct {
 		v   T
 		err error
@@ -33,12 +55,10 @@ func wait[T any](ctx context.Context, c *console, f func(context.Context) (T, er
 	default:
 		return *new(T), errBusy
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel() // not when f returns: its answer would race with the end of ctx
 	got := make(chan result, 1)
 	go func() {
 		defer func() { <-c.calls }()
-		v, err := guard.Get(func() (T, error) { return f(ctx) })
+		v, err := guard.Get(f)
 		got <- result{v, err}
 	}()
 	select {
@@ -47,12 +67,6 @@ func wait[T any](ctx context.Context, c *console, f func(context.Context) (T, er
 	case <-ctx.Done():
 		return *new(T), fmt.Errorf("no answer: %w", ctx.Err())
 	}
-}
-
-// act is wait for what returns only an error.
-func act(ctx context.Context, c *console, f func(context.Context) error) error {
-	_, err := wait(ctx, c, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
-	return err
 }
 
 // take returns items of a sequence, at most limit behind the skipped ones, and

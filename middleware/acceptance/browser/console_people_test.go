@@ -70,7 +70,7 @@ func TestConsolePeopleActions(t *testing.T) {
 	says("The transcript is deleted. The interview still counts.")
 	b.lookUpRespondent()
 	b.click("form[action=reset] button")
-	says("The user can be asked about this study again.")
+	says("What the user saw and answered of this study is forgotten.")
 
 	var user string
 	erase := func(typed string) {
