@@ -103,7 +103,7 @@ func TestATicketIsForOneUserAndStudy(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, decline(strings.Replace(links.Decline, "study=study-1", "", 1)), "no study")
 	_, query, _ := strings.Cut(strings.Replace(links.Start, "study=study-1", "", 1), "?")
 	require.Equal(t, http.StatusForbidden, b.do(http.MethodGet, "/askonce/start?"+query, "Sec-Fetch-Dest", "document").Code, "no study")
-	renewed := b.do(http.MethodGet, "/askonce/decision?"+query, "Authorization", "Bearer ")
+	renewed := b.do(http.MethodGet, strings.Replace(links.Start, "/start?", "/decision?", 1), "Authorization", "Bearer ")
 	require.NotContains(t, renewed.Body.String(), "ticket", "a ticket is not exchanged for a newer one")
 	require.Equal(t, http.StatusForbidden, decline(links.Decline[:len(links.Decline)-2]+"AA"), "made up")
 	history := seen(t, newPrompt(t, newGate(t, nil), nil), nil).Value
