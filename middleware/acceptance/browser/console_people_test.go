@@ -89,7 +89,7 @@ func TestConsolePeopleActions(t *testing.T) {
 
 	b.click("form[action=preview] button")
 	says("This browser previews prompts for an hour, if the app accepts it.")
-	says("The app does not accept it: its middleware.Options.Preview has to go by the cookie preview.")
+	says("The app does not accept it: its middleware.Options.Preview has to accept staff who have the cookie preview, and nobody else.")
 	b.click("form[action=preview] button")
 	says("This browser previews prompts no more.")
 	b.quiet()
