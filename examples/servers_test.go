@@ -207,7 +207,7 @@ func (f *flow) console() {
 	require.Empty(f, startLink(page.body), "the console is no page for a prompt")
 	require.Contains(f, admin.get(console+"deliveries").body, "The signature is not of this body and secret")
 	require.Contains(f, admin.get(console+"style.css").body, "color-scheme")
-	done := admin.post(console+"pause", url.Values{"on": {"false"}, "by": {"the test"}})
+	done := admin.post(console+"pause", url.Values{"study": {""}, "on": {"false"}, "by": {"the test"}})
 	require.Equal(f, http.StatusSeeOther, done.status)
 	require.Contains(f, admin.get(console+strings.TrimPrefix(done.location, "./")).body, "Asking goes on")
 	for _, page := range []string{"", "queue", "style.css"} {
