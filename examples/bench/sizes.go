@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
 
@@ -16,32 +15,18 @@ import (
 // takes and how long a look-up does.
 func sizes(ctx context.Context, e effort) (report.Part, error) {
 	t := report.Table{Head: []string{"store, completions", "bytes each", "look-up, there", "look-up, not there"}}
-	dir, err := os.MkdirTemp("", "askonce-bench")
-	if err != nil {
-		return report.Part{}, err
-	}
-	defer os.RemoveAll(dir)
-	for _, open := range backends {
-		b, err := open(ctx, dir)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "left out:", err)
-			continue
-		}
+	err := eachBackend(ctx, func(b *backend) error {
 		rows, err := b.grow(ctx, e)
-		b.remove()
-		b.close()
-		if err != nil {
-			return report.Part{}, fmt.Errorf("%s: %w", b.name, err)
-		}
 		t.Rows = append(t.Rows, rows...)
-	}
+		return err
+	})
 	return report.Part{
 		Title: "Sizes",
 		Text: "Every store with ids of 36 bytes and all transcripts fetched, at its server's settings as installed. 4096 users spread over all are looked up, as\n" +
 			"by a page view that no cache answers. The bytes are the server's own account, with indexes and without transcripts. The ids ascend, which packs trees\n" +
 			"tightly: for random ones reckon with a third more in the databases.",
 		Tables: []report.Table{t},
-	}, nil
+	}, err
 }
 
 func (b *backend) grow(ctx context.Context, e effort) (rows [][]string, err error) {

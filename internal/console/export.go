@@ -8,6 +8,7 @@ import (
 	"iter"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -173,12 +174,16 @@ func (w csvWriter) flush() error {
 	return w.Error()
 }
 
+// A laterFormula begins behind what separates cells where the comma is the decimal sign.
+var laterFormula = regexp.MustCompile(`(;\s*)([=+\-@＝＋－＠])`)
+
 // defused keeps a spreadsheet from taking a foreign text for a formula, with the
 // apostrophe that marks a text there. See OWASP, "CSV Injection". Spreadsheets may
 // drop what is invisible at the beginning, and read full-width signs too.
 func defused(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	visible := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
+	s = laterFormula.ReplaceAllString(s, "$1'$2")
 	if strings.IndexAny(visible, "=+-@＝＋－＠") == 0 || s != "" && s[0] < ' ' {
 		return "'" + s
 	}

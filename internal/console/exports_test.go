@@ -71,6 +71,16 @@ func Test_formulas_are_defused_in_CSV(t *testing.T) {
 	}
 }
 
+func Test_formulas_behind_a_semicolon_are_defused_in_CSV(t *testing.T) {
+	t.Parallel()
+	kept := memstore.New()
+	_, err := kept.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "s", UserID: "a;=cmd|'/C calc'!A0; @x;b-c"}, InterviewID: "int-1", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	rows, err := csv.NewReader(strings.NewReader(setup(t, kept, nil).get("export?format=csv").text)).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, "a;'=cmd|'/C calc'!A0; '@x;b-c", rows[1][3])
+}
+
 // However many interviews there are, no more of them are ahead of the client than
 // the buffers in between hold.
 func Test_an_export_takes_no_more_memory_the_longer_it_is(t *testing.T) {

@@ -30,6 +30,7 @@ var flashes = map[string]flash{
 	"transcript-deleted": {"The transcript is deleted. The interview still counts.", false},
 	"failed":             {"Nothing was done: the store failed. The log says why.", true},
 	"late":               {"The store has not answered in time. It may still be done: look again.", true},
+	"busy":               {"Nothing was done: the store still works on what was asked before. Try again.", true},
 	"lacking":            {"Nothing was done: this store cannot do that.", true},
 	"invalid":            {"Nothing was done: the form was not complete.", true},
 	"notfound":           {"Nothing was done: it is not there any more.", true},
@@ -73,7 +74,10 @@ func (c *console) failed(w http.ResponseWriter, r *http.Request, page, action st
 	case errors.Is(err, errLacks), errors.Is(err, errors.ErrUnsupported):
 		code = "lacking"
 	default:
-		if isLate(err) {
+		switch {
+		case errors.Is(err, errBusy):
+			code = "busy"
+		case isLate(err):
 			code = "late"
 		}
 		c.Logger.WarnContext(r.Context(), "askonce: an action of the console failed", "action", action, "err", err, guard.Stack(err))

@@ -29,10 +29,7 @@ func TestConsolePeople(t *testing.T) {
 	long(t)
 	axe := axeCore.need(t)
 	url := newConsole(t)
-	for name, l := range map[string]look{
-		"desktop": {width: 1280}, "desktop, dark": {width: 1280, dark: true},
-		"phone": {width: 360, height: 640}, "phone, dark": {width: 360, height: 640, dark: true},
-	} {
+	for name, l := range consoleLooks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, l)

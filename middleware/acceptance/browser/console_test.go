@@ -149,16 +149,19 @@ func deliver(hook http.Handler, secret, studyID string) {
 // consolePages are all pages at which a browser can be.
 var consolePages = []string{"", "people", "interviews", "queue", "deliveries"}
 
+// consoleLooks are how operators may look at it.
+var consoleLooks = map[string]look{
+	"desktop": {width: 1280}, "desktop, dark": {width: 1280, dark: true},
+	"phone": {width: 360, height: 640}, "phone, dark": {width: 360, height: 640, dark: true},
+}
+
 // TestConsole looks at every page of the console, with everything unfolded.
 func TestConsole(t *testing.T) {
 	t.Parallel()
 	long(t)
 	axe := axeCore.need(t)
 	url := newConsole(t)
-	for name, l := range map[string]look{
-		"desktop": {width: 1280}, "desktop, dark": {width: 1280, dark: true},
-		"phone": {width: 360, height: 640}, "phone, dark": {width: 360, height: 640, dark: true},
-	} {
+	for name, l := range consoleLooks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newTab(t, l)
