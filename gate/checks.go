@@ -86,7 +86,7 @@ func (q *question) scope() (s scope) {
 //
 // The store is asked last, so visitors who are refused anyway cost no round trip.
 // What it knows about the visitor's history is checked then. A refusal that the
-// store may know to be taken back, or completed since, waits for it.
+// store may know to be taken back, reset, or completed since, waits for it.
 func (q *question) answer(ctx context.Context) (Reason, error) {
 	list := q.gate.lists[q.scope()]
 	blank, waiting := q.isBlank(), false
@@ -117,9 +117,9 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 }
 
 // mayHaveChanged reports whether the store may know better than a browser that
-// has this reason.
+// has this reason: that an answer was taken back, or that the study was reset.
 func (r Reason) mayHaveChanged() bool {
-	return r == ReasonDeclined || r == ReasonSnoozed || r == ReasonOpened
+	return r == ReasonDeclined || r == ReasonSnoozed || r == ReasonOpened || r == ReasonShownEnough || r == ReasonCoolingDown
 }
 
 // check makes one check. The reason is ReasonEligible if it passes, and

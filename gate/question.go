@@ -24,6 +24,8 @@ type question struct {
 	seen    store.PersonStudy // what the visitor has seen of the study
 	buf     []time.Time       // holds seen.Showings
 
+	own store.Person // what the browser remembers, without what the store has reset since
+
 	completedAt *time.Time // when the visitor last completed any study, nil until it was looked up
 
 	person    *store.Person // what the store knows about the visitor, nil until it was asked
@@ -43,7 +45,7 @@ type pooled struct {
 
 func newQuestion(v *Visitor) *pooled {
 	q := questions.Get().(*pooled)
-	q.visitor = *v
+	q.visitor, q.own = *v, v.History.seen
 	return q
 }
 
@@ -61,6 +63,7 @@ func (q *question) turnTo(g *Gate) {
 		q.study, q.current, q.seen = nil, false, store.PersonStudy{}
 		if q.gate.source != g.source {
 			q.person, q.personErr, q.completedAt = nil, nil, nil
+			q.own = q.visitor.History.seen
 		}
 	}
 	q.gate = g
@@ -127,12 +130,7 @@ func (q *question) learnCapacity(ctx context.Context) error {
 
 func (q *question) setStudy(s *study) {
 	q.study = s
-	for i := range q.visitor.History.seen.Studies {
-		if own := &q.visitor.History.seen.Studies[i]; own.StudyID == s.ID {
-			q.seen = *own
-		}
-	}
-	q.mergePerson()
+	q.merge()
 }
 
 func (q *question) fetchCapacity(ctx context.Context) (*study, error) {
@@ -177,14 +175,27 @@ func (q *question) askStore(ctx context.Context) error {
 				return nil
 			}
 		}
-		q.person, q.personErr = g.person(ctx, q)
-		q.mergePerson()
+		if q.person, q.personErr = g.person(ctx, q); q.personErr == nil {
+			q.own = withoutReset(q.own, q.person)
+		}
+		q.merge()
 	}
 	return q.personErr
 }
 
-func (q *question) mergePerson() {
-	if q.person == nil || q.study == nil {
+// merge makes known what the visitor has seen of the study, by the browser and by the
+// store.
+func (q *question) merge() {
+	if q.study == nil {
+		return
+	}
+	q.seen = store.PersonStudy{}
+	for i := range q.own.Studies {
+		if s := &q.own.Studies[i]; s.StudyID == q.study.ID {
+			q.seen = *s
+		}
+	}
+	if q.person == nil {
 		return
 	}
 	for i := range q.person.Studies {
@@ -201,16 +212,15 @@ func (q *question) isBlank() bool {
 }
 
 func (q *question) optedOut() bool {
-	own := &q.visitor.History.seen
 	if q.person != nil {
-		switch q.person.OptedOutAt.Compare(own.OptedOutAt) {
+		switch q.person.OptedOutAt.Compare(q.own.OptedOutAt) {
 		case 0:
-			return q.person.OptedOut || own.OptedOut
+			return q.person.OptedOut || q.own.OptedOut
 		case 1:
 			return q.person.OptedOut
 		}
 	}
-	return own.OptedOut
+	return q.own.OptedOut
 }
 
 // lastShowing returns when the last showing of the study began.
@@ -227,8 +237,8 @@ func (q *question) lingersSince(began time.Time) bool {
 // lastElsewhere returns when a prompt of another study was last seen, or its
 // interview opened.
 func (q *question) lastElsewhere() (at time.Time) {
-	for i := range q.visitor.History.seen.Studies {
-		at = latest(at, q.elsewhere(&q.visitor.History.seen.Studies[i]))
+	for i := range q.own.Studies {
+		at = latest(at, q.elsewhere(&q.own.Studies[i]))
 	}
 	if q.person != nil {
 		for i := range q.person.Studies {

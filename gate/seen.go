@@ -66,6 +66,40 @@ func mergeSeen(own, known *store.PersonStudy, buf []time.Time) (store.PersonStud
 	return m, buf
 }
 
+// withoutReset returns what a browser remembers without what the store has reset since.
+func withoutReset(own store.Person, known *store.Person) store.Person {
+	shared := true // with the visitor's History
+	for i := range own.Studies {
+		at := known.Study(own.Studies[i].StudyID).ResetAt
+		if at.IsZero() {
+			continue
+		}
+		if shared {
+			own.Studies, shared = slices.Clone(own.Studies), false
+		}
+		own.Studies[i] = since(own.Studies[i], at)
+	}
+	return own
+}
+
+// since returns s without what happened until then.
+func since(s store.PersonStudy, then time.Time) store.PersonStudy {
+	n, _ := slices.BinarySearchFunc(s.Showings, then, func(at, then time.Time) int {
+		if at.After(then) {
+			return 1
+		}
+		return -1
+	})
+	s.Showings = s.Showings[n:]
+	if !s.OpenedAt.After(then) {
+		s.OpenedAt = time.Time{}
+	}
+	if !s.AnsweredAt.After(then) {
+		s.Answer, s.AnsweredAt, s.Until = 0, time.Time{}, time.Time{}
+	}
+	return s
+}
+
 func latest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b

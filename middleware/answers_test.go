@@ -432,6 +432,39 @@ func TestTargetSeesThePageOfADecision(t *testing.T) {
 	}
 }
 
+// A reset asks again in the browser that remembers an answer as well, on every replica,
+// and what the user answers then holds again. An opt-out is no answer about a study.
+func TestResetOutranksTheCookie(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"decline?study=study-1", "later?study=study-1", "optout"} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			s := memstore.New()
+			b := replica(t, store.NewCached(s, nil), middleware.Options{})
+			send := func() {
+				t.Helper()
+				require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/"+answer, script...).StatusCode)
+			}
+			b.seen()
+			send()
+			require.False(t, b.asked())
+			require.NoError(t, s.Reset(t.Context(), store.Key{StudyID: "study-1", UserID: "ada"}))
+			other := replica(t, s, middleware.Options{})
+			other.Jar = b.Jar
+			require.Equal(t, answer != "optout", other.asked(), "on a replica that has cached nothing")
+			if answer == "optout" {
+				return
+			}
+			b = other
+			send()
+			require.False(t, b.asked())
+			require.False(t, replica(t, s, middleware.Options{}).asked(), "in another browser")
+			require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, "/askonce/undo?study=study-1", script...).StatusCode)
+			require.True(t, b.asked())
+		})
+	}
+}
+
 // What a cookie alone forgets, the store does not: another user on the same browser, a
 // second tab whose cookie comes later, and many studies.
 func TestWhatACookieForgets(t *testing.T) {

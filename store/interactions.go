@@ -102,6 +102,10 @@ type PersonStudy struct {
 	Answer     InteractionKind
 	AnsweredAt time.Time
 	Until      time.Time // when a snooze ends
+
+	// ResetAt is when [Resetter] forgot all of the above, to the millisecond; zero if
+	// never. What a browser remembers from this time or before does not count.
+	ResetAt time.Time
 }
 
 // MaxShowings is how many showings of one study a store keeps for one user.
@@ -119,11 +123,30 @@ func (p *Person) Note(i Interaction) {
 		}
 		return
 	}
-	n, known := slices.BinarySearchFunc(p.Studies, i.StudyID, func(s PersonStudy, id string) int { return strings.Compare(s.StudyID, id) })
-	if !known {
-		p.Studies = slices.Insert(p.Studies, n, PersonStudy{StudyID: i.StudyID})
+	p.study(i.StudyID).note(i.Kind, at, i.Until.UTC().Truncate(time.Second))
+}
+
+// Reset forgets what p knows about a study and keeps the time of that, as [Resetter]
+// does: now, or the time of the latest event if that is from a replica whose clock is
+// ahead. It is meant for implementations of Interactions.
+func (p *Person) Reset(studyID string, now time.Time) {
+	s := p.study(studyID)
+	at := now.UTC().Truncate(time.Millisecond)
+	for _, known := range slices.Concat(s.Showings, []time.Time{s.OpenedAt, s.AnsweredAt, s.ResetAt}) {
+		if known.After(at) {
+			at = known
+		}
 	}
-	p.Studies[n].note(i.Kind, at, i.Until.UTC().Truncate(time.Second))
+	*s = PersonStudy{StudyID: studyID, ResetAt: at}
+}
+
+// study returns what is known about a study, to be changed.
+func (p *Person) study(studyID string) *PersonStudy {
+	n, known := slices.BinarySearchFunc(p.Studies, studyID, func(s PersonStudy, id string) int { return strings.Compare(s.StudyID, id) })
+	if !known {
+		p.Studies = slices.Insert(p.Studies, n, PersonStudy{StudyID: studyID})
+	}
+	return &p.Studies[n]
 }
 
 func (s *PersonStudy) note(kind InteractionKind, at, until time.Time) {

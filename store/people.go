@@ -67,8 +67,13 @@ type Eraser interface {
 // Resetter lets a user be asked again.
 type Resetter interface {
 	// Reset makes Completed false until another interview is recorded, and forgets
-	// the user's showings of the study and the answer to its prompt. An opt-out
-	// stays. The interviews stay recorded, so that a repeated delivery does not undo
-	// the reset. An unknown key is no error.
+	// the user's showings of the study, the opening of its interview and the answer
+	// to its prompt. An opt-out stays; an [InteractionUndone] without a study takes
+	// it back. The interviews stay recorded, so that a repeated delivery does not
+	// undo the reset.
+	//
+	// A store with [Interactions] keeps the time of the reset, so that a browser
+	// whose cookie remembers more is asked again too. An unknown key is no error and
+	// is reset as well, because a cookie may know it.
 	Reset(ctx context.Context, k Key) error
 }

@@ -188,7 +188,7 @@ func openSQL(ctx context.Context, name, driver, dsn string, dialect sqlstore.Dia
 // dropTables leaves a shared server as it was found.
 func dropTables(db *sql.DB, prefix string) {
 	_, _ = db.Exec("drop view if exists " + prefix + "transcript_json")
-	for _, t := range []string{"raw", "interview", "person", "funnel", "transcript", "secret", "dead_letter", "checkpoint", "switch", "schema"} {
+	for _, t := range []string{"raw", "interview", "person", "reset", "funnel", "transcript", "secret", "dead_letter", "checkpoint", "switch", "schema"} {
 		_, _ = db.Exec("drop table if exists " + prefix + t) // the next one still has to go
 	}
 }

@@ -22,7 +22,7 @@ var flashes = map[string]flash{
 	"resumed":            {"Asking goes on, on every replica within 10 seconds.", false},
 	"requeued":           {"The transcript is fetched again.", false},
 	"deleted":            {"The dead letter is deleted.", false},
-	"reset":              {"What the user saw and answered of this study is forgotten. An opt-out stays, and so does what a browser's own cookie remembers.", false},
+	"reset":              {"What the user saw and answered of this study is forgotten. What a browser's cookie remembers of it no longer counts. An opt-out stays.", false},
 	"preview-on":         {"This browser previews prompts for an hour, if the app accepts it.", false},
 	"preview-off":        {"This browser previews prompts no more.", false},
 	"erased":             {"The user is erased: transcripts and jobs are deleted, and interviews are nobody's.", false},

@@ -111,6 +111,7 @@ func Test_a_reset_lets_the_user_be_asked_again(t *testing.T) {
 	require.Equal(t, http.StatusOK, a.status)
 	require.Contains(t, a.text, "What the user saw and answered of this study is forgotten.")
 	require.Contains(t, a.text, "Would be asked")
+	require.Contains(t, a.text, "<dt>Reset</dt>")
 	require.Contains(t, a.text, "int-1", "what was said stays")
 	require.Contains(t, s.post("reset", url.Values{"user": {"ada"}}).text, "Nothing was done: the form was not complete.")
 }

@@ -234,7 +234,7 @@ func (d database) fresh(t testing.TB) string {
 	return p.prefix
 }
 
-var tables = []string{"schema", "secret", "interview", "person", "funnel", "transcript", "dead_letter", "checkpoint", "switch"}
+var tables = []string{"schema", "secret", "interview", "person", "reset", "funnel", "transcript", "dead_letter", "checkpoint", "switch"}
 
 func TestMain(m *testing.M) {
 	if do, ok := children[os.Getenv(childVariable)]; ok {

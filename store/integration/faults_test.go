@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -116,6 +117,61 @@ func TestNewerTables(t *testing.T) {
 		require.ErrorContains(t, s.Migrate(t.Context()), "deploy a newer one")
 		_, err = s.Completed(t.Context(), crashInterview("i1").Key)
 		require.ErrorContains(t, err, "must know 999")
+	})
+}
+
+// TestUpgrade brings tables of the first version up to date while a program of that
+// version uses them: what it has written is kept, and it goes on.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, drivers, func(t *testing.T, d database) {
+		db, prefix := d.open(t), "u"+strings.ToLower(rand.Text()[:12])+"_"
+		t.Cleanup(func() {
+			for _, table := range append([]string{"transcript_json"}, tables...) {
+				kind := "table"
+				if table == "transcript_json" {
+					kind = "view"
+				}
+				_, err := db.Exec("drop " + kind + " if exists " + prefix + table)
+				require.NoError(t, err)
+			}
+		})
+		script, err := sqlstore.Schema(d.dialect, &sqlstore.Options{TablePrefix: prefix})
+		require.NoError(t, err)
+		first, _, found := strings.Cut(script, "create table if not exists "+prefix+"reset ")
+		require.True(t, found)
+		for statement := range strings.SplitSeq(first, ";\n") {
+			if strings.Contains(statement, "create") || strings.Contains(statement, "insert") {
+				_, err := db.ExecContext(t.Context(), statement)
+				require.NoError(t, err, statement)
+			}
+		}
+		s, err := sqlstore.New(db, d.dialect, &sqlstore.Options{TablePrefix: prefix})
+		require.NoError(t, err)
+		k := store.Key{StudyID: "study", UserID: "ada"}
+		_, err = s.Person(t.Context(), k.UserID)
+		require.ErrorContains(t, err, "call Migrate")
+		for range 2 {
+			require.NoError(t, s.Migrate(t.Context()))
+		}
+		require.NoError(t, s.Note(t.Context(), store.Interaction{Key: k, Kind: store.InteractionDeclined, At: time.Now()}))
+		require.NoError(t, s.Reset(t.Context(), k))
+		reset, err := s.Person(t.Context(), k.UserID)
+		require.NoError(t, err)
+		require.NotZero(t, reset.Study(k.StudyID).ResetAt)
+
+		// The older program saves the whole row of a user and a study.
+		_, err = db.ExecContext(t.Context(), "update "+prefix+"person set answer = 4, answered_at = 1000000, opened_at = 2000000 where study_id = 'study'")
+		require.NoError(t, err)
+		p, err := s.Person(t.Context(), k.UserID)
+		require.NoError(t, err)
+		require.Equal(t, store.PersonStudy{
+			StudyID: k.StudyID, Answer: store.InteractionDeclined, AnsweredAt: time.Unix(1, 0).UTC(), OpenedAt: time.Unix(2, 0).UTC(),
+			ResetAt: reset.Study(k.StudyID).ResetAt,
+		}, p.Study(k.StudyID))
+		var oldest int
+		require.NoError(t, db.QueryRowContext(t.Context(), "select max(oldest_reader) from "+prefix+"schema").Scan(&oldest))
+		require.Equal(t, 1, oldest, "a program of the first version goes on")
 	})
 }
 

@@ -178,12 +178,9 @@ func (s *Store) Reset(ctx context.Context, k store.Key) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	p := s.people.find(k.UserID)
-	if p == nil {
-		return nil
-	}
+	p := s.people.get(k.UserID)
 	delete(p.completed, k.StudyID)
-	p.Studies = slices.DeleteFunc(p.Studies, func(st store.PersonStudy) bool { return st.StudyID == k.StudyID })
+	p.Reset(k.StudyID, time.Now())
 	for _, id := range p.interviews {
 		if i := s.interviews[id]; i.StudyID == k.StudyID {
 			i.reset = true

@@ -30,6 +30,7 @@ type study struct {
 	Ends     *string `json:"e"` // µs, 0 for never; nil unless completed
 	Showings string  `json:"w"` // seconds, separated by commas
 	Opened   int64   `json:"o"`
+	Reset    int64   `json:"r"` // milliseconds
 	answer
 }
 
@@ -94,7 +95,7 @@ func (s *Store) Person(ctx context.Context, userID string) (store.Person, error)
 	}
 	out := store.Person{OptedOut: p.OptOut.Kind == store.InteractionOptedOut, OptedOutAt: millisecond(p.OptOut.At)}
 	for id, st := range p.Studies {
-		one := store.PersonStudy{StudyID: id, OpenedAt: second(st.Opened), Answer: st.Kind, AnsweredAt: millisecond(st.At), Until: second(st.Until)}
+		one := store.PersonStudy{StudyID: id, OpenedAt: second(st.Opened), Answer: st.Kind, AnsweredAt: millisecond(st.At), Until: second(st.Until), ResetAt: millisecond(st.Reset)}
 		if ends, done := st.completed(); done {
 			one.Completed, one.CompletedUntil = true, ends
 		}
@@ -105,7 +106,7 @@ func (s *Store) Person(ctx context.Context, userID string) (store.Person, error)
 			}
 			one.Showings = append(one.Showings, second(n))
 		}
-		if one.Completed || len(one.Showings) > 0 || st.Opened != 0 || st.At != 0 {
+		if one.Completed || len(one.Showings) > 0 || st.Opened != 0 || st.At != 0 || st.Reset != 0 {
 			out.Studies = append(out.Studies, one)
 		}
 	}
@@ -226,13 +227,12 @@ func (s *Store) Funnel(ctx context.Context, studyID string, from, to time.Time) 
 
 var resetScript = redis.NewScript(fits + personLua + `
 local people, interviews, by_user = KEYS[1], KEYS[2], KEYS[3]
-local user, hash, id = ARGV[2], ARGV[3], ARGV[4]
-if redis.call('HEXISTS', people, hash) == 1 then
-	local p = person(people, hash)
-	local st = study(p, id)
-	p.s[id] = {f = st.f}
-	redis.call('HSET', people, hash, cjson.encode(p))
-end
+local user, hash, id, at = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local p = person(people, hash)
+local st = study(p, id)
+at = math.max(at, st.r or 0, st.t or 0, (st.o or 0) * 1000, (tonumber(string.match(st.w or '', '%d+$')) or 0) * 1000)
+p.s[id] = {f = st.f, r = at}
+redis.call('HSET', people, hash, cjson.encode(p))
 for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
 	local interview = string.sub(member, #user + 2)
 	local i = redis.call('HGET', interviews, interview)
@@ -252,7 +252,7 @@ func (s *Store) Reset(ctx context.Context, k store.Key) error {
 	}
 	names := []string{s.keys.people, s.keys.interviews, s.keys.byUser}
 	return failed("reset", s.withKey(ctx, func(h *hasher) error {
-		return resetScript.Run(ctx, s.client, names, h.check, k.UserID, h.user(k.UserID), k.StudyID).Err()
+		return resetScript.Run(ctx, s.client, names, h.check, k.UserID, h.user(k.UserID), k.StudyID, time.Now().UnixMilli()).Err()
 	}))
 }
 

@@ -34,8 +34,8 @@ type interview struct {
 
 // personLua reads and writes a person: {x: erased, o: opt-out, s: studies}. Of a
 // study e is the end of its completion, w the showings, o the opening, a, t and u
-// the answer, when it was given and the end of a snooze, f the days that the funnel
-// counts.
+// the answer, when it was given and the end of a snooze, r the last reset, f the days
+// that the funnel counts.
 const personLua = `
 local function person(people, hash)
 	local p = redis.call('HGET', people, hash)

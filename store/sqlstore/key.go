@@ -55,6 +55,7 @@ const (
 
 	// Safe updates of MySQL want a condition on a key.
 	deletePersons = `delete from {prefix}person where user_hash >= ''`
+	deleteResets  = `delete from {prefix}reset where user_hash >= ''`
 	deleteSecret  = `delete from {prefix}secret where id = 1`
 )
 
@@ -94,7 +95,7 @@ func (s *Store) makeKey(ctx context.Context) error {
 
 // StartOver makes a new key for the hashes after the old one was lost. Completions
 // are restored from the recorded interviews. What is known by hash alone is
-// forgotten: showings, answers, opt-outs and everything about erased users. A user
+// forgotten: showings, answers, opt-outs, resets and everything about erased users. A user
 // whom [Store.Erase] has forgotten may be asked again, and a late Record stores them
 // under their id. The numbers of [Store.Funnel] stay; users who are shown a prompt or
 // answer it again count once more.
@@ -107,11 +108,12 @@ func (s *Store) StartOver(ctx context.Context) error {
 	}
 	err := s.retried(ctx, func() error {
 		return querier{s: s, ready: &session{}}.inTx(ctx, func(tx querier) error {
-			_, err := tx.exec(ctx, deletePersons)
-			if err == nil {
-				_, err = tx.exec(ctx, deleteSecret)
+			for _, statement := range []string{deletePersons, deleteResets, deleteSecret} {
+				if _, err := tx.exec(ctx, statement); err != nil {
+					return err
+				}
 			}
-			return err
+			return nil
 		})
 	})
 	if err != nil {

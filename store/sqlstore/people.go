@@ -23,10 +23,11 @@ const (
 		{conflict:user_hash, study_id} writes = {prefix}person.writes + 1`
 
 	personColumns = `p.study_id, p.erased, p.completed_until, p.showings, p.opened_at, p.answer, p.answered_at, p.snoozed_until,
-		p.first_shown, p.first_opened, p.first_snoozed, p.first_declined, p.first_completed`
+		p.first_shown, p.first_opened, p.first_snoozed, p.first_declined, p.first_completed, r.reset_at`
 
 	// The join yields nothing if the key has changed since it was loaded.
-	selectPerson    = `select ` + personColumns + ` from {prefix}secret k left join {prefix}person p on p.user_hash = ? where k.id = 1 and k.key_check = ?`
+	selectPerson = `select ` + personColumns + ` from {prefix}secret k left join {prefix}person p on p.user_hash = ?
+		left join {prefix}reset r on r.user_hash = p.user_hash and r.study_id = p.study_id where k.id = 1 and k.key_check = ?`
 	selectCompleted = `select coalesce(p.completed_until, 0) from {prefix}secret k
 		left join {prefix}person p on p.user_hash = ? and p.study_id = ? where k.id = 1 and k.key_check = ?`
 
@@ -36,6 +37,9 @@ const (
 		completed_until = {new:completed_until}, showings = {new:showings}, opened_at = {new:opened_at}, answer = {new:answer},
 		answered_at = {new:answered_at}, snoozed_until = {new:snoozed_until}, first_shown = {new:first_shown}, first_opened = {new:first_opened},
 		first_snoozed = {new:first_snoozed}, first_declined = {new:first_declined}, first_completed = {new:first_completed}`
+
+	saveReset = `insert into {prefix}reset (user_hash, study_id, reset_at) values (?, ?, ?)
+		{conflict:user_hash, study_id} reset_at = {new:reset_at}`
 
 	markErased = `update {prefix}person set erased = 1 where user_hash = ? and study_id = ''`
 )
@@ -84,11 +88,11 @@ func (q querier) person(ctx context.Context, userID string) (*person, error) {
 
 func (p *person) scan(rows *sql.Rows) error {
 	var studyID sql.Null[string]
-	var erased, until, opened, answer, answered, snoozed sql.Null[int64]
+	var erased, until, opened, answer, answered, snoozed, reset sql.Null[int64]
 	var showings []byte
 	var st personStudy
 	err := rows.Scan(&studyID, &erased, &until, &showings, &opened, &answer, &answered, &snoozed,
-		&st.firsts[0], &st.firsts[1], &st.firsts[2], &st.firsts[3], &st.firsts[4])
+		&st.firsts[0], &st.firsts[1], &st.firsts[2], &st.firsts[3], &st.firsts[4], &reset)
 	if err != nil || !studyID.Valid {
 		return err
 	}
@@ -97,12 +101,13 @@ func (p *person) scan(rows *sql.Rows) error {
 	said := store.PersonStudy{
 		StudyID: studyID.V, Showings: unpack(showings), OpenedAt: optional(opened.V),
 		Answer: store.InteractionKind(answer.V), AnsweredAt: optional(answered.V), Until: optional(snoozed.V),
+		ResetAt: optional(reset.V),
 	}
 	switch {
 	case studyID.V == "":
 		p.erased = erased.V != 0
 		p.said.OptedOut, p.said.OptedOutAt = said.Answer == store.InteractionOptedOut, said.AnsweredAt
-	case len(said.Showings) > 0 || !said.OpenedAt.IsZero() || !said.AnsweredAt.IsZero():
+	case len(said.Showings) > 0 || !said.OpenedAt.IsZero() || !said.AnsweredAt.IsZero() || !said.ResetAt.IsZero():
 		p.said.Studies = append(p.said.Studies, said)
 	}
 	return nil
@@ -245,12 +250,16 @@ func (s *Store) Reset(ctx context.Context, k store.Key) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, resetInterviews, k.UserID, k.StudyID); err != nil || p.studies[k.StudyID] == nil {
+		if _, err := tx.exec(ctx, resetInterviews, k.UserID, k.StudyID); err != nil {
 			return err
 		}
-		p.said.Studies = slices.DeleteFunc(p.said.Studies, func(st store.PersonStudy) bool { return st.StudyID == k.StudyID })
+		p.said.Reset(k.StudyID, time.Now())
 		p.study(k.StudyID).completedUntil = 0
-		return tx.save(ctx, p, k.StudyID)
+		if err := tx.save(ctx, p, k.StudyID); err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, saveReset, p.hash, k.StudyID, micros(p.said.Study(k.StudyID).ResetAt))
+		return err
 	})
 }
 

@@ -88,7 +88,13 @@ func (c *caller) person() call {
 	return newCall(fmt.Sprintf("Person(%q)", user),
 		func(ctx context.Context, s *subject) (store.Person, error) {
 			p, err := s.Person(ctx, user)
-			return tidy(p), err
+			p = tidy(p)
+			for i := range p.Studies {
+				if !p.Studies[i].ResetAt.IsZero() {
+					p.Studies[i].ResetAt = base // only the store knows the time
+				}
+			}
+			return p, err
 		},
 		func(m *model, _ store.Person) (store.Person, error) { return m.person(user), nil })
 }

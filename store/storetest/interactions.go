@@ -41,6 +41,17 @@ func (s *subject) note(t *testing.T, is ...store.Interaction) {
 	}
 }
 
+// reset resets k and returns when the store did.
+func (s *subject) reset(t *testing.T, k store.Key) time.Time {
+	t.Helper()
+	before := time.Now().Truncate(time.Millisecond)
+	require.NoError(t, s.Reset(t.Context(), k))
+	at := s.person(t, k.UserID).Study(k.StudyID).ResetAt
+	require.WithinRange(t, at, before, time.Now())
+	require.Equal(t, at.UTC().Truncate(time.Millisecond), at)
+	return at
+}
+
 func (s *subject) person(t *testing.T, userID string) store.Person {
 	t.Helper()
 	p, err := s.Person(t.Context(), userID)
@@ -296,7 +307,7 @@ var interactionCases = []contractCase{{
 	},
 }, {
 	name:  "reset forgets the answer",
-	rule:  "Reset forgets the showings, the opening and the answer of its key, and of no other; an opt-out stays",
+	rule:  "Reset forgets the showings, the opening and the answer of its key, and of no other, and keeps when it did; an opt-out stays",
 	needs: interactions | resetter,
 	run: func(t *testing.T, s *subject) {
 		k := newKey()
@@ -305,15 +316,51 @@ var interactionCases = []contractCase{{
 			s.note(t, showing(one, noon), answer(one, store.InteractionOpened, noon), answer(one, store.InteractionDeclined, noon))
 		}
 		s.note(t, optOut(k.UserID, noon))
-		require.NoError(t, s.Reset(t.Context(), k))
+		resetAt := s.reset(t, k)
 		p := s.person(t, k.UserID)
-		require.Equal(t, store.PersonStudy{StudyID: k.StudyID}, p.Study(k.StudyID))
+		require.Equal(t, store.PersonStudy{StudyID: k.StudyID, ResetAt: resetAt}, p.Study(k.StudyID))
 		require.Equal(t, store.InteractionDeclined, p.Study(elsewhere.StudyID).Answer)
+		require.Zero(t, p.Study(elsewhere.StudyID).ResetAt, "another study was reset")
+		require.Zero(t, s.person(t, other.UserID).Study(k.StudyID).ResetAt, "another user was reset")
 		require.True(t, p.OptedOut)
 		require.Equal(t, store.InteractionDeclined, s.person(t, other.UserID).Study(k.StudyID).Answer)
 
 		s.note(t, showing(k, noon.Add(time.Hour)))
 		require.Equal(t, []time.Time{noon.Add(time.Hour)}, s.person(t, k.UserID).Study(k.StudyID).Showings)
+	},
+}, {
+	name:  "a reset is remembered",
+	rule:  "ResetAt is the time of the last Reset, also of a key that was not known; interactions, interviews and Erase leave it",
+	needs: interactions | resetter | eraser,
+	run: func(t *testing.T, s *subject) {
+		k := newKey()
+		first := s.reset(t, k)
+		s.note(t, showing(k, noon), answer(k, store.InteractionOpened, noon), answer(k, store.InteractionDeclined, noon), optOut(k.UserID, noon))
+		s.mustRecord(t, completionOf(k))
+		require.NoError(t, s.Erase(t.Context(), k.UserID))
+		require.Equal(t, store.PersonStudy{
+			StudyID: k.StudyID, Completed: true, Showings: []time.Time{noon}, OpenedAt: noon, Answer: store.InteractionDeclined, AnsweredAt: noon, ResetAt: first,
+		}, s.person(t, k.UserID).Study(k.StudyID))
+		require.False(t, s.reset(t, k).Before(first))
+	},
+}, {
+	name:  "a reset and a clock that is ahead",
+	rule:  "ResetAt is not before anything that the reset forgets, whatever the clocks of replicas say",
+	needs: interactions | resetter,
+	run: func(t *testing.T, s *subject) {
+		ahead := time.Now().UTC().Truncate(time.Second).Add(time.Hour)
+		for _, n := range []func(k store.Key) store.Interaction{
+			func(k store.Key) store.Interaction { return showing(k, ahead) },
+			func(k store.Key) store.Interaction { return answer(k, store.InteractionOpened, ahead) },
+			func(k store.Key) store.Interaction { return answer(k, store.InteractionDeclined, ahead) },
+		} {
+			k := newKey()
+			s.note(t, showing(k, noon), n(k))
+			for range 2 {
+				require.NoError(t, s.Reset(t.Context(), k))
+				require.Equal(t, ahead, s.person(t, k.UserID).Study(k.StudyID).ResetAt)
+			}
+		}
 	},
 }, {
 	name:  "an erased user is still not asked",

@@ -19,6 +19,7 @@ type model struct {
 	erased      map[string]bool             // users
 	marks       map[store.Key]time.Time     // what erased users have completed, and until when
 	notes       map[string][]store.Interaction
+	resets      map[store.Key]bool
 	firsts      map[modelFirst]time.Time // the day on which a user counts in the funnel
 	letters     map[string]store.DeadLetter
 	checkpoints map[string]modelCheckpoint
@@ -50,14 +51,14 @@ type modelCheckpoint struct {
 func newModel() *model {
 	return &model{
 		map[string]modelInterview{}, map[string]modelJob{}, map[string]store.Transcript{}, map[string]bool{}, map[store.Key]time.Time{},
-		map[string][]store.Interaction{}, map[modelFirst]time.Time{}, map[string]store.DeadLetter{}, map[string]modelCheckpoint{}, map[string]store.Switch{},
+		map[string][]store.Interaction{}, map[store.Key]bool{}, map[modelFirst]time.Time{}, map[string]store.DeadLetter{}, map[string]modelCheckpoint{}, map[string]store.Switch{},
 	}
 }
 
 func (m *model) clone() *model {
 	return &model{
 		maps.Clone(m.interviews), maps.Clone(m.jobs), maps.Clone(m.transcripts), maps.Clone(m.erased), maps.Clone(m.marks),
-		maps.Clone(m.notes), maps.Clone(m.firsts), maps.Clone(m.letters), maps.Clone(m.checkpoints), maps.Clone(m.switches),
+		maps.Clone(m.notes), maps.Clone(m.resets), maps.Clone(m.firsts), maps.Clone(m.letters), maps.Clone(m.checkpoints), maps.Clone(m.switches),
 	}
 }
 
@@ -145,6 +146,7 @@ func (m *model) reset(k store.Key) {
 		}
 	}
 	delete(m.marks, k)
+	m.resets[k] = true
 	m.notes[k.UserID] = slices.DeleteFunc(slices.Clone(m.notes[k.UserID]), func(n store.Interaction) bool { return n.StudyID == k.StudyID })
 }
 
@@ -238,8 +240,16 @@ func (m *model) person(userID string) store.Person {
 			look(k.StudyID)
 		}
 	}
+	for k := range m.resets {
+		if k.UserID == userID {
+			look(k.StudyID)
+		}
+	}
 	for id, s := range studies {
 		s.StudyID = id
+		if m.resets[store.Key{StudyID: id, UserID: userID}] {
+			s.ResetAt = base
+		}
 		s.Completed, s.CompletedUntil = m.completed(store.Key{StudyID: id, UserID: userID})
 		slices.SortFunc(s.Showings, time.Time.Compare)
 		s.Showings = s.Showings[max(0, len(s.Showings)-store.MaxShowings):]
@@ -252,7 +262,7 @@ func (m *model) person(userID string) store.Person {
 // is known, which a store may list or not.
 func tidy(p store.Person) store.Person {
 	p.Studies = slices.DeleteFunc(slices.Clone(p.Studies), func(s store.PersonStudy) bool {
-		return !s.Completed && len(s.Showings) == 0 && s.OpenedAt.IsZero() && s.AnsweredAt.IsZero()
+		return !s.Completed && len(s.Showings) == 0 && s.OpenedAt.IsZero() && s.AnsweredAt.IsZero() && s.ResetAt.IsZero()
 	})
 	for i := range p.Studies {
 		if p.Studies[i].AnsweredAt.IsZero() {

@@ -1,0 +1,10 @@
+-- When a user was reset in a study, by keyed hash as in {prefix}person: what a browser remembers from then or before does not count.
+-- A table of its own, because not every database can add a column only if it is missing.
+create table if not exists {prefix}reset (
+	user_hash blob not null,
+	study_id text not null,
+	reset_at integer not null,
+	primary key (user_hash, study_id)
+) without rowid;
+
+insert into {prefix}schema (version, oldest_reader) values (2, 1) on conflict do nothing;
