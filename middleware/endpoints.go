@@ -81,6 +81,9 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		http.NotFound(w, r)
 		return
 	}
+	if !m.reached.Load() {
+		m.reached.Store(true)
+	}
 	if !known {
 		e.method = http.MethodGet
 	}

@@ -181,6 +181,9 @@ func (r *response) finish(panicked bool) {
 		}
 		r.m.noteAfter(r, e)
 	}
+	if outcome == OutcomeInjected && !r.invited.Seen && !r.visitor.Preview && !isPrefetch(r.page.Request().Header) {
+		r.m.noteInjected(r)
+	}
 	if r.m.opts.OnPrompt == nil {
 		return
 	}
