@@ -9,16 +9,44 @@ import (
 )
 
 // Texts holds the words of one prompt in one language. They are plain text.
+//
+//	Language string               // a BCP 47 tag; the lang and dir attributes of the prompt follow from it
+//	Kind string                   // what the invitation is to, in the line above the title
+//	Title, Text string
+//	Facts []string                // what to know beforehand, each a few words
+//	Start, Decline string         // the buttons
+//	NewTab string                 // what Start does, for screen readers
+//	Later string                  // the name of the × button
+//	Thanks, Undo, Never string    // after Decline, with two buttons
+//	OptedOut string               // after Never
+//
+//	// The pages for a click that leads to no interview.
+//	Closed, Full, Completed, Paused, Refused, Unavailable, SignedOut Notice
+//	TryAgain string               // on the page Unavailable
+//	Back string                   // leads to the app
 type Texts = prompt.Texts
 
 // Content holds the words of a prompt and the URLs of its links.
 // [Options].Template is executed with it.
+//
+//	StudyID, StudyName string
+//	Texts Texts
+//	Direction string              // of the words: "ltr", "rtl" or "auto"
+//	StartURL string               // for a link with target="_blank" and rel="noopener"
+//	ShownURL string               // for a POST once the prompt has been seen for a second, unless Seen
+//	Seen bool                     // the user saw the prompt on an earlier page a moment ago: it counts once
+//
+//	// For forms with method="post", or for scripts that send a POST.
+//	LaterURL, DeclineURL, UndoURL, OptOutURL string
 type Content = prompt.Content
 
-// A Notice is what one page of the endpoints says.
+// A Notice is what one page of the endpoints says: its Title and its Text, both strings.
 type Notice = prompt.Notice
 
-// A Sender is who the invitation comes from.
+// A Sender is who the invitation comes from. Its Name is shown above the title; empty,
+// there is none. Its Logo is the URL path of a square picture that the app serves, such as
+// "/static/logo.svg". It is left out of pages whose Content-Security-Policy forbids it, and
+// defaults to a sign for a voice interview. Both are strings.
 type Sender = prompt.Sender
 
 // A Position says where the prompt appears, unless the page has an element with a
@@ -36,7 +64,7 @@ const (
 )
 
 // An Outcome says whether one response got the prompt, and if not, why. There are few,
-// so that they can label a metric.
+// so that they can label a metric: the method String returns the label.
 type Outcome = page.Outcome
 
 // The outcomes. Only with [OutcomeInjected] and [OutcomeRendered] can the user see the
