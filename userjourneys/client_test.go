@@ -138,6 +138,17 @@ func TestFindStudyByNameWhenIDsAreRefused(t *testing.T) {
 	}
 }
 
+func TestAMissingListIsNoMissingStudy(t *testing.T) {
+	t.Parallel()
+	for _, study := range []string{"Onboarding", "Onboarding Feedback"} {
+		c := over(t, func(*http.Request) (*http.Response, error) { return answer(404, "404 page not found"), nil }, 0)
+		_, err := c.FindStudy(t.Context(), study)
+		require.ErrorIs(t, err, userjourneys.ErrUnexpectedResponse)
+		require.NotErrorIs(t, err, userjourneys.ErrNotFound)
+		require.ErrorContains(t, err, "is the base URL the root of the API?")
+	}
+}
+
 func TestIDsStayOneSegment(t *testing.T) {
 	t.Parallel()
 	fake, c := fakeProvider(t)

@@ -128,6 +128,9 @@ func (c *Client) FindStudy(ctx context.Context, idOrName string) (Study, error) 
 	}
 	var found []Study
 	for s, err := range c.Studies(ctx) {
+		if errors.Is(err, ErrNotFound) { // every project has a list, so this is no answer about the study
+			return Study{}, fmt.Errorf("%w: GET /studies: status 404: is the base URL the root of the API?", ErrUnexpectedResponse)
+		}
 		if err != nil {
 			return Study{}, err
 		}
