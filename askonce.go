@@ -108,12 +108,8 @@ func New(cfg Config) (*Kit, error) {
 	if cfg.User == nil {
 		cfg.User = func(*http.Request) string { return "" }
 	}
-	var client *userjourneys.Client
-	if cfg.APIKey != "" {
-		var err error
-		client, err = userjourneys.NewClient(cfg.APIKey, &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
-		faults = append(faults, err)
-	}
+	client, err := userjourneys.NewClient(cmp.Or(cfg.APIKey, "missing"), &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
+	faults = append(faults, err)
 
 	var gates []*gate.Gate
 	for _, study := range cfg.Studies {
@@ -125,7 +121,6 @@ func New(cfg Config) (*Kit, error) {
 		gates = append(gates, g)
 	}
 	kit := &Kit{gate: gate.First(gates...), store: cfg.Store, log: cfg.Logger}
-	var err error
 	kit.middleware, err = middleware.New(kit.gate, cfg.User, cfg.middlewareOptions())
 	faults = append(faults, err)
 	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.recorded))

@@ -57,6 +57,8 @@ func TestNewNamesEveryFault(t *testing.T) {
 		{"no store", func(c *askonce.Config) { c.Store = nil }, []string{"Config.Store is nil"}},
 		{"half a pair of cookie keys", func(c *askonce.Config) { c.CookieKeys = c.CookieKeys[:1] }, []string{"CookieKeys"}},
 		{"an API that is not encrypted", func(c *askonce.Config) { c.BaseURL = "http://provider.example" }, []string{"base URL must be https"}},
+		{"an API that is not encrypted, and no key for it", func(c *askonce.Config) { c.APIKey, c.BaseURL = "", "http://provider.example" },
+			[]string{"Config.APIKey is empty", "base URL must be https"}},
 		{"options of every part", func(c *askonce.Config) {
 			c.Gate = &gate.Options{Timeout: -1}
 			c.Middleware = &middleware.Options{Position: 9}
