@@ -1,13 +1,33 @@
 package middleware
 
 import (
+	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Keys is a list of keys that never prints them: with fmt, encoding/json and
 // log/slog it shows how many there are. A [][]byte is assignable to it.
 type Keys [][]byte
+
+// ParseKeys reads keys in the format of the command "askonce keys": in hex, separated
+// by commas. An empty text has no keys and is no error, so a variable that is not set
+// means the default of [Options].CookieKeys. No error contains a key.
+func ParseKeys(text string) (Keys, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var keys Keys
+	for i, s := range strings.Split(text, ",") {
+		key, err := hex.DecodeString(strings.TrimSpace(s))
+		if err != nil {
+			return nil, fmt.Errorf("middleware: ParseKeys: key %d is not in hex", i)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
 
 // String returns the number of keys.
 func (k Keys) String() string { return fmt.Sprintf("%d keys", len(k)) }

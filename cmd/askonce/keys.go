@@ -17,14 +17,7 @@ environment variables. All replicas need the same keys.
 const keysHint = `
 Keep the line with the app's other secrets. Read it like this:
 
-  var keys [][]byte
-  for _, text := range strings.Split(os.Getenv("ASKONCE_COOKIE_KEYS"), ",") {
-  	key, err := hex.DecodeString(text)
-  	if err != nil {
-  		log.Fatal("ASKONCE_COOKIE_KEYS: ", err)
-  	}
-  	keys = append(keys, key)
-  }
+  keys, err := middleware.ParseKeys(os.Getenv("ASKONCE_COOKIE_KEYS"))
 
 To rotate, append a new pair and deploy, then move it to the front and deploy again.
 `
