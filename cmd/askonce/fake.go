@@ -5,29 +5,41 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/askonce/askonce/internal/loopback"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-const fakeUsage = `Usage: askonce fake [-addr HOST:PORT] [-webhook URL] [-study NAME] [-places N]
+const fakeUsage = `Usage: askonce fake [-addr HOST:PORT] [-webhook URL] [-study NAME]… [-places N]
 
 Runs a fake provider until it is interrupted, to develop an app without an
-account. It has one study, an interview page with a button that finishes the
-interview, and a page with switches for what can go wrong. Everything is in
-memory.
+account. Each study has an interview page with a button that finishes the
+interview, and there is a page with switches for what can go wrong. Deliveries
+that the app does not accept are printed. Everything is in memory.
 `
 
 func fake(ctx context.Context, c *call) error {
-	var addr, webhookURL, name string
+	var addr, webhookURL string
+	var names []string
 	var places int
 	flags := flag.NewFlagSet("fake", flag.ContinueOnError)
 	flags.StringVar(&addr, "addr", "127.0.0.1:8081", "the loopback `ADDRESS` to listen on")
 	flags.StringVar(&webhookURL, "webhook", "http://localhost:8080/webhooks/userjourneys", "the `URL` of the app's webhook")
-	flags.StringVar(&name, "study", "Onboarding Feedback", "the `NAME` of the study")
-	flags.IntVar(&places, "places", 0, "how many interviews the study accepts each week (default no limit)")
+	flags.Func("study", "the `NAME` of a study; repeat the flag for several (default \"Onboarding Feedback\")", func(name string) error {
+		if slices.Contains(names, name) {
+			return errors.New("two studies have this name")
+		}
+		names = append(names, name)
+		return nil
+	})
+	flags.IntVar(&places, "places", 0, "how many interviews each study accepts a week (default no limit)")
 	if err := c.parse(flags, fakeUsage); err != nil {
 		return err
 	}
@@ -41,11 +53,26 @@ func fake(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL})
+	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL, HTTPClient: &http.Client{
+		Transport:     refusals{&http.Transport{DisableKeepAlives: true}, c.hints},
+		Timeout:       10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}})
 	defer server.Close()
 	initial := server.Studies()[0]
-	initial.Name, initial.WeeklyLimit = name, places
-	study := server.AddStudy(initial)
+	if len(names) == 0 {
+		names = []string{initial.Name}
+	}
+	var studies strings.Builder
+	for i, name := range names {
+		study := userjourneystest.Study{ID: initial.ID, Code: initial.Code, Name: name, WeeklyLimit: places}
+		if i > 0 { // the same after a restart, because the app's store remembers ids
+			study.ID = fmt.Sprintf("%s%02d", initial.ID[:len(initial.ID)-2], i)
+			study.Code = fmt.Sprintf("%s%d", initial.Code, i)
+		}
+		server.AddStudy(study)
+		fmt.Fprintf(&studies, "Study      %s, id %s\n", name, study.ID)
+	}
 
 	fmt.Fprintf(c.out, `A fake provider is running. Start the app in another terminal, with:
 
@@ -53,15 +80,47 @@ func fake(ctx context.Context, c *call) error {
   export %s=%s
   export %s=%s
 
-Study      %s, id %s
-Webhook    %s
+%sWebhook    %s
 Switches   %s/ (take it down, fill the study, lose deliveries)
 
 It is stopped with Ctrl-C.
 `, baseURLVariable, server.BaseURL(), keyVariable, server.APIKey(), secretVariable, server.Secret(),
-		study.Name, study.ID, webhookURL, server.URL())
+		studies.String(), webhookURL, server.URL())
 	<-ctx.Done()
 	return nil
+}
+
+// refusals sends deliveries, and prints those that the app does not accept with the
+// likely cause: the app's own log cannot show what never reaches its webhook.
+type refusals struct {
+	http.RoundTripper
+	out io.Writer
+}
+
+func (t refusals) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	switch {
+	case err != nil:
+		fmt.Fprintf(t.out, "A delivery to %s failed: %v. Is the app running there? -webhook sets another address.\n", r.URL, err)
+	case resp.StatusCode/100 != 2:
+		fmt.Fprintf(t.out, "A delivery to %s was answered with %s: %s\n", r.URL, resp.Status, cause(resp.StatusCode))
+	}
+	return resp, err
+}
+
+func cause(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "is the app's signing secret the one above, and does nothing read the body before the webhook?"
+	case http.StatusForbidden:
+		return "is the webhook outside checks for CSRF tokens and logins?"
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return "is the webhook mounted at this path, and without a method? -webhook sets another address."
+	}
+	if status/100 == 3 {
+		return "senders of webhooks follow no redirects. Is the webhook mounted at exactly this path, and outside logins?"
+	}
+	return "the app's log says why."
 }
 
 func onLoopback(addr string) bool {

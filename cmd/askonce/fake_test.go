@@ -8,10 +8,13 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/userjourneys"
@@ -89,6 +92,62 @@ func TestFakeIsAProviderForAnApp(t *testing.T) {
 	_, err = impatient.Webhook(t.Context())
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, 503, e.StatusCode)
+
+	stop()
+	require.NoError(t, <-ended)
+}
+
+// TestFakePrintsDeliveriesThatTheAppRefuses has two studies, and a webhook that is
+// mounted wrongly in several ways.
+func TestFakePrintsDeliveriesThatTheAppRefuses(t *testing.T) {
+	t.Parallel()
+	var status, answered atomic.Int32
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "/login")
+		w.WriteHeader(int(status.Load()))
+		answered.Add(1)
+	}))
+	t.Cleanup(app.Close)
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out, hints output
+	ended := make(chan error, 1)
+	go func() {
+		args := []string{"fake", "-addr", "127.0.0.1:0", "-webhook", app.URL, "-study", "Checkout", "-study", "Reports"}
+		ended <- run(ctx, &call{args: args, out: &out, hints: &hints})
+	}()
+	require.Eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") }, 10*time.Second, time.Millisecond)
+	base := regexp.MustCompile(`export ` + baseURLVariable + `=(\S+)`).FindStringSubmatch(out.String())
+	key := regexp.MustCompile(`export ` + keyVariable + `=(\S+)`).FindStringSubmatch(out.String())
+	c, err := userjourneys.NewClient(key[1], &userjourneys.Options{BaseURL: base[1]})
+	require.NoError(t, err)
+	checkout, err := c.FindStudy(t.Context(), "Checkout")
+	require.NoError(t, err)
+	reports, err := c.FindStudy(t.Context(), "Reports")
+	require.NoError(t, err)
+	require.NotEqual(t, checkout.ID, reports.ID)
+	require.Contains(t, out.String(), "Reports, id "+reports.ID)
+
+	var want string
+	finish := func(answer int, hint string) {
+		t.Helper()
+		status.Store(int32(answer))
+		resp, err := http.PostForm(reports.InterviewLink, url.Values{"reference_id": {"ada"}})
+		require.NoError(t, err)
+		resp.Body.Close()
+		want += hint
+		require.EventuallyWithT(t, func(t *assert.CollectT) { require.Regexp(t, "(?s)^"+want+"$", hints.String()) }, 10*time.Second, time.Millisecond)
+	}
+	finish(401, "A delivery to "+app.URL+" was answered with 401 Unauthorized: is the app's signing secret [^\n]*\n")
+	finish(403, "A delivery to [^\n]* 403 Forbidden: is the webhook outside checks for CSRF tokens[^\n]*\n")
+	finish(404, "A delivery to [^\n]* 404 Not Found: is the webhook mounted at this path[^\n]*\n")
+	finish(307, "A delivery to [^\n]* 307 Temporary Redirect: senders of webhooks follow no redirects[^\n]*\n")
+	finish(503, "A delivery to [^\n]* 503 Service Unavailable: the app's log says why.\n")
+	finish(200, "")
+	require.Eventually(t, func() bool { return answered.Load() == 6 }, 10*time.Second, time.Millisecond)
+	app.Close()
+	finish(0, "A delivery to [^\n]* failed: [^\n]*connection refused. Is the app running there[^\n]*\n")
 
 	stop()
 	require.NoError(t, <-ended)

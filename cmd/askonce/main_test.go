@@ -67,6 +67,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"no URL to send to":            {nil, []string{"send"}, "-url must be"},
 		"no secret to send with":       {nil, []string{"send", "-url", ours}, secretVariable + " is not set"},
 		"a fake for the whole network": {nil, []string{"fake", "-addr", ":8081"}, "loopback"},
+		"a fake with a study twice":    {nil, []string{"fake", "-study", "A", "-study", "A"}, "two studies have this name"},
 		"a fake without a webhook":     {nil, []string{"fake", "-webhook", "/hook"}, "-webhook is not an absolute URL"},
 		"two mistakes":                 {nil, []string{"setup", "-replace"}, "-replace needs -url\n"},
 	} {
