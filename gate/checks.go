@@ -163,7 +163,7 @@ func (q *question) isRequested(ctx context.Context) (bool, error) {
 	if err := q.identify(ctx); err != nil {
 		return false, err
 	}
-	return q.visitor.StudyID == q.study.ID, nil
+	return q.visitor.StudyID == q.study.ID || q.visitor.StudyID == q.gate.capacity.name, nil
 }
 
 func (q *question) sharesLanguage(ctx context.Context) (bool, error) {

@@ -14,7 +14,8 @@ type Visitor struct {
 	// with what the store knows of the user.
 	History History
 
-	// StudyID limits the decision to the study with this id, if it is not empty.
+	// StudyID limits the decision to the study with this id, if it is not empty. The
+	// name that the gate was made with will do as well, so that links need no id.
 	StudyID string
 
 	// Path is the path of the requested page, for [Options.Target]. For a single-page

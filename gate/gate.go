@@ -260,10 +260,9 @@ func (g *Gate) Age() (time.Duration, bool) {
 	return 0, false
 }
 
-// isFor reports whether the gate is known to be for the study with this id.
-func (g *Gate) isFor(studyID string) bool {
-	if known := g.capacity.latest().known; known != nil {
-		return known.ID == studyID
-	}
-	return g.capacity.name == studyID
+// isFor reports whether the gate was made for the study by this id or name, or is known
+// to be for the study with this id.
+func (g *Gate) isFor(study string) bool {
+	known := g.capacity.latest().known
+	return g.capacity.name == study || known != nil && known.ID == study
 }

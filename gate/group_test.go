@@ -58,6 +58,27 @@ func TestFirstConfirmsTheClickedStudyAlone(t *testing.T) {
 	})
 }
 
+// A link that an app writes by hand names the study as its configuration does.
+func TestVisitorNamesTheStudyAsItsGateDoes(t *testing.T) {
+	t.Parallel()
+	for _, warm := range []bool{false, true} {
+		_, a := studyGate(t, "a", &gate.Options{OnDecision: func(context.Context, gate.Visitor, gate.Decision) { t.Error("a was asked") }})
+		p := newProvider()
+		p.study.ID = "b"
+		b, err := gate.New(p, "Checkout", nobodyCompleted, &gate.Options{Logger: discard})
+		require.NoError(t, err)
+		if warm {
+			require.NoError(t, b.Warm(t.Context()))
+		}
+		both := gate.First(a, b)
+		v := gate.Visitor{UserID: "ada", StudyID: "Checkout"}
+		require.Equal(t, "b", both.Confirm(t.Context(), v).Prompt.StudyID)
+		require.Equal(t, "b", both.Decide(t.Context(), v).Prompt.StudyID)
+		v.StudyID = "b"
+		require.Equal(t, "b", both.Confirm(t.Context(), v).Prompt.StudyID, "by id too")
+	}
+}
+
 // Several providers that hang cost a page no more than one.
 func TestFirstHasOneTimeLimit(t *testing.T) {
 	t.Parallel()

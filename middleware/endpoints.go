@@ -180,11 +180,11 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 		d = m.decider.Confirm(r.Context(), v)
 	}
 	if !d.Ask() {
-		level := slog.LevelInfo
+		level, args := slog.LevelInfo, []any{"study", v.StudyID, "reason", d.Reason}
 		if d.Err != nil {
-			level = slog.LevelWarn
+			level, args = slog.LevelWarn, append(args, "err", d.Err)
 		}
-		m.opts.Logger.Log(r.Context(), level, "askonce: click refused", "study", v.StudyID, "reason", d.Reason, "err", d.Err)
+		m.opts.Logger.Log(r.Context(), level, "askonce: click refused", args...)
 		m.refuse(w, r, v, d.Reason)
 		return
 	}

@@ -12,13 +12,17 @@ var menu = template.Must(template.New("").Parse(`<!doctype html>
 </body></html>
 `))
 
-// Menu has a permanent "Give feedback" link to the study with this id. The start
-// endpoint confirms the click like one on the prompt: it redirects to the
-// interview, or says that the study is full or that the user has done it. The
-// same address works in an e-mail.
-func Menu(studyID string) http.HandlerFunc {
+// Menu has a permanent "Give feedback" link to a study, by the name or id that is in
+// askonce.Config.Studies. The start endpoint confirms the click like one on the
+// prompt: it redirects to the interview, or says that the study is full or that the
+// user has done it.
+//
+// The same address works in an e-mail, for users who are signed in. Others are asked
+// to sign in and to come again, so let the e-mail link to your login page, with this
+// address as where to go from there.
+func Menu(study string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = menu.Execute(w, studyID) // the client is gone
+		_ = menu.Execute(w, study) // the client is gone
 	}
 }
