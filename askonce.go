@@ -36,7 +36,8 @@ type Config struct {
 
 	// User returns the app's id of the user who sent the request, or "" for an
 	// anonymous visitor. It runs in the request, usually reads the session, and
-	// must be safe for concurrent use.
+	// must be safe for concurrent use. It is not called where an adapter for Gin or
+	// Echo has a func of its own: it may return "" then.
 	User func(*http.Request) string
 
 	// Store keeps who has completed which study. If it has [store.Interactions],

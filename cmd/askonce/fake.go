@@ -51,7 +51,7 @@ func fake(ctx context.Context, c *call) error {
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: -addr chooses another address", err)
 	}
 	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL, HTTPClient: &http.Client{
 		Transport:     refusals{&http.Transport{DisableKeepAlives: true}, c.hints},

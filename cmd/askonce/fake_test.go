@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -37,6 +38,15 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()
+}
+
+func TestFakeNamesTheFlagIfItsAddressIsTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { taken.Close() })
+	err = run(t.Context(), &call{args: []string{"fake", "-addr", taken.Addr().String()}, out: io.Discard, hints: io.Discard})
+	require.ErrorContains(t, err, "-addr chooses another address")
 }
 
 // TestFakeIsAProviderForAnApp starts the command and uses what it prints.

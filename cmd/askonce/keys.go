@@ -11,7 +11,8 @@ import (
 const keysUsage = `Usage: askonce keys
 
 Prints a new pair of keys for Config.CookieKeys, as a line for a file of
-environment variables. All replicas need the same keys.
+environment variables. All replicas need the same keys. Another pair, in a
+variable of another name, suits gate.SealedReferences.
 `
 
 const keysHint = `

@@ -26,8 +26,16 @@
 //
 //	e.Any("/askonce/*", echo.NotFoundHandler, sessions, auth, ask)
 //
-// whose own handler is never called. The middleware may be mounted twice;
-// the prompt appears once.
+// whose own handler is never called, or their links and the prompt's script
+// answer 404, and the prompt stays invisible. The middleware may be mounted
+// twice; the prompt appears once.
+//
+// askonce.Config.User is not called by a middleware that has a func of its own;
+// let it return "". The console's check cannot see the echo.Context either: let
+// a group check, and accept what has passed,
+//
+//	admin := e.Group("/admin", requireAdmin)
+//	admin.Any("/askonce/*", echo.WrapHandler(kit.Console(func(*http.Request) bool { return true })))
 //
 // [PromptFrom] is for a template that places the prompt itself. The error
 // pages of the HTTPErrorHandler are written after the middleware is done, and

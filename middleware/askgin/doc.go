@@ -14,7 +14,7 @@
 // What must see the finished response comes before it (loggers count the
 // prompt's bytes), and so do what recovers from panics, a compressor (the
 // middleware hides from the handlers that the browser accepts compressed
-// pages, unless a compressor has announced itself) and whatever finds out who
+// pages, unless one before it has set Content-Encoding) and whatever finds out who
 // the user is: the func given to [New] reads it from the *gin.Context.
 // gin-contrib/timeout comes after it, because it copies the context while its
 // handler still runs, and so does whatever caches pages within the app,
@@ -27,6 +27,15 @@
 // the middleware on a group only, give the endpoints a route,
 //
 //	e.Any("/askonce/*any", sessions, auth, ask)
+//
+// or their links and the prompt's script answer 404, and the prompt stays invisible.
+//
+// askonce.Config.User is not called by a middleware that has a func of its own; let
+// it return "". The console's check cannot see the *gin.Context either: let a group
+// check, and accept what has passed,
+//
+//	admin := e.Group("/admin", requireAdmin)
+//	admin.Any("/askonce/*page", gin.WrapH(kit.Console(func(*http.Request) bool { return true })))
 //
 // The middleware may be mounted twice; the prompt appears once.
 //

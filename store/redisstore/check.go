@@ -92,13 +92,13 @@ func checkServer(ctx context.Context, client redis.Cmdable) error {
 	var faults []error
 	switch fsync := config["appendfsync"]; {
 	case config["appendonly"] == "no":
-		faults = append(faults, fmt.Errorf("%w: appendonly is no", ErrNotDurable))
+		faults = append(faults, fmt.Errorf("%w: appendonly is no: set it to yes, and appendfsync to always", ErrNotDurable))
 	case config["appendonly"] == "yes" && fsync != "" && fsync != "always":
-		faults = append(faults, fmt.Errorf("%w: appendfsync is %s, not always", ErrNotDurable, fsync))
+		faults = append(faults, fmt.Errorf("%w: appendfsync is %s: set it to always", ErrNotDurable, fsync))
 	}
 	policy, bounded := config["maxmemory-policy"], config["maxmemory"] != "0"
 	if bounded && policy != "" && policy != "noeviction" && !strings.HasPrefix(policy, "volatile-") { // no key of ours expires
-		faults = append(faults, fmt.Errorf("%w: maxmemory-policy is %s", ErrEvicts, policy))
+		faults = append(faults, fmt.Errorf("%w: maxmemory-policy is %s: set it to noeviction", ErrEvicts, policy))
 	}
 	return errors.Join(faults...)
 }

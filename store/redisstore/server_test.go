@@ -105,6 +105,7 @@ func TestCheck(t *testing.T) {
 			}
 			for _, want := range c.want {
 				require.ErrorIs(t, err, want)
+				require.Contains(t, err.Error(), ": set it to ", "the way out")
 			}
 		})
 	}
