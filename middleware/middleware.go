@@ -63,7 +63,7 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 		return nil, err
 	}
 	if opts == nil || len(opts.CookieKeys) == 0 {
-		o.Logger.Warn("askonce: no CookieKeys: what users have seen, snoozed or declined is forgotten when this process ends, and unknown to its replicas")
+		o.Logger.Warn("askonce: no CookieKeys: the cookies of this process cannot be read after a restart or by another replica")
 	}
 	return m, nil
 }
