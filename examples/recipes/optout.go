@@ -23,3 +23,13 @@ func OptOut(ctx context.Context, s store.Store, userID string, out bool) error {
 	}
 	return interactions.Note(ctx, i)
 }
+
+// OptedOut reports whether a user has opted out, for the box in the settings page.
+func OptedOut(ctx context.Context, s store.Store, userID string) (bool, error) {
+	interactions, ok := store.As[store.Interactions](s)
+	if !ok {
+		return false, errors.New("this store keeps no answers")
+	}
+	person, err := interactions.Person(ctx, userID)
+	return person.OptedOut, err
+}

@@ -221,12 +221,22 @@ func TestOptOut(t *testing.T) {
 	g := ready(t, s)
 	ada := gate.Visitor{UserID: "ada"}
 	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason)
+	optedOut := func() bool {
+		out, err := recipes.OptedOut(t.Context(), s, "ada")
+		require.NoError(t, err)
+		return out
+	}
+	require.False(t, optedOut())
 	require.NoError(t, recipes.OptOut(t.Context(), s, "ada", true))
+	require.True(t, optedOut())
 	require.Equal(t, gate.ReasonDeclined, g.Decide(t.Context(), ada).Reason, "at once, although the answer was cached")
 	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Reason)
 	require.NoError(t, recipes.OptOut(t.Context(), s, "ada", false))
+	require.False(t, optedOut())
 	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason)
 	require.Error(t, recipes.OptOut(t.Context(), new(recipes.OwnStore), "ada", true))
+	_, err := recipes.OptedOut(t.Context(), new(recipes.OwnStore), "ada")
+	require.Error(t, err)
 }
 
 func TestPause(t *testing.T) {

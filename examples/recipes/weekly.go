@@ -11,7 +11,8 @@ import (
 )
 
 // Weekly writes how many users saw the prompt for the first time in the last
-// seven days, how many opened the interview, declined, and completed it.
+// seven days, how many opened the interview, declined, and completed it. The ids of
+// studies that are configured by name are in Kit.Gate().Status().
 func Weekly(ctx context.Context, w io.Writer, s store.Store, studyID string) error {
 	interactions, ok := store.As[store.Interactions](s)
 	if !ok {
