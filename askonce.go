@@ -55,7 +55,9 @@ type Config struct {
 	// the webhook. Defaults to [gate.PlainReferences].
 	References gate.References
 
-	// Gate applies to each of the studies. Its References must be nil.
+	// Gate applies to each of the studies, and its Target is called for each of them
+	// alike. Studies with rules of their own need gates wired by hand. Its References
+	// must be nil.
 	// Defaults to the defaults of [gate.Options].
 	Gate *gate.Options
 

@@ -35,7 +35,17 @@
 // that carries it leaves as Cache-Control: private. Mount a check for CSRF tokens
 // inside too, or exempt Options.Path from it: the prompt's forms have no token,
 // and the endpoints refuse posts from other sites themselves, with
-// [http.CrossOriginProtection].
+// [http.CrossOriginProtection]. The app's own CrossOriginProtection may be inside or
+// outside. If only some routes are wrapped, mount [Middleware.Endpoints] at
+// Options.Path: without style and script the prompt stays hidden.
+//
+// # Content Security Policy
+//
+// The policy "default-src 'self'" allows all of the prompt. It has no inline style or
+// script and loads nothing from other hosts. At the least it needs style-src, and
+// form-action or both script-src and connect-src. A nonce in the policy is used for the
+// style and the script. A part that the policy forbids is left out, if the prompt works
+// without it. Otherwise the page gets no prompt, with [OutcomePolicy].
 //
 // # The prompt in the browser
 //

@@ -51,7 +51,7 @@ type Options struct {
 	// use. Defaults to none.
 	Language func(r *http.Request) string
 
-	// Texts replaces words. It is called with the study, the language of the
+	// Texts replaces words. It is called with the study's id, the language of the
 	// visitor (a BCP 47 tag) and the built-in words that suit it best, of which
 	// there are en, es, de, fr, it, pt and nb. It returns the words to use, with
 	// their Language. They are kept for each study and language. It must be safe

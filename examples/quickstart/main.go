@@ -41,5 +41,6 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	kit.Run(ctx) // until ctx ends: transcripts, and completions whose delivery was lost
+	kit.Close()
 	server.Shutdown(context.Background())
 }
