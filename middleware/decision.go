@@ -6,6 +6,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/prompt"
+	"github.com/askonce/askonce/store"
 )
 
 // decisionJSON is what the decision endpoint answers.
@@ -23,11 +24,11 @@ type decisionJSON struct {
 // links are the prompt's own.
 type links struct {
 	Start   string `json:"start"`
-	Shown   string `json:"shown"`
-	Later   string `json:"later"`
-	Decline string `json:"decline"`
-	Undo    string `json:"undo"`
-	OptOut  string `json:"optOut"`
+	Shown   string `json:"shown,omitempty"` // this and the rest for those who are asked
+	Later   string `json:"later,omitempty"`
+	Decline string `json:"decline,omitempty"`
+	Undo    string `json:"undo,omitempty"`
+	OptOut  string `json:"optOut,omitempty"`
 }
 
 // serveDecision answers a single-page app that renders the prompt itself. It has no side
@@ -57,16 +58,25 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 			m.notRendered(r.Context(), d.Prompt.StudyID, err)
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
-			c, err := m.withTicket(prompt.With(rendered.Content(), sourceKey, SourceApp.String()), r, v)
-			if err != nil {
-				m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", d.Prompt.StudyID, "err", err)
-			}
+			c := m.forApp(rendered.Content(), r, v)
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID, Seen: d.Prompt.Seen,
 				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
 			}
 		}
 	}
+	if !answer.Ask && v.UserID != "" && store.CheckID(v.StudyID) == nil { // for a permanent link, which the start endpoint answers
+		answer.Links = &links{Start: m.forApp(m.prompts.Start(v.StudyID), r, v).StartURL}
+	}
 	w.WriteHeader(http.StatusOK)
 	_ = json.NewEncoder(w).Encode(answer) // the client is gone
+}
+
+// forApp returns c with the links for a single-page app.
+func (m *Middleware) forApp(c Content, r *http.Request, v gate.Visitor) Content {
+	c, err := m.withTicket(prompt.With(c, sourceKey, SourceApp.String()), r, v)
+	if err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", c.StudyID, "err", err)
+	}
+	return c
 }

@@ -63,7 +63,7 @@
 //
 // For apps that render the prompt themselves, askonce.js below [Options].Path is a module
 // that exports createAskonce, a client of the endpoints. It dispatches the same events.
-// askonce.d.ts beside it has its types and documentation: copy it into the app.
+// askonce.d.ts beside it has its types and documentation: copy both into the app.
 package middleware
 
 // Where things are:

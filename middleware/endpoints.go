@@ -39,15 +39,17 @@ import (
 //	 "texts": {"title": "…", "text": "…", "facts": ["…"], "start": "…", "later": "…", "decline": "…", …},
 //	 "links": {"start": "…", "shown": "…", "later": "…", "decline": "…", "undo": "…", "optOut": "…"}}
 //
-// or, with "ask": false, the reason alone, a [gate.Reason]. It has no side effect. The app
-// shows the texts, opens links.start in a new tab and posts to the others. The parameter
-// study limits the decision to one study, language names the app's own language, and peek
-// marks a decision that nothing follows from.
+// or, with "ask": false, the reason, a [gate.Reason], and links.start if the request names a
+// study and has a user: it is for a permanent link. It has no side effect. The app shows the
+// texts, opens links.start in a new tab and posts to the others. The parameter study limits
+// the decision to one study, language names the app's own language, and peek marks a decision
+// that nothing follows from.
 //
 // If the request for the decision has an Authorization header, as those of apps with bearer
 // tokens do, the links work without it for an hour: they carry a sealed ticket for the user
 // and the study. After that, start answers as it does to somebody who is signed out, and the
-// others with status 403, until the app asks for the decision again.
+// others with status 403, until the app asks for the decision again. The requests for the links
+// have no such header, so do not mount the endpoints behind a check for tokens.
 func (m *Middleware) Endpoints() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serveEndpoint(w, r, nil) })
 }
@@ -71,6 +73,9 @@ var endpoints = map[string]endpoint{
 func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user func() string) {
 	w.Header().Set("Cache-Control", "no-store") // a 404 too: the asset may come with the next deployment
 	name, ok := strings.CutPrefix(r.URL.Path, m.opts.Path)
+	if !ok && m.first("path") {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: endpoints mounted at another path than Options.Path", "path", r.URL.Path, "want", m.opts.Path)
+	}
 	if !ok || strings.Contains(strings.ToUpper(r.URL.RawPath), "%2F") { // which is no slash (RFC 3986, section 2.2)
 		http.NotFound(w, r)
 		return

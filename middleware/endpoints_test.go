@@ -50,6 +50,25 @@ func TestStartHasNoEffect(t *testing.T) {
 	require.True(t, b.asked())
 }
 
+// A router that strips the prefix, or another prefix, costs all endpoints: the log says so once.
+func TestEndpointsAtAnotherPath(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	m := newPrompt(t, newGate(t, nil), &middleware.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	get := func(h http.Handler, url string) int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, url, nil))
+		return w.Code
+	}
+	require.Equal(t, http.StatusNotFound, get(m.Endpoints(), "/askonce/unknown"))
+	require.NotContains(t, log.String(), "another path")
+	stripped := http.StripPrefix("/askonce", m.Endpoints())
+	for range 2 {
+		require.Equal(t, http.StatusNotFound, get(stripped, "/askonce/decision"))
+	}
+	require.Equal(t, 1, strings.Count(log.String(), `msg="askonce: endpoints mounted at another path than Options.Path" path=/decision want=/askonce/`), log.String())
+}
+
 // reasoner gives one answer to everything.
 type reasoner struct{ gate.Decision }
 

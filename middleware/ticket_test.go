@@ -89,6 +89,34 @@ func TestLinksWorkWithoutTheToken(t *testing.T) {
 	}
 }
 
+// A permanent link needs no invitation, but it needs a user, and a study.
+func TestARefusalHasALink(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	b := newBearer(t, s, false)
+	decision := func(headers ...string) string {
+		return b.do(http.MethodGet, "/askonce/decision?study=study-1", headers...).Body.String()
+	}
+	require.Equal(t, http.StatusNoContent, b.do(http.MethodPost, b.links("Authorization", "Bearer ada").Later, "Accept", "*/*").Code)
+	var d struct {
+		Reason string
+		Links  map[string]string
+	}
+	require.NoError(t, json.Unmarshal([]byte(decision("Authorization", "Bearer ada")), &d))
+	require.Equal(t, "snoozed", d.Reason)
+	require.Len(t, d.Links, 1)
+	start := b.do(http.MethodGet, d.Links["start"], "Sec-Fetch-Dest", "document")
+	require.Equal(t, http.StatusSeeOther, start.Code)
+	require.Equal(t, "https://provider.example/i/abc?reference_id=ada", start.Header().Get("Location"))
+
+	require.JSONEq(t, `{"ask":false,"reason":"anonymous"}`, decision())
+	require.NotContains(t, b.do(http.MethodGet, "/askonce/decision", "Authorization", "Bearer ada").Body.String(), "links", "of which study?")
+	session := newBrowser(t, newPrompt(t, reasoner{gate.Decision{Reason: gate.ReasonSnoozed}}, nil))
+	require.JSONEq(t, `{"ask":false,"reason":"snoozed","links":{"start":"/askonce/start?study=a%26b&from=app"}}`,
+		session.do(http.MethodGet, "/askonce/decision?study=a%26b").body)
+	require.NotContains(t, session.do(http.MethodGet, "/askonce/decision?study="+strings.Repeat("x", 300)).body, "links", "no study has this id")
+}
+
 func TestATicketIsForOneUserAndStudy(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()

@@ -20,6 +20,9 @@ var menu = template.Must(template.New("").Parse(`<!doctype html>
 // The same address works in an e-mail, for users who are signed in. Others are asked
 // to sign in and to come again, so let the e-mail link to your login page, with this
 // address as where to go from there.
+//
+// A single-page app with bearer tokens links to links.start of a decision instead: see
+// [SinglePage].
 func Menu(study string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -65,7 +65,12 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 		defer a.mu.Unlock()
 		a.recorded[i.Kind]++
 	}
-	m, err := middleware.New(g, func(*http.Request) string { return "ada" }, &o)
+	m, err := middleware.New(g, func(r *http.Request) string {
+		if c, err := r.Cookie("user"); err == nil {
+			return c.Value
+		}
+		return "ada"
+	}, &o)
 	require.NoError(t, err)
 	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
 	t.Cleanup(srv.Close)

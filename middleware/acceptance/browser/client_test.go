@@ -40,3 +40,30 @@ func TestClientUnderAStrictPolicy(t *testing.T) {
 	require.True(t, eval[bool](b, `askonce.decide().then((d) => d.ask)`))
 	b.quiet()
 }
+
+// An app may let another user sign in without a new page: what that user sees counts too.
+func TestClientOfTheNextUser(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, nil, nil)
+	b := newTab(t, look{}).open(a.url + "/app.css")
+	require.True(t, eval[bool](b, client))
+	const show = `askonce.decide().then((d) => d.ask && askonce.shown(d) && askonce.shown(d))`
+	require.True(t, eval[bool](b, show))
+	require.True(t, eval[bool](b, show))
+	require.Equal(t, 1, a.count(store.InteractionShown))
+	require.True(t, eval[bool](b, `(document.cookie = "user=bob; path=/", `+show+`)`))
+	require.Equal(t, 2, a.count(store.InteractionShown))
+	b.quiet()
+}
+
+// Where the endpoints are not mounted, an app's fallback answers with its own page and 200.
+func TestClientWithoutEndpoints(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, nil, nil)
+	b := newTab(t, look{}).open(a.url + "/app.css")
+	require.True(t, eval[bool](b, `import("/askonce/askonce.js").then((m) => (self.askonce = m.createAskonce("/elsewhere/"))).then(() => true)`))
+	require.Equal(t, "askonce: no decision at "+a.url+"/elsewhere/decision, status 200: are the endpoints mounted there?",
+		eval[string](b, `askonce.decide().then(() => "", (e) => e.message)`))
+	require.False(t, eval[bool](b, `askonce.later({ study: "study-1", links: { later: "/elsewhere/later" } })`))
+	b.eventuallyProblem("askonce: the answer was not kept")
+}

@@ -30,8 +30,7 @@ func TestTypes(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "tsconfig.json"), []byte(`{
 		"compilerOptions": {
 			"strict": true, "exactOptionalPropertyTypes": true, "noEmit": true, "types": [],
-			"target": "es2022", "module": "preserve", "lib": ["es2022", "dom"],
-			"paths": { "/askonce/askonce.js": ["./askonce.d.ts"] }
+			"target": "es2022", "module": "preserve", "lib": ["es2022", "dom"]
 		},
 		"files": ["types_use.ts", "askonce.d.ts"]
 	}`), 0o644))

@@ -1,12 +1,12 @@
 // Uses all of the client as an app would. It is compiled and not run.
-import { createAskonce, type Askonce, type Decision, type Invitation } from "/askonce/askonce.js";
+import { createAskonce, type Askonce, type Decision, type Invitation } from "./askonce.js";
 
-const askonce: Askonce = createAskonce();
+const askonce: Askonce = createAskonce("/askonce/");
 
-export async function show(card: HTMLElement, signal: AbortSignal): Promise<() => void> {
+export async function show(card: HTMLElement, signal?: AbortSignal): Promise<() => void> {
   const d: Decision = await askonce.decide({ study: "study-1", signal, headers: { Authorization: "Bearer token" } });
   if (!d.ask) {
-    console.debug(d.reason);
+    console.debug(d.reason, d.links?.start);
     // @ts-expect-error: a refusal has no texts
     return d.texts;
   }

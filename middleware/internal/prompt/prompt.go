@@ -140,6 +140,11 @@ func (r *Renderer) render(s Study) (*Prompt, error) {
 	return p, nil
 }
 
+// Start returns the content of a link to the start endpoint, without words.
+func (r *Renderer) Start(studyID string) Content {
+	return Content{StudyID: studyID, StartURL: r.opts.Origin + r.opts.Path + "start?study=" + url.QueryEscape(studyID)}
+}
+
 // content returns what a prompt says in the first of the languages that there are
 // words in. With the error of Options.Texts it returns built-in words.
 func (r *Renderer) content(s Study, languages ...string) (Content, error) {

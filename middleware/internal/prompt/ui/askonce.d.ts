@@ -1,9 +1,9 @@
 /*
- * The types of askonce.js, a client for apps that render the prompt themselves. Save this file in the app, and name it in tsconfig.json:
+ * The types of askonce.js, a client for apps that render the prompt themselves. With a bundler, save both files beside each other in the app,
+ * again with each new version of askonce, and pass the path of the endpoints, which a development server has to proxy:
  *
- *   "paths": { "/askonce/askonce.js": ["./askonce.d.ts"] }
- *
- * A bundler has to leave the import "/askonce/askonce.js" alone, as an external module: the app's server has the version that fits.
+ *   import { createAskonce } from "./askonce.js";
+ *   const askonce = createAskonce("/askonce/");
  */
 
 /** The answer of the decision endpoint. `ask` tells the two apart. */
@@ -13,6 +13,8 @@ export interface Refusal {
   ask: false;
   /** Why, as one of the values of gate.Reason. */
   reason: string;
+  /** Of the study that was passed to `decide`, if the user is signed in. */
+  links?: Pick<Links, "start">;
 }
 
 /** Everything that it takes to render the prompt. */
@@ -46,7 +48,7 @@ export interface Texts {
 }
 
 export interface Links {
-  /** For a link with target="_blank" and rel="noopener". The client posts to the others. */
+  /** For a link with target="_blank" and rel="noopener", also in a menu: it says kindly why not. The client posts to the others. */
   start: string;
   shown: string;
   later: string;
@@ -57,16 +59,17 @@ export interface Links {
 
 export interface Askonce {
   /**
-   * Fetches the decision. It has no side effect, so it may be called as often as a library likes. Call it when the user signs in or out
-   * and when the app's view changes, at most once a minute; the answers themselves need no refetch. A decision that is fetched before the
-   * promise of an answer has settled may not know of it.
+   * Fetches the decision. It has no side effect, so it may be called as often as a library likes. Call it when the user signs in or out,
+   * when the app's view changes, at most once a minute, and when the tab becomes visible again, as it does after the interview; the answers
+   * themselves need no refetch. A decision that is fetched before the promise of an answer has settled may not know of it.
    * An app with bearer tokens passes `headers: { Authorization: "Bearer …" }`. The links of the decision then work without, for an hour.
    */
-  decide(options?: { study?: string; signal?: AbortSignal; headers?: Record<string, string> }): Promise<Decision>;
-  /** Reports once per page that the prompt has been seen. `observe` does it at the right time. */
+  decide(options?: { study?: string | undefined; signal?: AbortSignal | undefined; headers?: Record<string, string> | undefined }): Promise<Decision>;
+  /** Reports once per invitation that the prompt has been seen. `observe` does it at the right time. */
   shown(invitation: Invitation): Promise<boolean>;
   /** Call it when the user follows links.start. It only dispatches the event. */
   started(invitation: Invitation): void;
+  /** Records the answer, like those below. The promise never rejects: false means that nothing was recorded, and the console says why. */
   later(invitation: Invitation): Promise<boolean>;
   decline(invitation: Invitation): Promise<boolean>;
   undo(invitation: Invitation): Promise<boolean>;
@@ -76,7 +79,7 @@ export interface Askonce {
   observe(element: Element, invitation: Invitation): () => void;
 }
 
-/** `base` is the URL path of the middleware's endpoints. It defaults to the folder that this script was loaded from. */
+/** `base` is the URL path of the middleware's endpoints, on the page's own origin: they record nothing from another one. It defaults to the folder that this script was loaded from. */
 export function createAskonce(base?: string): Askonce;
 
 declare global {

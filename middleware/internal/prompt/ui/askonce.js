@@ -1,15 +1,18 @@
 // A client for apps that render the prompt themselves. Its types and documentation are in askonce.d.ts beside it.
-export function createAskonce(base = new URL(".", import.meta.url).href) {
-  const seen = new Set();
+export function createAskonce(base = import.meta.url.replace(/[^/]*$/, "")) {
+  const seen = new WeakSet(); // of invitations: another user may sign in without a new page
   const tell = (name, study, url) => {
     document.dispatchEvent(new CustomEvent("askonce:" + name, { detail: { study } }));
-    return url && fetch(url, { method: "POST", keepalive: true }).then((r) => r.ok, () => false);
+    // An app's fallback answers 200 with its own page where the endpoints are not mounted.
+    return url && fetch(url, { method: "POST", keepalive: true })
+      .then((r) => r.status === 204 || Promise.reject(r.status))
+      .catch((e) => !!console.warn("askonce: the answer was not kept", e));
   };
   return {
     decide: ({ study, signal, headers } = {}) =>
       fetch(base + "decision" + (study ? "?study=" + encodeURIComponent(study) : ""), { signal, headers: { Accept: "application/json", ...headers } })
-        .then((r) => (r.ok ? r.json() : Promise.reject(new Error("askonce: status " + r.status)))),
-    shown: (d) => (d.seen || seen.has(d.study) ? Promise.resolve(true) : seen.add(d.study) && tell("shown", d.study, d.links.shown)),
+        .then((r) => (r.ok && /json/.test(r.headers.get("Content-Type")) ? r.json() : Promise.reject(new Error(`askonce: no decision at ${r.url}, status ${r.status}: are the endpoints mounted there?`)))),
+    shown: (d) => (d.seen || seen.has(d) ? Promise.resolve(true) : seen.add(d) && tell("shown", d.study, d.links.shown)),
     started: (d) => tell("started", d.study),
     later: (d) => tell("later", d.study, d.links.later),
     decline: (d) => tell("declined", d.study, d.links.decline),
