@@ -21,21 +21,6 @@ func (m *Middleware) notRendered(ctx context.Context, studyID string, err error)
 	}
 }
 
-// maxUnreached is how many users may be invited before the first request for an
-// endpoint. Each of their browsers sends one as soon as the prompt is seen, but some
-// leave at once.
-const maxUnreached = 10
-
-// noteInjected counts the pages with a prompt until the first request for an endpoint.
-// An app that wraps only some of its routes and forgets the endpoints has prompts that
-// nobody can see, and nothing else would say so.
-func (m *Middleware) noteInjected(ctx context.Context) {
-	if !m.reached.Load() && m.unreached.Add(1) == maxUnreached {
-		m.opts.Logger.WarnContext(ctx, "askonce: pages with a prompt were sent, and no browser has reached the prompt's endpoints: does the app route them to the middleware?",
-			"path", m.opts.Path)
-	}
-}
-
 func (m *Middleware) first(fault string) bool {
 	_, known := m.faults.LoadOrStore(fault, true)
 	return !known

@@ -86,9 +86,7 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		http.NotFound(w, r)
 		return
 	}
-	if !m.reached.Load() {
-		m.reached.Store(true)
-	}
+	m.noteReached()
 	if !known {
 		e.method = http.MethodGet
 	}

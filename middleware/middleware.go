@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"sync"
-	"sync/atomic"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/prompt"
@@ -23,9 +22,8 @@ type Middleware struct {
 	after     chan struct{} // see noteAfter
 	languages languages
 	sameSite  *http.CrossOriginProtection
-	faults    sync.Map     // of the app's code, by name; each is logged once
-	unreached atomic.Int32 // see noteInjected
-	reached   atomic.Bool  // an endpoint has been requested
+	faults    sync.Map // of the app's code, by name; each is logged once
+	firstDay  firstDay
 }
 
 // New returns a middleware that invites the users whom d decides to ask. The func

@@ -50,6 +50,7 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 		return newResponse(m, w, r, outer, nil, gate.Visitor{})
 	}
 	v := m.visitor(w, r, user)
+	m.noteUser(r.Context(), v.UserID != "")
 	if v.UserID == "" {
 		return nil
 	}

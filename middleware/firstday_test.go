@@ -71,3 +71,34 @@ func TestEndpointsThatNobodyCanReachAreLogged(t *testing.T) {
 		})
 	}
 }
+
+// TestPagesWithoutAnyUserAreLogged serves pages of an app whose session is inside the
+// middleware, so that no page has a user.
+func TestPagesWithoutAnyUserAreLogged(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		users  []string // the first pages'
+		pages  int
+		header []string
+		said   int
+	}{
+		"nobody ever":               {pages: 250, said: 1},
+		"a few pages before login":  {pages: 99},
+		"one user among the others": {users: []string{"", "ada"}, pages: 250},
+		"requests for no page":      {pages: 250, header: []string{"Accept", "application/json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			app := newPrompt(t, newGate(t, nil), &middleware.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}).Handler(respond(page))
+			for n := range tt.pages {
+				r := pageRequest(tt.header...)
+				if n < len(tt.users) {
+					r.Header.Set(userHeader, tt.users[n])
+				}
+				app.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			require.Equal(t, tt.said, strings.Count(log.String(), "no page so far has had a user"), log.String())
+		})
+	}
+}
