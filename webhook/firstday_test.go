@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/askonce/askonce/store/memstore"
+	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
@@ -95,4 +97,35 @@ func TestDeliveriesCarryTheirIDsOnceTheSignatureIsVerified(t *testing.T) {
 		deliver(h, previous, e)
 	}
 	require.Len(t, h.Deliveries(), 100)
+}
+
+func TestAForgottenRunIsNamedAtTheFirstCompletion(t *testing.T) {
+	t.Parallel()
+	client, err := userjourneys.NewClient("uj_live_key", &userjourneys.Options{BaseURL: "http://127.0.0.1:1"})
+	require.NoError(t, err)
+	for name, tt := range map[string]struct {
+		client webhook.Client
+		run    bool
+		warned int
+	}{
+		"forgotten":        {client: client, warned: 1},
+		"called":           {client: client, run: true},
+		"nothing to fetch": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			log, logger := newLog()
+			h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: logger, Client: tt.client})
+			require.NoError(t, err)
+			if tt.run {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				require.NoError(t, h.Run(ctx))
+			}
+			for range 3 {
+				require.Equal(t, 200, deliver(h, secret, webhooktest.Completed("ada")))
+			}
+			require.Equal(t, tt.warned, strings.Count(log.String(), "Run has not been called here"), log.String())
+		})
+	}
 }

@@ -28,6 +28,7 @@ type Handler struct {
 	poison      poison
 	logged      once
 	closed      atomic.Bool
+	ran         atomic.Bool   // Run has been called
 	queued      chan struct{} // a job may have been queued
 	trouble     chan struct{} // a delivery may have been lost
 	reconciled  atomic.Int64  // Unix time in ns

@@ -56,6 +56,9 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (store.Completion, Res
 	}
 	if h.recorded.changed(true) {
 		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
+		if h.opts.Client != nil && !h.ran.Load() {
+			h.log.WarnContext(ctx, "askonce: Run has not been called here: unless another process calls it, no transcript is fetched and lost deliveries stay unknown")
+		}
 	}
 	signal(h.queued)
 	if h.opts.OnRecorded != nil {

@@ -24,6 +24,7 @@ const (
 // OnCompleted that fails for 24 hours. The job stays listed by
 // [store.Transcripts], with the reason, until it is requeued.
 func (h *Handler) Run(ctx context.Context) error {
+	h.ran.Store(true)
 	var wg sync.WaitGroup
 	if h.opts.Client != nil {
 		if jobs, ok := h.store.transcripts(); ok {
