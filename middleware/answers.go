@@ -173,13 +173,13 @@ func (m *Middleware) noteAfter(ctx context.Context, e Event) {
 	select {
 	case m.after <- struct{}{}:
 	default:
-		m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", e.StudyID, "err", errBehind)
+		m.notRecorded(ctx, e.StudyID, errBehind)
 		return
 	}
 	go func() {
 		defer func() { <-m.after }()
 		if err := m.store(ctx, e.Interaction); err != nil {
-			m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", e.StudyID, "err", err)
+			m.notRecorded(ctx, e.StudyID, err)
 			return
 		}
 		m.interacted(context.WithoutCancel(ctx), e)
@@ -187,6 +187,14 @@ func (m *Middleware) noteAfter(ctx context.Context, e Event) {
 }
 
 var errBehind = errors.New("the store does not keep up")
+
+// notRecorded logs that an interaction was lost. Too many studies are those of one
+// user's script, which could fill the log as well.
+func (m *Middleware) notRecorded(ctx context.Context, study string, err error) {
+	if !errors.Is(err, store.ErrTooManyStudies) || m.first("studies") {
+		m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", study, "err", err)
+	}
+}
 
 // with adds an interaction to a history.
 func with(h gate.History, i store.Interaction) gate.History {
@@ -206,9 +214,9 @@ func with(h gate.History, i store.Interaction) gate.History {
 }
 
 // unrecorded answers for an interaction that the store did not take. One that it never
-// will, because of the user's id, is not to be sent again.
+// will, because of the user's id or of too many studies, is not to be sent again.
 func (m *Middleware) unrecorded(w http.ResponseWriter, r *http.Request, study string, err error) {
-	m.opts.Logger.WarnContext(r.Context(), "askonce: interaction not recorded", "study", study, "err", err)
+	m.notRecorded(r.Context(), study, err)
 	status := http.StatusServiceUnavailable
 	if errors.Is(err, store.ErrInvalid) {
 		status = http.StatusBadRequest

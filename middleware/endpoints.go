@@ -30,7 +30,7 @@ import (
 // and everything else is 404. Only a navigation of a whole page can start an interview,
 // and only the app's own origin can record anything. The answer to a POST is 204; it is
 // 503 if the interaction could not be recorded, and 400 if it never can, because [store.CheckID]
-// refuses the user's id. Without JavaScript, decline and optout
+// refuses the user's id or the user has answered about [store.MaxStudies] studies. Without JavaScript, decline and optout
 // answer a form with a page that offers to undo it, and the others redirect to the page
 // that the form was on: the parameter back, a path of the app, or what Referer names.
 // decision answers
@@ -201,7 +201,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 		m.opts.Logger.InfoContext(r.Context(), "askonce: interview opened in a preview", "study", d.Prompt.StudyID)
 	}
 	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID, time.Time{}); err != nil {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: interaction not recorded", "study", d.Prompt.StudyID, "err", err) // the interview goes before
+		m.notRecorded(r.Context(), d.Prompt.StudyID, err) // the interview goes before
 	}
 	h.Set("Location", link)
 	w.WriteHeader(http.StatusSeeOther)

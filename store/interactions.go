@@ -21,7 +21,8 @@ import (
 // second. A user's row stays until [Resetter] or [Retention] removes it.
 type Interactions interface {
 	// Note records one interaction. It is durable once it returns nil. It returns
-	// an error that matches [ErrInvalid] as [CheckInteraction] does.
+	// an error that matches [ErrInvalid] as [CheckInteraction] does, and
+	// [ErrTooManyStudies] as [Person.CheckRoom] does.
 	Note(ctx context.Context, i Interaction) error
 
 	// Person returns everything about one user, completions included, in one round
@@ -110,6 +111,32 @@ type PersonStudy struct {
 
 // MaxShowings is how many showings of one study a store keeps for one user.
 const MaxShowings = 255
+
+// MaxStudies is how many studies that one user has seen or answered a store keeps. A
+// browser names the study that it answers, so a user could make the store grow without
+// end. It is far more than an app asks one user about.
+const MaxStudies = 256
+
+// CheckRoom returns [ErrTooManyStudies] if p has seen or answered [MaxStudies] studies,
+// and this one is not among them. It is meant for implementations of Interactions,
+// between the reading of p and the writing, and accepts an empty studyID.
+func (p *Person) CheckRoom(studyID string) error {
+	kept := 0
+	for i := range p.Studies {
+		s := &p.Studies[i]
+		if len(s.Showings) == 0 && s.OpenedAt.IsZero() && s.AnsweredAt.IsZero() {
+			continue
+		}
+		if s.StudyID == studyID {
+			return nil
+		}
+		kept++
+	}
+	if kept < MaxStudies || studyID == "" {
+		return nil
+	}
+	return ErrTooManyStudies
+}
 
 // Note merges one interaction into p, by the rules of [Interactions]. The result
 // does not depend on the order of the calls, nor on repetitions. It is meant for

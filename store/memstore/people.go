@@ -131,6 +131,9 @@ func (s *Store) Note(ctx context.Context, i store.Interaction) error {
 	}
 	defer s.mu.Unlock()
 	p := s.people.get(i.UserID)
+	if err := p.CheckRoom(i.StudyID); err != nil {
+		return err
+	}
 	p.Note(i)
 	if kind, counts := kindOf[i.Kind]; counts {
 		s.count(p, i.StudyID, kind, i.At)

@@ -131,7 +131,7 @@ func millisecond(n int64) time.Time {
 var noteScript = redis.NewScript(fits + personLua + `
 local people, funnel = KEYS[1], KEYS[2]
 local hash, id, kind, at, ends, day = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local counted, most = ARGV[8], tonumber(ARGV[9])
+local counted, most, most_studies = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 local p = person(people, hash)
 if id == '' then
 	local o = p.o or {a = 0, t = 0}
@@ -139,7 +139,12 @@ if id == '' then
 	redis.call('HSET', people, hash, cjson.encode(p))
 	return 0
 end
-local st = study(p, id)
+local st, kept = study(p, id), 0
+local function said(s) return s.w or s.o or s.t end
+for _, s in pairs(p.s) do
+	if said(s) then kept = kept + 1 end
+end
+if kept >= most_studies and not said(st) then return 1 end
 if kind == 0 then
 	local all, seen = {}, false
 	for text in string.gmatch(st.w or '', '%d+') do
@@ -184,8 +189,12 @@ func (s *Store) Note(ctx context.Context, i store.Interaction) error {
 		at = i.At.Unix()
 	}
 	return failed("note", s.withKey(ctx, func(h *hasher) error {
-		return noteScript.Run(ctx, s.client, []string{s.keys.people, s.keys.funnel}, h.check, h.user(i.UserID), i.StudyID, int(i.Kind), at,
-			until, dayNumber(i.At), kindOf[i.Kind], store.MaxShowings).Err()
+		refused, err := noteScript.Run(ctx, s.client, []string{s.keys.people, s.keys.funnel}, h.check, h.user(i.UserID), i.StudyID, int(i.Kind), at,
+			until, dayNumber(i.At), kindOf[i.Kind], store.MaxShowings, store.MaxStudies).Bool()
+		if err == nil && refused {
+			err = store.ErrTooManyStudies
+		}
+		return err
 	}))
 }
 

@@ -226,6 +226,9 @@ func (s *Store) Note(ctx context.Context, i store.Interaction) error {
 		if err != nil {
 			return err
 		}
+		if err := p.said.CheckRoom(i.StudyID); err != nil {
+			return err
+		}
 		p.said.Note(i)
 		if kind, counts := kindOf[i.Kind]; counts {
 			p.count(i.StudyID, kind, i.At)

@@ -2,6 +2,7 @@ package storetest_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"time"
@@ -302,6 +303,27 @@ func (s *stale) Completed(ctx context.Context, k store.Key) (bool, error) {
 	return was, err
 }
 
+// timelessReset resets, and says of no study when.
+type timelessReset struct{ *memstore.Store }
+
+func (s timelessReset) Person(ctx context.Context, userID string) (store.Person, error) {
+	p, err := s.Store.Person(ctx, userID)
+	for i := range p.Studies {
+		p.Studies[i].ResetAt = time.Time{}
+	}
+	return p, err
+}
+
+// boundless accepts what is about any study.
+type boundless struct{ *memstore.Store }
+
+func (s boundless) Note(ctx context.Context, i store.Interaction) error {
+	if err := s.Store.Note(ctx, i); !errors.Is(err, store.ErrTooManyStudies) {
+		return err
+	}
+	return nil
+}
+
 var brokenInteractions = []broken{
 	{name: "answers in the order of arrival", caught: "interactions/the_last_answer", open: inOrderOfArrival},
 	{name: "a showing ends an answer", caught: "interactions/a_showing", open: func(m *memstore.Store) store.Store { return showingAnswers{m} }},
@@ -321,6 +343,8 @@ var brokenInteractions = []broken{
 		}}
 	}},
 	{name: "reset keeps the answer", caught: "interactions/reset_forgets", open: func(m *memstore.Store) store.Store { return resetKeepsAnswers{m} }},
+	{name: "forgets when it was reset", caught: "interactions/a_reset_is_remembered", open: func(m *memstore.Store) store.Store { return timelessReset{m} }},
+	{name: "keeps any number of studies", caught: "interactions/the_studies_of_a_user", open: func(m *memstore.Store) store.Store { return boundless{m} }},
 	{name: "erase forgets the answer", caught: "interactions/an_erased", open: func(m *memstore.Store) store.Store {
 		return eraseForgetsAnswers{&erased{Store: m, gone: map[string]bool{}}}
 	}},

@@ -1,9 +1,12 @@
 package storetest
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,6 +237,50 @@ var interactionCases = []contractCase{{
 		}
 		require.Equal(t, want, s.person(t, k.UserID).Study(k.StudyID).Showings)
 		require.Len(t, s.person(t, other.UserID).Study(other.StudyID).Showings, 1, "showings of another user")
+	},
+}, {
+	name:  "the studies of a user are bounded",
+	rule:  "Note returns ErrTooManyStudies, and counts nothing, if the user has seen or answered MaxStudies studies and it is about another; completed and reset ones do not count",
+	needs: interactions | resetter,
+	run: func(t *testing.T, s *subject) {
+		user := newID()
+		about := func(study string) store.Key { return store.Key{StudyID: study, UserID: user} }
+		kinds := []store.InteractionKind{store.InteractionShown, store.InteractionOpened, store.InteractionDeclined, store.InteractionUndone}
+		s.mustRecord(t, completionOf(about("completed")))
+		s.reset(t, about("reset"))
+		s.note(t, optOut(user, noon))
+		for n := range store.MaxStudies - 1 {
+			s.note(t, answer(about(fmt.Sprint("study ", n)), kinds[n%len(kinds)], noon))
+		}
+		var kept atomic.Int32
+		atOnce(8, func(n int) {
+			switch err := s.Note(t.Context(), showing(about(fmt.Sprint("last ", n)), noon)); {
+			case err == nil:
+				kept.Add(1)
+			case !errors.Is(err, store.ErrTooManyStudies):
+				t.Errorf("Note: %v", err)
+			}
+		})
+		require.EqualValues(t, 1, kept.Load(), "studies that had room for one more")
+		for _, kind := range kinds {
+			for _, study := range []string{"one more", "completed", "reset"} {
+				err := s.Note(t.Context(), answer(about(study), kind, noon))
+				require.ErrorIs(t, err, store.ErrTooManyStudies)
+				require.ErrorIs(t, err, store.ErrInvalid)
+			}
+			s.note(t, answer(about("study 0"), kind, noon.Add(time.Hour)))
+		}
+		require.Equal(t, []store.FunnelDay{{Day: store.Day(noon)}}, s.funnel(t, "one more", noon, 1))
+		s.mustRecord(t, completionOf(about("by mail")))
+		s.note(t, optIn(user, noon.Add(time.Hour)), showing(store.Key{StudyID: "one more", UserID: newID()}, noon))
+		p := s.person(t, user)
+		require.False(t, p.OptedOut)
+		require.True(t, p.Study("by mail").Completed)
+		require.Len(t, p.Studies, store.MaxStudies+3)
+
+		s.reset(t, about("study 1"))
+		s.note(t, showing(about("one more"), noon))
+		require.ErrorIs(t, s.Note(t.Context(), showing(about("two more"), noon)), store.ErrTooManyStudies)
 	},
 }, {
 	name:  "users and studies are separate",
