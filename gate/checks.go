@@ -280,5 +280,9 @@ func (q *question) hasNotCompleted(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	err := q.askStore(ctx)
-	return err == nil && !completed(&q.seen, q.now()), err
+	if err != nil || completed(&q.seen, q.now()) || q.visitor.AnonymousID == "" || q.seen.OpenedAt.IsZero() {
+		return err == nil && !completed(&q.seen, q.now()), err
+	}
+	done, err := q.gate.completed(ctx, q, store.Key{StudyID: q.study.ID, UserID: q.visitor.AnonymousID})
+	return err == nil && !done, err
 }

@@ -7,6 +7,12 @@ type Visitor struct {
 	// unavailable.
 	UserID string
 
+	// AnonymousID is the id that this browser had before its user signed in, or "". A
+	// study that was opened in this browser and completed under that id is completed
+	// for the user, in this browser alone. Nothing is recorded about the user: somebody
+	// else may have been at the browser.
+	AnonymousID string
+
 	// Languages are BCP 47 tags, the preferred one first.
 	Languages []string
 

@@ -163,7 +163,7 @@ func (q *question) fetchCapacity(ctx context.Context) (*study, error) {
 func (q *question) askStore(ctx context.Context) error {
 	g := q.gate
 	if g.persons == nil {
-		done, err := g.completed(ctx, q)
+		done, err := g.completed(ctx, q, q.key())
 		q.seen.Completed = done
 		return err
 	}
@@ -308,10 +308,9 @@ func (g *Gate) person(ctx context.Context, q *question) (*store.Person, error) {
 	return &p, err
 }
 
-// completed returns whether the visitor has completed the study, from the store's
-// cache if it has one.
-func (g *Gate) completed(ctx context.Context, q *question) (bool, error) {
-	k := q.key()
+// completed returns whether a user has completed a study, from the store's cache if it
+// has one.
+func (g *Gate) completed(ctx context.Context, q *question, k store.Key) (bool, error) {
 	if g.peeker != nil && !q.isClick() {
 		if done, known := g.peekCompleted(k); known {
 			return done, nil

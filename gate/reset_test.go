@@ -64,6 +64,27 @@ func TestResetOutranksTheBrowser(t *testing.T) {
 	})
 }
 
+// A reset can undo every refusal that the browser knows a reason for, so each of them
+// costs the look-up that an invitation costs, and none while that is cached.
+func TestOneRoundTripForARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		before := time.Now().Add(-time.Hour)
+		for name, h := range map[string]gate.History{
+			"declined": gate.History{}.WithDecline(studyID, before), "seen": gate.History{}.WithShown(studyID, before), "opened": gate.History{}.WithOpened(studyID, before),
+		} {
+			w := &watched{Store: memstore.New()}
+			g := warmGate(t, newProvider(), store.NewCached(w, nil), nil)
+			require.True(t, g.Decide(t.Context(), ada).Ask(), "reads the switches")
+			w.trips.Store(0)
+			for range 3 {
+				require.False(t, g.Decide(t.Context(), gate.Visitor{UserID: "bob", History: h}).Ask(), name)
+			}
+			require.EqualValues(t, 1, w.trips.Load(), name)
+		}
+	})
+}
+
 // Gates of one group may have stores of their own: what one has reset, another has not.
 func TestResetIsTheStoresOwn(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -381,6 +382,52 @@ func TestSigningInKeepsWhatTheVisitorSaid(t *testing.T) {
 		b.user = "ada"
 		require.False(t, b.asked())
 	})
+}
+
+// An interview that the browser's anonymous visitor has completed is completed for who
+// signs in there, and nowhere else. Nothing is recorded about the user.
+func TestSigningInKeepsWhatTheVisitorCompleted(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	open := func() *browser {
+		g, err := gate.New(newStudy(), "study-1", store.NewCached(s, nil), &gate.Options{OpenedPause: -1, LinkHosts: []string{"provider.example"}})
+		require.NoError(t, err)
+		require.NoError(t, g.Warm(t.Context()))
+		return newBrowser(t, newPrompt(t, g, &middleware.Options{Anonymous: true, Interactions: s}))
+	}
+	b := open()
+	b.user = ""
+	require.True(t, b.asked())
+	link, err := url.Parse(b.do(http.MethodGet, "/askonce/start?study=study-1").Header.Get("Location"))
+	require.NoError(t, err)
+	visitor := link.Query().Get("reference_id")
+	require.Regexp(t, "^anonymous-", visitor)
+	b.user = "ada"
+	require.True(t, b.asked(), "opened, and not completed")
+	require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1").StatusCode)
+	_, err = s.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "study-1", UserID: visitor}, InterviewID: "i", CompletedAt: time.Now()})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, b.do(http.MethodGet, "/askonce/start?study=study-1").StatusCode, "the click is confirmed past the cache")
+
+	other := open() // another replica
+	other.Jar = b.Jar
+	for range 2 {
+		other.user = "ada"
+		require.False(t, other.asked())
+		require.Contains(t, other.do(http.MethodGet, "/askonce/decision").body, `"reason":"completed"`)
+	}
+	done, err := s.Completed(t.Context(), store.Key{StudyID: "study-1", UserID: "ada"})
+	require.NoError(t, err)
+	require.False(t, done, "a guess was recorded")
+	phone := open()
+	require.True(t, phone.asked(), "in another browser")
+	other.user = "bob"
+	require.True(t, other.asked(), "another user of the browser, after ada has used it")
+
+	require.NoError(t, s.Reset(t.Context(), store.Key{StudyID: "study-1", UserID: "ada"}))
+	reset := open()
+	reset.Jar = b.Jar
+	require.True(t, reset.asked(), "after a reset")
 }
 
 // Only a page of its own starts an interview: user content with an image, or a frame,

@@ -87,8 +87,9 @@ type Options struct {
 	// Anonymous also asks visitors without a user id. Each browser gets a random
 	// id ("anonymous-…") in a sealed cookie with its first page, so do not serve
 	// pages through the middleware that a shared cache may keep. What the visitor has
-	// seen, opened and answered holds in this browser after signing in too. Defaults
-	// to false.
+	// seen, answered and completed holds in this browser after signing in too, until
+	// another user of it sees or answers a prompt. In other browsers the user is asked,
+	// because nothing says that they are the same. Defaults to false.
 	Anonymous bool
 
 	// Interactions records what users see and answer, so that it follows them from

@@ -19,6 +19,9 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 	v.Languages = m.languagesOf(r)
 	if mentions(r.Header["Cookie"], historyCookie) { // few users' do
 		v.History = m.history(r, v.UserID)
+		if m.anonymous != nil && !isAnonymous(v.UserID) {
+			v.AnonymousID = m.knownAnonymous(r)
+		}
 	}
 	return v
 }
