@@ -24,7 +24,9 @@ import (
 
 // app is an app that asks everybody, with one user and the fake provider.
 type app struct {
-	url string
+	url   string
+	study string
+	store *memstore.Store
 
 	mu       sync.Mutex
 	recorded map[store.InteractionKind]int // what the user has seen and answered
@@ -58,7 +60,7 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 	if opts != nil {
 		o = *opts
 	}
-	a := &app{recorded: map[store.InteractionKind]int{}}
+	a := &app{study: study.ID, store: interactions, recorded: map[store.InteractionKind]int{}}
 	o.Logger, o.Interactions = quiet, interactions
 	o.OnInteraction = func(_ context.Context, i middleware.Event) {
 		a.mu.Lock()

@@ -150,7 +150,9 @@ func TestAnswersFollowTheUser(t *testing.T) {
 		}
 		require.NoError(t, err)
 		t.Cleanup(f.stop)
-		return firefoxWindow{t, f}
+		w := firefoxWindow{t, f}
+		w.do("browsingContext.activate", map[string]any{}, nil) // a tab behind another one shows nobody anything
+		return w
 	}
 	for _, tc := range []struct {
 		name    string
@@ -167,14 +169,20 @@ func TestAnswersFollowTheUser(t *testing.T) {
 			app := newReplicas(t)
 			one, two := newTab(t, look{}), tc.second(t)
 			one.open(app.urls[0] + "/login?as=ada").eventually(shown)
-			for _, button := range tc.buttons[:len(tc.buttons)-1] {
+			// What a replica records makes it forget what it has cached, so the report comes first.
+			two.visit(app.urls[1] + "/login?as=ada")
+			reported := false
+			two.json(`new Promise((done) => {
+				const look = () => performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/shown?") && e.responseStatus === 204)
+					? done(true) : performance.now() > 60000 ? done(false) : setTimeout(look, 100);
+				look();
+			})`, &reported)
+			require.True(t, reported, "the second browser has reported that the prompt was seen")
+			two.visit(app.urls[1] + "/")
+			require.True(t, asks(two), "the replica has cached that nothing is answered")
+			for _, button := range tc.buttons {
 				one.click(button)
 			}
-			two.visit(app.urls[1] + "/login?as=ada")
-			if len(tc.buttons) == 1 {
-				require.True(t, asks(two))
-			}
-			one.click(tc.buttons[len(tc.buttons)-1])
 			one.eventually(`performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/` + tc.last + `") && e.responseStatus === 204)`)
 			answered := time.Now()
 			last := requireSilence(t, two, app.urls[1]+"/", answered)
