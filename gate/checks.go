@@ -153,7 +153,9 @@ func (q *question) isTarget(ctx context.Context) (ok bool, err error) {
 	}
 	q.now() // the time that Target takes counts
 	defer q.gate.recovered("Options.Target", &err)
-	return q.opts().Target(ctx, q.visitor), nil
+	v := q.visitor
+	v.StudyID = q.gate.capacity.name
+	return q.opts().Target(ctx, v), nil
 }
 
 func (q *question) isRequested(ctx context.Context) (bool, error) {

@@ -40,6 +40,29 @@ func TestFirst(t *testing.T) {
 	require.PanicsWithValue(t, "gate: First: a gate is nil", func() { gate.First(a, nil) })
 }
 
+// TestTargetOfSeveralStudies shares one Target between two studies, each on a page of
+// its own.
+func TestTargetOfSeveralStudies(t *testing.T) {
+	t.Parallel()
+	opts := &gate.Options{Target: func(_ context.Context, v gate.Visitor) bool {
+		return v.StudyID == map[string]string{"/dashboard": "a", "/reports": "b"}[v.Path]
+	}}
+	gates := make([]*gate.Gate, 2)
+	for n, id := range []string{"a", "b"} {
+		p := newProvider()
+		p.study.ID, p.study.Name = id, "Study "+id
+		g, err := gate.New(p, id, memstore.New(), opts)
+		require.NoError(t, err)
+		require.NoError(t, g.Warm(t.Context()))
+		gates[n] = g
+	}
+	both := gate.First(gates...)
+	for path, want := range map[string]string{"/dashboard": "a", "/reports": "b", "/": ""} {
+		require.Equal(t, want, both.Decide(t.Context(), gate.Visitor{UserID: "ada", Path: path}).Prompt.StudyID, path)
+		require.Equal(t, want == "b", both.Decide(t.Context(), gate.Visitor{UserID: "ada", Path: path, StudyID: "b"}).Ask(), path)
+	}
+}
+
 func TestFirstConfirmsTheClickedStudyAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -31,10 +31,11 @@ type Options struct {
 	// one is fetched. Defaults to 15 minutes, or to Fresh if that is more.
 	Stale time.Duration
 
-	// Target reports whether the app's own rules allow inviting v. It runs in the
-	// request, with the request's context, and is not called for clicks. It must
-	// be quick and safe for concurrent use: Timeout does not interrupt it. A panic
-	// makes the decision unavailable. Defaults to everybody.
+	// Target reports whether the app's own rules allow inviting v to the study
+	// v.StudyID, which is the id or name that [New] was given. It runs in the
+	// request, with the request's context, and is not called for clicks. It must be
+	// quick and safe for concurrent use: Timeout does not interrupt it. A panic makes
+	// the decision unavailable. Defaults to everybody.
 	Target func(ctx context.Context, v Visitor) bool
 
 	// Holdout is the share of users who are never invited, from 0 for none to 1

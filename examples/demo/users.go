@@ -96,8 +96,7 @@ func (a *app) forgetAll(ctx context.Context) error {
 		if err := a.store.Reset(ctx, store.Key{StudyID: a.provider.study.ID, UserID: u.ID}); err != nil {
 			return err
 		}
-		back := store.Interaction{Key: store.Key{UserID: u.ID}, Kind: store.InteractionUndone, At: time.Now().Add(time.Second)}
-		if err := a.store.Note(ctx, back); err != nil { // takes an opt-out back
+		if err := store.OptOut(ctx, a.store, u.ID, false); err != nil {
 			return err
 		}
 	}

@@ -1,35 +1,37 @@
 package recipes
 
 import (
-	"context"
-	"errors"
-	"time"
+	"html/template"
+	"net/http"
 
 	"github.com/askonce/askonce/store"
 )
 
-// OptOut keeps a user out of every study for good, or takes that back. It is for
-// the settings page of an app; the prompt's own "Never ask me" does the same. Pass
-// the store that is in askonce.Config, so that its cache hears of it.
-func OptOut(ctx context.Context, s store.Store, userID string, out bool) error {
-	interactions, ok := store.As[store.Interactions](s)
-	if !ok {
-		return errors.New("this store keeps no answers")
-	}
-	i := store.Interaction{Key: store.Key{UserID: userID}, Kind: store.InteractionOptedOut, At: time.Now()}
-	if !out {
-		// Of two answers in one millisecond the one that says no counts.
-		i.Kind, i.At = store.InteractionUndone, i.At.Add(time.Millisecond)
-	}
-	return interactions.Note(ctx, i)
-}
+var settings = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="en"><title>Settings</title><body>
+<form method="post">
+<label><input type="checkbox" name="never" {{if .}}checked{{end}}> Never invite me to an interview</label>
+<button>Save</button>
+</form>
+</body></html>
+`))
 
-// OptedOut reports whether a user has opted out, for the box in the settings page.
-func OptedOut(ctx context.Context, s store.Store, userID string) (bool, error) {
-	interactions, ok := store.As[store.Interactions](s)
-	if !ok {
-		return false, errors.New("this store keeps no answers")
+// Settings is a page where users keep themselves out of every study for good, or take
+// that back. Pass the store that is in askonce.Config, so that its cache hears of it.
+func Settings(s store.Store, user func(*http.Request) string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			if err := store.OptOut(r.Context(), s, user(r), r.FormValue("never") != ""); err != nil {
+				http.Error(w, "not saved, please try again", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		out, err := store.OptedOut(r.Context(), s, user(r))
+		if err != nil {
+			http.Error(w, "please try again", http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_ = settings.Execute(w, out) // the client is gone
 	}
-	person, err := interactions.Person(ctx, userID)
-	return person.OptedOut, err
 }

@@ -215,28 +215,31 @@ func at(users ...string) iter.Seq2[string, time.Time] {
 
 var doneAt = time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
 
-func TestOptOut(t *testing.T) {
+func TestSettings(t *testing.T) {
 	t.Parallel()
 	s := store.NewCached(memstore.New(), nil)
 	g := ready(t, s)
 	ada := gate.Visitor{UserID: "ada"}
 	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason)
-	optedOut := func() bool {
-		out, err := recipes.OptedOut(t.Context(), s, "ada")
-		require.NoError(t, err)
-		return out
+	settings := func(s store.Store, form string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, "/settings", nil)
+		if form != "" {
+			r = httptest.NewRequest(http.MethodPost, "/settings", strings.NewReader(form))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		w := httptest.NewRecorder()
+		recipes.Settings(s, func(*http.Request) string { return "ada" })(w, r)
+		return w
 	}
-	require.False(t, optedOut())
-	require.NoError(t, recipes.OptOut(t.Context(), s, "ada", true))
-	require.True(t, optedOut())
+	require.NotContains(t, settings(s, "").Body.String(), "checked")
+	require.Contains(t, settings(s, "never=on").Body.String(), "checked")
+	require.Contains(t, settings(s, "").Body.String(), "checked")
 	require.Equal(t, gate.ReasonDeclined, g.Decide(t.Context(), ada).Reason, "at once, although the answer was cached")
 	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Reason)
-	require.NoError(t, recipes.OptOut(t.Context(), s, "ada", false))
-	require.False(t, optedOut())
+	require.NotContains(t, settings(s, "save=1").Body.String(), "checked")
 	require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), ada).Reason)
-	require.Error(t, recipes.OptOut(t.Context(), new(recipes.OwnStore), "ada", true))
-	_, err := recipes.OptedOut(t.Context(), new(recipes.OwnStore), "ada")
-	require.Error(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, settings(new(recipes.OwnStore), "never=on").Code)
+	require.Equal(t, http.StatusServiceUnavailable, settings(new(recipes.OwnStore), "").Code)
 }
 
 func TestPause(t *testing.T) {

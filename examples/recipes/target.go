@@ -17,7 +17,8 @@ type Account struct {
 type AccountKey struct{}
 
 // Target invites paying customers of more than 30 days, and only on their dashboard.
-// Use it as Config.Gate. Clicks are not asked again where they come from.
+// Use it as Config.Gate. Clicks are not asked again where they come from. With several
+// studies, v.StudyID is the one that is being decided, as Config.Studies names it.
 func Target() *gate.Options {
 	return &gate.Options{Target: func(ctx context.Context, v gate.Visitor) bool {
 		a, ok := ctx.Value(AccountKey{}).(Account)

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// OptOut keeps a user out of every study for good, or takes that back if out is false.
+// It is for an app's own settings page; the prompt's "Never ask me" does the same. Pass
+// the store that the gates use, with its cache, so that it counts at once in this
+// process. It counts whatever the user has answered before, in any browser.
+//
+// A store without [Interactions] makes it return an error that matches
+// [errors.ErrUnsupported].
+func OptOut(ctx context.Context, s Store, userID string, out bool) error {
+	i, p, err := interactionsOf(ctx, s, userID)
+	if err != nil {
+		return err
+	}
+	// Two clicks may be in one millisecond, or on replicas whose clocks differ.
+	at := time.Now().Truncate(time.Millisecond)
+	if !at.After(p.OptedOutAt) {
+		at = p.OptedOutAt.Add(time.Millisecond)
+	}
+	kind := InteractionUndone
+	if out {
+		kind = InteractionOptedOut
+	}
+	return i.Note(ctx, Interaction{Key: Key{UserID: userID}, Kind: kind, At: at})
+}
+
+// OptedOut reports whether a user has opted out of every study, here or in a prompt. Its
+// errors are those of [OptOut].
+func OptedOut(ctx context.Context, s Store, userID string) (bool, error) {
+	_, p, err := interactionsOf(ctx, s, userID)
+	return p.OptedOut, err
+}
+
+func interactionsOf(ctx context.Context, s Store, userID string) (Interactions, Person, error) {
+	i, ok := As[Interactions](s)
+	if !ok {
+		return nil, Person{}, fmt.Errorf("store: %T does not keep answers: %w", s, errors.ErrUnsupported)
+	}
+	p, err := i.Person(ctx, userID)
+	return i, p, err
+}
