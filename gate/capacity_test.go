@@ -56,6 +56,7 @@ func TestHangingProviderStale(t *testing.T) {
 		longest, reasons := crowd(t, g, 10_000)
 		require.Zero(t, longest, "nobody waits while there is a usable answer")
 		require.Equal(t, map[gate.Reason]int{gate.ReasonEligible: 10_000}, reasons)
+		synctest.Wait() // for the request, which no page waits for
 		require.Equal(t, 2, p.count(), "one request, besides the first")
 		require.Less(t, goroutinesIn("gate.(*capacity).refresh"), 100, "of this and all other tests")
 		time.Sleep(time.Minute)
