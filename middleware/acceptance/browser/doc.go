@@ -7,6 +7,7 @@
 //	go test ./browser -run Zoo -sheet /tmp/zoo.png    # a sheet of thumbnails for each browser
 //	ASKONCE_ZOO=all go test ./browser -run Zoo -timeout 2h
 //
-// The zoo is looked at in Firefox too, found on the PATH or by ASKONCE_TEST_FIREFOX.
+// The zoo is looked at in Firefox too, found on the PATH or by ASKONCE_TEST_FIREFOX, and Firefox is one of the two browsers of
+// the tests with two replicas. Those need a PostgreSQL server, which ASKONCE_TEST_POSTGRES names.
 // A run without ASKONCE_ZOO=all takes a sample of it.
 package browser
