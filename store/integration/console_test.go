@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,9 @@ import (
 )
 
 // TestConsolePages fills a database and requests every page of the console: however
-// many interviews there are, none takes longer than 100 ms.
+// many interviews there are, no part of one is left out, as those are that take a
+// second. With the long variable, which is for a machine that does nothing else, none
+// takes 100 ms.
 func TestConsolePages(t *testing.T) {
 	t.Parallel()
 	if raceDetector {
@@ -37,6 +40,10 @@ func TestConsolePages(t *testing.T) {
 		c := newConsole(t, s)
 
 		middle := url.Values{"at": {time.Now().Add(-time.Duration(n/2) * time.Second).UTC().Format(time.RFC3339Nano)}, "id": {"interview x"}}.Encode()
+		within := time.Second
+		if os.Getenv(longVariable) != "" {
+			within = 100 * time.Millisecond
+		}
 		var took []string
 		for _, page := range []struct{ name, path, user, says string }{
 			{"overview", "", "", "Transcripts to fetch"},
@@ -70,9 +77,9 @@ func TestConsolePages(t *testing.T) {
 			begun := time.Now()
 			require.NoError(t, open(), page.name)
 			first := time.Since(begun)
-			best := fastest(t, use{page.name, 100 * time.Millisecond, open}, first)
+			best := fastest(t, use{page.name, within, open}, first)
 			took = append(took, fmt.Sprintf("%s %.1f ms", page.name, float64(best.Microseconds())/1000))
-			require.Less(t, best, 100*time.Millisecond, page.name)
+			require.Less(t, best, within, page.name)
 		}
 		t.Logf("%d interviews: %s", n, strings.Join(took, ", "))
 
