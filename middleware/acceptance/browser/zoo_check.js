@@ -65,7 +65,7 @@
   }
 
   // Nothing of the page's style gets in: everything but colours and sizes is as in an empty page.
-  const skip = /color|background|shadow|^--|width|height|size|origin|inset|^(top|left|right|bottom|fill|stroke)$|outline|border|font-family|caret|rule|decoration|emphasis|animation|transform$|perspective/;
+  const skip = /color|background|shadow|^--|width|height|size|origin|inset|^(top|left|right|bottom|fill|stroke)$|outline|border|font-family|font-smoothing|caret|rule|decoration|emphasis|animation|transform$|perspective/;
   const styles = [...card.querySelectorAll("*")].map((e) => { const s = getComputedStyle(e); return [name(e), [...s].filter((p) => !skip.test(p)).map((p) => p + ":" + s.getPropertyValue(p)).join(";")]; });
   if (want.reference) {
     styles.forEach(([n, s], i) => {

@@ -8,7 +8,6 @@
 
   const emit = (name, study) => doc.dispatchEvent(new CustomEvent("askonce:" + name, { detail: { study } }));
   const asides = () => [...doc.querySelectorAll("aside.askonce")];
-  const after = (el, ms, f) => (matchMedia("(prefers-reduced-motion:reduce)").matches ? f() : (el.classList.add("out"), setTimeout(f, ms)));
 
   const send = (to, quiet) =>
     fetch(to, { method: "POST", keepalive: true })
@@ -46,8 +45,7 @@
     probe.style.color = css;
     if (!probe.style.color) return;
     probe.style.color = `color-mix(in srgb,${css} 100%,#000 0%)`;
-    const n = getComputedStyle(probe).color, c = n.match(/[\d.e-]+(?=[ ,)%/]|$)/g).map(Number);
-    return (n.startsWith("rgb") ? c.slice(0, 3).map((v) => v / 255) : c.slice(0, 3)).concat(c[3] ?? 1);
+    return getComputedStyle(probe).color.match(/[\d.e-]+/g).map(Number).concat(1); // the alpha is there unless it is 1
   };
   const light = (c) => c.slice(0, 3).reduce((sum, v, i) => sum + [0.2126, 0.7152, 0.0722][i] * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4), 0);
   const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
@@ -58,7 +56,7 @@
   // The page is the uppermost surface behind the prompt that fills the window. Only on a dark one the prompt is dark too.
   const theme = (aside, cards) => {
     const probe = aside.shadowRoot.querySelector("[role=status]"), own = getComputedStyle(aside), r = aside.getBoundingClientRect();
-    const set = (name) => colour(probe, own.getPropertyValue(name).trim() || "-");
+    const set = (name) => colour(probe, own.getPropertyValue(name));
     let page;
     for (const e of [...doc.elementsFromPoint(r.x + r.width / 2, r.y + r.height / 2), doc.body, root]) {
       const b = e.getBoundingClientRect();
@@ -141,9 +139,13 @@
       watch.disconnect();
       room.remove();
     };
-    const leave = () => after(bye.classList.contains("on") ? bye : card, 120, () => close(aside));
+    const leave = () => {
+      (bye.classList.contains("on") ? bye : card).classList.add("out");
+      setTimeout(() => close(aside), 120);
+    };
     const swap = (out) => {
       const had = shadow.activeElement;
+      if (out && !position.includes("-")) bye.style.minHeight = card.offsetHeight + "px"; // a bar, and the page around it, do not jump
       card.classList.toggle("off", out);
       bye.classList.toggle("on", out);
       if (had) (out ? bye : card).querySelector("a,button").focus({ preventScroll: true });
@@ -189,7 +191,7 @@
     aside.addEventListener("click", click);
     aside.addEventListener("auxclick", (e) => e.button === 1 && click(e));
     aside.addEventListener("keydown", (e) => {
-      if (e.key !== "Escape" || e.isComposing) return;
+      if (e.key !== "Escape") return;
       e.stopPropagation();
       bye.classList.contains("on") ? leave() : answer(shadow.querySelector(".x").action);
     });
@@ -203,7 +205,7 @@
       return [[0.5, 0.5], [0.1, 0.1], [0.9, 0.9]].every(([x, y]) => doc.elementFromPoint(r.left + r.width * x, r.top + r.height * y) === aside);
     };
     const waits = () => "waits" in aside.dataset;
-    const visible = () => ratio >= 0.5 && !waits() && doc.visibilityState === "visible" && uncovered() && !seen.has(study);
+    const visible = () => ratio >= 0.5 && !waits() && !doc.hidden && uncovered() && !seen.has(study);
     const count = () => {
       if (!visible()) return (timer = clearTimeout(timer));
       timer ||= setTimeout(() => {
@@ -217,7 +219,7 @@
     const watch = new IntersectionObserver((entries) => {
       ratio = entries.at(-1).intersectionRatio;
       count();
-    }, { threshold: [0, 0.5, 1] });
+    }, { threshold: 0.5 });
 
     const look = () => {
       soon = 0;
@@ -259,9 +261,7 @@
     const go = () => (leaving = setTimeout(start, +delay || 0));
     // The style sheet is what shows the prompt. Added by script, it holds up nothing of the page.
     aside.dataset.waits = "";
-    const given = shadow.querySelector("link"), style = doc.createElement("link");
-    style.nonce = given.nonce;
-    style.href = given.href;
+    const style = shadow.querySelector("link").cloneNode();
     style.rel = "stylesheet";
     style.onload = () => (doc.prerendering ? doc.addEventListener("prerenderingchange", go, { once: true }) : go());
     shadow.append(style);
