@@ -18,6 +18,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
+	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
 // corpusSize is the number of pages that each minifier is given.
@@ -72,6 +73,9 @@ type pair struct {
 // Every page of every corpus gets the prompt: live, once, and with the rest of the
 // tree as it was, in the eyes of both parsers.
 func TestCorpora(t *testing.T) {
+	const begin, end = "<!doctype html>", "</body></html>"
+	around, _ := inject(t, begin+end)
+	snippet := strings.TrimSuffix(strings.TrimPrefix(around, begin), end)
 	for _, c := range corpora {
 		t.Run(c.name, func(t *testing.T) {
 			corpus := c.pages(t, pages(corpusSize))
@@ -84,7 +88,11 @@ func TestCorpora(t *testing.T) {
 				injected, outcome := inject(t, plain)
 				outcomes[outcome.String()]++
 				require.Equal(t, middleware.OutcomeInjected.String(), outcome.String(), "page %d: …%q", i, plain[max(0, len(plain)-1200):])
-				require.Empty(t, judge(t, plain, injected), "page %d: …%q", i, plain[max(0, len(plain)-1200):])
+				rest, at := pagetest.Without(t, injected, snippet)
+				require.Equal(t, plain, rest)
+				live, difference := pagetest.Judge(t, plain, snippet, at)
+				require.Empty(t, difference, "page %d: …%q", i, plain[max(0, len(plain)-1200):])
+				require.Equal(t, 1, live, "page %d: …%q", i, plain[max(0, len(plain)-1200):])
 				pairs = append(pairs, pair{plain, injected})
 			}
 			t.Logf("%d pages, %d without end tags: %v, 0 wrong by golang.org/x/net/html", len(corpus), omitted, outcomes)
@@ -140,91 +148,3 @@ func (asksAll) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 }
 
 func (d asksAll) Confirm(ctx context.Context, v gate.Visitor) gate.Decision { return d.Decide(ctx, v) }
-
-// judge returns "" if the prompt is live exactly once in the injected page, and the
-// rest of the tree is that of the plain page.
-func judge(t *testing.T, plain, injected string) string {
-	t.Helper()
-	for _, scripting := range []bool{true, false} {
-		want, got := parse(t, plain, scripting), parse(t, injected, scripting)
-		if live := takeOut(got); live != 1 {
-			return fmt.Sprintf("scripting %v: %d live prompts", scripting, live)
-		}
-		if dump(want, 0) != dump(got, 0) {
-			return fmt.Sprintf("scripting %v: the rest of the tree differs", scripting)
-		}
-	}
-	return ""
-}
-
-func parse(t *testing.T, page string, scripting bool) *xhtml.Node {
-	t.Helper()
-	doc, err := xhtml.ParseWithOptions(strings.NewReader(page), xhtml.ParseOptionEnableScripting(scripting))
-	require.NoError(t, err)
-	return doc
-}
-
-// takeOut removes what the middleware has inserted and counts the live prompts.
-func takeOut(doc *xhtml.Node) (live int) {
-	var ours []*xhtml.Node
-	for n := range doc.Descendants() {
-		if isOurs(n) {
-			ours = append(ours, n)
-			if n.Data == "aside" && isLive(n) {
-				live++
-			}
-		}
-	}
-	for _, n := range ours {
-		n.Parent.RemoveChild(n)
-	}
-	return live
-}
-
-func isOurs(n *xhtml.Node) bool {
-	for _, a := range n.Attr {
-		switch {
-		case n.Data == "aside" && a.Key == "class" && strings.Contains(a.Val, "askonce"),
-			a.Key == "href" && strings.HasPrefix(a.Val, "/askonce/prompt-"), a.Key == "src" && strings.HasPrefix(a.Val, "/askonce/"):
-			return true
-		}
-	}
-	return false
-}
-
-// isLive reports whether a browser would show n: it is in the body, and in nothing
-// that does not show its content.
-func isLive(n *xhtml.Node) bool {
-	inBody := false
-	for p := range n.Ancestors() {
-		switch p.Data {
-		case "body":
-			inBody = true
-		case "template", "select", "noscript", "textarea", "title", "iframe", "object", "button", "svg", "math":
-			return false
-		}
-	}
-	return inBody
-}
-
-// dump writes a tree, with adjacent texts as one and without white space at their
-// ends.
-func dump(n *xhtml.Node, depth int) string {
-	var b, text strings.Builder
-	flush := func() {
-		if s := strings.TrimSpace(text.String()); s != "" {
-			fmt.Fprintf(&b, "\n%*s#%s", depth, "", s)
-		}
-		text.Reset()
-	}
-	for c := range n.ChildNodes() {
-		if c.Type == xhtml.TextNode {
-			text.WriteString(c.Data)
-			continue
-		}
-		flush()
-		fmt.Fprintf(&b, "\n%*s%d %s %q%s", depth, "", c.Type, c.Data, c.Attr, dump(c, depth+1))
-	}
-	flush()
-	return b.String()
-}
