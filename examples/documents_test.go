@@ -76,7 +76,6 @@ var commands = []struct{ command, file, as string }{
 	{`go test work`, ".ci/run", "test_command='go test work'"},
 	{`go test -race -shuffle=on work`, ".ci/run", "-race -shuffle=on work"},
 	{`bash .ci/run`, ".github/workflows/ci.yml", "run: bash .ci/run"},
-	{`go run ./middleware/acceptance/transparency/cpu`, ".ci/run", "go run ./middleware/acceptance/transparency/cpu"},
 	{`go run ./examples/bench`, ".ci/run", "go run ./examples/bench"},
 }
 

@@ -40,12 +40,3 @@ func equalFold[T string | []byte](a []byte, b T) bool {
 func hasPrefixFold(b []byte, prefix string) bool {
 	return len(b) >= len(prefix) && equalFold(b[:len(prefix)], prefix)
 }
-
-func isOneOf(name []byte, names ...string) bool {
-	for _, n := range names {
-		if equalFold(name, n) {
-			return true
-		}
-	}
-	return false
-}

@@ -90,14 +90,14 @@ func (s *scanner) scan() {
 // tag of the page.
 func (s *scanner) markup() bool {
 	switch rest := s.b[s.i+1:]; {
-	case hasPrefixFold(rest, "!--"):
-		s.skipComment()
 	case len(rest) > 0 && isLetter(rest[0]):
 		s.i++
 		s.startTag()
 	case len(rest) > 1 && rest[0] == '/' && isLetter(rest[1]):
 		s.i += 2
 		return s.endTag()
+	case hasPrefixFold(rest, "!--"):
+		s.skipComment()
 	case len(rest) == 0, len(rest) == 1 && rest[0] == '/':
 		s.open = true // in the middle of a tag
 	case rest[0] == '/', rest[0] == '!', rest[0] == '?':
@@ -110,49 +110,73 @@ func (s *scanner) markup() bool {
 
 func (s *scanner) startTag() {
 	s.tag()
-	switch {
-	case s.open, s.selfClosing && s.foreign > 0:
-	case isOneOf(s.name, textElements...):
+	if s.open || s.selfClosing && s.foreign > 0 {
+		return
+	}
+	switch kindOf(s.name) {
+	case text:
 		s.skipText()
-	case isOneOf(s.name, endlessElements...):
+	case endless:
 		s.open = true
-	case isOneOf(s.name, inertElements...):
+	case inert:
 		s.inert++
-	case isOneOf(s.name, foreignElements...) && !s.selfClosing:
-		s.foreign++
+	case foreign:
+		if !s.selfClosing {
+			s.foreign++
+		}
 	}
 }
 
 func (s *scanner) endTag() (closing bool) {
 	s.tag()
-	switch {
-	case isOneOf(s.name, endlessElements...):
+	switch kindOf(s.name) {
+	case endless:
 		s.open = true
-	case isOneOf(s.name, inertElements...):
+	case inert:
 		s.inert = max(0, s.inert-1) // or it was opened before the tail
-	case isOneOf(s.name, foreignElements...):
+	case foreign:
 		s.foreign = max(0, s.foreign-1)
+	case root:
+		return true
 	}
-	return isOneOf(s.name, "html", "body")
+	return false
 }
 
 // resync moves to where the assumption holds that the scanner begins in text. A
 // tail may begin inside a comment, or inside an element whose content is text: the
 // first of these that it shows is then an end.
 func (s *scanner) resync() {
-	for i := 0; i < len(s.b); i++ {
-		switch rest := s.b[i:]; {
-		case rest[0] == '-' && hasPrefixFold(rest, "-->"):
-			i += len("-->") - 1
-			s.i, s.resumed = i+1, true
-		case rest[0] != '<':
-		case hasPrefixFold(rest, "<!--"), isOneOf(nameAt(rest[1:]), textElements...):
-			return
-		case hasPrefixFold(rest, "</") && isOneOf(nameAt(rest[2:]), textElements...):
-			s.i = i + len("</")
-			s.tag()
-			i, s.resumed = s.i-1, true
-			s.open = s.open || isOneOf(s.name, "noframes") // which goes with framesets
+	from := 0
+	for i := 0; ; i++ {
+		begins, ends := true, false
+		if n := bytes.IndexByte(s.b[i:], '<'); n < 0 {
+			i = len(s.b)
+		} else {
+			i += n
+			if rest := s.b[i+1:]; len(rest) > 0 && rest[0] == '/' {
+				begins, ends = false, kindOf(nameAt(rest[1:])) == text
+			} else {
+				begins = kindOf(nameAt(rest)) == text || hasPrefixFold(rest, "!--")
+			}
 		}
+		if !begins && !ends {
+			continue
+		}
+		for { // forwards, which is many times as fast as bytes.LastIndex
+			n := bytes.Index(s.b[from:i], []byte("-->"))
+			if n < 0 {
+				break
+			}
+			from += n + len("-->")
+			s.i, s.resumed = from, true
+		}
+		if begins {
+			return
+		}
+		s.i = i + len("</")
+		s.tag()
+		s.resumed = true
+		s.open = s.open || equalFold(s.name, "noframes") // which goes with framesets
+		from, i = s.i, s.i-1
 	}
 }

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// carry changes the header of a page that carries the snippet, be it ours, the app's
-// own rendering or the copy in the browser's cache. It is called once, when the
-// writer commits to the page and before the header leaves.
+// carry changes the header of a page that carries the snippet: one that is injected, the
+// app's own rendering, or the one in the browser's cache. It is called once, before the
+// header leaves.
 func (w *writer) carry(h http.Header) {
 	w.personalize(h)
 	w.resp.snippet.Carry(h)
 }
 
-// personalize makes a header that of one user's page: no shared cache keeps it,
-// and its validators are not those of the plain page. It is "private" and not
+// personalize makes the header that of one user's page: no shared cache may keep the
+// page, and its validators differ from those of the plain page. It sets "private" and not
 // "no-store", which would disable the browser's back-forward cache.
 func (w *writer) personalize(h http.Header) {
 	for name := range h {
@@ -64,8 +64,8 @@ func private(values []string) string {
 	return kept.String()
 }
 
-// contentLength is what h declares; ok is false when it declares nothing, n is
-// negative when it makes no sense.
+// contentLength returns the Content-Length in h, or false if there is none. An invalid one
+// is negative.
 func contentLength(h http.Header) (n int64, ok bool) {
 	v := h["Content-Length"]
 	if len(v) == 0 {
@@ -78,8 +78,8 @@ func contentLength(h http.Header) (n int64, ok bool) {
 	return n, true
 }
 
-// restoreHeader takes back what was done to the header after the first byte, and
-// returns it: net/http would not have sent it, but it may be a trailer.
+// restoreHeader reverts the changes to the header since the first byte and returns them:
+// net/http would not have sent them, but they may be trailers.
 func (w *writer) restoreHeader(h http.Header) (later http.Header) {
 	if w.snapshot == nil {
 		return nil
@@ -93,7 +93,7 @@ func (w *writer) restoreHeader(h http.Header) (later http.Header) {
 		}
 	}
 	if later == nil && len(h) == len(w.snapshot) {
-		return nil // as almost always
+		return nil // the usual case
 	}
 	w.closed = true
 	clear(h)

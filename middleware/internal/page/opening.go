@@ -31,7 +31,7 @@ func open(head []byte) (o opening) {
 			}
 			o.document = true
 			s.skipPast(">")
-		case hasPrefixFold(rest, "<") && isOneOf(nameAt(rest[1:]), "html", "head", "body"):
+		case hasPrefixFold(rest, "<") && (kindOf(nameAt(rest[1:])) == root || equalFold(nameAt(rest[1:]), "head")):
 			s.i += len("<html")
 			o.tag(&s)
 			return o
@@ -47,9 +47,9 @@ func (o *opening) tag(s *scanner) {
 	o.document = true
 	for s.attribute() {
 		switch {
-		case isOneOf(s.key, "lang") && o.language == "":
+		case equalFold(s.key, "lang") && o.language == "":
 			o.language = string(s.value)
-		case isOneOf(s.key, "amp", "\u26a1"), hasPrefixFold(s.key, "amp4"), hasPrefixFold(s.key, "\u26a14"):
+		case equalFold(s.key, "amp"), equalFold(s.key, "\u26a1"), hasPrefixFold(s.key, "amp4"), hasPrefixFold(s.key, "\u26a14"):
 			o.amp = true // "amp4email" and the like name another format of it
 		}
 	}

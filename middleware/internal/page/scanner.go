@@ -19,15 +19,42 @@ type scanner struct {
 	open        bool  // b ends inside a tag, a comment or text that only an end tag ends
 }
 
-var (
-	// textElements contain text up to their own end tag, noscript where scripts run.
-	textElements = []string{"script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript"}
-	// A snippet in inertElements would not be shown, or not stay there.
-	inertElements   = []string{"template", "table", "select", "object", "button"}
-	foreignElements = []string{"svg", "math"}
-	// Nothing behind endlessElements is shown.
-	endlessElements = []string{"plaintext", "frameset"}
+// kind is what an element is to the scanner.
+type kind uint8
+
+const (
+	ordinary kind = iota
+	root          // html and body
+	text          // contains text up to its own end tag; noscript where scripts run
+	inert         // a snippet in it would not be shown, or not stay there
+	foreign       // the same; and a text element in it may close itself
+	endless       // nothing behind it is shown
 )
+
+// kindOf knows an element by its name. It is called for every tag of the tail, so it
+// compares once, and not with one name after the other.
+func kindOf(name []byte) kind {
+	var b [len("plaintext")]byte
+	if len(name) > len(b) || len(name) < len("svg") {
+		return ordinary
+	}
+	for i, c := range name {
+		b[i] = lower(c)
+	}
+	switch string(b[:len(name)]) {
+	case "html", "body":
+		return root
+	case "script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript":
+		return text
+	case "template", "table", "select", "object", "button":
+		return inert
+	case "svg", "math":
+		return foreign
+	case "plaintext", "frameset":
+		return endless
+	}
+	return ordinary
+}
 
 // nameAt returns the tag name that b begins with.
 func nameAt(b []byte) []byte {
@@ -46,8 +73,8 @@ func (s *scanner) tag() {
 	s.i += len(s.name)
 	for s.attribute() {
 	}
-	if !s.open && isPlain(s.name) {
-		s.quarters |= 1 << (4 * (s.i - 1) / len(s.b))
+	if quarter := uint8(1) << (4 * (s.i - 1) / len(s.b)); s.quarters&quarter == 0 && !s.open && isPlain(s.name) {
+		s.quarters |= quarter
 	}
 }
 
@@ -93,9 +120,12 @@ func (s *scanner) attribute() bool {
 func (s *scanner) attributeValue() {
 	from := s.i
 	if rest := s.b[from:]; len(rest) > 0 && (rest[0] == '"' || rest[0] == '\'') {
-		s.i++
-		s.skipPast(string(rest[:1]))
-		s.value, _, _ = bytes.Cut(rest[1:], rest[:1])
+		var closed bool
+		if s.value, _, closed = bytes.Cut(rest[1:], rest[:1]); closed {
+			s.i += len(s.value) + 2
+		} else {
+			s.i, s.open = len(s.b), true
+		}
 		return
 	}
 	for s.i < len(s.b) && !isSpace(s.b[s.i]) && s.b[s.i] != '>' {
@@ -138,7 +168,7 @@ func (s *scanner) skipComment() {
 // 13.2.5.31).
 func (s *scanner) skipText() {
 	const plain, escaped, doubly = 0, 1, 2
-	name, isScript := s.name, isOneOf(s.name, "script")
+	name, isScript := s.name, equalFold(s.name, "script")
 	for state := plain; s.i < len(s.b); s.i++ {
 		switch rest := s.b[s.i:]; {
 		case rest[0] != '<' && rest[0] != '-':

@@ -5,22 +5,23 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 )
 
-// writer is the http.ResponseWriter of a response that may get the snippet. It goes
-// through these states and never back:
+// writer is the http.ResponseWriter of a response that may get the snippet. Its state
+// only moves forward:
 //
 //	undecided   nothing has been written
-//	pending     the status is set and the header, which is closed, does not speak
-//	            against the snippet; the first bytes of the body decide
-//	holding     the snippet may be placed: everything passes but the tail
-//	discarding  the same for HEAD: the header is that of the page, there is no body
-//	passing     the snippet has no place in this response, or is placed
+//	pending     the status is set, and the header is closed and allows the snippet;
+//	            the first bytes of the body decide
+//	holding     the body allows the snippet too: everything but the tail passes
+//	discarding  the same for HEAD: the header is that of the page, without a body
+//	passing     the snippet is placed, or has no place: writes go to the writer below
 //
-// The writer is never pooled, because others may keep it (error pages, late
-// goroutines) and must then reach the writer below; its buffer is.
+// The writer is not pooled, because error pages and late goroutines may keep it and must
+// still reach the writer below. Its buffer is pooled.
 type writer struct {
 	below       http.ResponseWriter
 	resp        *Response
@@ -30,19 +31,20 @@ type writer struct {
 	state     state
 	outcome   Outcome
 	status    int     // once it is no longer undecided
-	sniff     bool    // pending: the header names no type, as net/http sees it
-	closed    bool    // the header must leave as it is, before the next byte
-	snapshot  []field // the header as it was then
+	sniff     bool    // pending: net/http would determine the Content-Type from the body
+	closed    bool    // WriteHeader must be called below before the next byte
+	snapshot  []field // the header at the first byte
 	committed bool    // holding: the header has left
 
-	buf      []byte // pending: what was written; holding: what is held back, behind what of it has been sent
+	buf      []byte // pending: what was written; holding: what is held back, after its first sent bytes
 	pooled   *buffer
 	sent     int
-	head     []byte // the beginning of the page, once the buffer does not have it any more
-	declared int64  // Content-Length of the handler, -1 for none
+	head     []byte // the beginning of the page, once buf no longer has it
+	start    opening
+	declared int64 // Content-Length of the handler, -1 for none
 	written  int64
 	snippet  []byte
-	values   [2]string // of the header fields that are set, so that they need no memory of their own
+	values   [2]string // the values of two header fields, so that they need no allocation
 }
 
 // field is one field of a header.
@@ -62,15 +64,16 @@ const (
 )
 
 const (
-	tailSize   = 1 << 10          // what is looked at in the end, and so held back
-	bufferSize = 4<<10 + tailSize // what is collected until the rest leaves: enough to fill net/http's own buffer
-	sniffSize  = 512              // what http.DetectContentType looks at
-	markSize   = 2                // what it takes to know a UTF-16 byte order mark, or gzip
+	tailSize   = 1 << 10          // the part of the page that is read at its end, and so held back
+	bufferSize = 4<<10 + tailSize // how much is collected before a part is sent: enough to fill net/http's buffer
+	sniffSize  = 512              // what http.DetectContentType reads
+	markSize   = 2                // what identifies a UTF-16 byte order mark, or gzip
 )
 
-// buffer is what a response needs for its time.
+// buffer is the memory of one response. The body has room for the snippet, which leaves
+// with the end of the page in one Write.
 type buffer struct {
-	body   [bufferSize]byte
+	body   [bufferSize + 6<<10]byte
 	head   [headSize]byte
 	fields [16]field
 }
@@ -80,14 +83,14 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 // Header implements http.ResponseWriter.
 func (w *writer) Header() http.Header { return w.below.Header() }
 
-// Unwrap is for http.ResponseController.
+// Unwrap returns the writer below, for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.below }
 
 // WriteHeader implements http.ResponseWriter. Informational statuses pass and
 // decide nothing (RFC 9110, section 15.2).
 func (w *writer) WriteHeader(status int) {
 	switch {
-	case w.state == holding && !w.committed && status >= 200: // a second one has no effect, and the first is still to leave
+	case w.state == holding && !w.committed && status >= 200: // a second call has no effect, and the first status has yet to leave
 	case status < 200 && status != http.StatusSwitchingProtocols, w.state > pending:
 		w.below.WriteHeader(status) // net/http complains about a second one
 	case w.state == undecided:
@@ -99,19 +102,19 @@ func (w *writer) WriteHeader(status int) {
 	}
 }
 
-// close fixes the status, as net/http does at the first byte, and decides if
-// the header alone speaks against the prompt.
+// close fixes the status, as net/http does at the first byte, and gives up if the header
+// alone rules the snippet out.
 func (w *writer) close(status int) {
 	w.state, w.status = pending, status
 	h := w.Header()
 	w.sniff = sniffs(h)
 	if w.outcome = w.refusal(h); w.outcome != OutcomeNoAnswer {
-		w.pass(h)
+		w.pass()
 	}
 }
 
-// keepHeader remembers the header of a response whose first byte has been written:
-// net/http would not send what is done to it from now on.
+// keepHeader copies the header at the first byte of the body, because net/http would not
+// send later changes to it.
 func (w *writer) keepHeader() {
 	if w.state > holding || w.snapshot != nil {
 		return
@@ -123,17 +126,17 @@ func (w *writer) keepHeader() {
 	}
 }
 
-// cause is why the writer should leave the pending state.
+// cause is what makes the writer decide.
 type cause uint8
 
 const (
-	byBytes cause = iota // some more have come
+	byBytes cause = iota // a Write
 	byFlush
 	byEnd
 )
 
-// decide leaves the pending state and returns true if head, the first bytes of
-// the body, suffices or if there is nothing more to wait for.
+// decide leaves the pending state by head, the first bytes of the body. It returns false
+// if more bytes are needed and may still come.
 func (w *writer) decide(head []byte, why cause) bool {
 	if why == byBytes && len(head) < w.wanted() {
 		w.keepHeader()
@@ -144,13 +147,13 @@ func (w *writer) decide(head []byte, why cause) bool {
 	if w.outcome = w.refusalByBody(head, why); w.outcome == OutcomeNoAnswer {
 		w.hold(h, head)
 	} else {
-		w.pass(h)
+		w.pass()
 	}
 	maps.Copy(h, later)
 	return true
 }
 
-// wanted is how many bytes it takes to decide.
+// wanted returns how many bytes it takes to decide.
 func (w *writer) wanted() int {
 	if w.sniff {
 		return sniffSize
@@ -158,14 +161,15 @@ func (w *writer) wanted() int {
 	return markSize
 }
 
-// hold begins to hold the tail back: the page gets the snippet unless its end says
-// otherwise. The header waits as long as the buffer has room.
+// hold begins to hold the tail back: the page gets the snippet unless its end rules it
+// out. The header waits as long as the buffer has room.
 func (w *writer) hold(h http.Header, head []byte) {
+	w.snapshot = nil
 	if w.sniff {
 		h.Set("Content-Type", http.DetectContentType(head))
 	}
 	if w.resp.request.Method == http.MethodHead {
-		delete(h, "Content-Length") // whatever the page's will be
+		delete(h, "Content-Length") // that of the page is not known
 		w.personalize(h)
 		w.state, w.outcome = discarding, OutcomeHeadOnly
 		w.below.WriteHeader(w.status)
@@ -174,20 +178,20 @@ func (w *writer) hold(h http.Header, head []byte) {
 	}
 	if !w.resp.snippet.Fits(h) {
 		w.outcome = OutcomePolicy
-		w.pass(h)
+		w.pass()
 		return
 	}
 	w.declared = -1
 	if n, declared := contentLength(h); declared {
 		w.declared = n
 	}
-	w.state, w.snapshot = holding, nil
+	w.state = holding
 	w.keepHeader()
 	w.written = int64(len(w.buf))
 }
 
-// commit sends the header of a page that is being held: that of a page with the
-// snippet, or with the app's own rendering of it, or the handler's own.
+// commit sends the header of a page that is being held. With personal, the page carries
+// the snippet or the app's own rendering of it; with injected, it is the former.
 func (w *writer) commit(personal, injected bool) {
 	if w.committed {
 		return
@@ -196,7 +200,7 @@ func (w *writer) commit(personal, injected bool) {
 	h := w.Header()
 	later := w.restoreHeader(h)
 	if injected {
-		w.snippet = w.resp.snippet.Bytes(open(w.beginning()).language)
+		w.snippet = w.resp.snippet.Bytes(w.start.language)
 	}
 	if injected && w.declared >= 0 {
 		w.values[1] = strconv.FormatInt(w.declared+int64(len(w.snippet)), 10)
@@ -210,33 +214,29 @@ func (w *writer) commit(personal, injected bool) {
 }
 
 // begin commits to the snippet before the end of the page is known, because the page
-// goes on with p and the buffer cannot hold it. It returns false if the beginning speaks
-// against the snippet; the response passes then.
+// continues with p and the buffer cannot hold it. It returns false if the beginning rules
+// the snippet out; the response passes then.
 func begin[T string | []byte](w *writer, p T) bool {
 	if w.committed {
 		return true
 	}
 	w.head = append(w.pooled.head[:0], w.beginning()...)
 	w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
-	o := OutcomeNoAnswer
+	w.start = open(w.head)
 	if w.resp.claim.by(byApp) {
-		o = OutcomeRendered
+		w.outcome = OutcomeRendered
 	} else if len(w.head) == headSize { // a Flush may come before that much is known
-		o = open(w.head).refusal()
+		w.outcome = w.start.refusal()
 	}
-	if o == OutcomeNoAnswer {
+	if w.outcome == OutcomeNoAnswer {
 		w.commit(true, true)
 		return true
 	}
-	w.outcome = o
-	h := w.Header()
-	later := w.restoreHeader(h)
-	w.pass(h)
-	maps.Copy(h, later)
+	w.pass()
 	return false
 }
 
-// beginning returns the beginning of the page, as far as it has come.
+// beginning returns the first headSize bytes of the page, or fewer if no more have come.
 func (w *writer) beginning() []byte {
 	if w.head != nil {
 		return w.head
@@ -246,7 +246,9 @@ func (w *writer) beginning() []byte {
 
 // pass gives up on the snippet: it writes what has come so far, and later writes go
 // straight to the writer below.
-func (w *writer) pass(h http.Header) {
+func (w *writer) pass() {
+	h := w.Header()
+	later := w.restoreHeader(h)
 	if w.outcome == OutcomeRendered || w.status == http.StatusNotModified && w.revalidates {
 		w.carry(h)
 	}
@@ -254,8 +256,9 @@ func (w *writer) pass(h http.Header) {
 	if w.closed {
 		w.below.WriteHeader(w.status)
 	}
+	maps.Copy(h, later)
 	if len(w.buf) > 0 {
-		_, _ = w.below.Write(w.buf) // the next call meets the same error
+		_, _ = w.below.Write(w.buf) // the next Write returns the same error
 	}
 	w.release()
 	if w.outcome != OutcomeRendered {
@@ -282,10 +285,10 @@ func (w *writer) WriteString(s string) (int, error) {
 	return write(w, s)
 }
 
-// collects counts n more bytes and reports whether they need only be appended, as
-// most of what templates write: a few bytes.
+// collects counts n more bytes and reports whether they need only be appended. That is
+// the case of most writes of a template, which are short.
 func (w *writer) collects(n int) bool {
-	if w.state != holding || w.declared >= 0 || len(w.buf)+n > cap(w.buf) || w.committed && len(w.head) < headSize {
+	if w.state != holding || w.declared >= 0 || len(w.buf)+n > bufferSize || w.committed && len(w.head) < headSize {
 		return false
 	}
 	w.written += int64(n)
@@ -313,8 +316,8 @@ func write[T string | []byte](w *writer, p T) (int, error) {
 	return writeTo(w.below, p)
 }
 
-// holdBack sends all but the last tailSize bytes of what has come, p included, or
-// nothing while there is room to collect more.
+// holdBack appends p to the buffer. Without room there, it sends all but the last
+// tailSize bytes.
 func holdBack[T string | []byte](w *writer, p T) (int, error) {
 	if w.declared >= 0 && int64(len(p)) > w.declared-w.written {
 		return 0, http.ErrContentLength // net/http would count the snippet's bytes as the handler's
@@ -359,7 +362,7 @@ func writeTo[T string | []byte](w io.Writer, p T) (int, error) {
 	return 0, nil
 }
 
-// send lets the buffer's first n bytes leave, but for those that have left.
+// send sends the buffer's first n bytes, except those that have been sent.
 func (w *writer) send(n int) error {
 	if n <= w.sent {
 		return nil
@@ -389,10 +392,7 @@ func (w *writer) finish(panicked bool) Outcome {
 	defer w.release()
 	if w.state == pending {
 		if panicked {
-			h := w.Header()
-			later := w.restoreHeader(h)
-			w.pass(h)
-			maps.Copy(h, later)
+			w.pass()
 		} else {
 			w.decide(w.buf, byEnd)
 		}
@@ -404,7 +404,7 @@ func (w *writer) finish(panicked bool) Outcome {
 		if was == holding {
 			w.pad()
 			w.commit(false, false)
-			_ = w.send(len(w.buf)) // the panic says more than this error
+			_ = w.send(len(w.buf)) // the panic matters more than this error
 		}
 		return OutcomePanicked
 	case was == holding:
@@ -413,8 +413,8 @@ func (w *writer) finish(panicked bool) Outcome {
 	return w.outcome
 }
 
-// pad puts spaces in the place of a snippet that does not come after all, behind a
-// page whose length was announced with it.
+// pad appends spaces to a page that was announced with the snippet's length and ends
+// without the snippet.
 func (w *writer) pad() {
 	if w.committed && w.declared == w.written {
 		w.buf = append(w.buf, bytes.Repeat([]byte{' '}, len(w.snippet))...)
@@ -429,33 +429,26 @@ func (w *writer) place() Outcome {
 	}
 	if outcome != OutcomeInjected {
 		w.pad()
-		at = len(w.buf)
 	}
 	if at < w.sent {
-		at = len(w.buf) // a Flush has let the closing tags go: behind them is as good
+		at = len(w.buf) // a Flush has sent the closing tags: after them is as good
 	}
-	w.commit(outcome == OutcomeInjected || outcome == OutcomeRendered, outcome == OutcomeInjected)
-	snippet := w.snippet
-	if outcome != OutcomeInjected {
-		snippet = nil
+	injected := outcome == OutcomeInjected
+	w.commit(injected || outcome == OutcomeRendered, injected)
+	if injected {
+		w.buf = slices.Insert(w.buf, at, w.snippet...)
 	}
-	err := w.send(at)
-	for _, b := range [][]byte{snippet, w.buf[at:]} {
-		if len(b) > 0 && err == nil {
-			_, err = w.below.Write(b)
-		}
-	}
-	if err != nil && outcome == OutcomeInjected {
+	err := w.send(len(w.buf))
+	if err != nil && injected {
 		w.resp.claim.release()
 		return OutcomeUnfinished
 	}
 	return outcome
 }
 
-// end finds the end of the page, and what speaks against the snippet in the page
-// as a whole.
+// end returns where in buf the snippet goes, and why it does not if it does not.
 func (w *writer) end() (at int, outcome Outcome) {
-	start := open(w.beginning())
+	w.start = open(w.beginning())
 	whole := w.written == int64(len(w.buf))
 	begin := max(0, len(w.buf)-tailSize)
 	at, ok := endOf(w.buf[begin:], whole && begin == 0)
@@ -466,12 +459,12 @@ func (w *writer) end() (at int, outcome Outcome) {
 	case w.written == 0:
 		return at, OutcomeEmpty
 	case len(w.buf) == 0, w.declared >= 0 && w.written != w.declared:
-		return at, OutcomeUnfinished // by its own account, or because the client has gone
-	case start.refusal() != OutcomeNoAnswer:
-		return at, start.refusal()
+		return at, OutcomeUnfinished // the handler wrote less than it declared, or the client has gone
+	case w.start.refusal() != OutcomeNoAnswer:
+		return at, w.start.refusal()
 	case !ok:
 		return at, OutcomeUnfinished
-	case at == len(w.buf) && !start.document:
+	case at == len(w.buf) && !w.start.document:
 		return at, OutcomeFragment
 	}
 	return at, OutcomeInjected
