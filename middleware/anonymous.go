@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// anonymousPrefix tells the ids that are made here from those of the app.
+// anonymousPrefix distinguishes the ids that are made here from those of the app.
 const anonymousPrefix = "anonymous-"
 
-// anonymousID returns the id of a browser whose user is not known, from a cookie that
-// nobody can make up. A browser without one gets one at once, whatever the decision:
-// a holdout that were drawn anew for each page would leave nobody out in the end.
+// anonymousID returns the id of a browser whose user is not known, from a sealed cookie.
+// A browser without one gets one at once, whatever the decision: a holdout that is drawn
+// again for each page would hold nobody out in the end.
 func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user string) {
 	if m.anonymous == nil {
 		return ""
@@ -37,7 +37,7 @@ func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user s
 	return user
 }
 
-// knownAnonymous returns the id that the browser has already, or "".
+// knownAnonymous returns the id in the browser's cookie, or "".
 func (m *Middleware) knownAnonymous(r *http.Request) (user string) {
 	c := m.anonymous.of(m.isSecure(r))
 	c.values(r.Header, func(value string) bool {

@@ -11,20 +11,20 @@ import (
 	"github.com/gorilla/securecookie"
 )
 
-// cookieAge is how long a browser keeps our cookies at most: RFC 6265bis,
-// section 5.5, lets it forget them after 400 days.
+// cookieAge is how long a browser keeps the cookies. RFC 6265bis, section 5.5, limits it
+// to 400 days.
 const cookieAge = 400 * 24 * time.Hour
 
-// cookieTries is how many cookies of one name are looked at. A browser sends
-// several only where somebody has set them for other paths or domains.
+// cookieTries is how many cookies of one name are tried. A browser sends several only if
+// they were set for other paths or domains.
 const cookieTries = 4
 
-// maxValue is longer than any value of ours, of which the longest is a sealed
-// [gate.History]. It bounds what is remembered of the others.
+// maxValue is the longest value that is tried, in bytes. A sealed [gate.History] is
+// shorter.
 const maxValue = 2560
 
-// sealedCookie is one cookie of ours: signed, encrypted, and readable by nobody
-// but the server (HttpOnly). Over TLS its name begins with "__Host-", so that
+// sealedCookie is a cookie that is signed, encrypted, and not readable by scripts
+// (HttpOnly). Over TLS its name begins with "__Host-", so that
 // neither plain HTTP nor another host of the domain can set it (RFC 6265bis,
 // section 4.1.3.2).
 type sealedCookie struct {
@@ -33,10 +33,9 @@ type sealedCookie struct {
 	codecs     []securecookie.Codec
 }
 
-// cookies are one cookie of ours under both of its names, and what is known of
-// values that have been seen: each is verified and decoded once, and remembered
-// while it is in use. One that is not genuine is remembered as nobody's: after a
-// change of keys a browser may send it with every page.
+// cookies is one cookie under both of its names, with a cache of the values that
+// browsers have sent: each is verified and decoded once. One that is not genuine is
+// cached too, because after a change of keys a browser may send it with every page.
 type cookies[V any] struct{ plain, secure knownCookie[V] }
 
 type knownCookie[V any] struct {
@@ -109,10 +108,10 @@ func (c sealedCookie) set(h http.Header, value string) {
 	h["Set-Cookie"] = append(h["Set-Cookie"], c.name+"="+value+c.attributes)
 }
 
-// values calls yield with each value of the cookie that the request has, until
-// it returns false. It finds what http.Request.CookiesNamed finds, but for what
-// is too long, and allocates nothing. It looks for the name first: most requests
-// have other cookies only, and of them many.
+// values calls yield with each value of the cookie in the request, until yield returns
+// false. It finds what http.Request.CookiesNamed finds, except values longer than
+// maxValue, and allocates nothing. It looks for the name first, because most requests
+// have many other cookies and not this one.
 func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
 	tries := 0
 	for _, line := range h["Cookie"] {
@@ -136,7 +135,7 @@ func (c sealedCookie) values(h http.Header, yield func(value string) bool) {
 	}
 }
 
-// trimBlank removes what net/http lets stand around a name in a Cookie field.
+// trimBlank removes the white space that net/http allows around a name in a Cookie field.
 func trimBlank(s string) string {
 	for s != "" && isBlankByte(s[0]) {
 		s = s[1:]

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// languages reads Accept-Language (RFC 9110, section 12.5.4). Browsers send few
-// different values, so they are remembered.
+// languages reads Accept-Language (RFC 9110, section 12.5.4) and caches the results:
+// browsers send few different values.
 type languages struct{ known *memo[[]string] }
 
 const (

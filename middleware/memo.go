@@ -6,10 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// memo remembers what was worked out for a string, in bounded memory: every
-// string has one place, which it may have to leave to another. It is safe for
-// concurrent use. Finding something takes no lock, which the processors would
-// share for the few values that most requests have, and allocates nothing.
+// memo caches what was computed from a string, in bounded memory: every string has one
+// place, where another may replace it. It is safe for concurrent use. A lookup takes no
+// lock, for which the processors would contend, and allocates nothing.
+//
+// Without it, every page would parse an Accept-Language (4.4 µs and 16 allocations; 0.1 µs
+// and none with it) and open its cookies (9.3 µs and 13 allocations each).
 type memo[V any] struct {
 	seed   maphash.Seed
 	places [memoPlaces]atomic.Pointer[remembrance[V]]

@@ -6,8 +6,8 @@ import (
 	"github.com/askonce/askonce/gate"
 )
 
-// visitor returns who sent the request, and what this browser knows of earlier
-// prompts. A nil user means the func that New was given.
+// visitor returns who sent the request, with the history in the browser's cookie. A nil
+// user means the func that New was given.
 func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) (v gate.Visitor) {
 	v.UserID, v.Path = m.userOf(r, user), r.URL.Path
 	v.Preview = m.Previews(r)
@@ -28,9 +28,10 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 
 // Previews reports whether a request is from staff for whom [Options.Preview] shows
 // the prompt.
-func (m *Middleware) Previews(r *http.Request) bool { return m.opts.Preview != nil && m.isPreview(r) }
-
-func (m *Middleware) isPreview(r *http.Request) (preview bool) {
+func (m *Middleware) Previews(r *http.Request) (preview bool) {
+	if m.opts.Preview == nil {
+		return false
+	}
 	m.call(r.Context(), "Options.Preview", func() { preview = m.opts.Preview(r) })
 	return preview
 }

@@ -5,20 +5,19 @@ import (
 	"math/bits"
 )
 
-// endOf returns where in tail, the last bytes of a document, the snippet goes: in
-// front of the closing tags if tail ends with them, else at its very end. It
-// returns false if something is open there, such as a comment, a script or a
-// template, or if tail does not tell. With whole, tail is the whole document.
+// endOf returns where in tail, the last bytes of a document, the snippet goes: before the
+// closing tags if tail ends with them, otherwise at its very end. It returns false if
+// something is open there, such as a comment, a script or a template, or if tail does not
+// show whether there is. With whole, tail is the whole document.
 //
-// An element behind </body> or </html> is inserted into the body all the same, and
-// both tags are optional (HTML standard, 13.2.6.4.20, 13.2.6.4.23 and 13.1.2.4).
-// So the very end is right wherever a browser is between elements.
+// An element after </body> or </html> is inserted into the body all the same, and both
+// tags are optional (HTML standard, 13.2.6.4.20, 13.2.6.4.23 and 13.1.2.4). So the very
+// end is right wherever a browser is between elements.
 //
-// What was left open before tail is not known. Closing tags are taken at their word.
-// Without them, tail must show the end of a script, a comment or the like, have tags
-// in more than one place, or be prose: scripts, style sheets and JSON that are still
-// open do not look like that. Where they do, the snippet is swallowed, and runs
-// nothing.
+// What was left open before tail is not known. Closing tags are trusted. Without them,
+// tail must show the end of a script, a comment or the like, have tags in more than one
+// place, or be prose: open scripts, style sheets and JSON do not look like that. If one
+// does, the snippet becomes part of its text, and runs nothing.
 func endOf(tail []byte, whole bool) (at int, ok bool) {
 	s := scanner{b: bytes.TrimRight(tail, space)}
 	if !whole {
@@ -49,8 +48,8 @@ func closingTags(b []byte) int {
 	return len(b) - end
 }
 
-// mayClose reports whether b, up to the next tag, is a closing tag with white
-// space behind it, or how one may begin.
+// mayClose reports whether b, up to the next tag, is a closing tag followed by white
+// space, or the beginning of one.
 func mayClose(b []byte) bool {
 	for _, tag := range []string{"</body", "</html"} {
 		n := min(len(b), len(tag))
@@ -62,8 +61,7 @@ func mayClose(b []byte) bool {
 	return false
 }
 
-// scan reads the tail up to its end, or to where it is certain that something
-// stays open.
+// scan reads the tail to its end, or until something is certain to stay open.
 func (s *scanner) scan() {
 	s.closing = -1
 	for s.i < len(s.b) && !s.open {
@@ -86,8 +84,8 @@ func (s *scanner) scan() {
 	}
 }
 
-// markup reads what begins with the "<" at s.i, and reports whether that is a closing
-// tag of the page.
+// markup reads what begins with the "<" at s.i, and reports whether it is a closing tag
+// of the page.
 func (s *scanner) markup() bool {
 	switch rest := s.b[s.i+1:]; {
 	case len(rest) > 0 && isLetter(rest[0]):

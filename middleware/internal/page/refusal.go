@@ -16,7 +16,7 @@ func (w *writer) refusal(h http.Header) Outcome {
 	if status != http.StatusOK {
 		return OutcomeStatus
 	}
-	if !w.sniff { // most of what passes here is told by its type
+	if !w.sniff { // most other responses are known by their type
 		if o := media(h["Content-Type"]); o != OutcomeNoAnswer {
 			return o
 		}
@@ -28,7 +28,7 @@ func (w *writer) refusal(h http.Header) Outcome {
 	case declared && length == 0:
 		return OutcomeEmpty
 	case declared && length < 0:
-		return OutcomeNotHTML // net/http will complain
+		return OutcomeNotHTML // net/http logs it
 	case attachment(h["Content-Disposition"]):
 		return OutcomeAttachment
 	case hasDirective(h["Cache-Control"], "no-transform"), len(h["Signature"]) > 0: // RFC 9111, 5.2.2.6; RFC 9421
@@ -39,7 +39,7 @@ func (w *writer) refusal(h http.Header) Outcome {
 	return OutcomeNoAnswer
 }
 
-// refusalByBody returns the same by the first bytes of the body.
+// refusalByBody returns the same for the first bytes of the body.
 func (w *writer) refusalByBody(head []byte, why cause) Outcome {
 	switch {
 	case w.resp.claim.by(byApp):
@@ -53,21 +53,14 @@ func (w *writer) refusalByBody(head []byte, why cause) Outcome {
 	case w.sniff:
 		return media([]string{http.DetectContentType(head)})
 	case len(head) >= markSize && (head[0] == 0xfe && head[1] == 0xff || head[0] == 0xff && head[1] == 0xfe):
-		return OutcomeCharset // a byte order mark outdoes the header
+		return OutcomeCharset // a byte order mark takes precedence over the header
 	}
 	return OutcomeNoAnswer
 }
 
-// sniffs reports whether net/http will look at the body for its type. A
-// Content-Type that is there but nil forbids that.
-func sniffs(h http.Header) bool {
-	_, typed := h["Content-Type"]
-	return !typed && len(h["Transfer-Encoding"]) == 0
-}
-
-// isPlain reports whether the body is not compressed. An encoding that was
-// there before the handler ran belongs to an outer compressor, which will
-// compress what is written here; any other was made inside.
+// isPlain reports whether the body is not compressed. An encoding that was set before the
+// handler ran is that of an outer compressor, which compresses what is written here. Any
+// other was set by the handler or by something inside of the middleware.
 func (w *writer) isPlain(encodings []string) bool {
 	if len(encodings) == 0 {
 		return true
@@ -90,10 +83,10 @@ func attachment(disposition []string) bool {
 	return strings.EqualFold(strings.TrimSpace(kind), "attachment")
 }
 
-// media accepts text/html in any encoding in which the bytes of ASCII always
-// stand for ASCII. In UTF-16 they never do, in ISO-2022-JP not always. Labels
-// are those of the Encoding standard, section 4.2, and some that browsers no
-// longer know. An encoding that only a meta element names is not looked at.
+// media accepts text/html in any encoding in which the bytes of ASCII always stand for
+// ASCII. In UTF-16 they never do, in ISO-2022-JP not always. The labels are those of the
+// Encoding standard, section 4.2, and some older ones. An encoding that only a meta
+// element names is not seen.
 func media(contentType []string) Outcome {
 	if len(contentType) != 1 {
 		return OutcomeNotHTML
@@ -107,19 +100,16 @@ func media(contentType []string) Outcome {
 		if !strings.EqualFold(strings.TrimSpace(name), "charset") {
 			continue
 		}
-		return ofCharset(strings.ToLower(strings.Trim(value, " \t\"'")))
-	}
-	return OutcomeNoAnswer
-}
-
-func ofCharset(label string) Outcome {
-	switch label {
-	case "utf-16", "utf-16le", "utf-16be", "utf16", "ucs-2", "iso-10646-ucs-2", "unicode", "csunicode", "unicodefeff", "unicodefffe",
-		"utf-32", "utf-32le", "utf-32be", "utf-7", "csiso2022jp", "csiso2022kr", "hz-gb-2312", "replacement":
-		return OutcomeCharset
-	}
-	if strings.HasPrefix(label, "iso-2022-") {
-		return OutcomeCharset
+		switch label := strings.ToLower(strings.Trim(value, " \t\"'")); label {
+		case "utf-16", "utf-16le", "utf-16be", "utf16", "ucs-2", "iso-10646-ucs-2", "unicode", "csunicode", "unicodefeff", "unicodefffe",
+			"utf-32", "utf-32le", "utf-32be", "utf-7", "csiso2022jp", "csiso2022kr", "hz-gb-2312", "replacement":
+			return OutcomeCharset
+		default:
+			if strings.HasPrefix(label, "iso-2022-") {
+				return OutcomeCharset
+			}
+			return OutcomeNoAnswer
+		}
 	}
 	return OutcomeNoAnswer
 }

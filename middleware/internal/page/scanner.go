@@ -2,8 +2,8 @@ package page
 
 import "bytes"
 
-// A scanner reads HTML as a tokenizer does (HTML standard, 13.2.5). It knows as
-// much about elements as it takes to tell tags from text.
+// A scanner reads HTML as a tokenizer does (HTML standard, 13.2.5). It knows only as much
+// about elements as it takes to distinguish tags from text.
 type scanner struct {
 	b []byte
 	i int
@@ -13,9 +13,9 @@ type scanner struct {
 	selfClosing bool
 	quarters    uint8 // which quarters of b have a tag, a bit for each
 	resumed     bool  // a comment, or an element whose content is text, has ended
-	closing     int   // where the closing tags begin that b ends with so far, or -1
-	inert       int   // open elements in which the snippet would not be shown, or not stay
-	foreign     int   // open svg and math, the same; in them a text element may close itself
+	closing     int   // where the closing tags at the end of what was read begin, or -1
+	inert       int   // how many elements of that kind are open
+	foreign     int   // the same
 	open        bool  // b ends inside a tag, a comment or text that only an end tag ends
 }
 
@@ -191,4 +191,43 @@ func (s *scanner) skipText() {
 		}
 	}
 	s.open = true
+}
+
+// Names are compared in ASCII alone, as the HTML standard has it. bytes.EqualFold
+// would take </ſcript> for the end of a script.
+
+// space is ASCII white space as the HTML standard defines it.
+const space = " \t\n\r\f"
+
+func isSpace(c byte) bool {
+	const set = 1<<' ' | 1<<'\t' | 1<<'\n' | 1<<'\r' | 1<<'\f'
+	return c <= ' ' && set>>c&1 != 0 // one comparison for most bytes
+}
+
+func isBlank(b []byte) bool { return len(bytes.TrimLeft(b, space)) == 0 }
+
+func isLetter(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' }
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// equalFold compares without regard to case.
+func equalFold[T string | []byte](a []byte, b T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, c := range a {
+		if lower(c) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasPrefixFold(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && equalFold(b[:len(prefix)], prefix)
 }

@@ -107,7 +107,8 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) close(status int) {
 	w.state, w.status = pending, status
 	h := w.Header()
-	w.sniff = sniffs(h)
+	_, typed := h["Content-Type"] // nil forbids net/http to determine it
+	w.sniff = !typed && len(h["Transfer-Encoding"]) == 0
 	if w.outcome = w.refusal(h); w.outcome != OutcomeNoAnswer {
 		w.pass()
 	}
