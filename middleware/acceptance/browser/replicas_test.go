@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/askonce/askonce/store/sqlstore"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/chromedp/cdproto/storage"
+	"github.com/chromedp/chromedp"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 )
@@ -228,12 +228,17 @@ func TestTabsAnswerAtOnce(t *testing.T) {
 	app := newReplicas(t)
 	one := newTab(t, look{}).open(app.urls[0] + "/login?as=ada")
 	two := one.sibling().open(app.urls[1] + "/")
-	var ready sync.WaitGroup
+	one.eventually(shown)
+	two.eventually(shown)
+	clicks := make(chan error)
 	for tab, button := range map[*tab]string{one: declineButton, two: laterButton} {
-		tab.eventually(shown)
-		ready.Go(func() { tab.click(button) })
+		go func() {
+			clicks <- chromedp.Run(tab.ctx, chromedp.Click(button, chromedp.ByJSPath, chromedp.NodeVisible))
+		}()
 	}
-	ready.Wait()
+	for range 2 {
+		require.NoError(t, <-clicks)
+	}
 	one.answered("decline")
 	two.answered("later")
 	answered := time.Now()
