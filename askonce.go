@@ -238,9 +238,9 @@ func (k *Kit) Run(ctx context.Context) error {
 	return k.webhook.Run(ctx)
 }
 
-// Close makes the webhook answer 503 from now on, so that deliveries reach
-// another process. Call it before [http.Server.Shutdown]. It does not end Run,
-// whose context does.
+// Close makes the webhook answer 503 from now on, for a process that closes the
+// store while its server runs. A server that is shut down first needs no Close: see
+// [http.Server.Shutdown]. It does not end Run, whose context does.
 func (k *Kit) Close() error { return k.webhook.Close() }
 
 // Middleware returns the middleware, for the adapters of web frameworks and for

@@ -67,7 +67,6 @@ var commands = []struct{ command, file, as string }{
 	{`for module in "" /store/redisstore /middleware/askgin /middleware/askechov5 /middleware/askechov4; do`, ".ci/consumer", `eval "$commands"`},
 	{`go mod edit -replace="github.com/askonce/askonce$module=../askonce$module"`, ".ci/consumer", `eval "$commands"`},
 	{`done`, ".ci/consumer", `eval "$commands"`},
-	{`go mod tidy`, ".ci/consumer", `eval "$commands"`},
 	{`go run ./cmd/askonce fake`, "cmd/askonce/fake_test.go", `[]string{"fake", "-addr", "127.0.0.1:0"`},
 	{`USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce setup -url https://your.app/webhooks/userjourneys`,
 		"cmd/askonce/setup_test.go", `{args: []string{"setup", "-url", ours}, requests: []string{"GET", "PUT"}`},

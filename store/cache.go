@@ -28,7 +28,7 @@ type CacheOptions struct {
 	Open time.Duration
 
 	// Size is the greatest number of users in the cache. Defaults to 100,000, which
-	// take about 40 MB.
+	// take about 30 MB.
 	Size int
 
 	// Timeout bounds each look-up in the store, whatever the contexts of its callers

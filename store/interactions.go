@@ -12,13 +12,14 @@ import (
 // have answered, so that an answer follows the user from browser to browser.
 //
 // Events may arrive late, repeatedly and in any order, on any number of replicas:
-// the result is the same. Showings are a set of instants. Of the answers the one
+// the result is the same, up to [MaxStudies]. Showings are a set of instants. Of the answers the one
 // that was given last counts; of two given in the same millisecond, the one whose
 // [InteractionKind] is greater. A showing or an opening never changes an answer.
 //
 // Users are found by a keyed hash, as completions are. The times of answers are kept
 // to the millisecond, because users are quick to take one back, and others to the
-// second. A user's row stays until [Resetter] or [Retention] removes it.
+// second. What is known about a user is never deleted: Reset clears one study and
+// keeps the time of that, and Erase takes away the id and keeps the hash.
 type Interactions interface {
 	// Note records one interaction. It is durable once it returns nil. It returns
 	// an error that matches [ErrInvalid] as [CheckInteraction] does, and

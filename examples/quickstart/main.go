@@ -4,11 +4,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log"
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/store/memstore"
@@ -28,7 +28,7 @@ func main() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "<!doctype html><title>My app</title><h1>Hello</h1></html>")
+		w.Write([]byte("<!doctype html><title>My app</title><h1>Hello</h1></html>"))
 	})
 	mux.Handle("/webhooks/userjourneys", kit.Webhook())
 	server := &http.Server{Addr: cmp.Or(os.Getenv("ADDR"), "localhost:8080"), Handler: kit.Handler(mux)}
@@ -38,9 +38,8 @@ func main() {
 		}
 	}()
 	log.Printf("open http://%s", server.Addr)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	kit.Run(ctx) // until ctx ends: transcripts, and completions whose delivery was lost
-	kit.Close()
-	server.Shutdown(context.Background())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	kit.Run(ctx)                          // until ctx ends: transcripts, and completions whose delivery was lost
+	stop()                                // a second signal ends the process at once
+	server.Shutdown(context.Background()) // requests in flight are answered, and deliveries recorded
 }

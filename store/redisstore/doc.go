@@ -26,7 +26,7 @@
 // All keys begin with the prefix in braces, "{askonce}:" by default. The braces
 // make a hash tag, so that every change is one atomic script on one node, on Redis
 // Cluster too. Completions are few, one for each interview: with ids of 36 bytes
-// about 900 bytes each, and 300 more until the transcript is fetched. Two apps that
+// about 1,000 bytes each, and 300 more until the transcript is fetched. Two apps that
 // share a server need two prefixes.
 //
 //	{askonce}:interviews       hash    interview id → completion, JSON

@@ -16,12 +16,11 @@ import (
 // *webhook.Handler if the parts are wired by hand.
 type Work interface {
 	Run(ctx context.Context) error
-	Close() error
 }
 
-// Serve serves the app and does the work until ctx ends. Then it refuses
-// deliveries, drains the requests in flight, and ends the work last. Other sites
-// cannot post to the app.
+// Serve serves the app and does the work until ctx ends. Then it drains the
+// requests in flight, deliveries included, and ends the work last. Other sites cannot
+// post to the app.
 func (s *Site) Serve(ctx context.Context, app http.Handler, work Work) error {
 	server := &http.Server{
 		Handler:           http.NewCrossOriginProtection().Handler(app),
@@ -48,7 +47,7 @@ func (s *Site) Serve(ctx context.Context, app http.Handler, work Work) error {
 		slog.InfoContext(ctx, "stopping")
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return errors.Join(work.Close(), server.Shutdown(grace))
+		return server.Shutdown(grace)
 	})
 	return group.Wait()
 }
