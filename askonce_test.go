@@ -62,8 +62,8 @@ func TestNewNamesEveryFault(t *testing.T) {
 		{"options of every part", func(c *askonce.Config) {
 			c.Gate = &gate.Options{Timeout: -1}
 			c.Middleware = &middleware.Options{Position: 9}
-			c.Webhook = &webhook.Options{MaxBody: -1}
-		}, []string{"Timeout is negative", "Position is 9", "MaxBody is negative"}},
+			c.Webhook = &webhook.Options{ReadTimeout: -1}
+		}, []string{"Timeout is negative", "Position is 9", "ReadTimeout is negative"}},
 		{"words that panic", func(c *askonce.Config) {
 			c.Middleware = &middleware.Options{Texts: func(string, string, middleware.Texts) middleware.Texts { panic("of the app") }}
 		}, []string{"Texts: panic"}},

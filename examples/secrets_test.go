@@ -94,6 +94,9 @@ func exported(t *testing.T) map[string]any {
 	redisStore, err := redisstore.New(redisClient, nil)
 	require.NoError(t, err)
 
+	var registered userjourneys.Webhook
+	require.NoError(t, json.Unmarshal([]byte(`{"signing_secret":"`+printedSecret+`"}`), &registered))
+
 	types := map[string]any{}
 	for _, v := range []any{
 		askonce.Config{References: signed}, kit, askonce.ConsoleParts{Gate: gate.First(asks), Webhook: hook, Store: sqlStore, Middleware: prompt},
@@ -107,7 +110,7 @@ func exported(t *testing.T) map[string]any {
 		store.Interaction{}, store.InteractionShown, store.Person{}, store.PersonStudy{}, store.FunnelDay{}, store.Switch{}, store.ExpiredTranscripts,
 		memstore.New(), storetest.Backend{}, storetest.Hooks{}, sqlStore, sqlstore.Postgres, sqlstore.Options{}, redisStore, redisstore.Options{},
 		client, userjourneys.Error{}, userjourneys.Interview{}, userjourneys.InterviewFilter{}, userjourneys.Limit{}, userjourneys.Limits{},
-		userjourneys.Options{}, userjourneys.Study{}, userjourneys.NewSecret(printedSecret), userjourneys.Turn{}, userjourneys.Webhook{SigningSecret: userjourneys.NewSecret(printedSecret)},
+		userjourneys.Options{}, userjourneys.Study{}, registered.SigningSecret, userjourneys.Turn{}, registered,
 		fake, userjourneystest.Conditions{}, userjourneystest.Delivery{}, userjourneystest.Fate{}, userjourneystest.Interview{}, userjourneystest.Options{}, userjourneystest.Request{}, userjourneystest.Study{},
 	} {
 		of := reflect.TypeOf(v)

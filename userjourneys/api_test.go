@@ -77,7 +77,7 @@ func TestExportsNothingElse(t *testing.T) {
 		Study Limits Limit
 		Interview InterviewFilter Turn StatusStarted StatusProcessing StatusCompleted
 		QualityInsightful QualitySuccessful QualityUnsuccessful
-		Webhook Secret NewSecret EventInterviewCompleted CanonicalID`), names)
+		Webhook Secret EventInterviewCompleted CanonicalID`), names)
 }
 
 // declared returns the names that a file declares, without those of methods.

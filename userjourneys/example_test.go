@@ -101,7 +101,10 @@ func ExampleInterview_HasTranscript() {
 }
 
 func ExampleSecret() {
-	hook := userjourneys.Webhook{URL: "https://example.com/", SigningSecret: userjourneys.NewSecret("whsec_5b69ff6a")}
+	var hook userjourneys.Webhook // as PutWebhook returns it
+	if err := json.Unmarshal([]byte(`{"url":"https://example.com/","signing_secret":"whsec_5b69ff6a"}`), &hook); err != nil {
+		log.Fatal(err)
+	}
 	fmt.Printf("%+v\n", hook)
 	fmt.Println(hook.SigningSecret.Reveal())
 	// Output:

@@ -121,7 +121,7 @@ func TestDocumentedWebhooks(t *testing.T) {
 	require.Equal(t, want, got)
 	got, err = serveDocument(t, 201, "webhook_created").PutWebhook(t.Context(), want)
 	require.NoError(t, err)
-	want.SigningSecret = userjourneys.NewSecret("whsec_5b69ff6a12af94c6e3901a061180ca73")
+	want.SigningSecret = hookWith(t, "whsec_5b69ff6a12af94c6e3901a061180ca73").SigningSecret
 	require.Equal(t, want, got)
 }
 

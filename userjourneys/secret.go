@@ -11,9 +11,7 @@ type Secret struct {
 	text *string
 }
 
-// NewSecret returns a Secret that holds text. It is meant for fakes of a
-// [Client]. An empty text is no secret.
-func NewSecret(text string) Secret {
+func newSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
 	}

@@ -14,11 +14,18 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
+// hookWith is a webhook as its creation shows it.
+func hookWith(t *testing.T, secret string) (hook userjourneys.Webhook) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(`{"url":"https://example.com/","signing_secret":"`+secret+`"}`), &hook))
+	return hook
+}
+
 func TestSecretIsReadButNotPrinted(t *testing.T) {
 	t.Parallel()
-	secret := userjourneys.NewSecret("whsec_very_secret")
+	hook := hookWith(t, "whsec_very_secret")
+	secret := hook.SigningSecret
 	require.Equal(t, "whsec_very_secret", secret.Reveal())
-	hook := userjourneys.Webhook{URL: "https://example.com/", SigningSecret: secret}
 	type wrapped struct{ hook userjourneys.Webhook }
 
 	var out strings.Builder
@@ -44,7 +51,7 @@ func TestSecretIsReadButNotPrinted(t *testing.T) {
 
 func TestNoSecretPrintsAsNothing(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, userjourneys.Secret{}, userjourneys.NewSecret(""))
+	require.Equal(t, userjourneys.Secret{}, hookWith(t, "").SigningSecret)
 	require.Empty(t, userjourneys.Secret{}.Reveal())
 	require.Equal(t, ` ""`, fmt.Sprintf("%v %[1]q", userjourneys.Secret{}))
 	var b bytes.Buffer

@@ -30,7 +30,7 @@ func (w *Webhook) UnmarshalJSON(b []byte) error {
 	*w = Webhook{
 		URL:           o.str("url"),
 		Events:        field[[]string](o, "events"),
-		SigningSecret: NewSecret(o.str("signing_secret", "secret")),
+		SigningSecret: newSecret(o.str("signing_secret", "secret")),
 	}
 	return err
 }

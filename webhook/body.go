@@ -14,40 +14,21 @@ import (
 )
 
 const (
-	smallBody = 4 << 10 // a documented event has about 600 bytes
-	maxBodies = 256     // in flight at once
+	maxBody   = 64 << 10 // bytes; a documented event has about 600
+	maxBodies = 256      // in flight at once
 )
 
-// A body is the body of one request, in memory that is used again.
+// A body is the body of one request.
 type body struct {
-	chunk [smallBody]byte // what Read writes to
-	small [smallBody]byte // where most bodies fit
-
 	mu      sync.Mutex
 	bytes   []byte
 	givenUp bool
 
 	// Guarded by inFlight.mu.
-	holds     bool          // a place
-	arriving  *list.Element // among those that can be interrupted
+	counted   bool
+	place     *list.Element // among the arriving; nil before and after that
 	interrupt func()        // makes the handler stop waiting for the body
-	because   Result        // it was interrupted, and ResultAccepted if not
-}
-
-var bodies = sync.Pool{New: func() any { return new(body) }}
-
-func newBody() *body {
-	b := bodies.Get().(*body)
-	b.bytes, b.because = b.small[:0], ResultAccepted
-	return b
-}
-
-// release makes b's memory available again, unless it is still being read.
-func (b *body) release() {
-	if !b.givenUp {
-		b.bytes, b.interrupt = nil, nil
-		bodies.Put(b)
-	}
+	because   Result        // it was interrupted, or ResultAccepted
 }
 
 // read reads the request's body within its limits. It returns ResultAccepted if
@@ -55,33 +36,31 @@ func (b *body) release() {
 //
 // A slow body is interrupted by a read deadline in the past, which leaves the
 // server's own deadlines alone. Where the ResponseWriter cannot set one, because
-// a middleware's has no Unwrap, a goroutine of its own reads the body and is left
-// behind; it ends with the connection. It costs 4 % of an empty request's time,
+// a middleware's has no Unwrap, another goroutine reads the body and is left
+// behind; it ends with the connection. It costs some percent of a request's time,
 // so it is not there for all.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body) Result {
 	if r.Body == nil || r.Body == http.NoBody {
 		return ResultAccepted
 	}
 	canInterrupt := canEndReads(w)
-	if h.received.changed(true) && !canInterrupt {
+	ended := make(chan Result, 2) // of fill, and of interrupt
+	if canInterrupt {
+		b.interrupt = func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) }
+	} else {
+		b.interrupt = func() { ended <- ResultSlowBody }
 		h.warnOfWriter(w, r)
 	}
-	ended := make(chan Result, 2) // for fill and for interrupt
-	interrupt := func() { ended <- ResultSlowBody }
-	if canInterrupt {
-		interrupt = func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) }
-	}
-	place := h.flight.enter(b, interrupt)
-	if place == nil {
+	if !h.flight.enter(b) {
 		return ResultBusy
 	}
-	timeout := time.AfterFunc(h.opts.ReadTimeout, func() { h.flight.tooSlow(place) })
+	timeout := time.AfterFunc(h.opts.ReadTimeout, func() { h.flight.tooSlow(b) })
 	defer timeout.Stop()
 	var result Result
 	if canInterrupt {
-		result = b.fill(r.Body, h.opts.MaxBody)
+		result = b.fill(r.Body)
 	} else {
-		go func() { ended <- b.fill(r.Body, h.opts.MaxBody) }()
+		go func() { ended <- b.fill(r.Body) }()
 		result = <-ended
 	}
 	because := h.flight.arrived(b)
@@ -94,32 +73,44 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body) Result {
 	return because
 }
 
+var chunks = sync.Pool{New: func() any { return new([4 << 10]byte) }}
+
 // fill reads until the end, an error, the limit, or giveUp.
-func (b *body) fill(r io.Reader, limit int64) Result {
+func (b *body) fill(r io.Reader) Result {
+	chunk := chunks.Get().(*[4 << 10]byte)
+	defer chunks.Put(chunk)
 	for {
-		n, err := guard.Get(func() (int, error) { return r.Read(b.chunk[:]) })
-		size, kept := b.keep(n)
+		n, err := guard.Get(func() (int, error) { return r.Read(chunk[:]) })
+		size, kept := b.keep(chunk[:n])
+		var limit *http.MaxBytesError
 		switch {
 		case !kept:
 			return ResultSlowBody
-		case size > limit:
+		case size > maxBody:
 			return ResultTooLarge
+		case err == nil:
 		case err == io.EOF:
 			return ResultAccepted
-		case err != nil:
-			return unread(err)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return ResultSlowBody
+		case errors.As(err, &limit): // of an http.MaxBytesHandler around the Handler
+			return ResultTooLarge
+		case errors.Is(err, http.ErrBodyReadAfterClose):
+			return ResultBodyConsumed
+		default:
+			return ResultAbortedBody
 		}
 	}
 }
 
-// keep appends what was read, unless the handler has given up on it.
-func (b *body) keep(n int) (size int64, kept bool) {
+// keep appends what was read, unless the handler has given up on the body.
+func (b *body) keep(chunk []byte) (size int, kept bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.givenUp {
-		b.bytes = append(b.bytes, b.chunk[:n]...)
+		b.bytes = append(b.bytes, chunk...)
 	}
-	return int64(len(b.bytes)), !b.givenUp
+	return len(b.bytes), !b.givenUp
 }
 
 // giveUp drops the bytes of a body whose Read may hang for long.
@@ -129,24 +120,11 @@ func (b *body) giveUp() {
 	b.givenUp, b.bytes = true, nil
 }
 
-// unread says why a body did not come to its end.
-func unread(err error) Result {
-	var limit *http.MaxBytesError
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return ResultSlowBody
-	case errors.As(err, &limit): // of an http.MaxBytesHandler around the Handler
-		return ResultTooLarge
-	case errors.Is(err, http.ErrBodyReadAfterClose):
-		return ResultBodyConsumed
-	}
-	return ResultAbortedBody
-}
-
-// warnOfWriter warns if a sender that stops in mid-body keeps its connection:
-// the handler gives up on it, but nothing ends the server's own read.
+// warnOfWriter warns, once, that a sender that stops in mid-body keeps its
+// connection: the handler gives up on it, but nothing ends the server's own read.
 func (h *Handler) warnOfWriter(w http.ResponseWriter, r *http.Request) {
-	if server, _ := r.Context().Value(http.ServerContextKey).(*http.Server); server != nil && server.ReadTimeout == 0 {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if server != nil && server.ReadTimeout == 0 && h.endlessReads.changed(true) {
 		h.log.WarnContext(r.Context(), "askonce: a middleware's ResponseWriter has no Unwrap method, so slow senders keep their connections: set http.Server.ReadTimeout, or mount the webhook outside that middleware", "writer", fmt.Sprintf("%T", w))
 	}
 }
@@ -175,51 +153,33 @@ type inFlight struct {
 	arriving list.List // of *body, the oldest first
 }
 
-// enter takes a place for b. It returns nil if every place belongs to a body that
-// has arrived and is being recorded.
-func (f *inFlight) enter(b *body, interrupt func()) *list.Element {
+// enter counts b. It returns false if there are too many bodies and all of them
+// have arrived and are being recorded.
+func (f *inFlight) enter(b *body) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.n == maxBodies {
 		oldest := f.arriving.Front()
 		if oldest == nil {
-			return nil
+			return false
 		}
-		f.stop(oldest, ResultBusy)
-		oldest.Value.(*body).holds = false
-		f.n--
+		f.stop(oldest.Value.(*body), ResultBusy)
 	}
 	f.n++
-	b.holds, b.interrupt, b.arriving = true, interrupt, f.arriving.PushBack(b)
-	return b.arriving
+	b.counted, b.place = true, f.arriving.PushBack(b)
+	return true
 }
 
-// stop interrupts a body that is arriving.
-func (f *inFlight) stop(place *list.Element, because Result) {
-	b := place.Value.(*body)
-	f.settle(b)
-	b.because = because
-	b.interrupt()
-}
-
-// tooSlow interrupts the body that came to the place, if it is still arriving.
-func (f *inFlight) tooSlow(place *list.Element) {
+// tooSlow interrupts b if it is still arriving.
+func (f *inFlight) tooSlow(b *body) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if place.Value.(*body).arriving == place {
-		f.stop(place, ResultSlowBody)
+	if b.place != nil {
+		f.stop(b, ResultSlowBody)
 	}
 }
 
-// settle removes b from the bodies that can be interrupted.
-func (f *inFlight) settle(b *body) {
-	if b.arriving != nil {
-		f.arriving.Remove(b.arriving)
-		b.arriving = nil
-	}
-}
-
-// arrived lets b keep its place until leave. It returns why b was interrupted, or
+// arrived keeps b from being interrupted. It returns why it was, or
 // ResultAccepted.
 func (f *inFlight) arrived(b *body) Result {
 	f.mu.Lock()
@@ -228,13 +188,30 @@ func (f *inFlight) arrived(b *body) Result {
 	return b.because
 }
 
-// leave gives the place back, if b has one.
+// leave makes room for another body.
 func (f *inFlight) leave(b *body) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.remove(b)
+}
+
+func (f *inFlight) stop(b *body, because Result) {
+	f.remove(b)
+	b.because = because
+	b.interrupt()
+}
+
+func (f *inFlight) remove(b *body) {
 	f.settle(b)
-	if b.holds {
-		b.holds = false
+	if b.counted {
+		b.counted = false
 		f.n--
+	}
+}
+
+func (f *inFlight) settle(b *body) {
+	if b.place != nil {
+		f.arriving.Remove(b.place)
+		b.place = nil
 	}
 }

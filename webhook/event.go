@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,32 +35,34 @@ func decode(body []byte) (e event, r Result) {
 	if !json.Valid(body) {
 		return e, ResultMalformedJSON
 	}
-	var top, data [9]json.RawMessage
-	if !fields(body, top[:], "event", "timestamp", "data") {
+	var few, fewMore [16]member // of a documented event, without the heap
+	top, ok := members(body, few[:0])
+	if !ok {
 		return e, ResultSchema
 	}
-	name, ok := str(top[0])
+	name, ok := str(top.value("event"))
 	switch {
 	case !ok || name == "":
 		return e, ResultSchema
 	case name != userjourneys.EventInterviewCompleted:
 		return e, ResultUnknownEvent
 	}
-	if !fields(top[2], data[:], "interview_id", "study_id", "status", "study_name", "completed_at", "quality_score", "language", "duration_secs", "reference_id") {
+	data, ok := members(top.value("data"), fewMore[:0])
+	if !ok {
 		return e, ResultSchema
 	}
-	interviewID, hasInterview := str(data[0])
-	studyID, hasStudy := str(data[1])
-	status, hasStatus := str(data[2])
-	if !hasInterview || !usableID(interviewID) || !hasStudy || !usableID(studyID) || !hasStatus && !isNull(data[2]) {
+	interviewID, hasInterview := str(data.value("interview_id"))
+	studyID, hasStudy := str(data.value("study_id"))
+	status, hasStatus := str(data.value("status"))
+	if !hasInterview || !usableID(interviewID) || !hasStudy || !usableID(studyID) || !hasStatus && !isNull(data.value("status")) {
 		return e, ResultSchema
 	}
 	e = event{interviewID: userjourneys.CanonicalID(interviewID), studyID: userjourneys.CanonicalID(studyID), status: status, raw: body}
-	e.studyName, _ = str(data[3])
-	e.completedAt = firstTime(data[4], top[1])
-	e.quality, e.language = label(str(data[5])), label(str(data[6]))
-	e.duration = seconds(data[7])
-	if ref := data[8]; !isNull(ref) {
+	e.studyName, _ = str(data.value("study_name"))
+	e.completedAt = firstTime(data.value("completed_at"), top.value("timestamp"))
+	e.quality, e.language = label(str(data.value("quality_score"))), label(str(data.value("language")))
+	e.duration = seconds(data.value("duration_secs"))
+	if ref := data.value("reference_id"); !isNull(ref) {
 		e.reference, ok = str(ref)
 		e.badReference = !ok
 	}
@@ -78,21 +79,37 @@ func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 	return e, usableID(e.interviewID) && usableID(e.studyID)
 }
 
-// fields finds the raw values of the named keys of a JSON object. It fails for
-// anything but an object, and for an object in which a key appears twice. The
-// JSON is known to be valid.
+// An object is a JSON object, as its members in their order.
+type object []member
+
+type member struct {
+	key   []byte
+	value []byte // raw
+}
+
+// value returns the raw value of the key, or nil.
+func (o object) value(key string) []byte {
+	for _, m := range o {
+		if string(m.key) == key {
+			return m.value
+		}
+	}
+	return nil
+}
+
+// members appends the members of an object to o, if raw is one. The JSON is known
+// to be valid. It fails for anything but an object, and for one in which a key
+// appears twice.
 //
 // encoding/json cannot do that cheaply. Its Decoder shows every key but takes
 // 17 µs for a documented delivery, where this takes 2; a server that does
 // nothing else answers a request in 20. Unmarshal takes the last of two equal
 // keys, and for a struct also a key in another case.
-func fields(raw []byte, values []json.RawMessage, names ...string) bool {
+func members(raw []byte, o object) (object, bool) {
 	raw = bytes.TrimLeft(raw, blanks)
 	if len(raw) == 0 || raw[0] != '{' {
-		return false
+		return nil, false
 	}
-	var few [24][]byte
-	seen := few[:0]
 	for rest := bytes.TrimLeft(raw[1:], blanks); rest[0] != '}'; rest = bytes.TrimLeft(rest, blanks+",") {
 		end := valueLen(rest)
 		key := rest[1 : end-1]
@@ -101,18 +118,15 @@ func fields(raw []byte, values []json.RawMessage, names ...string) bool {
 				key = []byte(s)
 			}
 		}
-		if slices.ContainsFunc(seen, func(k []byte) bool { return bytes.Equal(k, key) }) {
-			return false
+		if o.value(string(key)) != nil {
+			return nil, false
 		}
-		seen = append(seen, key)
 		rest = bytes.TrimLeft(rest[end:], blanks+":")
 		end = valueLen(rest)
-		if n := slices.Index(names, string(key)); n >= 0 {
-			values[n] = rest[:end]
-		}
+		o = append(o, member{key, rest[:end]})
 		rest = rest[end:]
 	}
-	return true
+	return o, true
 }
 
 const blanks = " \t\r\n"
@@ -188,7 +202,7 @@ func label(s string, ok bool) string {
 	return ""
 }
 
-func firstTime(raws ...json.RawMessage) time.Time {
+func firstTime(raws ...[]byte) time.Time {
 	for _, raw := range raws {
 		if s, ok := str(raw); ok {
 			if t, err := time.Parse(time.RFC3339Nano, s); err == nil && !plausible(t).IsZero() {

@@ -19,7 +19,7 @@ type Handler struct {
 	store       guardedStore
 	client      guardedClient      // if Options.Client is set
 	checkpoints guardedCheckpoints // of the store, or in memory
-	keys        keySource
+	secrets     func(context.Context) ([]string, error)
 	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
@@ -33,17 +33,17 @@ type Handler struct {
 	trouble     chan struct{} // a delivery may have been lost
 	reconciled  atomic.Int64  // Unix time in ns
 
-	received   edge // a body has come
-	verified   edge // a signature was right
-	mismatched edge // a signature was wrong, and none was right before
-	recorded   edge
-	noSecrets  edge // Options.Secrets fails
-	consumed   edge // something reads bodies before the Handler
-	oddRefs    edge // a reference was not a string
-	fetched    edge
-	walked     edge
-	unusable   edge // the provider lists interviews without ids
-	hook       hookState
+	verified     edge // a signature was right
+	mismatched   edge // a signature was wrong, and none was right before
+	recorded     edge
+	noSecrets    edge // Options.Secrets fails
+	consumed     edge // something reads bodies before the Handler
+	endlessReads edge // slow senders keep their connections
+	oddRefs      edge // a reference was not a string
+	fetched      edge
+	walked       edge
+	unusable     edge // the provider lists interviews without ids
+	hook         hookState
 }
 
 const retryAfter = "30" // seconds
@@ -61,7 +61,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	if opts != nil {
 		o = *opts
 	}
-	keys, err := newKeySource(secret, &o)
+	secrets, err := newSecretSource(secret, &o)
 	var keepsAll error
 	if _, ok := store.As[store.Retention](s); !ok && o.Retention > 0 {
 		keepsAll = errors.New("webhook: Options.Retention needs a store that implements store.Retention")
@@ -72,7 +72,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	o.setDefaults()
 	o.PreviousSecrets = nil // fmt prints the fields of a Handler
 	h := &Handler{
-		opts: o, log: o.Logger, keys: keys, studies: newStudies(o.Studies),
+		opts: o, log: o.Logger, secrets: secrets, studies: newStudies(o.Studies),
 		queued: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
 	}
 	h.store, h.client = guardedStore{s, h}, guardedClient{o.Client, h}
@@ -100,56 +100,56 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.opts.Inspect {
 		d.Inspection = inspect(r.Header)
 	}
-	var sigs signatures
+	b := new(body)
+	defer h.flight.leave(b)
+	signatures, result := h.precheck(r)
 	read := false
-	if d.Result = h.precheck(r, &sigs); d.Result == ResultAccepted {
-		b := newBody()
-		defer func() {
-			h.flight.leave(b)
-			b.release()
-		}()
-		d.Result = h.read(w, r, b)
+	if result == ResultAccepted {
+		result = h.read(w, r, b)
+		read = result == ResultAccepted
 		d.Size = len(b.bytes)
 		if d.Inspection != nil {
 			d.Inspection.Body = redact(b.bytes)
 		}
-		if read = d.Result == ResultAccepted; read {
-			d.Result = h.verify(r, &sigs, b.bytes)
-		}
-		switch d.Result {
-		case ResultAccepted:
-			d.Result = h.use(r.Context(), b.bytes, &d)
-		case ResultBodyConsumed:
-			if h.consumed.changed(true) {
-				h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook?", "declared", r.ContentLength, "read", d.Size)
-			}
+	}
+	if result == ResultAccepted {
+		result = h.verify(r, signatures, b.bytes)
+	}
+	switch result {
+	case ResultAccepted:
+		result = h.use(r.Context(), b.bytes, &d)
+	case ResultBodyConsumed:
+		if h.consumed.changed(true) {
+			h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook?", "declared", r.ContentLength, "read", d.Size)
 		}
 	}
-	answer(w, r, d.Result, read)
+	d.Result = result
+	answer(w, r, result, read)
 	d.Duration = time.Since(d.ReceivedAt)
 	h.delivered(r.Context(), d)
 }
 
-// precheck refuses what can be refused without reading the body.
-func (h *Handler) precheck(r *http.Request, sigs *signatures) Result {
+// precheck refuses what can be refused without reading the body. Otherwise it
+// returns the signatures.
+func (h *Handler) precheck(r *http.Request) ([][]byte, Result) {
 	switch {
 	case r.Method != http.MethodPost:
-		return ResultMethod
+		return nil, ResultMethod
 	case h.closed.Load():
-		return ResultShuttingDown
+		return nil, ResultShuttingDown
 	case encoded(r.Header):
-		return ResultContentEncoding
+		return nil, ResultContentEncoding
 	}
-	switch sigs.parse(r.Header) {
-	case ErrMissingSignature:
-		return ResultMissingSignature
-	case ErrMalformedSignature:
-		return ResultMalformedSignature
+	signatures, err := parseSignatures(r.Header)
+	switch {
+	case err == ErrMissingSignature:
+		return nil, ResultMissingSignature
+	case err != nil:
+		return nil, ResultMalformedSignature
+	case r.ContentLength > maxBody:
+		return nil, ResultTooLarge
 	}
-	if r.ContentLength > h.opts.MaxBody {
-		return ResultTooLarge
-	}
-	return ResultAccepted
+	return signatures, ResultAccepted
 }
 
 // encoded reports whether the body is compressed.
@@ -165,9 +165,9 @@ func encoded(header http.Header) bool {
 }
 
 // verify checks the signatures of the body.
-func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result {
+func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Result {
 	ctx := r.Context()
-	keys, err := h.keys(ctx)
+	secrets, err := h.secrets(ctx)
 	if err != nil {
 		if h.noSecrets.changed(true) {
 			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err)
@@ -182,7 +182,7 @@ func (h *Handler) verify(r *http.Request, sigs *signatures, body []byte) Result 
 		h.log.InfoContext(ctx, "askonce: signing secrets available again")
 	}
 	switch {
-	case sigs.match(keys, body):
+	case anyMatches(signatures, secrets, body):
 	case r.ContentLength >= 0 && r.ContentLength != int64(len(body)): // net/http never reads less or more than that
 		return ResultBodyConsumed
 	default:

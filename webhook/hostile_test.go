@@ -241,7 +241,7 @@ func TestBodiesInFlight(t *testing.T) {
 func TestNoPlaceLeft(t *testing.T) {
 	t.Parallel()
 	s := &switchStore{Store: memstore.New(), mode: "hang"}
-	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard, StoreTimeout: 2 * time.Second})
+	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard})
 	require.NoError(t, err)
 	codes := make(chan int, 300)
 	for range 300 {

@@ -70,16 +70,9 @@ type Options struct {
 	// Defaults to all studies of the project.
 	Studies []string
 
-	// MaxBody is the largest body that is read, in bytes. Defaults to 64 KiB.
-	MaxBody int64
-
 	// ReadTimeout is how long a body may take to arrive. The server's own
 	// timeouts apply too. Defaults to 10 s.
 	ReadTimeout time.Duration
-
-	// StoreTimeout is how long one call of the store may take. A call goes on
-	// when the sender hangs up. Defaults to 5 s.
-	StoreTimeout time.Duration
 
 	// Client fetches transcripts and missed completions, in [Handler.Run].
 	// Defaults to none: then neither is fetched.
@@ -141,14 +134,9 @@ type Options struct {
 // faults returns everything that is wrong with the options.
 func (o *Options) faults() error {
 	var errs []error
-	for _, f := range []struct {
-		name string
-		n    int64
-	}{
-		{"MaxBody", o.MaxBody}, {"ReadTimeout", int64(o.ReadTimeout)}, {"StoreTimeout", int64(o.StoreTimeout)}, {"Retention", int64(o.Retention)},
-	} {
-		if f.n < 0 {
-			errs = append(errs, fmt.Errorf("webhook: %s is negative", f.name))
+	for name, d := range map[string]time.Duration{"ReadTimeout": o.ReadTimeout, "Retention": o.Retention} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("webhook: %s is negative", name))
 		}
 	}
 	_, lists := o.Client.(studyLister)
@@ -174,9 +162,7 @@ func (o *Options) faults() error {
 
 // setDefaults fills in the zero fields, and copies what the app could change.
 func (o *Options) setDefaults() {
-	o.MaxBody = cmp.Or(o.MaxBody, 64<<10)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 10*time.Second)
-	o.StoreTimeout = cmp.Or(o.StoreTimeout, 5*time.Second)
 	o.ReconcileEvery = cmp.Or(o.ReconcileEvery, 10*time.Minute)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	o.Studies = slices.Clone(o.Studies)

@@ -187,7 +187,7 @@ func (r *reconciler) remember(ctx context.Context, changed bool) error {
 	}
 	ctx, cancel := r.detached(ctx)
 	defer cancel()
-	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, r.opts.StoreTimeout)
+	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, storeTimeout)
 	if err != nil || !acquired {
 		return err // another replica is at it: next time
 	}

@@ -67,10 +67,12 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (store.Completion, Res
 	return c, result, nil
 }
 
+const storeTimeout = 5 * time.Second // of one call
+
 // detached returns a context for the store. It ends neither with the request nor
 // with Run, because what was begun is to be finished.
 func (h *Handler) detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), h.opts.StoreTimeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
 // completion returns what is recorded of an event, and why it is nobody's if it

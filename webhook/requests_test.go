@@ -152,7 +152,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opts := webhook.Options{StoreTimeout: 200 * time.Millisecond}
+			var opts webhook.Options
 			if strings.HasPrefix(c.framing, "declared:") {
 				opts.ReadTimeout = 100 * time.Millisecond
 			}

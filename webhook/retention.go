@@ -44,7 +44,7 @@ func (c *cleaner) run(ctx context.Context) {
 }
 
 func (c *cleaner) turn(ctx context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, c.opts.StoreTimeout)
+	bounded, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	_, acquired, err := c.checkpoints.Acquire(bounded, "retention", c.holder, deleteEvery-time.Minute)
 	if err != nil || !acquired {
@@ -66,7 +66,7 @@ func (c *cleaner) turn(ctx context.Context) error {
 // delete deletes all items of one kind and returns how many there were.
 func (c *cleaner) delete(ctx context.Context, what store.Expirable, before time.Time) (all int, err error) {
 	for {
-		bounded, cancel := context.WithTimeout(ctx, c.opts.StoreTimeout)
+		bounded, cancel := context.WithTimeout(ctx, storeTimeout)
 		n, err := c.expired.DeleteExpired(bounded, what, before, deleteBatch)
 		cancel()
 		all += n

@@ -14,12 +14,6 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// A Registrar registers webhooks. [*userjourneys.Client] implements it.
-type Registrar interface {
-	PutWebhook(ctx context.Context, w userjourneys.Webhook) (userjourneys.Webhook, error)
-	DeleteWebhook(ctx context.Context) error
-}
-
 // ErrNotRotated means that the provider updated a webhook instead of creating
 // one, so the secret is the old one: somebody else has created a webhook in
 // between.
@@ -45,7 +39,7 @@ var rotateRetries = backoff.Backoff{First: time.Second, Max: 45 * time.Second}
 // Keep accepting the old secret for a day ([Options.PreviousSecrets]), because
 // deliveries signed with it may be on their way. Reconciliation finds what was
 // not delivered: it runs when the app starts with the new secret.
-func Rotate(ctx context.Context, client Registrar, url string, save func(ctx context.Context, secret string) error) error {
+func Rotate(ctx context.Context, client *userjourneys.Client, url string, save func(ctx context.Context, secret string) error) error {
 	switch {
 	case client == nil:
 		panic("webhook: Rotate: client is nil")
@@ -84,7 +78,7 @@ func checkTarget(raw string) error {
 // recreate deletes the webhook and creates it again. A creation whose answer was
 // lost may have made a secret that nobody knows. The next attempt is then an
 // update, which shows no secret, and everything begins again.
-func recreate(ctx context.Context, client Registrar, url string) (hook userjourneys.Webhook, err error) {
+func recreate(ctx context.Context, client *userjourneys.Client, url string) (hook userjourneys.Webhook, err error) {
 	for range rotateAttempts {
 		_, err := definite(ctx, deleteAttempts, func(error) {}, func() error { return client.DeleteWebhook(ctx) })
 		switch {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,11 +24,11 @@ func TestRotateChangesNothingOnAFaultThatItCanSee(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"", "app.example/hook", "http://app.example/hook", "ftp://app.example/hook", "https://", "://"} {
 		r := &registrar{exists: true}
-		require.ErrorContains(t, webhook.Rotate(t.Context(), r, url, neverSaved(t)), "nothing was changed", url)
+		require.ErrorContains(t, webhook.Rotate(t.Context(), r.client(t), url, neverSaved(t)), "nothing was changed", url)
 		require.Empty(t, r.calls)
 	}
 	r := &registrar{exists: true, fails: []error{status(401, 0)}}
-	err := webhook.Rotate(t.Context(), r, hookURL, neverSaved(t))
+	err := webhook.Rotate(t.Context(), r.client(t), hookURL, neverSaved(t))
 	require.ErrorContains(t, err, "nothing was changed")
 	require.ErrorIs(t, err, userjourneys.ErrUnauthorized)
 	require.Equal(t, []string{"delete"}, r.calls)
@@ -36,7 +38,7 @@ func TestRotateWithoutAWebhookCreatesOne(t *testing.T) {
 	t.Parallel()
 	r := &registrar{}
 	var saved string
-	require.NoError(t, webhook.Rotate(t.Context(), r, "http://127.0.0.1:8080/hook", func(_ context.Context, s string) error { saved = s; return nil }))
+	require.NoError(t, webhook.Rotate(t.Context(), r.client(t), "http://127.0.0.1:8080/hook", func(_ context.Context, s string) error { saved = s; return nil }))
 	require.Equal(t, r.secret, saved)
 }
 
@@ -45,7 +47,7 @@ func TestRotateSaysWhatIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &registrar{exists: true, always: errors.New("test: network")}
 		begun := time.Now()
-		err := webhook.Rotate(t.Context(), r, hookURL, neverSaved(t))
+		err := webhook.Rotate(t.Context(), r.client(t), hookURL, neverSaved(t))
 		require.ErrorContains(t, err, "deleted or not")
 		require.Less(t, time.Since(begun), time.Minute)
 		require.NotContains(t, r.calls, "put")
@@ -57,7 +59,7 @@ func TestRotateBeginsAgainWhenTheSecretWasLostOnTheWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &registrar{exists: true, lost: true, fails: []error{nil, errors.New("test: network")}}
 		var saved string
-		require.NoError(t, webhook.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
+		require.NoError(t, webhook.Rotate(t.Context(), r.client(t), hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
 		require.Equal(t, []string{"delete", "put", "put", "delete", "put"}, r.calls)
 		require.Equal(t, r.secret, saved)
 	})
@@ -67,10 +69,10 @@ func TestRotateWhoseSaveFails(t *testing.T) {
 	t.Parallel()
 	r := &registrar{exists: true}
 	full := errors.New("test: disk full")
-	err := webhook.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return full })
+	err := webhook.Rotate(t.Context(), r.client(t), hookURL, func(context.Context, string) error { return full })
 	require.ErrorIs(t, err, full)
 	require.ErrorContains(t, err, "rotate again")
-	require.NoError(t, webhook.Rotate(t.Context(), r, hookURL, func(context.Context, string) error { return nil }))
+	require.NoError(t, webhook.Rotate(t.Context(), r.client(t), hookURL, func(context.Context, string) error { return nil }))
 }
 
 // TestRotateAgainstTheFakeProvider is the whole of it over HTTP.
@@ -93,7 +95,7 @@ func TestRotateTriesTheCreationUntilItWorks(t *testing.T) {
 		r := &registrar{fails: []error{nil, errors.New("test: network"), errors.New("test: network"), status(503, 0)}, exists: true}
 		var saved string
 		begun := time.Now()
-		require.NoError(t, webhook.Rotate(t.Context(), r, hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
+		require.NoError(t, webhook.Rotate(t.Context(), r.client(t), hookURL, func(_ context.Context, s string) error { saved = s; return nil }))
 		require.Equal(t, r.secret, saved)
 		require.Equal(t, []string{"delete", "put", "put", "put", "put"}, r.calls)
 		require.Less(t, time.Since(begun), 10*time.Second)
@@ -117,7 +119,7 @@ func TestRotateSaysWhatExistsWhenTheCreationFails(t *testing.T) {
 				r := &registrar{exists: true, fails: []error{nil}, always: c.failure}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				err := webhook.Rotate(ctx, r, hookURL, neverSaved(t))
+				err := webhook.Rotate(ctx, r.client(t), hookURL, neverSaved(t))
 				require.ErrorContains(t, err, c.want)
 				require.ErrorContains(t, err, "rotate again")
 			})
@@ -128,16 +130,16 @@ func TestRotateSaysWhatExistsWhenTheCreationFails(t *testing.T) {
 func TestRotateTakesNoUpdateForARotation(t *testing.T) {
 	t.Parallel()
 	r := &registrar{created: func(r *registrar) { r.exists = true }} // somebody else creates it first
-	require.ErrorIs(t, webhook.Rotate(t.Context(), r, hookURL, neverSaved(t)), webhook.ErrNotRotated)
+	require.ErrorIs(t, webhook.Rotate(t.Context(), r.client(t), hookURL, neverSaved(t)), webhook.ErrNotRotated)
 }
 
 func TestRotatePanicsWithoutAClientOrASave(t *testing.T) {
 	t.Parallel()
 	require.PanicsWithValue(t, "webhook: Rotate: client is nil", func() { _ = webhook.Rotate(t.Context(), nil, hookURL, neverSaved(t)) })
-	require.PanicsWithValue(t, "webhook: Rotate: save is nil", func() { _ = webhook.Rotate(t.Context(), &registrar{}, hookURL, nil) })
+	require.PanicsWithValue(t, "webhook: Rotate: save is nil", func() { _ = webhook.Rotate(t.Context(), (&registrar{}).client(t), hookURL, nil) })
 }
 
-// registrar is the provider's side of a rotation.
+// registrar is the provider's side of a rotation, over HTTP without TCP.
 type registrar struct {
 	mu      sync.Mutex
 	exists  bool
@@ -149,6 +151,12 @@ type registrar struct {
 	calls   []string
 }
 
+func (r *registrar) client(t *testing.T) *userjourneys.Client {
+	client, err := userjourneys.NewClient("uj_live_test", &userjourneys.Options{HTTPClient: &http.Client{Transport: r}, Logger: discard})
+	require.NoError(t, err)
+	return client
+}
+
 func (r *registrar) fail() (err error) {
 	if err = r.always; len(r.fails) > 0 {
 		err, r.fails = r.fails[0], r.fails[1:]
@@ -156,38 +164,35 @@ func (r *registrar) fail() (err error) {
 	return err
 }
 
-func (r *registrar) DeleteWebhook(context.Context) error {
+func (r *registrar) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.calls = append(r.calls, "delete")
-	if err := r.fail(); err != nil {
-		return err
-	}
-	if !r.exists {
-		return status(404, 0)
-	}
-	r.exists = false
-	return nil
-}
-
-func (r *registrar) PutWebhook(_ context.Context, w userjourneys.Webhook) (userjourneys.Webhook, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.calls = append(r.calls, "put")
-	if err := r.fail(); err != nil {
-		r.exists = r.exists || r.lost
-		return userjourneys.Webhook{}, err
+	put := req.Method == http.MethodPut
+	r.calls = append(r.calls, strings.ToLower(req.Method))
+	err := r.fail()
+	var refusal *userjourneys.Error
+	switch {
+	case err != nil:
+		r.exists = r.exists || put && r.lost
+		if errors.As(err, &refusal) {
+			return jsonAnswer(refusal.StatusCode, nil)(req)
+		}
+		return nil, err
+	case !put && !r.exists:
+		return jsonAnswer(404, nil)(req)
+	case !put:
+		r.exists = false
+		return jsonAnswer(204, nil)(req)
 	}
 	if r.created != nil {
 		r.created(r)
 	}
 	if r.exists {
-		return w, nil
+		return jsonAnswer(200, map[string]any{"url": hookURL})(req)
 	}
 	r.exists = true
 	r.secret = fmt.Sprintf("whsec_%032d", len(r.calls))
-	w.SigningSecret = userjourneys.NewSecret(r.secret)
-	return w, nil
+	return jsonAnswer(201, map[string]any{"url": hookURL, "signing_secret": r.secret})(req)
 }
 
 func neverSaved(t *testing.T) func(context.Context, string) error {

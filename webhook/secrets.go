@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -117,43 +116,26 @@ func misread(s string) error {
 	return nil
 }
 
-// A keySource returns the keys of the accepted secrets.
-type keySource func(ctx context.Context) ([]*key, error)
-
-// newKeySource checks the options that say what is accepted. The secrets are kept
-// in the function that it returns, and not in the Handler, because fmt prints
-// every field.
-func newKeySource(secret string, o *Options) (keySource, error) {
+// newSecretSource returns what returns the accepted secrets, and an error if the
+// options that name them are wrong. The secrets are kept in a function, and not in
+// the Handler, because fmt prints every field.
+func newSecretSource(secret string, o *Options) (func(context.Context) ([]string, error), error) {
 	if o.Secrets == nil {
 		fixed := append([]string{secret}, o.PreviousSecrets...)
-		keys := newKeys(fixed)
-		return func(context.Context) ([]*key, error) { return keys, nil }, checkSecrets(fixed, misread)
+		return func(context.Context) ([]string, error) { return fixed, nil }, checkSecrets(fixed, misread)
 	}
 	if secret != "" || len(o.PreviousSecrets) > 0 {
 		return nil, errors.New("webhook: Options.Secrets excludes a fixed secret and Options.PreviousSecrets: it returns every secret that is accepted")
 	}
 	source := o.Secrets
-	type snapshot struct {
-		secrets []string
-		keys    []*key
-	}
-	var last atomic.Pointer[snapshot]
-	return func(ctx context.Context) ([]*key, error) {
+	return func(ctx context.Context) ([]string, error) {
 		// A sender that hangs up must not make the source fail.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretsTimeout)
 		defer cancel()
 		secrets, err := guard.Get(func() ([]string, error) { return source(ctx) })
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = checkSecrets(secrets, misread)
 		}
-		if s := last.Load(); s != nil && slices.Equal(s.secrets, secrets) {
-			return s.keys, nil
-		}
-		if err := checkSecrets(secrets, misread); err != nil {
-			return nil, err
-		}
-		s := &snapshot{slices.Clone(secrets), newKeys(secrets)}
-		last.Store(s)
-		return s.keys, nil
+		return secrets, err
 	}, nil
 }

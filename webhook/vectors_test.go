@@ -66,11 +66,8 @@ type vectors struct {
 		}
 	} `json:"sequence_vectors"`
 	Construction []struct {
-		ID    string
-		Input struct {
-			Secrets []string
-			MaxBody *int64 `json:"max_body"`
-		}
+		ID     string
+		Input  struct{ Secrets []string }
 		Expect string
 		Note   string
 	} `json:"construction_vectors"`
@@ -212,9 +209,6 @@ func TestVectorsConstruction(t *testing.T) {
 			if len(c.Input.Secrets) > 0 {
 				first = c.Input.Secrets[0]
 				opts.PreviousSecrets = c.Input.Secrets[1:]
-			}
-			if c.Input.MaxBody != nil {
-				opts.MaxBody = *c.Input.MaxBody
 			}
 			h, err := webhook.New(first, memstore.New(), opts)
 			if c.Expect == "ok" {

@@ -5,11 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 )
 
 // Errors of [Verify].
@@ -38,59 +35,52 @@ func Verify(secrets []string, header http.Header, body []byte) error {
 	if err := checkSecrets(secrets, tooWeak); err != nil {
 		return err
 	}
-	var sigs signatures
-	if err := sigs.parse(header); err != nil {
+	signatures, err := parseSignatures(header)
+	if err != nil {
 		return err
 	}
-	if !sigs.match(newKeys(secrets), body) {
+	if !anyMatches(signatures, secrets, body) {
 		return ErrBadSignature
 	}
 	return nil
 }
 
-// signatures are those of one request.
-type signatures struct {
-	sums [maxTokens][sha256.Size]byte
-	n    int
-}
-
-// parse reads all fields and the lists in them (RFC 9110, section 5.3). Schemes
-// other than sha256 are skipped, so that the provider can add one. Anything else
-// that is not exactly a signature makes the request malformed.
-func (s *signatures) parse(header http.Header) error {
+// parseSignatures returns the signatures of all fields and of the lists in them
+// (RFC 9110, section 5.3). It skips schemes other than sha256, so that the
+// provider can add one. Anything else that is not exactly a signature makes the
+// request malformed.
+func parseSignatures(header http.Header) ([][]byte, error) {
+	var signatures [][]byte
 	tokens := 0
 	for _, v := range header[signatureHeader] {
 		for token := range strings.SplitSeq(v, ",") {
 			if token = strings.Trim(token, " \t"); token == "" {
 				continue // RFC 9110, section 5.6.1.2
 			}
-			if tokens++; tokens > maxTokens || !s.add(token) {
-				return ErrMalformedSignature
+			if tokens++; tokens > maxTokens {
+				return nil, ErrMalformedSignature
 			}
+			digits, ok := strings.CutPrefix(token, scheme)
+			if !ok && isOtherScheme(token) {
+				continue
+			}
+			if !ok || len(digits) != hex.EncodedLen(sha256.Size) {
+				return nil, ErrMalformedSignature
+			}
+			signature, err := hex.DecodeString(digits)
+			if err != nil {
+				return nil, ErrMalformedSignature
+			}
+			signatures = append(signatures, signature)
 		}
 	}
 	switch {
 	case tokens == 0:
-		return ErrMissingSignature
-	case s.n == 0:
-		return ErrMalformedSignature
+		return nil, ErrMissingSignature
+	case len(signatures) == 0:
+		return nil, ErrMalformedSignature
 	}
-	return nil
-}
-
-func (s *signatures) add(token string) bool {
-	sum, ok := strings.CutPrefix(token, scheme)
-	if !ok {
-		return isOtherScheme(token)
-	}
-	if len(sum) != 2*sha256.Size {
-		return false
-	}
-	if _, err := hex.Decode(s.sums[s.n][:], []byte(sum)); err != nil {
-		return false
-	}
-	s.n++
-	return true
+	return signatures, nil
 }
 
 // isOtherScheme reports whether the token looks like name=value: a token of RFC
@@ -113,35 +103,15 @@ func isOtherScheme(token string) bool {
 	return true
 }
 
-// A key makes signatures with one secret. Keying costs as much as hashing two
-// blocks, so a Handler keeps its keys, and a key its keyed states.
-type key struct{ states sync.Pool }
-
-// newKeys returns a key for each distinct secret.
-func newKeys(secrets []string) []*key {
-	var keys []*key
-	for i, secret := range secrets {
-		if slices.Contains(secrets[:i], secret) {
-			continue
-		}
-		k := &key{}
-		k.states.New = func() any { return hmac.New(sha256.New, []byte(secret)) }
-		keys = append(keys, k)
-	}
-	return keys
-}
-
-// match compares every signature with that of every key, found or not.
-func (s *signatures) match(keys []*key, body []byte) bool {
+// anyMatches compares every signature with every secret's, found or not.
+func anyMatches(signatures [][]byte, secrets []string, body []byte) bool {
 	found := false
-	for _, k := range keys {
-		mac := k.states.Get().(hash.Hash)
-		mac.Reset()
+	for _, secret := range secrets {
+		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(body)
-		sum := mac.Sum(nil)
-		k.states.Put(mac)
-		for n := range s.n {
-			found = hmac.Equal(sum, s.sums[n][:]) || found
+		want := mac.Sum(nil)
+		for _, s := range signatures {
+			found = hmac.Equal(want, s) || found
 		}
 	}
 	return found

@@ -104,11 +104,11 @@ func TestNewNamesEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := webhook.New("short", memstore.New(), &webhook.Options{
 		PreviousSecrets: []string{"whsec_ with a blank 0123456789", "uj_live_0123456789abcdef"},
-		MaxBody:         -1, ReadTimeout: -1, StoreTimeout: -1, Studies: []string{"a/b"}, URL: "https://app.example",
+		ReadTimeout:     -1, Retention: -1, Studies: []string{"a/b"}, URL: "https://app.example",
 		OnCompleted: func(context.Context, store.Completion, store.Transcript) error { return nil },
 	})
 	require.ErrorIs(t, err, webhook.ErrSecret)
-	for _, fault := range []string{"shorter", "white space", "API key", "MaxBody", "ReadTimeout", "StoreTimeout", `"a/b"`, "URL does nothing", "OnCompleted does nothing"} {
+	for _, fault := range []string{"shorter", "white space", "API key", "ReadTimeout", "Retention is negative", `"a/b"`, "URL does nothing", "OnCompleted does nothing"} {
 		require.ErrorContains(t, err, fault)
 	}
 	require.NotContains(t, err.Error(), "0123456789")

@@ -175,7 +175,7 @@ func (w *worker) heartbeat(ctx context.Context, c *claim, cancelWork context.Can
 }
 
 func (w *worker) extend(ctx context.Context, j store.Job) error {
-	ctx, cancel := context.WithTimeout(ctx, w.opts.StoreTimeout)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return w.jobs.ExtendJob(ctx, j, jobLease)
 }
