@@ -95,7 +95,7 @@ func (w *walk) run(ctx context.Context) error {
 	for {
 		err := w.pages(ctx)
 		if err == nil || errors.Is(err, errEnough) {
-			if settleErr := w.settle(ctx); settleErr != nil {
+			if settleErr := w.settle(ctx, false); settleErr != nil {
 				err = settleErr
 			}
 		}
@@ -224,7 +224,7 @@ func (w *walk) record(ctx context.Context, e event) error {
 	case ResultStore:
 		w.refused = append(w.refused, refusal{e, err})
 		if len(w.refused) >= maxRefused {
-			return w.settle(ctx)
+			return w.settle(ctx, false)
 		}
 		return nil
 	case ResultPanic, ResultSchema:
@@ -232,7 +232,7 @@ func (w *walk) record(ctx context.Context, e event) error {
 		return nil
 	}
 	w.accepted(ctx, e, result)
-	return w.settleRefused(ctx, true)
+	return w.settle(ctx, true)
 }
 
 // accepted counts an item that the store has.
@@ -249,14 +249,11 @@ func (w *walk) accepted(ctx context.Context, e event, result Result) {
 	}
 }
 
-// settle decides whose fault the refusals are at which the walk stands.
-func (w *walk) settle(ctx context.Context) error { return w.settleRefused(ctx, false) }
-
-// settleRefused tries the refused items once more. Those that the store refuses
-// again are passed if the store works, which it shows by having taken another
-// item or by keeping the first of them as a dead letter. Otherwise it returns
-// the store's error.
-func (w *walk) settleRefused(ctx context.Context, works bool) error {
+// settle decides whose fault the refusals are at which the walk stands. It tries
+// the refused items once more. Those that the store refuses again are passed if
+// the store works, which it shows by having taken another item or by keeping the
+// first of them as a dead letter. Otherwise settle returns the store's error.
+func (w *walk) settle(ctx context.Context, works bool) error {
 	refused := w.refused
 	w.refused = nil
 	for _, r := range refused {
