@@ -4,40 +4,17 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 	"time"
 
 	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 )
 
 // Every call of the app's code, which is its callbacks, its store and its Client,
 // goes through this file. A panic comes back as a *guard.PanicError, is logged
 // once with its stack, and costs only the interview that it was about.
-
-// once remembers what has been logged.
-type once struct {
-	mu   sync.Mutex
-	seen map[[2]string]bool
-}
-
-const maxOnce = 1000 // that are remembered
-
-// first reports whether the event is new for the id.
-func (o *once) first(event, id string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	key := [2]string{event, id}
-	if o.seen[key] {
-		return false
-	}
-	if o.seen == nil || len(o.seen) >= maxOnce {
-		o.seen = map[[2]string]bool{}
-	}
-	o.seen[key] = true
-	return true
-}
 
 // get calls f, the app's code at the named place.
 func get[T any](h *Handler, place, interviewID string, f func() (T, error)) (T, error) {
@@ -124,6 +101,21 @@ func (g guardedStore) keepLetter(ctx context.Context, body []byte, reason Result
 func (g guardedStore) transcripts() (guardedTranscripts, bool) {
 	jobs, ok := store.As[store.Transcripts](g.Store)
 	return guardedTranscripts{jobs, g.h}, ok
+}
+
+// checkpoints returns the store's checkpoints, or some in memory if it has none.
+func (g guardedStore) checkpoints() guardedCheckpoints {
+	points, ok := store.As[store.Checkpoints](g.Store)
+	if !ok {
+		points = memstore.New()
+	}
+	return guardedCheckpoints{points, g.h}
+}
+
+// retention returns what deletes old items from the store, if it can.
+func (g guardedStore) retention() (guardedRetention, bool) {
+	items, ok := store.As[store.Retention](g.Store)
+	return guardedRetention{items, g.h}, ok
 }
 
 type guardedTranscripts struct {

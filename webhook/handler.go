@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/store"
-	"github.com/askonce/askonce/store/memstore"
 )
 
 // A Handler receives deliveries. It is safe for concurrent use.
@@ -30,7 +29,7 @@ type Handler struct {
 	closed      atomic.Bool
 	ran         atomic.Bool   // Run has been called
 	queued      chan struct{} // a job may have been queued
-	trouble     chan struct{} // a delivery may have been lost
+	trouble     chan struct{} // a delivery may have been lost, so Run looks for it
 	reconciled  atomic.Int64  // Unix time in ns
 
 	verified     edge // a signature was right
@@ -76,11 +75,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 		queued: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
 	}
 	h.store, h.client = guardedStore{s, h}, guardedClient{o.Client, h}
-	points, ok := store.As[store.Checkpoints](s)
-	if !ok {
-		points = memstore.New()
-	}
-	h.checkpoints = guardedCheckpoints{points, h}
+	h.checkpoints = h.store.checkpoints()
 	return h, nil
 }
 
@@ -172,7 +167,7 @@ func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Resu
 		if h.noSecrets.changed(true) {
 			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err)
 		}
-		h.alarm()
+		signal(h.trouble)
 		if isPanic(err) {
 			return ResultPanic
 		}
@@ -231,9 +226,7 @@ func (h *Handler) delivered(ctx context.Context, d Delivery) {
 	}
 }
 
-// alarm makes Run look for what may have been lost.
-func (h *Handler) alarm() { signal(h.trouble) }
-
+// signal wakes up whoever waits for c, now or next.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -21,7 +21,7 @@ func (h *Handler) accept(ctx context.Context, e event) Result {
 		}
 	case ResultStore:
 		h.log.ErrorContext(ctx, "askonce: completion not recorded, the store failed", "interview", e.interviewID, "err", err)
-		h.alarm()
+		signal(h.trouble)
 	}
 	return result
 }

@@ -23,14 +23,14 @@ const (
 	ResultMalformedSignature               // 401
 	ResultBadSignature                     // 401
 	ResultBodyConsumed                     // 401: something reads or changes the body before the Handler
-	ResultTooLarge                         // 413
+	ResultTooLarge                         // 413: the body is larger than 64 KiB
 	ResultSlowBody                         // 408
 	ResultAbortedBody                      // 400: the sender hung up
 	ResultMalformedJSON                    // 400: the signature is right, the body is not JSON
 	ResultSchema                           // 400: the signature is right, the body is not an event that can be recorded
 	ResultBusy                             // 503: too many bodies at once, and this one was the slowest
 	ResultSecretsUnavailable               // 503: Options.Secrets failed
-	ResultStore                            // 503: the store failed
+	ResultStore                            // 503: the store failed, or took longer than 5 s
 	ResultShuttingDown                     // 503: after Close
 	ResultPanic                            // 500: Options.Policy, Options.References or Options.Secrets panicked
 )

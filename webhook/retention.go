@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"crypto/rand"
 	"time"
 
 	"github.com/askonce/askonce/internal/backoff"
@@ -20,10 +19,6 @@ type cleaner struct {
 	expired guardedRetention
 	holder  string
 	failing edge
-}
-
-func newCleaner(h *Handler, r store.Retention) *cleaner {
-	return &cleaner{Handler: h, expired: guardedRetention{r, h}, holder: rand.Text()}
 }
 
 // run cleans up once an hour. Replicas take turns: the lease lasts until the next

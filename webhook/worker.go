@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
@@ -37,8 +38,9 @@ func (h *Handler) Run(ctx context.Context) error {
 			wg.Go(func() { newReconciler(h).run(ctx) })
 		}
 	}
-	if r, ok := store.As[store.Retention](h.store.Store); ok && h.opts.Retention > 0 {
-		wg.Go(func() { newCleaner(h, r).run(ctx) })
+	if items, ok := h.store.retention(); ok && h.opts.Retention > 0 {
+		c := &cleaner{Handler: h, expired: items, holder: rand.Text()}
+		wg.Go(func() { c.run(ctx) })
 	}
 	<-ctx.Done()
 	wg.Wait()
