@@ -45,7 +45,8 @@ type Options struct {
 	// try again, and PUT and DELETE are never repeated. The wait before a retry
 	// is random, up to a ceiling that starts at 200 ms and doubles up to 5 s,
 	// plus the response's Retry-After up to 60 s. It ends with the context.
-	// Defaults to 3. A negative value means no retries.
+	// Defaults to 3. A negative value means no retries, for tests and for callers
+	// that retry by themselves.
 	MaxRetries int
 
 	// Logger logs retries at debug level, and list items that are skipped as a
@@ -110,7 +111,7 @@ func parseBaseURL(s string) (*url.URL, error) {
 		return nil, errors.New("userjourneys: the base URL is not an absolute URL")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("userjourneys: the base URL must have no user, query or fragment")
-	case u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)):
+	case !loopback.Secure(u):
 		return nil, errors.New("userjourneys: the base URL must be https: the key would travel in the clear")
 	}
 	return u, nil

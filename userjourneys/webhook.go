@@ -55,7 +55,7 @@ func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
 // to find out.
 func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	u, err := url.Parse(w.URL)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {
+	if err != nil || u.Host == "" || !loopback.Secure(u) {
 		return Webhook{}, errors.New("userjourneys: the webhook's URL must be an absolute https URL")
 	}
 	events := w.Events

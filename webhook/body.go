@@ -37,8 +37,8 @@ type body struct {
 // A slow body is interrupted by a read deadline in the past, which leaves the
 // server's own deadlines alone. Where the ResponseWriter cannot set one, because
 // a middleware's has no Unwrap, another goroutine reads the body and is left
-// behind; it ends with the connection. It costs some percent of a request's time,
-// so it is not there for all.
+// behind; it ends with the connection. That costs a few percent of a request's
+// time, so not every body is read that way.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body) Result {
 	if r.Body == nil || r.Body == http.NoBody {
 		return ResultAccepted

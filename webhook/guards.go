@@ -23,21 +23,21 @@ func get[T any](h *Handler, place, interviewID string, f func() (T, error)) (T, 
 	return v, err
 }
 
-// do is get for what returns only an error.
+// do is like get, for a function that returns only an error.
 func (h *Handler) do(place, interviewID string, f func() error) error {
 	err := guard.Do(f)
 	h.notePanic(place, interviewID, err)
 	return err
 }
 
-// call is get for what returns nothing. The error is a panic.
+// call is like get, for a function that returns nothing. The error is a panic.
 func (h *Handler) call(place, interviewID string, f func()) error {
 	err := guard.Call(f)
 	h.notePanic(place, interviewID, err)
 	return err
 }
 
-// each is get for a sequence, which is made when it is used.
+// each is like get, for a sequence, which is made when it is used.
 func each[T any](h *Handler, place string, seq func() iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for v, err := range guard.Seq(func(yield func(T, error) bool) { seq()(yield) }) {

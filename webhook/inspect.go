@@ -11,10 +11,9 @@ import (
 	"strings"
 )
 
-// An Inspection is what was sent with a delivery, as far as it concerns nobody: a
-// text is kept only if its name is known to hold neither a user nor a secret, nor
-// anything that was said. It is redacted when the delivery comes, so nothing else
-// is ever kept.
+// An Inspection holds the header and the body of a delivery, redacted as it
+// arrives. A value is kept only if its name is known to hold no user, no secret and
+// nothing that was said.
 type Inspection struct {
 	Header []string // lines such as "Content-Type: application/json", sorted
 	Body   string   // indented JSON, or what else it is; at most 4 KB

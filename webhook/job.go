@@ -73,7 +73,7 @@ func (w *worker) finish(ctx context.Context, c *claim, j *store.Job) (since time
 	if j.QueuedAt.After(since) { // requeued
 		since = j.QueuedAt
 	}
-	if err := w.tell(ctx, *j, t); err != nil {
+	if err := w.callHook(ctx, *j, t); err != nil {
 		return since, err
 	}
 	ctx, cancel := w.detached(ctx)
@@ -183,8 +183,8 @@ func (w *worker) update(ctx context.Context, j *store.Job, i userjourneys.Interv
 	j.Completion = c
 }
 
-// tell calls OnCompleted.
-func (w *worker) tell(ctx context.Context, j store.Job, t store.Transcript) error {
+// callHook calls OnCompleted.
+func (w *worker) callHook(ctx context.Context, j store.Job, t store.Transcript) error {
 	if w.opts.OnCompleted == nil {
 		return nil
 	}
@@ -200,8 +200,8 @@ func (w *worker) tell(ctx context.Context, j store.Job, t store.Transcript) erro
 	return hookFailed
 }
 
-// postpone puts a failed job back, or aside for good. What is nobody's fault, a
-// refused key or a rate limit, never puts a job aside.
+// postpone puts a failed job back, or gives it up. A refused key and a rate limit
+// are no reason to give up.
 func (w *worker) postpone(ctx context.Context, j store.Job, since time.Time, cause error) error {
 	reason, wait, counts := classify(cause, j.Attempts)
 	j.Reason = reason.Error()
@@ -243,8 +243,8 @@ func classify(err error, attempts int) (reason failure, wait time.Duration, coun
 	return unavailable, wait, true
 }
 
-// pauseAll keeps all jobs back for what concerns them all. It returns for how
-// long.
+// pauseAll stops the claiming of jobs after a failure that concerns all of them. It
+// returns for how long.
 func (w *worker) pauseAll(reason failure, asked time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -70,8 +70,8 @@ type Options struct {
 	// Defaults to all studies of the project.
 	Studies []string
 
-	// ReadTimeout is how long a body may take to arrive. The server's own
-	// timeouts apply too. Defaults to 10 s.
+	// ReadTimeout is how long a body may take to arrive. The server's own timeouts
+	// apply too. Raise it if deliveries pass a slow proxy. Defaults to 10 s.
 	ReadTimeout time.Duration
 
 	// Client fetches transcripts and missed completions, in [Handler.Run].
@@ -122,8 +122,8 @@ type Options struct {
 	// everything.
 	Retention time.Duration
 
-	// Inspect keeps an [Inspection] with each of the last 100 deliveries, to find
-	// out what the provider, or whoever else, sends. Defaults to false.
+	// Inspect keeps an [Inspection] with each of the last 100 deliveries, to see
+	// what is sent. Defaults to false.
 	Inspect bool
 
 	// Logger receives what went wrong. No line holds a body, a secret, a

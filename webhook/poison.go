@@ -12,9 +12,9 @@ const (
 	maxPoisoned = 10_000
 )
 
-// poison is the interviews that this process could not record: because the app's
-// code panics for them, or the store refuses them. Each is left out of the walks
-// for a while, longer each time.
+// poison holds the interviews that this process could not record, because the
+// app's code panics for them or the store refuses them. Each is left out of the
+// walks for a while, longer each time.
 type poison struct {
 	mu    sync.Mutex
 	items map[string]*poisoned // by interview id

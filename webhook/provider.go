@@ -23,7 +23,7 @@ const (
 
 var retries = backoff.Backoff{First: 5 * time.Second, Max: maxRetry}
 
-// keyState is whether the provider accepts the API key.
+// A keyState records whether the provider accepts the API key.
 type keyState struct {
 	mu      sync.Mutex
 	refused bool
@@ -51,8 +51,8 @@ func refuses(err error) bool {
 }
 
 // confirmRefusal reports whether the provider refuses the API key, and not just
-// one interview or study. It asks for something else, once for all jobs that want
-// to know at the same time.
+// one interview or study. It requests something else, once for all jobs that were
+// refused at the same time.
 func (h *Handler) confirmRefusal(ctx context.Context, studyID string) bool {
 	confirmed, _, _ := h.key.confirming.Do("", func() (any, error) { return h.refusesOther(ctx, studyID), nil })
 	return confirmed.(bool)
@@ -99,8 +99,7 @@ func (h *Handler) noteKey(ctx context.Context, refused bool) {
 	}
 }
 
-// retryAfterOf returns how long the provider asked to be left alone, at most
-// maxRetry.
+// retryAfterOf returns the provider's Retry-After, at most maxRetry.
 func retryAfterOf(err error) time.Duration {
 	var answer *userjourneys.Error
 	if !errors.As(err, &answer) {
@@ -109,7 +108,7 @@ func retryAfterOf(err error) time.Duration {
 	return min(answer.RetryAfter, maxRetry)
 }
 
-// hookState is whether the provider delivers here.
+// A hookState records whether the provider delivers to this app.
 type hookState struct {
 	missing edge
 	drifted edge

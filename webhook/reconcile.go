@@ -31,7 +31,7 @@ type reconciler struct {
 
 // An outcome is what came of a walk through one study, or through all.
 type outcome struct {
-	held    bool      // another replica is at it
+	held    bool      // another replica is walking it
 	more    bool      // the next walk should come soon
 	walked  time.Time // when the list was last walked, by whichever replica; zero if unknown
 	unnamed []string  // of Options.Studies: names that no study has
@@ -95,9 +95,9 @@ func (r *reconciler) report(ctx context.Context, got outcome, err error) {
 }
 
 // Reconcile walks the provider's list of interviews once, now, and records what
-// is missing. While another replica is at it, it waits for its turn. It reads at
-// most 5000 interviews of each study; the next walk goes on behind them. The
-// error also says which name in [Options.Studies] no active study has.
+// is missing. It waits while another replica does. It reads at most 5000 interviews
+// of each study; the next walk continues after them. The error also says which
+// name in [Options.Studies] no active study has.
 //
 // [Handler.Run] does the same at its start, at every [Options.ReconcileEvery],
 // and after trouble.
@@ -189,7 +189,7 @@ func (r *reconciler) remember(ctx context.Context, changed bool) error {
 	defer cancel()
 	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, storeTimeout)
 	if err != nil || !acquired {
-		return err // another replica is at it: next time
+		return err // another replica is sharing: next time
 	}
 	r.studies.restore(state)
 	return r.checkpoints.Release(ctx, name, r.holder, r.studies.state())

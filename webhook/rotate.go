@@ -69,7 +69,7 @@ func checkTarget(raw string) error {
 	if err != nil || u.Host == "" {
 		return errors.New("the URL is not an absolute URL")
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {
+	if !loopback.Secure(u) {
 		return errors.New("the URL must be https")
 	}
 	return nil

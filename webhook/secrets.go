@@ -116,9 +116,9 @@ func misread(s string) error {
 	return nil
 }
 
-// newSecretSource returns what returns the accepted secrets, and an error if the
-// options that name them are wrong. The secrets are kept in a function, and not in
-// the Handler, because fmt prints every field.
+// newSecretSource returns a function that returns the accepted secrets, and an
+// error if the options that name them are wrong. The secrets are kept in that
+// function, and not in the Handler, because fmt prints every field.
 func newSecretSource(secret string, o *Options) (func(context.Context) ([]string, error), error) {
 	if o.Secrets == nil {
 		fixed := append([]string{secret}, o.PreviousSecrets...)

@@ -45,6 +45,13 @@ type position struct {
 	Walked time.Time `json:"walked"`
 }
 
+// state returns p as it is stored. What cannot be encoded, such as a year beyond
+// 9999, is no position: the next walk is a whole one.
+func (p position) state() string {
+	b, _ := json.Marshal(p)
+	return string(b)
+}
+
 // A walk is one run through one study's list, whose order is undocumented. It
 // stops early only where the list has come newest first so far, and not even
 // there once a day: an order that only looks like one must not hide anything
@@ -65,17 +72,11 @@ type walk struct {
 	ordered     bool // every item so far was no newer than the one before …
 	descended   bool // … and one was older
 	rateLimited int
-	refused     []refusal         // items that the store has not taken, since it last took one
+	refused     []event           // items that the store has not taken, since it last took one
 	dead        map[string]string // dead jobs: why, by interview id
 	recorded    int               // completions that were not known before …
 	missed      int               // … and whose deliveries should have come
 	unusable    int               // items without ids
-}
-
-// A refusal is an item that the store has not taken.
-type refusal struct {
-	e   event
-	err error
 }
 
 // maxRefused is how many items in a row the store may refuse before it has to
@@ -215,14 +216,14 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	return w.record(ctx, e)
 }
 
-// record records an item. The error is trouble with the store.
+// record records an item. The error is the store's, if that seems to be down.
 func (w *walk) record(ctx context.Context, e event) error {
 	_, result, err := w.tryAccept(ctx, e)
 	switch result {
 	case ResultOtherStudy, ResultNotCompleted:
 		return nil
 	case ResultStore:
-		w.refused = append(w.refused, refusal{e, err})
+		w.refused = append(w.refused, e)
 		if len(w.refused) >= maxRefused {
 			return w.settle(ctx, false)
 		}
@@ -256,15 +257,18 @@ func (w *walk) accepted(ctx context.Context, e event, result Result) {
 func (w *walk) settle(ctx context.Context, works bool) error {
 	refused := w.refused
 	w.refused = nil
-	for _, r := range refused {
-		_, result, err := w.tryAccept(ctx, r.e)
-		if result != ResultStore {
-			w.accepted(ctx, r.e, result)
-			works = true
+	for _, e := range refused {
+		_, result, err := w.tryAccept(ctx, e)
+		switch result {
+		case ResultStore:
+			if kept := w.pass(ctx, e, result, err); !works && !kept {
+				return err
+			}
+		case ResultPanic, ResultSchema:
+			w.pass(ctx, e, result, err)
 			continue
-		}
-		if kept := w.pass(ctx, r.e, result, err); !works && !kept {
-			return err
+		default:
+			w.accepted(ctx, e, result)
 		}
 		works = true
 	}
@@ -333,13 +337,9 @@ func (w *walk) requeue(ctx context.Context, e event) {
 // save keeps the position and extends the lease. The error means that another
 // replica has the lease.
 func (w *walk) save(ctx context.Context) error {
-	state, err := json.Marshal(w.position)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
-	err = w.checkpoints.Save(ctx, w.checkpoint, w.holder, string(state), walkLease)
+	err := w.checkpoints.Save(ctx, w.checkpoint, w.holder, w.state(), walkLease)
 	if errors.Is(err, store.ErrLeaseLost) {
 		return err
 	}
@@ -351,11 +351,7 @@ func (w *walk) save(ctx context.Context) error {
 
 // release keeps the position and ends the lease.
 func (w *walk) release(ctx context.Context) error {
-	state, err := json.Marshal(w.position)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := w.detached(ctx)
 	defer cancel()
-	return w.checkpoints.Release(ctx, w.checkpoint, w.holder, string(state))
+	return w.checkpoints.Release(ctx, w.checkpoint, w.holder, w.state())
 }

@@ -134,6 +134,40 @@ func TestAnItemThatTheStoreRefusesHidesNoOtherAndIsNotedOnce(t *testing.T) {
 	}
 }
 
+// fickleStore refuses one interview for another reason the second time.
+type fickleStore struct {
+	*memstore.Store
+	tries *int
+}
+
+func (s fickleStore) Record(ctx context.Context, c store.Completion) (bool, error) {
+	if c.InterviewID != "int-00002" {
+		return s.Store.Record(ctx, c)
+	}
+	if *s.tries++; *s.tries == 1 {
+		return false, errors.New("test: the connection was lost")
+	}
+	return false, fmt.Errorf("test: %w", store.ErrPermanent)
+}
+
+func TestAnItemThatTheStoreRefusesForGoodAtTheSecondTryIsNoted(t *testing.T) {
+	t.Parallel()
+	s := fickleStore{memstore.New(), new(int)}
+	synctestHandler(t, s, webhook.Options{}, func(b *bubble) {
+		b.store = s.Store
+		b.source.add(interviews(3)...)
+		require.NoError(t, b.Reconcile(t.Context()))
+		require.Equal(t, 2, b.recorded())
+		require.Equal(t, 1, strings.Count(b.log.String(), "interview cannot be recorded"))
+		letters := 0
+		for _, err := range s.DeadLetters(t.Context()) {
+			require.NoError(t, err)
+			letters++
+		}
+		require.Equal(t, 1, letters)
+	})
+}
+
 // interviewsOf are the ids of interviews(n).
 func interviewsOf(n int) (ids []string) {
 	for i := range n {

@@ -35,7 +35,7 @@ func TestHelpOfEveryCommandNamesItsFlags(t *testing.T) {
 		"setup":   {"-url", "-secret-file", "-replace", "-delete", keyVariable},
 		"rotate":  {"-url", "-secret-file", keyVariable},
 		"studies": {keyVariable},
-		"send":    {"-url", "-user", "-study", "-secret", "-interview", "-forged", secretVariable},
+		"send":    {"-url", "-user", "-study", "-interview", "-forged", secretVariable},
 		"keys":    {"CookieKeys"},
 		"fake":    {"-addr", "-webhook", "-study", "-places", "127.0.0.1:8081"},
 	} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -24,11 +23,10 @@ The signing secret is read from USERJOURNEYS_WEBHOOK_SECRET.
 
 func send(ctx context.Context, c *call) error {
 	event := webhooktest.Completed("")
-	var target, secret, user string
+	var target, user string
 	var forged bool
 	flags := flag.NewFlagSet("send", flag.ContinueOnError)
 	flags.StringVar(&target, "url", "", "the `URL` of the app's webhook")
-	flags.StringVar(&secret, "secret", "", "the signing secret; others on this machine may see it here, so prefer the environment")
 	flags.StringVar(&user, "user", "", "the reference `ID`, which is the user's id unless the app signs or seals references (default none)")
 	flags.StringVar(&event.Data.StudyID, "study", event.Data.StudyID, "the study's `ID`")
 	flags.StringVar(&event.Data.StudyName, "study-name", event.Data.StudyName, "the study's `NAME`")
@@ -39,13 +37,13 @@ func send(ctx context.Context, c *call) error {
 	if err := c.parse(flags, sendUsage); err != nil {
 		return err
 	}
-	secret = cmp.Or(secret, c.getenv(secretVariable))
+	secret := c.getenv(secretVariable) // no flag, because others on the machine see those
 	u, err := url.Parse(target)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("-url must be the absolute http or https URL of the app's webhook")
 	case secret == "":
-		return errors.New("the environment variable " + secretVariable + " is not set, and -secret is not given")
+		return errors.New("the environment variable " + secretVariable + " is not set")
 	}
 	if forged {
 		secret = "whsec_forged_by_askonce_send"

@@ -72,7 +72,7 @@ func TestSendExplainsOtherResponses(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(status)
 		}))
-		out, _, err := runWith(t.Context(), nil, "send", "-url", app.URL, "-secret", sendSecret)
+		out, _, err := runWith(t.Context(), map[string]string{secretVariable: sendSecret}, "send", "-url", app.URL)
 		app.Close()
 		require.ErrorContains(t, err, "unexpected status")
 		require.Contains(t, out, words)
@@ -83,7 +83,7 @@ func TestSendSaysWhenForgeriesAreAccepted(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(app.Close)
-	_, _, err := runWith(t.Context(), nil, "send", "-url", app.URL, "-secret", sendSecret, "-forged")
+	_, _, err := runWith(t.Context(), map[string]string{secretVariable: sendSecret}, "send", "-url", app.URL, "-forged")
 	require.ErrorContains(t, err, "unexpected status 200")
 }
 
@@ -91,6 +91,6 @@ func TestSendWithoutAnApp(t *testing.T) {
 	t.Parallel()
 	app := httptest.NewServer(http.NotFoundHandler())
 	app.Close()
-	_, _, err := runWith(t.Context(), nil, "send", "-url", app.URL, "-secret", sendSecret)
+	_, _, err := runWith(t.Context(), map[string]string{secretVariable: sendSecret}, "send", "-url", app.URL)
 	require.ErrorContains(t, err, "no response")
 }

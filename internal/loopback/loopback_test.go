@@ -29,3 +29,20 @@ func TestURL(t *testing.T) {
 		require.Equal(t, want, loopback.URL(u), raw)
 	}
 }
+
+func TestSecure(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]bool{
+		"https://example.com":   true,
+		"https://127.0.0.1":     true,
+		"http://localhost:8080": true,
+		"http://[::1]/hook":     true,
+		"http://example.com":    false,
+		"ftp://localhost":       false,
+		"//localhost":           false,
+	} {
+		u, err := url.Parse(raw)
+		require.NoError(t, err)
+		require.Equal(t, want, loopback.Secure(u), raw)
+	}
+}
