@@ -124,7 +124,7 @@ func checkLink(link string, hosts []string) error {
 
 func checkScheme(link string) (*url.URL, error) {
 	u, err := url.Parse(link)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback.URL(u)) {
+	if err != nil || u.Host == "" || !loopback.Secure(u) {
 		return nil, errors.New("gate: the interview link is not an https URL")
 	}
 	return u, nil

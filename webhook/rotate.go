@@ -29,7 +29,7 @@ var rotateRetries = backoff.Backoff{First: time.Second, Max: 45 * time.Second}
 // Rotate gives the project's webhook a new signing secret. It is for a command
 // that one operator runs: two at once may save each other's secrets. The
 // provider cannot change a secret, so Rotate deletes the webhook and creates it
-// again at url. Completions in between may never be delivered.
+// again at hookURL. Completions in between may never be delivered.
 //
 // Rotate passes the new secret to save before it returns, and to nobody else. If
 // save fails, the secret is lost and Rotate must be called again. Once the
@@ -39,17 +39,18 @@ var rotateRetries = backoff.Backoff{First: time.Second, Max: 45 * time.Second}
 // Keep accepting the old secret for a day ([Options.PreviousSecrets]), because
 // deliveries signed with it may be on their way. Reconciliation finds what was
 // not delivered: it runs when the app starts with the new secret.
-func Rotate(ctx context.Context, client *userjourneys.Client, url string, save func(ctx context.Context, secret string) error) error {
+func Rotate(ctx context.Context, client *userjourneys.Client, hookURL string, save func(ctx context.Context, secret string) error) error {
 	switch {
 	case client == nil:
 		panic("webhook: Rotate: client is nil")
 	case save == nil:
 		panic("webhook: Rotate: save is nil")
 	}
-	if err := checkTarget(url); err != nil {
-		return fmt.Errorf("webhook: rotate: nothing was changed: %w", err)
+	// The provider would refuse the URL only after the old webhook is gone.
+	if u, err := url.Parse(hookURL); err != nil || u.Host == "" || !loopback.Secure(u) {
+		return errors.New("webhook: rotate: nothing was changed: the URL must be an absolute https URL")
 	}
-	hook, err := recreate(ctx, client, url)
+	hook, err := recreate(ctx, client, hookURL)
 	switch {
 	case err != nil:
 		return err
@@ -62,23 +63,10 @@ func Rotate(ctx context.Context, client *userjourneys.Client, url string, save f
 	return nil
 }
 
-// checkTarget refuses what the provider would refuse only after the old webhook
-// is gone.
-func checkTarget(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return errors.New("the URL is not an absolute URL")
-	}
-	if !loopback.Secure(u) {
-		return errors.New("the URL must be https")
-	}
-	return nil
-}
-
 // recreate deletes the webhook and creates it again. A creation whose answer was
 // lost may have made a secret that nobody knows. The next attempt is then an
 // update, which shows no secret, and everything begins again.
-func recreate(ctx context.Context, client *userjourneys.Client, url string) (hook userjourneys.Webhook, err error) {
+func recreate(ctx context.Context, client *userjourneys.Client, hookURL string) (hook userjourneys.Webhook, err error) {
 	for range rotateAttempts {
 		_, err := definite(ctx, deleteAttempts, func(error) {}, func() error { return client.DeleteWebhook(ctx) })
 		switch {
@@ -91,7 +79,7 @@ func recreate(ctx context.Context, client *userjourneys.Client, url string) (hoo
 		lost, err := definite(ctx, 0, func(err error) {
 			slog.ErrorContext(ctx, "askonce: webhook deleted and not created yet, trying again", "err", err)
 		}, func() (err error) {
-			hook, err = client.PutWebhook(ctx, userjourneys.Webhook{URL: url})
+			hook, err = client.PutWebhook(ctx, userjourneys.Webhook{URL: hookURL})
 			return err
 		})
 		switch {
