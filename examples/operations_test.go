@@ -121,7 +121,14 @@ func requireEveryQueryFindsSeries(t *testing.T, served string) {
 	require.NotEmpty(t, selectors)
 	for _, s := range selectors {
 		for value := range strings.SplitSeq(s[3], `\|`) { // as a Markdown table writes |
-			require.Regexp(t, `(?m)^`+s[1]+`\{`+s[2]+`="`+value+`"\} `, served)
+			require.Regexp(t, `(?m)^`+s[1]+`\{(?:.*",)?`+s[2]+`="`+value+`"[,}]`, served)
+		}
+	}
+	sums := regexp.MustCompile(`sum by \(([^)]+)\) \(\w+\((askonce_\w+)`).FindAllStringSubmatch(metrics, -1)
+	require.NotEmpty(t, sums)
+	for _, s := range sums {
+		for label := range strings.SplitSeq(s[1], ", ") {
+			require.Regexp(t, `(?m)^`+s[2]+`\{(?:.*",)?`+label+`="`, served)
 		}
 	}
 }

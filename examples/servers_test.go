@@ -53,7 +53,7 @@ func TestServers(t *testing.T) {
 			}
 			f.app.stop()
 			if tc.program == "gin" {
-				require.Regexp(t, `"GET /",.*"askonce.decision",[^}]*"eligible".*"askonce.prompt",[^}]*"injected"`, f.app.out.String())
+				require.Regexp(t, `"GET /",.*"askonce.study",[^}]*"`+f.study+`".*"askonce.decision",[^}]*"eligible".*"askonce.prompt",[^}]*"injected"`, f.app.out.String())
 				require.Regexp(t, `"askonce.delivery",[^}]*"accepted"`, f.app.out.String())
 			}
 
@@ -71,6 +71,7 @@ type flow struct {
 	program, db string
 	env         []string
 	ada, bob    string
+	study       string // its id
 	app         *process
 }
 
@@ -117,6 +118,10 @@ func (f *flow) interview(ada *browser) {
 		link = f.prompt(ada)
 		return link != ""
 	})
+	start, err := url.Parse(link)
+	require.NoError(f, err)
+	f.study = start.Query().Get("study")
+	require.NotEmpty(f, f.study)
 	require.Equal(f, link, f.prompt(ada), "seen a moment ago, it stays until it is answered")
 
 	click := ada.get(f.app.url + link)
@@ -156,7 +161,7 @@ func (f *flow) kept() {
 	ada := f.login(f.ada)
 	eventually(f.T, "a decision that ada has completed", func() bool {
 		require.Empty(f, f.prompt(ada))
-		return f.series(`askonce_decisions_total{reason="completed"}`) > 0
+		return f.decisions("completed") > 0
 	})
 	bob := f.login(f.bob)
 	eventually(f.T, "a prompt for bob", func() bool { return f.prompt(bob) != "" })
@@ -164,7 +169,7 @@ func (f *flow) kept() {
 
 // counted checks the metrics and the health endpoint.
 func (f *flow) counted() {
-	require.GreaterOrEqual(f, f.series(`askonce_decisions_total{reason="eligible"}`), 2.0)
+	require.GreaterOrEqual(f, f.decisions("eligible"), 2.0)
 	require.Equal(f, 1.0, f.series(`askonce_deliveries_total{reason="accepted"}`))
 	require.Equal(f, 1.0, f.series(`askonce_deliveries_total{reason="bad_signature"}`))
 	require.Equal(f, 0.0, f.series(`askonce_deliveries_total{reason="store"}`))
@@ -222,6 +227,12 @@ func (f *flow) series(name string) float64 {
 	v, ok := f.seriesIfAny(name)
 	require.True(f, ok, "no series %s", name)
 	return v
+}
+
+// decisions returns how many decisions about the study had the reason.
+func (f *flow) decisions(reason string) float64 {
+	n, _ := f.seriesIfAny(fmt.Sprintf("askonce_decisions_total{reason=%q,study=%q}", reason, f.study)) // none before the first
+	return n
 }
 
 func (f *flow) seriesIfAny(name string) (value float64, ok bool) {

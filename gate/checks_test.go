@@ -406,6 +406,57 @@ func TestOnDecision(t *testing.T) {
 	require.Equal(t, []gate.Reason{gate.ReasonEligible, gate.ReasonAnonymous}, told)
 }
 
+func TestDecisionsNameTheStudy(t *testing.T) {
+	t.Parallel()
+	gone := userjourneys.ErrNotFound
+	for _, tc := range []struct {
+		name    string
+		opts    gate.Options
+		first   error // of the provider, at the warming
+		then    error // and afterwards
+		visitor gate.Visitor
+		reason  gate.Reason
+		study   string
+	}{
+		{name: "an invitation", visitor: ada, reason: gate.ReasonEligible, study: studyID},
+		{name: "nobody", reason: gate.ReasonAnonymous, study: studyID},
+		{name: "an id that cannot be used", visitor: gate.Visitor{UserID: "a\x00"}, reason: gate.ReasonUnavailable, study: studyID},
+		{name: "a holdout", opts: gate.Options{Holdout: 1}, visitor: ada, reason: gate.ReasonHeldOut, study: studyID},
+		{name: "another study", visitor: gate.Visitor{UserID: "ada", StudyID: "x"}, reason: gate.ReasonExcluded, study: studyID},
+		{name: "a target that panics", opts: gate.Options{Target: func(context.Context, gate.Visitor) bool { panic("lost") }}, visitor: ada, study: studyID},
+		{name: "nobody, before the first answer", first: context.DeadlineExceeded, reason: gate.ReasonAnonymous, study: studyName},
+		{name: "no answer yet", first: context.DeadlineExceeded, visitor: ada, study: studyName},
+		{name: "no such study", first: gone, visitor: ada, reason: gate.ReasonClosed, study: studyName},
+		{name: "a study that is gone", then: gone, visitor: ada, reason: gate.ReasonClosed, study: studyID},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newProvider()
+				p.fail(tc.first)
+				var told []string
+				opts := tc.opts
+				opts.Logger = discard
+				opts.OnDecision = func(_ context.Context, _ gate.Visitor, d gate.Decision) { told = append(told, d.StudyID) }
+				g, err := gate.New(p, studyName, nobodyCompleted, &opts)
+				require.NoError(t, err)
+				_ = g.Warm(t.Context())
+				if tc.then != nil {
+					p.fail(tc.then)
+					time.Sleep(time.Hour)
+				}
+				for range 2 {
+					d := g.Decide(t.Context(), tc.visitor)
+					require.Equal(t, tc.reason, d.Reason, "%v", d.Err)
+					require.Equal(t, tc.study, d.StudyID)
+				}
+				require.Equal(t, []string{tc.study, tc.study}, told)
+				require.Equal(t, tc.study, g.Confirm(t.Context(), tc.visitor).StudyID)
+			})
+		})
+	}
+}
+
 // Metrics that break cost a prompt, and no page.
 func TestOnDecisionPanics(t *testing.T) {
 	t.Parallel()
@@ -416,6 +467,7 @@ func TestOnDecisionPanics(t *testing.T) {
 	require.False(t, d.Ask())
 	require.Equal(t, gate.ReasonUnavailable, d.Reason)
 	require.Zero(t, d.Prompt)
+	require.Equal(t, studyID, d.StudyID)
 	require.EqualError(t, d.Err, "gate: Options.OnDecision: panic: string", "what was thrown may hold anything")
 }
 

@@ -61,6 +61,12 @@ func (o Occasion) MarshalText() ([]byte, error) { return []byte(o.String()), nil
 
 // A Decision says whether to invite a visitor.
 type Decision struct {
+	// StudyID is the id of the study that the decision is about. Until the provider
+	// has named the id, it is the id or name that [New] was given. A gate always sets
+	// it, and a [Group] returns that of the gate whose decision it returns: only a Group
+	// without gates leaves it empty.
+	StudyID string
+
 	Reason Reason
 	Prompt Prompt // set only if Ask reports true
 	Err    error  // the cause of ReasonUnavailable; for logs, never for clients

@@ -172,6 +172,7 @@ func (g *Gate) Confirm(ctx context.Context, v Visitor) (d Decision) {
 func (g *Gate) decide(ctx context.Context, q *question, d *Decision) {
 	q.turnTo(g)
 	g.walk(ctx, q, d)
+	d.StudyID = g.studyID(q)
 	if g.opts.OnDecision != nil && !q.visitor.Preview {
 		g.report(ctx, q, d)
 	}
@@ -208,7 +209,7 @@ func (g *Gate) report(ctx context.Context, q *question, d *Decision) {
 	var err error
 	defer func() {
 		if err != nil {
-			*d = Decision{Err: err}
+			*d = Decision{StudyID: d.StudyID, Err: err}
 		}
 	}()
 	defer g.recovered("Options.OnDecision", &err)
@@ -258,6 +259,18 @@ func (g *Gate) Age() (time.Duration, bool) {
 		return s.age(now), true
 	}
 	return 0, false
+}
+
+// studyID returns the id of the study that q is about, or what [New] was given while
+// nobody knows the id.
+func (g *Gate) studyID(q *question) string {
+	if q.study != nil {
+		return q.study.ID
+	}
+	if known := g.capacity.latest().known; known != nil {
+		return known.ID
+	}
+	return g.capacity.name
 }
 
 // isFor reports whether the gate was made for the study by this id or name, or is known

@@ -25,11 +25,11 @@ func First(gates ...*Gate) *Group {
 }
 
 // Decide returns the decision of the first gate that invites v. An unavailable
-// gate does not hold up the others. If no gate invites v, the decision is that
-// of the first gate whose reason is not [ReasonExcluded]; a group without gates
-// is [ReasonClosed]. The time limits of all gates start together, so several
-// slow providers delay a page no longer than one. Gates that share a store read it
-// once.
+// gate does not hold up the others. If no gate invites v, the decision is that of the
+// first gate whose reason is not [ReasonExcluded], or else of the first gate. A group
+// without gates is [ReasonClosed]. The time limits of all gates start together, so
+// several slow providers delay a page no longer than one. Gates that share a store
+// read it once.
 //
 // A [Visitor.StudyID] leaves the decision to the gates of that study. OnDecision
 // of each gate that decided is called.
@@ -52,9 +52,6 @@ func (gr *Group) decide(ctx context.Context, v *Visitor, d *Decision) {
 	q.now()
 	known := v.StudyID != "" && slices.ContainsFunc(gr.gates, func(g *Gate) bool { return g.isFor(v.StudyID) })
 	d.Reason = ReasonClosed
-	if len(gr.gates) > 0 {
-		d.Reason = ReasonExcluded
-	}
 	for _, g := range gr.gates {
 		if known && !g.isFor(v.StudyID) {
 			continue
@@ -65,7 +62,7 @@ func (gr *Group) decide(ctx context.Context, v *Visitor, d *Decision) {
 			*d = own
 			return
 		}
-		if d.Reason == ReasonExcluded {
+		if d.StudyID == "" || d.Reason == ReasonExcluded && own.Reason != ReasonExcluded {
 			*d = own
 		}
 	}

@@ -40,6 +40,38 @@ func TestFirst(t *testing.T) {
 	require.PanicsWithValue(t, "gate: First: a gate is nil", func() { gate.First(a, nil) })
 }
 
+// A group returns the study of the gate whose decision it returns, and each gate
+// reports its own.
+func TestDecisionsOfAGroupNameTheStudy(t *testing.T) {
+	t.Parallel()
+	var told []string
+	note := func(_ context.Context, _ gate.Visitor, d gate.Decision) {
+		told = append(told, d.StudyID+" "+d.Reason.String())
+	}
+	nobody := func(context.Context, gate.Visitor) bool { return false }
+	_, a := studyGate(t, "a", &gate.Options{OnDecision: note, Target: nobody})
+	_, b := studyGate(t, "b", &gate.Options{OnDecision: note})
+	_, c := studyGate(t, "c", &gate.Options{OnDecision: note, Target: nobody})
+	all := gate.First(a, b, c)
+	for _, tc := range []struct {
+		group   *gate.Group
+		visitor gate.Visitor
+		study   string
+		told    []string
+	}{
+		{all, ada, "b", []string{"a excluded", "b eligible"}},
+		{all, gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("b", time.Now())}, "b", []string{"a excluded", "b declined", "c excluded"}},
+		{all, gate.Visitor{UserID: "ada", StudyID: "c"}, "c", []string{"c excluded"}},
+		{all, gate.Visitor{}, "a", []string{"a anonymous", "b anonymous", "c anonymous"}},
+		{gate.First(c, a), ada, "c", []string{"c excluded", "a excluded"}},
+		{gate.First(), ada, "", nil},
+	} {
+		told = nil
+		require.Equal(t, tc.study, tc.group.Decide(t.Context(), tc.visitor).StudyID)
+		require.Equal(t, tc.told, told)
+	}
+}
+
 // TestTargetOfSeveralStudies shares one Target between two studies, each on a page of
 // its own.
 func TestTargetOfSeveralStudies(t *testing.T) {

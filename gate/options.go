@@ -91,10 +91,12 @@ type Options struct {
 	// whose link leads elsewhere, or is not https, invites nobody.
 	LinkHosts []string
 
-	// OnDecision is called with every decision but previews, for metrics;
-	// [Visitor.Occasion] tells pages, peeks and clicks apart. It must be quick and
-	// safe for concurrent use. A panic makes the decision unavailable. Defaults to
-	// nothing.
+	// OnDecision is called with every decision but previews, for metrics.
+	// [Decision.StudyID] is the study that it is about, and [Visitor.Occasion] tells
+	// pages, peeks and clicks apart. A [Group] decides about one study after the other,
+	// so one page may be several decisions: count them by study. OnDecision must be
+	// quick and safe for concurrent use. A panic makes the decision unavailable.
+	// Defaults to nothing.
 	OnDecision func(ctx context.Context, v Visitor, d Decision)
 
 	// Logger gets faults and their recovery. Defaults to slog.Default().

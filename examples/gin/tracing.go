@@ -65,7 +65,7 @@ func (t *tracing) request(c *gin.Context) {
 }
 
 func (t *tracing) decision(ctx context.Context, d gate.Decision) {
-	trace.SpanFromContext(ctx).SetAttributes(attribute.Stringer("askonce.decision", d.Reason))
+	trace.SpanFromContext(ctx).SetAttributes(attribute.String("askonce.study", d.StudyID), attribute.Stringer("askonce.decision", d.Reason))
 }
 
 func (t *tracing) prompt(ctx context.Context, o middleware.Outcome) {

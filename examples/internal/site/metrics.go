@@ -3,6 +3,7 @@ package site
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,8 @@ import (
 // Metrics counts the calls of askonce's hooks, for Prometheus.
 type Metrics struct {
 	registry   *prometheus.Registry
-	decided    func(gate.Reason)
+	decided    *prometheus.CounterVec
+	ofStudy    sync.Map // the func(gate.Reason) that counts in decided, by the study's id
 	prompted   func(middleware.Outcome)
 	answered   func(store.InteractionKind)
 	delivered  func(webhook.Result)
@@ -31,8 +33,10 @@ type Metrics struct {
 func newMetrics() *Metrics {
 	r := prometheus.NewRegistry()
 	return &Metrics{
-		registry:   r,
-		decided:    counter[gate.Reason](r, "askonce_decisions_total", "Decisions of the gate, for page views and for clicks.", "reason"),
+		registry: r,
+		decided: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
+			Name: "askonce_decisions_total", Help: "Decisions about each study, for page views and for clicks; one page may be several.",
+		}, []string{"study", "reason"}),
 		prompted:   counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
 		answered:   counter[store.InteractionKind](r, "askonce_interactions_total", "What users saw and answered.", "kind"),
 		progressed: counter[webhook.Step](r, "askonce_progress_total", "What Handler.Run has done.", "step"),
@@ -49,7 +53,13 @@ func newMetrics() *Metrics {
 
 // Decision is for [gate.Options.OnDecision]. The visitor is no label: there are
 // too many of them, and monitoring need not know who they are.
-func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) { m.decided(d.Reason) }
+func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) {
+	count, ok := m.ofStudy.Load(d.StudyID)
+	if !ok {
+		count, _ = m.ofStudy.LoadOrStore(d.StudyID, series[gate.Reason](m.decided.MustCurryWith(prometheus.Labels{"study": d.StudyID})))
+	}
+	count.(func(gate.Reason))(d.Reason)
+}
 
 // Prompt is for [middleware.Options.OnPrompt].
 func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) }
@@ -83,13 +93,17 @@ type enum interface {
 	String() string
 }
 
-// counter returns a counter with a series for each value of the label. A value
-// that has not occurred yet is 0 and not missing.
+// counter returns a counter with a series for each value of the label.
 func counter[L enum](r prometheus.Registerer, name, help, label string) func(L) {
-	series := promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	return series[L](promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label}))
+}
+
+// series makes a series of vec, which has one label, for each of its values. A value
+// that has not occurred yet is 0 and not missing.
+func series[L enum](vec *prometheus.CounterVec) func(L) {
 	var of []prometheus.Counter
 	for v := L(0); v.String() != "unknown"; v++ {
-		of = append(of, series.WithLabelValues(v.String()))
+		of = append(of, vec.WithLabelValues(v.String()))
 	}
 	return func(v L) { of[v].Inc() }
 }
