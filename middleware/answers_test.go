@@ -164,7 +164,7 @@ func TestUnusableUserID(t *testing.T) {
 				require.Equal(t, http.StatusBadRequest, a.StatusCode, path)
 				require.Empty(t, a.Header.Get("Retry-After"))
 				require.Empty(t, a.Cookies())
-				require.Contains(t, log.String(), "the user's id cannot be used: store: invalid id: longer than 256 bytes")
+				require.Contains(t, log.String(), "the user's id cannot be used: store: invalid argument: the id is longer than 256 bytes")
 				require.NotContains(t, log.String(), "xxx")
 			}
 		})

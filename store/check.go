@@ -15,9 +15,9 @@ const MaxIDLen = 256
 func CheckID(id string) error {
 	switch {
 	case id == "":
-		return invalidID("empty")
+		return invalidArgument("the id is empty")
 	case len(id) > MaxIDLen:
-		return invalidID("longer than 256 bytes")
+		return invalidArgument("the id is longer than 256 bytes")
 	}
 	for i := range len(id) {
 		if id[i]-' ' > '~'-' ' { // a byte below ' ' wraps around
@@ -30,11 +30,11 @@ func CheckID(id string) error {
 // checkText checks an id that is not printable ASCII alone.
 func checkText(id string) error {
 	if !utf8.ValidString(id) {
-		return invalidID("not valid UTF-8")
+		return invalidArgument("the id is not valid UTF-8")
 	}
 	for _, r := range id {
 		if unicode.IsControl(r) {
-			return invalidID("contains a control character")
+			return invalidArgument("the id contains a control character")
 		}
 	}
 	return nil
@@ -74,13 +74,13 @@ func CheckFilter(f Filter) error {
 func CheckInteraction(i Interaction) error {
 	switch {
 	case i.Kind > InteractionOptedOut:
-		return invalidID("a kind of interaction that is not noted")
+		return invalidArgument("a kind of interaction that is not noted")
 	case i.At.IsZero():
-		return invalidID("an interaction without a time")
+		return invalidArgument("an interaction without a time")
 	case i.Kind == InteractionOptedOut && i.StudyID != "":
-		return invalidID("an opt-out is from all studies")
+		return invalidArgument("an opt-out is from all studies")
 	case i.StudyID == "" && i.Kind != InteractionOptedOut && i.Kind != InteractionUndone:
-		return invalidID("empty")
+		return invalidArgument("the id is empty")
 	}
 	if err := checkOptional(i.StudyID); err != nil {
 		return err
@@ -92,7 +92,7 @@ func CheckInteraction(i Interaction) error {
 // [CheckID], By passes it or is empty, and At is set.
 func CheckSwitch(s Switch) error {
 	if s.At.IsZero() {
-		return invalidID("a switch without a time")
+		return invalidArgument("a switch without a time")
 	}
 	if err := CheckID(s.Name); err != nil {
 		return err
@@ -104,7 +104,7 @@ func CheckSwitch(s Switch) error {
 // constants.
 func CheckExpirable(e Expirable) error {
 	if int(e) >= len(expirableNames) {
-		return invalidID("unknown kind of item to delete")
+		return invalidArgument("unknown kind of item to delete")
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func checkOptional(ids ...string) error {
 // Instant returns t as stores keep it: in UTC, truncated to the microsecond.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-type invalidID string
+type invalidArgument string
 
-func (e invalidID) Error() string        { return "store: invalid id: " + string(e) }
-func (e invalidID) Is(target error) bool { return target == ErrInvalid }
+func (e invalidArgument) Error() string        { return "store: invalid argument: " + string(e) }
+func (e invalidArgument) Is(target error) bool { return target == ErrInvalid }

@@ -6,11 +6,11 @@ import "errors"
 var (
 	// ErrInvalid means that an id is empty, too long or malformed, see [CheckID], or
 	// that another argument is not one that the method knows.
-	ErrInvalid = errors.New("store: invalid id")
+	ErrInvalid = errors.New("store: invalid argument")
 
 	// ErrTooManyStudies means that a user has seen or answered [MaxStudies] studies, and
 	// that an interaction is about another one. It matches ErrInvalid.
-	ErrTooManyStudies error = invalidID("one more than the studies that are kept for a user")
+	ErrTooManyStudies error = invalidArgument("one more study than is kept for a user")
 
 	// ErrNotFound means that the named job, transcript or dead letter does not exist.
 	ErrNotFound = errors.New("store: not found")

@@ -43,7 +43,8 @@ type Interaction struct {
 	Until time.Time // how long InteractionSnoozed lasts; ignored for the others
 }
 
-// InteractionKind says what a user did.
+// InteractionKind says what a user did. Stores and cookies keep its number: values are
+// only ever added at the end.
 type InteractionKind uint8
 
 const (
