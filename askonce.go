@@ -114,14 +114,13 @@ func New(cfg Config) (*Kit, error) {
 	client, err := userjourneys.NewClient(cmp.Or(cfg.APIKey, "missing"), &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
 	faults = append(faults, err)
 
+	_, err = gate.New(client, "missing", cfg.Store, cfg.gateOptions()) // Gate may have faults even if there is no study
+	faults = append(faults, err)
 	var gates []*gate.Gate
 	for _, study := range cfg.Studies {
-		g, err := gate.New(client, study, cfg.Store, cfg.gateOptions())
-		if err != nil {
-			faults = append(faults, err)
-			break // the options are the same for all
+		if g, err := gate.New(client, study, cfg.Store, cfg.gateOptions()); err == nil { // else it is in faults
+			gates = append(gates, g)
 		}
-		gates = append(gates, g)
 	}
 	kit := &Kit{gate: gate.First(gates...), store: cfg.Store, log: cfg.Logger}
 	kit.middleware, err = middleware.New(kit.gate, cfg.User, cfg.middlewareOptions())

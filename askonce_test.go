@@ -53,6 +53,11 @@ func TestNewNamesEveryFault(t *testing.T) {
 		{"no study", func(c *askonce.Config) { c.Studies = nil }, []string{"Config.Studies is empty"}},
 		{"a study without a name", func(c *askonce.Config) { c.Studies = []string{"Checkout", ""} }, []string{"Config.Studies[1] is empty"}},
 		{"a study twice", func(c *askonce.Config) { c.Studies = []string{"Checkout", "Checkout"} }, []string{`names "Checkout" twice`}},
+		{"no study, and options with a fault", func(c *askonce.Config) { c.Studies, c.Gate = nil, &gate.Options{Holdout: 7} },
+			[]string{"Config.Studies is empty", "gate: Holdout is 7"}},
+		{"two studies, and options with a fault", func(c *askonce.Config) {
+			c.Studies, c.Gate = []string{"Checkout", "Onboarding"}, &gate.Options{Holdout: 7}
+		}, []string{"gate: Holdout is 7"}},
 		{"no user", func(c *askonce.Config) { c.User = nil }, []string{"Config.User is nil"}},
 		{"no store", func(c *askonce.Config) { c.Store = nil }, []string{"Config.Store is nil"}},
 		{"half a pair of cookie keys", func(c *askonce.Config) { c.CookieKeys = c.CookieKeys[:1] }, []string{"CookieKeys"}},
