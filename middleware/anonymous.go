@@ -47,7 +47,11 @@ func (m *Middleware) knownAnonymous(r *http.Request) (user string) {
 	return user
 }
 
-func isAnonymous(userID string) bool { return strings.HasPrefix(userID, anonymousPrefix) }
+// isAnonymous reports whether the id was made here. Without Options.Anonymous none is,
+// however the app's own ids begin.
+func (m *Middleware) isAnonymous(userID string) bool {
+	return m.anonymous != nil && strings.HasPrefix(userID, anonymousPrefix)
+}
 
 func readID(c *knownCookie[string], value string) (id string) {
 	if id := c.known.get(value); id != nil {

@@ -155,7 +155,7 @@ const noteTimeout = 3 * time.Second
 // store records an interaction in the store, if that keeps them. A browser that
 // leaves does not cancel it, because the answer was given.
 func (m *Middleware) store(ctx context.Context, i store.Interaction) error {
-	if m.opts.Interactions == nil || isAnonymous(i.UserID) {
+	if m.opts.Interactions == nil || m.isAnonymous(i.UserID) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTimeout)

@@ -107,7 +107,7 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		return
 	}
 	v := m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r, name)) })
-	if (v.UserID == "" || isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
+	if (v.UserID == "" || m.isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
 		v = gate.Visitor{}
 		if r.Method == http.MethodPost {
 			http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)

@@ -64,7 +64,7 @@ func (m *Middleware) interacted(ctx context.Context, e Event) {
 	if m.opts.OnInteraction == nil {
 		return
 	}
-	if isAnonymous(e.UserID) {
+	if m.isAnonymous(e.UserID) {
 		e.UserID = ""
 	}
 	m.call(ctx, "Options.OnInteraction", func() { m.opts.OnInteraction(ctx, e) })

@@ -69,7 +69,7 @@ func TestAFarewellKeepsTheSource(t *testing.T) {
 func TestCompletedInterviewsAreEvents(t *testing.T) {
 	t.Parallel()
 	var told recorder
-	m := newPrompt(t, newGate(t, nil), &middleware.Options{OnInteraction: told.tell})
+	m := newPrompt(t, newGate(t, nil), &middleware.Options{OnInteraction: told.tell, Anonymous: true})
 	done := store.Completion{Key: store.Key{StudyID: "study-1", UserID: "ada"}, CompletedAt: time.Now()}
 	m.Recorded(t.Context(), done)
 	ignored := done
@@ -81,6 +81,21 @@ func TestCompletedInterviewsAreEvents(t *testing.T) {
 	require.Equal(t, done.CompletedAt, told.notes[0].At)
 
 	newPrompt(t, newGate(t, nil), nil).Recorded(t.Context(), done) // without a hook
+}
+
+// TestGuestsOfTheApp has users whose ids begin as those of anonymous visitors do, in an
+// app that does not ask anonymous visitors.
+func TestGuestsOfTheApp(t *testing.T) {
+	t.Parallel()
+	var told recorder
+	s := memstore.New()
+	b := newBrowser(t, newPrompt(t, newGate(t, nil), &middleware.Options{OnInteraction: told.tell, Interactions: s}))
+	b.user = "anonymous-guest"
+	require.Equal(t, http.StatusOK, b.do(http.MethodPost, "/askonce/decline?study=study-1").StatusCode)
+	require.Equal(t, []string{"declined study-1 anonymous-guest page"}, told.events())
+	p, err := s.Person(t.Context(), b.user)
+	require.NoError(t, err)
+	require.Equal(t, store.InteractionDeclined, p.Study("study-1").Answer)
 }
 
 // Where nothing reports that a prompt was seen, the response counts: in the cookie, in the

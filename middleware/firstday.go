@@ -34,7 +34,7 @@ func (m *Middleware) noteUser(ctx context.Context, known bool) {
 	case known:
 		m.firstDay.named.Store(true)
 	case m.firstDay.nobody.Add(1) == maxNobody:
-		m.opts.Logger.InfoContext(ctx, "askonce: no page so far has had a user: is the middleware mounted inside the session?", "pages", maxNobody)
+		m.opts.Logger.InfoContext(ctx, "askonce: no page has had a user yet; check that the middleware is inside the session", "pages", maxNobody)
 	}
 }
 
@@ -43,7 +43,7 @@ func (m *Middleware) noteUser(ctx context.Context, known bool) {
 // them the prompt's style and script.
 func (m *Middleware) noteInjected(ctx context.Context) {
 	if !m.firstDay.reached.Load() && m.firstDay.unseen.Add(1) == maxUnseen {
-		m.opts.Logger.WarnContext(ctx, "askonce: pages with a prompt were sent, and no browser has reached the prompt's endpoints: does the app route them to the middleware?",
+		m.opts.Logger.WarnContext(ctx, "askonce: prompts were sent, and no browser has requested their endpoints; check that Options.Path is routed to the middleware",
 			"path", m.opts.Path)
 	}
 }

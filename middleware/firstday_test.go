@@ -66,7 +66,7 @@ func TestEndpointsThatNobodyCanReachAreLogged(t *testing.T) {
 				app.ServeHTTP(rec, pageRequest(append(tt.header, userHeader, "ada")...))
 				require.Contains(t, rec.Body.String(), "askonce-title")
 			}
-			require.Equal(t, tt.warned, strings.Count(log.String(), "no browser has reached the prompt's endpoints"), log.String())
+			require.Equal(t, tt.warned, strings.Count(log.String(), "no browser has requested their endpoints"), log.String())
 			require.Equal(t, tt.warned, strings.Count(log.String(), "path=/askonce/"), log.String())
 		})
 	}
@@ -98,7 +98,7 @@ func TestPagesWithoutAnyUserAreLogged(t *testing.T) {
 				}
 				app.ServeHTTP(httptest.NewRecorder(), r)
 			}
-			require.Equal(t, tt.said, strings.Count(log.String(), "no page so far has had a user"), log.String())
+			require.Equal(t, tt.said, strings.Count(log.String(), "no page has had a user yet"), log.String())
 		})
 	}
 }

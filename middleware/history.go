@@ -33,7 +33,7 @@ func ownerOf(user string) owner {
 // in has what the browser's anonymous visitor has seen and answered.
 func (m *Middleware) history(r *http.Request, user string) gate.History {
 	h, own := m.historyOf(r, user)
-	if !own && m.anonymous != nil && !isAnonymous(user) {
+	if !own && m.anonymous != nil && !m.isAnonymous(user) {
 		if visitor := m.knownAnonymous(r); visitor != "" {
 			h, _ = m.historyOf(r, visitor)
 		}

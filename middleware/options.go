@@ -85,8 +85,9 @@ type Options struct {
 	Snooze time.Duration
 
 	// Anonymous also asks visitors without a user id. Each browser gets a random
-	// id ("anonymous-…") in a sealed cookie with its first page, so do not serve
-	// pages through the middleware that a shared cache may keep. What the visitor has
+	// id in a sealed cookie with its first page, so do not serve pages through the
+	// middleware that a shared cache may keep. The app's own ids must not begin with
+	// "anonymous-", as these do. What the visitor has
 	// seen, answered and completed holds in this browser after signing in too, until
 	// another user of it sees or answers a prompt. In other browsers the user is asked,
 	// because nothing says that they are the same. Defaults to false.

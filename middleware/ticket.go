@@ -32,7 +32,7 @@ func newTickets(keys [][]byte) sealedCookie {
 // withTicket returns the content of a prompt with a ticket in its links, if the request
 // for it was authorized by a header.
 func (m *Middleware) withTicket(c Content, r *http.Request, v gate.Visitor) (Content, error) {
-	if r.Header.Get("Authorization") == "" || isAnonymous(v.UserID) {
+	if r.Header.Get("Authorization") == "" || m.isAnonymous(v.UserID) {
 		return c, nil
 	}
 	ticket, err := m.tickets.seal([]byte(c.StudyID + "\x00" + v.UserID)) // ids contain no NUL

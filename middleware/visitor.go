@@ -19,7 +19,7 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 	v.Languages = m.languagesOf(r)
 	if mentions(r.Header["Cookie"], historyCookie) { // few users' do
 		v.History = m.history(r, v.UserID)
-		if m.anonymous != nil && !isAnonymous(v.UserID) {
+		if m.anonymous != nil && !m.isAnonymous(v.UserID) {
 			v.AnonymousID = m.knownAnonymous(r)
 		}
 	}
