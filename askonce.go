@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -55,11 +56,17 @@ type Config struct {
 	// the webhook. Defaults to [gate.PlainReferences].
 	References gate.References
 
-	// Gate applies to each of the studies, and its Target is called for each of them
-	// alike. Studies with rules of their own need gates wired by hand. Its References
-	// must be nil.
-	// Defaults to the defaults of [gate.Options].
+	// Gate applies to each study that is not in StudyGates. Its hooks are called for all
+	// of those studies: Target gets the study in [gate.Visitor], OnDecision in
+	// [gate.Decision]. Its References must be nil. Defaults to the defaults of
+	// [gate.Options].
 	Gate *gate.Options
+
+	// StudyGates are the options of studies that need their own, by the id or name that
+	// Studies has for them. They replace Gate as a whole, OnDecision included: to change
+	// one field, copy Gate and change the copy. A nil value is the defaults of
+	// [gate.Options]. Their References must be nil. Defaults to Gate for all studies.
+	StudyGates map[string]*gate.Options
 
 	// Middleware's CookieKeys must be empty. Defaults to the defaults of
 	// [middleware.Options].
@@ -114,11 +121,21 @@ func New(cfg Config) (*Kit, error) {
 	client, err := userjourneys.NewClient(cmp.Or(cfg.APIKey, "missing"), &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
 	faults = append(faults, err)
 
-	_, err = gate.New(client, "missing", cfg.Store, cfg.gateOptions()) // Gate may have faults even if there is no study
+	// Options may have faults even if no study uses them, and are named once if several do.
+	_, err = gate.New(client, "missing", cfg.Store, cfg.gateOptions(cfg.Gate))
 	faults = append(faults, err)
+	for _, study := range slices.Sorted(maps.Keys(cfg.StudyGates)) {
+		if _, err := gate.New(client, "missing", cfg.Store, cfg.gateOptions(cfg.StudyGates[study])); err != nil {
+			faults = append(faults, fmt.Errorf("askonce: Config.StudyGates[%q]: %w", study, err))
+		}
+	}
 	var gates []*gate.Gate
 	for _, study := range cfg.Studies {
-		if g, err := gate.New(client, study, cfg.Store, cfg.gateOptions()); err == nil { // else it is in faults
+		opts, own := cfg.StudyGates[study]
+		if !own {
+			opts = cfg.Gate
+		}
+		if g, err := gate.New(client, study, cfg.Store, cfg.gateOptions(opts)); err == nil { // else it is in faults
 			gates = append(gates, g)
 		}
 	}
@@ -167,13 +184,22 @@ func (c *Config) check() (faults []error) {
 			faults = append(faults, fmt.Errorf("askonce: Config.Studies names %q twice", s))
 		}
 	}
+	for _, study := range slices.Sorted(maps.Keys(c.StudyGates)) {
+		if !slices.Contains(c.Studies, study) {
+			faults = append(faults, fmt.Errorf("askonce: Config.StudyGates has %q, which is not in Studies", study))
+		}
+		if o := c.StudyGates[study]; o != nil && o.References != nil {
+			faults = append(faults, fmt.Errorf("askonce: Config.StudyGates[%q].References is set: set References, which the webhook gets too", study))
+		}
+	}
 	return faults
 }
 
-func (c *Config) gateOptions() *gate.Options {
+// gateOptions returns opts with what c has for all gates.
+func (c *Config) gateOptions(opts *gate.Options) *gate.Options {
 	var o gate.Options
-	if c.Gate != nil {
-		o = *c.Gate
+	if opts != nil {
+		o = *opts
 	}
 	o.References = c.References
 	o.Logger = cmp.Or(o.Logger, c.Logger)

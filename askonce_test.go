@@ -58,6 +58,18 @@ func TestNewNamesEveryFault(t *testing.T) {
 		{"two studies, and options with a fault", func(c *askonce.Config) {
 			c.Studies, c.Gate = []string{"Checkout", "Onboarding"}, &gate.Options{Holdout: 7}
 		}, []string{"gate: Holdout is 7"}},
+		{"options of a study with a fault", func(c *askonce.Config) {
+			c.StudyGates = map[string]*gate.Options{"Onboarding Feedback": {Holdout: 7}}
+		}, []string{`Config.StudyGates["Onboarding Feedback"]: gate: Holdout is 7`}},
+		{"options of every study, and Gate with a fault", func(c *askonce.Config) {
+			c.Gate, c.StudyGates = &gate.Options{Holdout: 7}, map[string]*gate.Options{"Onboarding Feedback": nil}
+		}, []string{"gate: Holdout is 7"}},
+		{"options of unknown studies", func(c *askonce.Config) {
+			c.StudyGates = map[string]*gate.Options{"onboarding feedback": nil, "": {Timeout: -1}}
+		}, []string{`StudyGates has "", which is not in Studies`, `StudyGates has "onboarding feedback", which is not in Studies`, `Config.StudyGates[""]: gate: Timeout`}},
+		{"references of a study", func(c *askonce.Config) {
+			c.StudyGates = map[string]*gate.Options{"Onboarding Feedback": {References: gate.PlainReferences()}}
+		}, []string{`StudyGates["Onboarding Feedback"].References is set`}},
 		{"no user", func(c *askonce.Config) { c.User = nil }, []string{"Config.User is nil"}},
 		{"no store", func(c *askonce.Config) { c.Store = nil }, []string{"Config.Store is nil"}},
 		{"half a pair of cookie keys", func(c *askonce.Config) { c.CookieKeys = c.CookieKeys[:1] }, []string{"CookieKeys"}},
@@ -306,6 +318,33 @@ func TestStudiesAreAskedForByPriority(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Contains(t, a.page("ada"), "/askonce/start?study="+a.staging.ID)
+}
+
+// TestStudiesMayHaveOptionsOfTheirOwn gives one study options of its own, which count
+// instead of those of the others.
+func TestStudiesMayHaveOptionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	refs, err := gate.SignedReferences([]byte("0123456789abcdef0123456789abcdef"))
+	require.NoError(t, err)
+	var told atomic.Int32
+	a := newApp(t, func(c *askonce.Config) {
+		c.Studies, c.References = []string{"Checkout", "Staging"}, refs
+		c.Gate.OnDecision = func(_ context.Context, _ gate.Visitor, d gate.Decision) { told.Add(1) }
+		own := *c.Gate
+		own.Holdout, own.OnDecision = 1, nil
+		c.StudyGates = map[string]*gate.Options{"Checkout": &own}
+	})
+	clear(a.cfg.StudyGates) // it is not used after New
+	require.NoError(t, a.kit.Gate().Warm(t.Context()))
+	d := a.kit.Gate().Decide(t.Context(), gate.Visitor{UserID: "ada"})
+	require.Equal(t, a.staging.ID, d.StudyID, "the first study invites nobody")
+	require.True(t, d.Ask())
+	require.EqualValues(t, 1, told.Load(), "the options of one study are not Gate's")
+	d = a.kit.Gate().Decide(t.Context(), gate.Visitor{UserID: "ada", StudyID: a.checkout.ID, Preview: true})
+	require.True(t, d.Ask())
+	link, err := a.kit.Gate().Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: a.checkout.ID}).Prompt.Link()
+	require.NoError(t, err)
+	require.NotContains(t, link, "reference_id=ada", "the references are everybody's")
 }
 
 // TestAnswersFollowTheUser: the store hears what was said in another browser.

@@ -3,6 +3,7 @@ package recipes_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -83,13 +84,29 @@ func TestTemplate(t *testing.T) {
 
 func TestStudies(t *testing.T) {
 	t.Parallel()
-	fake, _ := provider(t, "Onboarding", "Another")
-	kit, err := recipes.Studies(askonce.Config{
-		APIKey: fake.APIKey(), WebhookSecret: fake.Secret(), BaseURL: fake.BaseURL(), User: ada, Store: memstore.New(),
-	})
-	require.NoError(t, err)
-	require.NoError(t, kit.Gate().Warm(t.Context()), "a study that is missing is no error")
-	require.Contains(t, get(kit.Handler(http.HandlerFunc(plainPage)), "/").Body.String(), `class="askonce"`, "the second study")
+	for _, tc := range []struct {
+		studies  []string
+		min, max int // how many of 300 users are invited to the first
+	}{
+		{[]string{"Checkout", "Onboarding", "Another"}, 300, 300},
+		{[]string{"Onboarding", "Another"}, 5, 80},
+	} {
+		fake, _ := provider(t, tc.studies...)
+		kit, err := recipes.Studies(askonce.Config{
+			APIKey: fake.APIKey(), WebhookSecret: fake.Secret(), BaseURL: fake.BaseURL(), User: ada, Store: memstore.New(),
+		})
+		require.NoError(t, err)
+		require.NoError(t, kit.Gate().Warm(t.Context()), "a study that is missing is no error")
+		invited := 0
+		for i := range 300 {
+			if d := kit.Gate().Decide(t.Context(), gate.Visitor{UserID: fmt.Sprint("user-", i)}); d.Ask() {
+				require.Equal(t, tc.studies[0], d.Prompt.StudyName)
+				invited++
+			}
+		}
+		require.GreaterOrEqual(t, invited, tc.min)
+		require.LessOrEqual(t, invited, tc.max)
+	}
 }
 
 func TestParts(t *testing.T) {
