@@ -21,7 +21,7 @@ func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) (user s
 	}
 	c := m.anonymous.of(m.isSecure(r))
 	header := w.Header()
-	for _, line := range header["Set-Cookie"] { // by another middleware of ours, further out
+	for _, line := range header["Set-Cookie"] { // set by an outer Middleware
 		if rest, ok := strings.CutPrefix(line, c.name+"="); ok {
 			value, _, _ := strings.Cut(rest, ";")
 			return readID(c, value)

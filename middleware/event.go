@@ -37,7 +37,7 @@ func (s Source) String() string {
 // MarshalText implements [encoding.TextMarshaler].
 func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// sourceKey is the parameter by which the URLs of a prompt tell its source, unless it is a
+// sourceKey is the parameter of a prompt's URLs that names its source, unless that is a
 // page.
 const sourceKey = "from"
 

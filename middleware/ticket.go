@@ -15,7 +15,7 @@ import (
 // decision endpoint answers, because neither a new tab nor a report at the end of a
 // page carries the token. It is sealed with the cookie keys and names one user and one
 // study. A session that a request has counts before it. The decision endpoint takes no
-// ticket, or one could be exchanged for the next for ever.
+// ticket, because one could be exchanged for the next forever.
 const (
 	ticketAge = time.Hour
 	ticketKey = "ticket" // the parameter of the links

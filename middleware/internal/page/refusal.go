@@ -69,8 +69,8 @@ func (w *writer) isPlain(encodings []string) bool {
 	return len(encodings) == 1 && (e == "" || strings.EqualFold(e, "identity") || e == w.encoding)
 }
 
-// isCompressed tells a body that its handler has compressed from a plain one
-// under an outer compressor (RFC 1952, section 2.3.1; RFC 8878, section 3.1.1).
+// isCompressed reports whether the handler has compressed the body, although an outer
+// compressor has set Content-Encoding (RFC 1952, section 2.3.1; RFC 8878, section 3.1.1).
 func isCompressed(b []byte) bool {
 	return len(b) >= markSize && (b[0] == 0x1f && b[1] == 0x8b || b[0] == 0x28 && b[1] == 0xb5)
 }

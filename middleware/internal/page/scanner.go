@@ -31,8 +31,8 @@ const (
 	endless       // nothing behind it is shown
 )
 
-// kindOf knows an element by its name. It is called for every tag of the tail, so it
-// compares once, and not with one name after the other.
+// kindOf returns the kind of the element with this name. It is called for every tag of
+// the tail, so it looks the name up once instead of comparing it with every list.
 func kindOf(name []byte) kind {
 	var b [len("plaintext")]byte
 	if len(name) > len(b) || len(name) < len("svg") {
