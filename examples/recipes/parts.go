@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -11,21 +12,29 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Parts wires by hand what askonce.New wires. Do that when the studies need
-// options of their own, as here, when several middlewares share the gates, or
-// when another process serves the webhook.
-func Parts(client *userjourneys.Client, secret string, s store.Store, user func(*http.Request) string) (*middleware.Middleware, *webhook.Handler, error) {
+// Parts wires by hand what askonce.New wires. Do that when several middlewares
+// share the gates, or when another process serves the webhook: that one needs no
+// OnRecorded, because the gates find completions in the store. Set the CookieKeys
+// of opts. As Kit.Run does, call Warm of the group and Run of the webhook.
+func Parts(client *userjourneys.Client, secret string, s store.Store, user func(*http.Request) string, opts middleware.Options) (*gate.Group, *middleware.Middleware, *webhook.Handler, error) {
 	checkout, err := gate.New(client, "Checkout", s, nil)
-	onboarding, err2 := gate.New(client, "Onboarding", s, &gate.Options{Holdout: 0.9})
+	onboarding, err2 := gate.New(client, "Onboarding", s, nil)
 	if err := errors.Join(err, err2); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	studies := gate.First(checkout, onboarding) // by priority, one prompt at a time
-	prompt, err := middleware.New(studies, user, nil)
-	hook, err2 := webhook.New(secret, s, &webhook.Options{
-		Client:     client,
-		Studies:    []string{"Checkout", "Onboarding"}, // the same as the gates'
-		OnRecorded: studies.Recorded,
+	studies := gate.First(checkout, onboarding)            // by priority, one prompt at a time
+	opts.Interactions, _ = store.As[store.Interactions](s) // without it only the browser remembers answers
+	prompt, err := middleware.New(studies, user, &opts)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	hook, err := webhook.New(secret, s, &webhook.Options{
+		Client:  client,
+		Studies: []string{"Checkout", "Onboarding"}, // the same as the gates'
+		OnRecorded: func(ctx context.Context, c store.Completion) {
+			studies.Recorded(ctx, c) // a place may be taken
+			prompt.Recorded(ctx, c)  // for OnInteraction
+		},
 	})
-	return prompt, hook, errors.Join(err, err2)
+	return studies, prompt, hook, err
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 	"github.com/askonce/askonce/webhook"
+	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
 func ada(*http.Request) string { return "ada" }
@@ -109,17 +110,59 @@ func TestStudies(t *testing.T) {
 	}
 }
 
+// TestParts checks that the parts wired by hand do what a kit does: answers reach the
+// store, and a completion reaches the pages, the gates and the hooks.
 func TestParts(t *testing.T) {
 	t.Parallel()
-	fake, uj := provider(t, "Checkout", "Onboarding", "Another")
-	prompt, hook, err := recipes.Parts(uj, fake.Secret(), memstore.New(), ada)
+	fake, uj := provider(t, "Onboarding", "Another")
+	study := fake.AddStudy(userjourneystest.Study{Name: "Checkout"})
+	done := store.NewCached(memstore.New(), nil)
+	var mu sync.Mutex
+	var told []string
+	studies, prompt, hook, err := recipes.Parts(uj, fake.Secret(), done, func(r *http.Request) string { return r.URL.Query().Get("user") }, middleware.Options{
+		CookieKeys: middleware.Keys{make([]byte, 64), make([]byte, 32)},
+		OnInteraction: func(_ context.Context, e middleware.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, e.UserID+" "+e.Kind.String())
+		},
+	})
 	require.NoError(t, err)
-	require.Equal(t, http.StatusMethodNotAllowed, get(hook, "/").Code)
+	require.NoError(t, studies.Warm(t.Context()))
 	app := prompt.Handler(http.HandlerFunc(plainPage))
-	require.Eventually(t, func() bool { // the first pages may come before the provider's answer
-		return strings.Contains(get(app, "/").Body.String(), `class="askonce"`)
-	}, 10*time.Second, 20*time.Millisecond)
-	require.NotEmpty(t, fake.Requests())
+	asked := func(user string) bool {
+		return strings.Contains(get(app, "/?user="+user).Body.String(), "/askonce/start?study="+study.ID)
+	}
+	for _, user := range []string{"ada", "bob", "cleo"} {
+		require.True(t, asked(user))
+	}
+
+	decline := httptest.NewRequest(http.MethodPost, "/askonce/decline?user=ada&study="+study.ID, nil)
+	decline.Header.Set("Sec-Fetch-Site", "same-origin")
+	decline.Header.Set("Accept", "application/json")
+	w := httptest.NewRecorder()
+	app.ServeHTTP(w, decline)
+	require.Equal(t, http.StatusNoContent, w.Code)
+	answers, ok := store.As[store.Interactions](done)
+	require.True(t, ok)
+	p, err := answers.Person(t.Context(), "ada")
+	require.NoError(t, err)
+	require.Len(t, p.Studies, 1)
+	require.Equal(t, store.InteractionDeclined, p.Studies[0].Answer)
+	require.False(t, asked("ada"), "in any browser")
+
+	fake.SetAccepting(study.ID, false) // unknown to the gates before the completion
+	require.True(t, asked("cleo"))
+	e := webhooktest.Completed("bob")
+	e.Data.StudyID, e.Data.StudyName = study.ID, study.Name
+	w = httptest.NewRecorder()
+	hook.ServeHTTP(w, webhooktest.NewRequest(fake.Secret(), e))
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, gate.ReasonCompleted, studies.Decide(t.Context(), gate.Visitor{UserID: "bob", StudyID: study.ID}).Reason, "at once")
+	require.Eventually(t, func() bool { return !asked("cleo") }, 20*time.Second, 10*time.Millisecond, "the gates ask the provider again")
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, []string{"ada declined", "bob completed"}, told)
 }
 
 func TestMenu(t *testing.T) {
