@@ -42,7 +42,7 @@ type Occasion uint8
 // The occasions.
 const (
 	OccasionPage  Occasion = iota // a page that shows the prompt if the visitor is invited
-	OccasionPeek                  // a look that shows nothing, whatever the decision is
+	OccasionPeek                  // a dry run: no prompt is shown
 	OccasionClick                 // a click on the prompt
 )
 

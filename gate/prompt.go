@@ -23,7 +23,7 @@ type Prompt struct {
 	Seen bool
 
 	// Preview reports that staff look at the prompt: Link has no reference, so the
-	// interview is nobody's.
+	// interview is recorded without a user.
 	Preview bool
 
 	languages []string                        // of the study, nil if they are not known

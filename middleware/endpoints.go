@@ -20,10 +20,10 @@ import (
 //
 //	GET  start?study=…     confirms that the study has a place for the user and redirects to the interview
 //	POST shown?study=…     records that the user has seen the prompt; GET is for an image without JavaScript
-//	POST later?study=…     does not ask again for Options.Snooze
-//	POST decline?study=…   does not ask again for this study
+//	POST later?study=…     snoozes the study for Options.Snooze
+//	POST decline?study=…   declines the study for good
 //	POST undo?study=…      takes the last answer back; without a study, the opt-out
-//	POST optout            does not ask again for any study
+//	POST optout            declines every study for good
 //	GET  decision          the decision as JSON, for single-page apps
 //	GET  askonce.js, askonce.d.ts, prompt-….css, prompt-….js
 //
@@ -42,8 +42,7 @@ import (
 // or, with "ask": false, the reason, a [gate.Reason], and links.start if the request names a
 // study and has a user: it is for a permanent link. It has no side effect. The app shows the
 // texts, opens links.start in a new tab and posts to the others. The parameter study limits
-// the decision to one study, language names the app's own language, and peek marks a decision
-// that nothing follows from.
+// the decision to one study, language names the app's own language, and peek marks a dry run.
 //
 // If the request for the decision has an Authorization header, as those of apps with bearer
 // tokens do, the links work without it for an hour: they carry a sealed ticket for the user

@@ -197,7 +197,7 @@ func ExampleTexts() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
 		Texts: func(_, language string, words middleware.Texts) middleware.Texts {
 			if strings.HasPrefix(language, "en") {
-				words.Title = "Two minutes? Make it ten."
+				words.Title = "Ten minutes to tell us what you think?"
 			}
 			return words
 		},
@@ -208,7 +208,7 @@ func ExampleTexts() {
 	page := visit(prompt.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "<!doctype html><p>Hello</p></body></html>")
 	})), "ada")
-	fmt.Println(strings.Contains(page, "Two minutes? Make it ten."), strings.Contains(page, "No thanks"))
+	fmt.Println(strings.Contains(page, "Ten minutes to tell us what you think?"), strings.Contains(page, "No thanks"))
 	// Output: true true
 }
 

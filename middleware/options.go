@@ -67,8 +67,8 @@ type Options struct {
 
 	// Nonce returns the nonce of the page's Content Security Policy, for pages
 	// whose policy the middleware cannot see because a meta element or a proxy
-	// sets it. From the response's own header it takes the nonce itself. It is
-	// called when the header of a page with a prompt leaves. Defaults to none.
+	// sets it. A nonce in the response's own header needs no option. Nonce is called
+	// when the header of a page with a prompt leaves. Defaults to none.
 	Nonce func(r *http.Request) string
 
 	// CookieKeys seal the cookies that hold what a visitor has seen: pairs of a
@@ -108,7 +108,7 @@ type Options struct {
 	// Preview reports whether a request is from staff who want to look at the prompt:
 	// it appears whatever they have seen or answered, and whatever the holdout and
 	// pacing say. What they see and answer is not recorded. An interview that they open
-	// is nobody's, although it takes a place of the study. Preview is called for the
+	// is recorded without a user, and takes a place of the study. Preview is called for the
 	// prompt's own endpoints too, so it must go by the session or a cookie: a parameter
 	// of the page's URL is not there. It must be safe for concurrent use. Defaults to
 	// nobody.

@@ -13,7 +13,7 @@ type Key struct {
 
 // A Completion is one completed interview.
 type Completion struct {
-	Key                   // UserID is "" for an interview that is nobody's
+	Key                   // UserID is "" for an interview without a user
 	InterviewID string    // Record is idempotent on it
 	CompletedAt time.Time // kept in UTC, to at least the millisecond
 	Quality     string    // "" until the provider has scored the interview
@@ -49,8 +49,8 @@ type Store interface {
 	// depends on the score can be revised once the score is known. Nothing else
 	// of the first call changes.
 	//
-	// A later call also restores what has been lost of an interview, such as the
-	// user's completion or the job, unless Reset or FinishJob removed it.
+	// A later call also repairs missing state, such as the user's completion or the
+	// job, unless Reset or FinishJob removed it.
 	//
 	// An error that matches [ErrPermanent] will be the same for every retry.
 	Record(ctx context.Context, c Completion) (first bool, err error)
@@ -59,7 +59,7 @@ type Store interface {
 // As returns the optional capability C of s, for instance [Transcripts], and
 // reports whether s has it. A wrapper has what the store inside has: its method
 // Unwrap() Store tells As what that is. Of several layers with the methods of C
-// the outermost is returned, so that a cache hears of what it has to forget.
+// the outermost is returned, so that a cache can invalidate its entries.
 func As[C any](s Store) (c C, ok bool) {
 	found := false
 	for {

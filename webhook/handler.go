@@ -115,7 +115,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		result = h.use(r.Context(), b.bytes, &d)
 	case ResultBodyConsumed:
 		if h.consumed.changed(true) {
-			h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent: does a middleware read it before the webhook?", "declared", r.ContentLength, "read", d.Size)
+			h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent; mount the webhook outside middleware that reads bodies", "declared", r.ContentLength, "read", d.Size)
 		}
 	}
 	d.Result = result
@@ -182,7 +182,7 @@ func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Resu
 		return ResultBodyConsumed
 	default:
 		if !h.verified.now() && h.mismatched.changed(true) {
-			h.log.WarnContext(ctx, "askonce: every delivery so far fails its signature: is this the webhook's secret?")
+			h.log.WarnContext(ctx, "askonce: no delivery has verified yet; check the signing secret")
 		}
 		return ResultBadSignature
 	}

@@ -11,9 +11,8 @@ import (
 	"strings"
 )
 
-// An Inspection holds the header and the body of a delivery, redacted as it
-// arrives. A value is kept only if its name is known to hold no user, no secret and
-// nothing that was said.
+// An Inspection is a redacted copy of a delivery's header and body. Only fields that
+// are known to hold no user data, no secret and no speech keep their text.
 type Inspection struct {
 	Header []string // lines such as "Content-Type: application/json", sorted
 	Body   string   // indented JSON, or what else it is; at most 4 KB

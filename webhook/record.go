@@ -75,7 +75,7 @@ func (h *Handler) detached(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
-// completion returns what is recorded of an event, and why it is nobody's if it
+// completion returns what is recorded of an event, and why it has no user if it
 // is. The error is a panic of the app's code.
 func (h *Handler) completion(ctx context.Context, e event) (store.Completion, Result, error) {
 	user, result, err := h.user(ctx, e)
@@ -106,12 +106,12 @@ func (h *Handler) judge(c *store.Completion) error {
 }
 
 // user returns the user whose reference the event has. The error is a panic of
-// Options.References; any other failure of it makes the interview nobody's.
+// Options.References; any other failure of it leaves the interview without a user.
 func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
 	switch {
 	case e.badReference:
 		if h.oddRefs.changed(true) {
-			h.log.WarnContext(ctx, "askonce: reference_id is not a string, the interview is recorded as nobody's", "interview", e.interviewID)
+			h.log.WarnContext(ctx, "askonce: reference_id is not a string, the interview is recorded without a user", "interview", e.interviewID)
 		}
 		return "", ResultBadReference, nil
 	case e.reference == "":

@@ -10,10 +10,10 @@ type Result uint8
 const (
 	ResultAccepted           Result = iota // 200: recorded for the first time, the user is known
 	ResultDuplicate                        // 200: recorded before
-	ResultNoReference                      // 200: recorded as nobody's: the link had no reference
-	ResultBadReference                     // 200: recorded as nobody's: the reference is not one of the app's
-	ResultExpiredReference                 // 200: recorded as nobody's: the reference is too old
-	ResultUnknownUser                      // 200: recorded as nobody's: the user does not exist any more
+	ResultNoReference                      // 200: recorded without a user: the link had no reference
+	ResultBadReference                     // 200: recorded without a user: the reference is not one of the app's
+	ResultExpiredReference                 // 200: recorded without a user: the reference is too old
+	ResultUnknownUser                      // 200: recorded without a user: the user does not exist any more
 	ResultUnknownEvent                     // 200: ignored: another event than interview.completed
 	ResultOtherStudy                       // 200: ignored: not one of Options.Studies
 	ResultNotCompleted                     // 200: ignored: the status says that the interview is not completed

@@ -70,7 +70,7 @@ func send(ctx context.Context, c *call) error {
 func meaning(status int) string {
 	switch status {
 	case http.StatusOK:
-		return "The app verified the signature and has recorded the interview, as nobody's if -user is not a reference of the app; or ignores it because its study or event is not the app's: see OnDelivery or the debug log."
+		return "The app verified the signature and has recorded the interview, without a user if -user is not a reference of the app; or ignores it because its study or event is not the app's: see OnDelivery or the debug log."
 	case http.StatusBadRequest:
 		return "The signature is right, and the body is not an event that the app can record; it is kept as a dead letter."
 	case http.StatusUnauthorized:

@@ -26,7 +26,7 @@ func (a asks) Confirm(ctx context.Context, v gate.Visitor) gate.Decision { retur
 
 func TestWords(t *testing.T) {
 	t.Parallel()
-	for language, title := range map[string]string{"en": "Make it ten", "nl": "Heb je even voor ons?", "de": "Haben Sie ein paar Minuten"} {
+	for language, title := range map[string]string{"en": "Ten minutes to tell us", "nl": "Heb je even voor ons?", "de": "Haben Sie ein paar Minuten"} {
 		m, err := middleware.New(asks{language}, ada, recipes.Words())
 		require.NoError(t, err)
 		require.Contains(t, get(m.Handler(http.HandlerFunc(plainPage)), "/").Body.String(), title, language)

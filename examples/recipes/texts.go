@@ -9,7 +9,7 @@ func Words() *middleware.Options {
 	return &middleware.Options{Texts: func(studyID, language string, words middleware.Texts) middleware.Texts {
 		switch language {
 		case "en":
-			words.Title = "Two minutes? Make it ten."
+			words.Title = "Ten minutes to tell us what you think?"
 		case "nl":
 			words.Language, words.Title, words.Text = "nl", "Heb je even voor ons?", "Vertel ons wat goed werkt en wat niet."
 			words.Start, words.Later, words.Decline = "Begin het interview", "Later", "Nee, bedankt"

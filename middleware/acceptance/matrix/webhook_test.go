@@ -230,7 +230,7 @@ func TestWebhookMounts(t *testing.T) {
 			defer hook.mu.Unlock()
 			require.Equal(t, c.reason, hook.reason)
 			if c.reason == eaten {
-				require.Contains(t, hook.log.String(), "does a middleware read it")
+				require.Contains(t, hook.log.String(), "mount the webhook outside middleware")
 			}
 		})
 	}
