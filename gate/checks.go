@@ -33,7 +33,7 @@ var checks = []check{
 	{name: "valid user id", refusal: ReasonUnavailable, scope: click | preview, pass: (*question).hasValidID},
 	{name: "accepted by Target", refusal: ReasonExcluded, scope: preview, off: hasNoTarget, pass: (*question).isTarget},
 	{name: "study requested", refusal: ReasonExcluded, scope: click | preview, pass: (*question).isRequested},
-	{name: "language supported", refusal: ReasonExcluded, scope: preview, off: takesAnyLanguage, pass: (*question).sharesLanguage},
+	{name: "language supported", refusal: ReasonLanguage, scope: preview, off: takesAnyLanguage, pass: (*question).sharesLanguage},
 	{name: "not held out", refusal: ReasonHeldOut, off: holdsNobodyOut, pass: (*question).isNotHeldOut},
 	{name: "not opted out", refusal: ReasonDeclined, scope: history | click, pass: (*question).hasNotOptedOut},
 	{name: "not declined", refusal: ReasonDeclined, scope: history, pass: (*question).hasNotDeclined},
@@ -45,7 +45,7 @@ var checks = []check{
 	{name: "study active", refusal: ReasonClosed, scope: click | preview, pass: (*question).isActive},
 	{name: "places left", refusal: ReasonFull, scope: click | preview, pass: (*question).hasPlaces},
 	{name: "not paused", refusal: ReasonPaused, scope: click | preview, off: cannotPause, pass: (*question).isNotPaused},
-	{name: "within pacing", refusal: ReasonHeldOut, off: isNotPaced, pass: (*question).isWithinPacing},
+	{name: "within pacing", refusal: ReasonPaced, off: isNotPaced, pass: (*question).isWithinPacing},
 	{name: "not completed", refusal: ReasonCompleted, scope: click | preview, pass: (*question).hasNotCompleted},
 }
 

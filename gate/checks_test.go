@@ -60,7 +60,7 @@ func testOrderOfChecks(t *testing.T) {
 		{gate.ReasonUnavailable, func(w *world) { w.visitor.UserID = "ada" }},
 		{gate.ReasonExcluded, func(w *world) { w.target = true }},
 		{gate.ReasonExcluded, func(w *world) { w.visitor.StudyID = "" }},
-		{gate.ReasonExcluded, func(w *world) { w.visitor.Languages = []string{"nb"} }},
+		{gate.ReasonLanguage, func(w *world) { w.visitor.Languages = []string{"nb"} }},
 		{gate.ReasonHeldOut, func(w *world) { w.opts.Holdout = 0 }},
 		{gate.ReasonDeclined, func(w *world) {
 			w.visitor.History = gate.History{}.WithShown(studyID, now).WithOpened(studyID, now).WithSnooze(studyID, now, now.Add(time.Hour)).WithDecline(studyID, time.Now())
@@ -75,7 +75,7 @@ func testOrderOfChecks(t *testing.T) {
 		{gate.ReasonCoolingDown, func(w *world) { w.visitor.History = gate.History{} }},
 		{gate.ReasonClosed, func(w *world) { w.missing = false }},
 		{gate.ReasonFull, func(w *world) { w.places = 1 }},
-		{gate.ReasonHeldOut, func(w *world) { w.crowded = false }},
+		{gate.ReasonPaced, func(w *world) { w.crowded = false }},
 		{gate.ReasonCompleted, func(w *world) { w.completed = false }},
 		{gate.ReasonEligible, nil},
 	}
@@ -362,7 +362,7 @@ func TestLanguages(t *testing.T) {
 		require.Equal(t, tc.is, d.Prompt.LanguageFor(v.Languages...), "%v", tc)
 		require.Empty(t, d.Prompt.LanguageFor(""), "%v", tc)
 		if tc.is == "" {
-			require.Equal(t, gate.ReasonExcluded, strict.Decide(t.Context(), v).Reason, "%v", tc)
+			require.Equal(t, gate.ReasonLanguage, strict.Decide(t.Context(), v).Reason, "%v", tc)
 		} else {
 			require.True(t, strict.Decide(t.Context(), v).Ask(), "%v", tc)
 		}
@@ -506,7 +506,7 @@ func TestReasonNames(t *testing.T) {
 		require.False(t, seen[r.String()])
 		seen[r.String()] = true
 	}
-	require.Len(t, seen, 14)
+	require.Len(t, seen, 16)
 	require.Equal(t, "unknown", (gate.ReasonPaused + 1).String())
 	require.Equal(t, gate.ReasonUnavailable, gate.Decision{}.Reason)
 }

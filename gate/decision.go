@@ -84,8 +84,10 @@ type Reason uint8
 const (
 	ReasonUnavailable Reason = iota // the provider, the store or the app's code failed, or time ran out
 	ReasonAnonymous                 // there is no user id
-	ReasonExcluded                  // Target refused, another study was requested, or no language is shared
-	ReasonHeldOut                   // the user is in the holdout, or pacing invites enough others
+	ReasonExcluded                  // Target refused, or another study was requested
+	ReasonLanguage                  // RequireLanguage is set, and the study supports none of the visitor's languages
+	ReasonHeldOut                   // the user is in the holdout: of the group that is never invited
+	ReasonPaced                     // ExpectedUptake is set, and enough others are invited at the moment
 	ReasonDeclined                  // the user declined this study or opted out of all
 	ReasonSnoozed                   // the user answered "later", and it is not later yet
 	ReasonOpened                    // the user opened the interview a short while ago
@@ -99,7 +101,8 @@ const (
 )
 
 var reasonNames = [...]string{
-	ReasonUnavailable: "unavailable", ReasonAnonymous: "anonymous", ReasonExcluded: "excluded", ReasonHeldOut: "held_out",
+	ReasonUnavailable: "unavailable", ReasonAnonymous: "anonymous", ReasonExcluded: "excluded", ReasonLanguage: "language",
+	ReasonHeldOut: "held_out", ReasonPaced: "paced",
 	ReasonDeclined: "declined", ReasonSnoozed: "snoozed", ReasonOpened: "opened", ReasonShownEnough: "shown_enough",
 	ReasonCoolingDown: "cooling_down", ReasonFull: "full", ReasonClosed: "closed", ReasonCompleted: "completed",
 	ReasonEligible: "eligible", ReasonPaused: "paused",

@@ -79,7 +79,7 @@ func TestExplainWritesNothing(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1, p.count())
 		require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: user(7)}).Ask())
-		require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(8)})))
+		require.Equal(t, gate.ReasonPaced, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(8)})))
 	})
 }
 

@@ -195,7 +195,7 @@ func (g *Gate) walk(ctx context.Context, q *question, d *Decision) {
 			if admitted, err = g.pace.admit(ctx, q); err != nil {
 				reason = ReasonUnavailable
 			} else if !admitted {
-				reason = ReasonHeldOut
+				reason = ReasonPaced
 			}
 		}
 	}

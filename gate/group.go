@@ -26,8 +26,8 @@ func First(gates ...*Gate) *Group {
 
 // Decide returns the decision of the first gate that invites v. An unavailable
 // gate does not hold up the others. If no gate invites v, the decision is that of the
-// first gate whose reason is not [ReasonExcluded], or else of the first gate. A group
-// without gates is [ReasonClosed]. The time limits of all gates start together, so
+// first gate whose study is for v at all, or else of the first gate: [ReasonExcluded]
+// and [ReasonLanguage] say that it is not. A group without gates is [ReasonClosed]. The time limits of all gates start together, so
 // several slow providers delay a page no longer than one. Gates that share a store
 // read it once.
 //
@@ -62,11 +62,14 @@ func (gr *Group) decide(ctx context.Context, v *Visitor, d *Decision) {
 			*d = own
 			return
 		}
-		if d.StudyID == "" || d.Reason == ReasonExcluded && own.Reason != ReasonExcluded {
+		if d.StudyID == "" || d.Reason.isExclusion() && !own.Reason.isExclusion() {
 			*d = own
 		}
 	}
 }
+
+// isExclusion reports whether the study is not for the visitor at all.
+func (r Reason) isExclusion() bool { return r == ReasonExcluded || r == ReasonLanguage }
 
 // Explain returns the explanations of all gates, in their order.
 func (gr *Group) Explain(ctx context.Context, v Visitor) Explanation {

@@ -53,6 +53,7 @@ func TestDecisionsOfAGroupNameTheStudy(t *testing.T) {
 	_, b := studyGate(t, "b", &gate.Options{OnDecision: note})
 	_, c := studyGate(t, "c", &gate.Options{OnDecision: note, Target: nobody})
 	all := gate.First(a, b, c)
+	_, l := studyGate(t, "l", &gate.Options{OnDecision: note, RequireLanguage: true})
 	for _, tc := range []struct {
 		group   *gate.Group
 		visitor gate.Visitor
@@ -64,6 +65,8 @@ func TestDecisionsOfAGroupNameTheStudy(t *testing.T) {
 		{all, gate.Visitor{UserID: "ada", StudyID: "c"}, "c", []string{"c excluded"}},
 		{all, gate.Visitor{}, "a", []string{"a anonymous", "b anonymous", "c anonymous"}},
 		{gate.First(c, a), ada, "c", []string{"c excluded", "a excluded"}},
+		{gate.First(l, a), gate.Visitor{UserID: "ada", Languages: []string{"ja"}}, "l", []string{"l language", "a excluded"}},
+		{gate.First(l, b), gate.Visitor{UserID: "ada", Languages: []string{"ja"}, History: gate.History{}.WithDecline("b", time.Now())}, "b", []string{"l language", "b declined"}},
 		{gate.First(), ada, "", nil},
 	} {
 		told = nil

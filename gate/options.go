@@ -40,8 +40,8 @@ type Options struct {
 
 	// Holdout is the share of users who are never invited, from 0 for none to 1
 	// for everybody. The draw is sticky: lowering Holdout never excludes a user
-	// who could be invited before, and two studies draw independently. Defaults
-	// to 0.
+	// who could be invited before, and two studies draw independently. They alone
+	// get [ReasonHeldOut], so they can serve as a control group. Defaults to 0.
 	Holdout float64
 
 	// MaxShowings is how often one user sees the prompt of this study.
@@ -70,14 +70,16 @@ type Options struct {
 	// above 0 to 1, such as 0.05. It limits invitations near the end of a study:
 	// with 3 places left it invites 60 users, not a million. An invitation that
 	// leads to no interview within a day makes room for another one, so a study
-	// fills although the uptake is lower. Studies without a limit are not paced.
+	// fills although the uptake is lower. Whoever has to wait gets [ReasonPaced]. Studies
+	// without a limit are not paced.
 	//
 	// If the store has [store.Interactions], invited users are counted there, over
 	// all replicas and restarts. Otherwise each process counts its own. Defaults
 	// to no pacing.
 	ExpectedUptake float64
 
-	// RequireLanguage excludes visitors with whom the study shares no language.
+	// RequireLanguage excludes visitors with whom the study shares no language, with
+	// [ReasonLanguage].
 	// A visitor without a preference is not excluded. Defaults to inviting
 	// everybody.
 	RequireLanguage bool

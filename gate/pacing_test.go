@@ -28,7 +28,7 @@ func TestPacingInvitesAsManyAsThePlacesNeed(t *testing.T) {
 		require.Equal(t, 60, count)
 		again, _ := asked(t, g, 1000)
 		require.Equal(t, first, again, "the same users")
-		require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(999)})))
+		require.Equal(t, gate.ReasonPaced, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: user(999)})))
 
 		time.Sleep(36 * time.Hour) // it was Saturday, 00:00; the week goes on until Monday
 		second, count := asked(t, g, 1000)
@@ -118,7 +118,7 @@ func TestPacingInvitesOnce(t *testing.T) {
 		return false, nil
 	})
 	g = warmGate(t, p, done, &gate.Options{ExpectedUptake: 1, Timeout: 10 * time.Second})
-	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), ada).Reason)
+	require.Equal(t, gate.ReasonPaced, g.Decide(t.Context(), ada).Reason)
 	require.True(t, other.Ask())
 }
 
@@ -134,8 +134,8 @@ func TestPacingCountsNoPeeks(t *testing.T) {
 		require.Equal(t, gate.ReasonEligible, firstNo(g.Explain(t.Context(), v)))
 	}
 	require.True(t, g.Decide(t.Context(), ada).Ask())
-	require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Reason)
-	require.Equal(t, gate.ReasonHeldOut, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: "bob"})))
+	require.Equal(t, gate.ReasonPaced, g.Decide(t.Context(), gate.Visitor{UserID: "bob"}).Reason)
+	require.Equal(t, gate.ReasonPaced, firstNo(g.Explain(t.Context(), gate.Visitor{UserID: "bob"})))
 }
 
 // site is an app with several replicas of a gate, and users who see the prompt a

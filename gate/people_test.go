@@ -367,7 +367,7 @@ func TestNoPreferenceIsNoExclusion(t *testing.T) {
 	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{RequireLanguage: true})
 	require.True(t, g.Decide(t.Context(), ada).Ask())
 	require.True(t, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: []string{"*"}}).Ask())
-	require.Equal(t, gate.ReasonExcluded, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: []string{"ja"}}).Reason)
+	require.Equal(t, gate.ReasonLanguage, g.Decide(t.Context(), gate.Visitor{UserID: "ada", Languages: []string{"ja"}}).Reason)
 }
 
 // The target sees the page and the request, and metrics tell pages from clicks.

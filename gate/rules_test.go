@@ -36,7 +36,7 @@ func TestDecisionsFollowTheRules(t *testing.T) {
 			require.Equal(t, want.String(), g.Confirm(t.Context(), c.visitor).Reason.String(), "confirmed: %+v", c)
 			confirmed[want]++
 		}
-		require.Len(t, decided, 13, "every reason was met: %v", decided)
+		require.Len(t, decided, 15, "every reason was met: %v", decided)
 		require.Len(t, confirmed, 8, "every reason that a click leaves: %v", confirmed)
 	})
 }
@@ -67,7 +67,7 @@ func (c *ruleCase) first(clicked bool) gate.Reason {
 		{c.badUser, gate.ReasonUnavailable, true},
 		{c.target, gate.ReasonExcluded, false},
 		{c.visitor.StudyID == "another", gate.ReasonExcluded, true},
-		{c.language, gate.ReasonExcluded, false},
+		{c.language, gate.ReasonLanguage, false},
 		{c.holdout, gate.ReasonHeldOut, false},
 		{c.optedOut, gate.ReasonDeclined, true},
 		{c.declined, gate.ReasonDeclined, false},
@@ -77,7 +77,7 @@ func (c *ruleCase) first(clicked bool) gate.Reason {
 		{c.showingPause || c.coolDown, gate.ReasonCoolingDown, false},
 		{c.missing, gate.ReasonClosed, true},
 		{c.places == 0, gate.ReasonFull, true},
-		{c.pacing && !c.shown, gate.ReasonHeldOut, false},
+		{c.pacing && !c.shown, gate.ReasonPaced, false},
 		{c.storeDown, gate.ReasonUnavailable, true},
 		{c.completed, gate.ReasonCompleted, true},
 	} {

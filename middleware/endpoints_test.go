@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -316,6 +318,28 @@ func TestAssets(t *testing.T) {
 	require.Contains(t, types.body, "export function createAskonce(")
 	for _, name := range []string{"prompt-0123456789ab.html", "prompt-.css", "prompt-0123456789abcd.css", "prompt-0123456789ag.js"} {
 		require.Equal(t, http.StatusNotFound, b.do(http.MethodGet, "/askonce/"+name).StatusCode, name)
+	}
+}
+
+// A page that comes back from the browser's cache keeps its prompt for reasons that do
+// not say that the prompt is over.
+func TestReasonsThatKeepAPrompt(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile(filepath.Join("internal", "prompt", "ui", "prompt.min.js"))
+	require.NoError(t, err)
+	found := regexp.MustCompile(`/(elig[^/]*)/\.test\(\w+\.reason\)`).FindSubmatch(script)
+	require.NotNil(t, found)
+	keeps := regexp.MustCompile(string(found[1]))
+	want := map[gate.Reason]bool{
+		gate.ReasonEligible: true, gate.ReasonExcluded: true, gate.ReasonLanguage: true, gate.ReasonHeldOut: true, gate.ReasonPaced: true,
+		gate.ReasonUnavailable: true, gate.ReasonAnonymous: false, gate.ReasonDeclined: false, gate.ReasonSnoozed: false, gate.ReasonOpened: false,
+		gate.ReasonShownEnough: false, gate.ReasonCoolingDown: false, gate.ReasonFull: false, gate.ReasonClosed: false, gate.ReasonCompleted: false,
+		gate.ReasonPaused: false,
+	}
+	for r := gate.Reason(0); r.String() != "unknown"; r++ {
+		keep, listed := want[r]
+		require.True(t, listed, "%v: does it keep a prompt?", r)
+		require.Equal(t, keep, keeps.MatchString(r.String()), "%v", r)
 	}
 }
 

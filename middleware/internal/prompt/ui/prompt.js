@@ -285,7 +285,8 @@
     if (!one[key]) adopt(one);
   });
 
-  // A page that comes back from a cache may show what has been answered meanwhile.
+  // A page that comes back from a cache may show what has been answered meanwhile. Reasons that say nothing
+  // about that keep the prompt: eligible, excluded, language, held_out, paced, unavailable.
   addEventListener("pagehide", () => channel?.close());
   addEventListener("pageshow", (e) => {
     if (e.persisted) listen();
@@ -293,7 +294,7 @@
     asides().forEach((a) =>
       fetch(base + "decision?peek&study=" + encodeURIComponent(a.dataset.study))
         .then((r) => r.json())
-        .then((d) => /eligible|excluded|held_out|unavailable/.test(d.reason) || drop(a.dataset.study))
+        .then((d) => /elig|excl|lang|held|paced|unav/.test(d.reason) || drop(a.dataset.study))
         .catch(() => {}),
     );
   });
