@@ -253,6 +253,9 @@ func (q *question) hasPlaces(ctx context.Context) (bool, error) {
 	if err := q.learnCapacity(ctx); err != nil {
 		return false, err
 	}
+	if q.isClick() && q.gate.places.share(q.study) {
+		return q.study.places != 0, nil // hold reads who has the others
+	}
 	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now()), nil
 }
 

@@ -59,7 +59,7 @@ type Gate struct {
 	capacity  *capacity
 	pace      *pace
 	holds     holds
-	leases    leases
+	places    places
 	pauses    *pauses // nil if the store has no Switches
 
 	done    CompletionChecker
@@ -124,7 +124,8 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 	g.peeker, _ = done.(completionPeeker)
 	g.personPeeker, _ = done.(personPeeker)
 	g.lister, _ = capability[store.Lister](done)
-	g.leases.checkpoints, _ = capability[store.Checkpoints](done)
+	g.places.checkpoints, _ = capability[store.Checkpoints](done)
+	g.places.turn = make(chan struct{}, 1)
 	if switches, ok := capability[store.Switches](done); ok {
 		g.pauses = &pauses{gate: g, switches: switches}
 	}
@@ -154,9 +155,15 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) (d Decision) {
 // interview. Only what may have changed since the invitation is checked again: the
 // study and its places, by an answer of the last 10 seconds, a pause, an opt-out
 // and the completion. Whoever was invited keeps the invitation, so Target, the
-// holdout, pacing and the history do not matter. A confirmed click holds a place
-// for 20 minutes or until the interview is recorded; with [store.Checkpoints] that
-// holds on all replicas.
+// holdout, pacing and the history do not matter.
+//
+// A confirmed click holds a place for 20 minutes or until the interview is recorded,
+// and no more clicks are confirmed than there are places. A user who clicks again
+// keeps the place. Each process counts its own holds. If the store has
+// [store.Checkpoints], the holds of a study's last 50 places count on all replicas
+// whose clocks agree within 2 seconds; such a click costs two more round trips, and
+// waits while another replica makes its own. Clicks that were confirmed while there
+// were more places count elsewhere from the next click at their replica.
 //
 // For about a minute after a failure of the provider, Confirm is unavailable: an
 // apology is better than an interview that turns the user away.
@@ -248,7 +255,7 @@ func (g *Gate) Recorded(_ context.Context, c store.Completion) {
 	}
 	now := time.Now()
 	g.capacity.update(func(s *snapshot) { s.completedAt = now })
-	g.endHold(c.UserID, now)
+	g.endHold(c.Key, now)
 }
 
 // Age returns the age of the cached study, or false if there is none that can be

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,7 +12,7 @@ const holdFor = 20 * time.Minute
 
 // holds keeps the places of users who have followed the prompt and have not
 // completed the interview yet, because the provider counts a place only then. Each
-// process keeps its own; those of the last places are leased in the store, too.
+// process keeps its own; those of the last places are shared in the store, too.
 type holds struct {
 	n      atomic.Int64 // len(byUser)
 	mu     sync.Mutex
@@ -21,6 +22,7 @@ type holds struct {
 type hold struct {
 	until       time.Time
 	completedAt time.Time // zero while the interview goes on
+	shared      bool      // it is in the store's list
 }
 
 // counts reports whether the hold takes a place that is not yet taken in s.
@@ -28,14 +30,15 @@ func (h hold) counts(s *study, now time.Time) bool {
 	return now.Before(h.until) && (h.completedAt.IsZero() || !s.askedAt.After(h.completedAt))
 }
 
-// leavesPlace reports whether the study has a place that nobody else holds.
+// leavesPlace reports whether the user holds one of the study's places or may take
+// one.
 func (h *holds) leavesPlace(userID string, s *study, now time.Time) bool {
 	if s.places < 0 || int64(s.places) > h.n.Load() {
 		return true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.others(userID, s, now) < s.places
+	return h.leaves(userID, s, now)
 }
 
 // take holds a place for the user. It reports false if there is none.
@@ -45,37 +48,61 @@ func (h *holds) take(userID string, s *study, now time.Time) bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.others(userID, s, now) >= s.places {
+	if !h.leaves(userID, s, now) {
 		return false
 	}
-	if h.byUser == nil {
-		h.byUser = map[string]hold{}
-	}
-	h.byUser[userID] = hold{until: now.Add(holdFor)}
-	h.n.Store(int64(len(h.byUser)))
+	h.keep(userID, hold{until: now.Add(holdFor)})
 	return true
 }
 
-// others counts the places that other users hold, and forgets holds that have
-// ended. It is called with mu held.
-func (h *holds) others(userID string, s *study, now time.Time) (n int) {
-	for id, own := range h.byUser {
-		switch {
-		case !own.counts(s, now):
-			delete(h.byUser, id)
-		case id != userID:
-			n++
-		}
-	}
+// leaves is leavesPlace with mu held. It forgets holds that have ended.
+func (h *holds) leaves(userID string, s *study, now time.Time) bool {
+	maps.DeleteFunc(h.byUser, func(_ string, own hold) bool { return !own.counts(s, now) })
 	h.n.Store(int64(len(h.byUser)))
-	return n
+	_, has := h.byUser[userID]
+	return has || len(h.byUser) < s.places
 }
 
-// drop gives the user's place back.
-func (h *holds) drop(userID string) {
+// keep is called with mu held.
+func (h *holds) keep(userID string, own hold) {
+	if h.byUser == nil {
+		h.byUser = map[string]hold{}
+	}
+	h.byUser[userID] = own
+	h.n.Store(int64(len(h.byUser)))
+}
+
+// put holds a place that the user has taken in the store.
+func (h *holds) put(userID string, until time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.byUser, userID)
+	h.keep(userID, hold{until: until, shared: true})
+}
+
+// eachUnshared calls do with the holds that the store's list does not have yet.
+func (h *holds) eachUnshared(now time.Time, do func(userID string, until time.Time)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, own := range h.byUser {
+		if !own.shared && own.completedAt.IsZero() && now.Before(own.until) {
+			do(id, own.until)
+		}
+	}
+}
+
+// reconcile compares the holds with the store's list, and forgets those that have
+// ended at another replica.
+func (h *holds) reconcile(list *heldPlaces) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, own := range h.byUser {
+		if list.index(id) >= 0 {
+			own.shared = true
+			h.byUser[id] = own
+		} else if own.shared {
+			delete(h.byUser, id)
+		}
+	}
 	h.n.Store(int64(len(h.byUser)))
 }
 

@@ -69,6 +69,13 @@ func (w *watched) Acquire(ctx context.Context, name, holder string, lease time.D
 	return w.Store.Acquire(ctx, name, holder, lease)
 }
 
+func (w *watched) Release(ctx context.Context, name, holder, state string) error {
+	if err := w.trip("Release"); err != nil {
+		return err
+	}
+	return w.Store.Release(ctx, name, holder, state)
+}
+
 func note(t *testing.T, s store.Interactions, user, study string, kind store.InteractionKind, at time.Time) {
 	t.Helper()
 	require.NoError(t, s.Note(t.Context(), store.Interaction{
