@@ -27,9 +27,9 @@ func First(gates ...*Gate) *Group {
 // Decide returns the decision of the first gate that invites v. An unavailable
 // gate does not hold up the others. If no gate invites v, the decision is that of the
 // first gate whose study is for v at all, or else of the first gate: [ReasonExcluded]
-// and [ReasonLanguage] say that it is not. A group without gates is [ReasonClosed]. The time limits of all gates start together, so
-// several slow providers delay a page no longer than one. Gates that share a store
-// read it once.
+// and [ReasonLanguage] say that it is not. A group without gates is [ReasonClosed]. The
+// time limits of all gates start together, so several slow providers delay a page no
+// longer than one. Gates that share a store read it once.
 //
 // A [Visitor.StudyID] leaves the decision to the gates of that study. OnDecision
 // of each gate that decided is called.
