@@ -233,7 +233,7 @@ func TestLinger(t *testing.T) {
 
 func TestPausesCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
-	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{ShowingPause: -1, OpenedPause: -1, MaxShowings: -1, Linger: -1})
+	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{ShowingPause: -1, OpenedPause: -1, MaxShowings: -1, Linger: -1, Timeout: 10 * time.Second})
 	var h gate.History
 	for i := range 300 {
 		at := time.Now().Add(-time.Duration(i) * time.Second)
