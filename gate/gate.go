@@ -161,7 +161,7 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) (d Decision) {
 // and no more clicks are confirmed than there are places. A user who clicks again
 // keeps the place. Each process counts its own holds. If the store has
 // [store.Checkpoints], the holds of a study's last 50 places count on all replicas
-// whose clocks agree within 2 seconds; such a click costs two more round trips, and
+// whose clocks agree within 2 seconds; such a click costs two more calls of the store, and
 // waits while another replica makes its own. Clicks that were confirmed while there
 // were more places count elsewhere from the next click at their replica.
 //

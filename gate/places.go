@@ -33,7 +33,7 @@ const (
 
 // places shares the last places of a study between replicas. The users who hold one
 // are listed in a checkpoint of the store, which a click takes under a lease, changes
-// and releases: two round trips.
+// and releases: two calls.
 type places struct {
 	checkpoints store.Checkpoints // nil if the store has none
 	turn        chan struct{}     // held by the click that is at the store

@@ -373,8 +373,8 @@ func TestAReplicaForgetsHoldsThatEndedElsewhere(t *testing.T) {
 	})
 }
 
-// A click costs two round trips, and of many refused ones only the first.
-func TestRoundTripsOfAClick(t *testing.T) {
+// A click costs two calls of the store, and of many refused ones only the first.
+func TestCallsOfAClick(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var trips atomic.Int32
