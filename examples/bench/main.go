@@ -36,6 +36,7 @@ var parts = []struct {
 	{"gate", decisions},
 	{"webhook", deliveries},
 	{"stores", stores},
+	{"console", consoles},
 	{"sizes", sizes},
 }
 

@@ -147,7 +147,8 @@ func openSQL(ctx context.Context, name, driver, dsn string, dialect sqlstore.Dia
 	if err := s.Migrate(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := s.Reset(ctx, userKey(0)); err != nil { // the first write about a user makes the key of the hashes
+	first := store.Key{StudyID: openStudy.ID, UserID: "not one of those that are measured"}
+	if err := s.Reset(ctx, first); err != nil { // the first write about a user makes the key of the hashes
 		return nil, err
 	}
 	raw, mark := prefix+"raw", "?"
