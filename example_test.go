@@ -12,9 +12,11 @@ import (
 
 	"github.com/askonce/askonce"
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
+	"github.com/askonce/askonce/webhook"
 )
 
 // An app with one study, and a fake provider in the place of the real one.
@@ -23,6 +25,7 @@ func Example() {
 	defer provider.Close()
 	study := provider.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})
 
+	recorded := make(chan struct{})
 	kit, err := askonce.New(askonce.Config{
 		APIKey:        provider.APIKey(),
 		WebhookSecret: provider.Secret(),
@@ -30,6 +33,7 @@ func Example() {
 		User:          func(*http.Request) string { return "ada" }, // yours reads the session
 		Store:         memstore.New(),                              // in production sqlstore or redisstore
 		BaseURL:       provider.BaseURL(),
+		Webhook:       &webhook.Options{OnRecorded: func(context.Context, store.Completion) { close(recorded) }},
 		Gate:          &gate.Options{Timeout: 10 * time.Second}, // an example may wait for its first answer
 		Logger:        slog.New(slog.DiscardHandler),
 	})
@@ -52,9 +56,7 @@ func Example() {
 
 	fmt.Println("invited:", invited(app.URL))
 	provider.FinishInterview(study.ID, userjourneystest.Interview{ReferenceID: "ada"})
-	for len(provider.Deliveries()) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-recorded
 	fmt.Println("invited again:", invited(app.URL))
 	// Output:
 	// invited: true

@@ -2,15 +2,12 @@ package gate_test
 
 import (
 	"context"
-	"errors"
 	"go/parser"
 	"go/token"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,56 +153,6 @@ func TestStudyRulesOutliveCapacity(t *testing.T) {
 	})
 }
 
-func TestTroubleIsUnavailable(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		boom := errors.New("boom")
-		hang := func(ctx context.Context, _ store.Key) (bool, error) {
-			time.Sleep(time.Minute) // ignores its context
-			return false, nil
-		}
-		for name, tc := range map[string]struct {
-			done   completions
-			target func(context.Context, gate.Visitor) bool
-			is     error
-		}{
-			"store fails":  {done: func(context.Context, store.Key) (bool, error) { return false, boom }, is: boom},
-			"store panics": {done: func(context.Context, store.Key) (bool, error) { panic("lost") }},
-			"store hangs":  {done: hang, is: context.DeadlineExceeded},
-			"store hangs after a slow target": {
-				done: hang, target: func(context.Context, gate.Visitor) bool { time.Sleep(100 * time.Millisecond); return true }, is: context.DeadlineExceeded,
-			},
-			"target panics": {done: nobodyCompleted, target: func(context.Context, gate.Visitor) bool { panic("lost") }},
-		} {
-			g := warmGate(t, newProvider(), tc.done, &gate.Options{Target: tc.target})
-			began := time.Now()
-			d := g.Decide(t.Context(), gate.Visitor{UserID: "ada-lovelace"})
-			require.Equal(t, gate.ReasonUnavailable, d.Reason, name)
-			require.False(t, d.Ask(), name)
-			require.Error(t, d.Err, name)
-			require.NotContains(t, d.Err.Error(), "ada", name)
-			if tc.is != nil {
-				require.ErrorIs(t, d.Err, tc.is, name)
-			}
-			require.LessOrEqual(t, time.Since(began), 150*time.Millisecond, name)
-		}
-		time.Sleep(2 * time.Minute) // the store that hung returns, and its goroutine ends
-	})
-}
-
-// What the app's own rules take counts, and a store that could answer only too
-// late is not asked.
-func TestNoTimeLeftForTheStore(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := warmGate(t, newProvider(), completions(func(context.Context, store.Key) (bool, error) {
-			t.Error("the store was asked")
-			return false, nil
-		}), &gate.Options{Target: func(context.Context, gate.Visitor) bool { time.Sleep(150 * time.Millisecond); return true }})
-		require.ErrorIs(t, g.Decide(t.Context(), ada).Err, context.DeadlineExceeded)
-	})
-}
-
 // Questions are used again, and remember nobody meanwhile.
 func TestVisitorIsForgotten(t *testing.T) {
 	t.Parallel()
@@ -218,89 +165,6 @@ func TestVisitorIsForgotten(t *testing.T) {
 	kept := decide()
 	runtime.GC()
 	require.Nil(t, kept.Value())
-}
-
-// A store that never answers is asked by a bounded number of goroutines.
-func TestLookUpsAreBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var asked atomic.Int32
-		release := make(chan struct{})
-		g := warmGate(t, newProvider(), completions(func(context.Context, store.Key) (bool, error) {
-			asked.Add(1)
-			<-release
-			return false, nil
-		}), nil)
-		for i := range 2000 {
-			go g.Decide(t.Context(), gate.Visitor{UserID: user(i)})
-		}
-		time.Sleep(time.Second)
-		require.EqualValues(t, 256, asked.Load())
-		close(release)
-		synctest.Wait()
-		require.Equal(t, gate.ReasonEligible, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
-	})
-}
-
-// The store's answer does not hang on the request: a browser that leaves would
-// otherwise close a pooled connection in mid-query.
-func TestStoreIsAskedOnADetachedContext(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), detachedKey{}, "kept"))
-	cancel()
-	g := warmGate(t, newProvider(), completions(func(ctx context.Context, _ store.Key) (bool, error) {
-		_, has := ctx.Deadline()
-		return !has || ctx.Value(detachedKey{}) != "kept", ctx.Err()
-	}), &gate.Options{Timeout: 5 * time.Second})
-	require.Equal(t, gate.ReasonEligible, g.Decide(ctx, gate.Visitor{UserID: "ada"}).Reason)
-}
-
-type detachedKey struct{}
-
-// An answer that is there is used, however the goroutines that bring it are
-// scheduled.
-func TestNoAnswerOfTheStoreIsLost(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { // where no time passes, so no deadline can be missed
-		g := warmGate(t, newProvider(), nobodyCompleted, nil)
-		var all sync.WaitGroup
-		var lost atomic.Int32
-		for range 8 {
-			all.Go(func() {
-				for range fewer(12_000) {
-					if !g.Decide(t.Context(), ada).Ask() {
-						lost.Add(1)
-					}
-				}
-			})
-		}
-		all.Wait()
-		require.Zero(t, lost.Load())
-	})
-}
-
-// peeking is a store that answers from memory what it can.
-type peeking struct {
-	completions
-	completed, known bool
-}
-
-func (p peeking) Peek(store.Key) (bool, bool) { return p.completed, p.known }
-
-func TestPeek(t *testing.T) {
-	t.Parallel()
-	never := completions(func(context.Context, store.Key) (bool, error) { return false, errors.New("asked") })
-	for _, tc := range []struct {
-		done peeking
-		is   gate.Reason
-	}{
-		{peeking{never, true, true}, gate.ReasonCompleted},
-		{peeking{never, false, true}, gate.ReasonEligible},
-		{peeking{never, true, false}, gate.ReasonUnavailable},
-	} {
-		g := warmGate(t, newProvider(), tc.done, nil)
-		require.Equal(t, tc.is, g.Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
-	}
 }
 
 func TestConfirmIgnoresWhatAClickSettles(t *testing.T) {
@@ -392,97 +256,6 @@ func TestPrompt(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrInvalid)
 }
 
-func TestOnDecision(t *testing.T) {
-	t.Parallel()
-	var told []gate.Reason
-	opts := &gate.Options{OnDecision: func(_ context.Context, v gate.Visitor, d gate.Decision) {
-		told = append(told, d.Reason)
-	}}
-	g := warmGate(t, newProvider(), nobodyCompleted, opts)
-	opts.OnDecision = nil // options are copied
-	g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
-	g.Confirm(t.Context(), gate.Visitor{})
-	g.Explain(t.Context(), gate.Visitor{UserID: "ada"})
-	require.Equal(t, []gate.Reason{gate.ReasonEligible, gate.ReasonAnonymous}, told)
-}
-
-func TestDecisionsNameTheStudy(t *testing.T) {
-	t.Parallel()
-	gone := userjourneys.ErrNotFound
-	for _, tc := range []struct {
-		name    string
-		opts    gate.Options
-		first   error // of the provider, at the warming
-		then    error // and afterwards
-		visitor gate.Visitor
-		reason  gate.Reason
-		study   string
-	}{
-		{name: "an invitation", visitor: ada, reason: gate.ReasonEligible, study: studyID},
-		{name: "nobody", reason: gate.ReasonAnonymous, study: studyID},
-		{name: "an id that cannot be used", visitor: gate.Visitor{UserID: "a\x00"}, reason: gate.ReasonUnavailable, study: studyID},
-		{name: "a holdout", opts: gate.Options{Holdout: 1}, visitor: ada, reason: gate.ReasonHeldOut, study: studyID},
-		{name: "another study", visitor: gate.Visitor{UserID: "ada", StudyID: "x"}, reason: gate.ReasonExcluded, study: studyID},
-		{name: "a target that panics", opts: gate.Options{Target: func(context.Context, gate.Visitor) bool { panic("lost") }}, visitor: ada, study: studyID},
-		{name: "nobody, before the first answer", first: context.DeadlineExceeded, reason: gate.ReasonAnonymous, study: studyName},
-		{name: "no answer yet", first: context.DeadlineExceeded, visitor: ada, study: studyName},
-		{name: "no such study", first: gone, visitor: ada, reason: gate.ReasonClosed, study: studyName},
-		{name: "a study that is gone", then: gone, visitor: ada, reason: gate.ReasonClosed, study: studyID},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				p := newProvider()
-				p.fail(tc.first)
-				var told []string
-				opts := tc.opts
-				opts.Logger = discard
-				opts.OnDecision = func(_ context.Context, _ gate.Visitor, d gate.Decision) { told = append(told, d.StudyID) }
-				g, err := gate.New(p, studyName, nobodyCompleted, &opts)
-				require.NoError(t, err)
-				_ = g.Warm(t.Context())
-				if tc.then != nil {
-					p.fail(tc.then)
-					time.Sleep(time.Hour)
-				}
-				for range 2 {
-					d := g.Decide(t.Context(), tc.visitor)
-					require.Equal(t, tc.reason, d.Reason, "%v", d.Err)
-					require.Equal(t, tc.study, d.StudyID)
-				}
-				require.Equal(t, []string{tc.study, tc.study}, told)
-				require.Equal(t, tc.study, g.Confirm(t.Context(), tc.visitor).StudyID)
-			})
-		})
-	}
-}
-
-// Metrics that break cost a prompt, and no page.
-func TestOnDecisionPanics(t *testing.T) {
-	t.Parallel()
-	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{
-		OnDecision: func(context.Context, gate.Visitor, gate.Decision) { panic("lost") },
-	})
-	d := g.Decide(t.Context(), ada)
-	require.False(t, d.Ask())
-	require.Equal(t, gate.ReasonUnavailable, d.Reason)
-	require.Zero(t, d.Prompt)
-	require.Equal(t, studyID, d.StudyID)
-	require.EqualError(t, d.Err, "gate: Options.OnDecision: panic: string", "what was thrown may hold anything")
-}
-
-// A target that panics is a decision too, of which metrics hear.
-func TestOnDecisionHearsOfPanics(t *testing.T) {
-	t.Parallel()
-	var told []gate.Reason
-	g := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{
-		Target:     func(context.Context, gate.Visitor) bool { panic("lost") },
-		OnDecision: func(_ context.Context, _ gate.Visitor, d gate.Decision) { told = append(told, d.Reason) },
-	})
-	g.Decide(t.Context(), ada)
-	require.Equal(t, []gate.Reason{gate.ReasonUnavailable}, told)
-}
-
 func TestNewReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := gate.New(newProvider(), "", nobodyCompleted, &gate.Options{
@@ -496,19 +269,6 @@ func TestNewReportsEveryFault(t *testing.T) {
 	require.ErrorContains(t, err, "Fresh is longer than Stale")
 	require.PanicsWithValue(t, "gate: New: s is nil", func() { _, _ = gate.New(nil, "x", nobodyCompleted, nil) })
 	require.PanicsWithValue(t, "gate: New: done is nil", func() { _, _ = gate.New(newProvider(), "x", nil, nil) })
-}
-
-func TestReasonNames(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for r := gate.ReasonUnavailable; r <= gate.ReasonPaused; r++ {
-		require.Regexp(t, `^[a-z_]+$`, r.String())
-		require.False(t, seen[r.String()])
-		seen[r.String()] = true
-	}
-	require.Len(t, seen, 16)
-	require.Equal(t, "unknown", (gate.ReasonPaused + 1).String())
-	require.Equal(t, gate.ReasonUnavailable, gate.Decision{}.Reason)
 }
 
 // The package decides; what HTTP makes of it is the business of others.

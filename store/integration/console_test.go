@@ -27,7 +27,7 @@ import (
 func TestConsolePages(t *testing.T) {
 	t.Parallel()
 	if raceDetector {
-		t.Skip("it is about time, and SQLite in Go is ten times as slow with the race detector")
+		t.Skip("needs a run without -race, with which SQLite in Go is ten times as slow")
 	}
 	eachDatabase(t, []string{"postgres-pgx", "sqlite-modernc"}, func(t *testing.T, d database) {
 		db, prefix := d.open(t), d.fresh(t)

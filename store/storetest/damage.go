@@ -44,7 +44,7 @@ func RunDamaged(t *testing.T, open func(t *testing.T) (store.Store, Backend)) {
 			}
 			s, b := open(t)
 			if !c.reaches(b) {
-				t.Skip("the Backend cannot do this")
+				t.Skipf("the Backend leaves nil what %q takes", c.name)
 			}
 			c.run(t, newSubject(s, has), b)
 		})

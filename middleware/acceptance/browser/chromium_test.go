@@ -36,7 +36,7 @@ func skip(t testing.TB, format string, args ...any) {
 func long(t testing.TB) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("left out with -race: the run without it has looked")
+		t.Skip("needs a run without -race, which finds nothing in a browser")
 	}
 	if testing.Short() {
 		t.Skip("left out by -short: it takes long; go test ./browser without -short runs it")
