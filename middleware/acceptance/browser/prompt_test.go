@@ -127,7 +127,7 @@ func TestAnswerIsNotTaken(t *testing.T) {
 	b.run(network.SetBlockedURLs([]string{"*/askonce/later*"}))
 	b.click(laterButton)
 	b.eventuallyNone()
-	b.eventuallyProblem("askonce: the answer was not kept")
+	b.eventuallyProblem("askonce: not recorded")
 	require.Equal(t, a.url+"/", eval[string](b, "location.href"))
 }
 

@@ -1,4 +1,5 @@
 // A client for apps that render the prompt themselves. Its types and documentation are in askonce.d.ts beside it.
+// Not new URL(".", import.meta.url): bundlers take that for an asset and rewrite it.
 export function createAskonce(base = import.meta.url.replace(/[^/]*$/, "")) {
   const seen = new WeakSet(); // of invitations: another user may sign in without a new page
   const tell = (name, study, url) => {
@@ -6,7 +7,7 @@ export function createAskonce(base = import.meta.url.replace(/[^/]*$/, "")) {
     // An app's fallback answers 200 with its own page where the endpoints are not mounted.
     return url && fetch(url, { method: "POST", keepalive: true })
       .then((r) => r.status === 204 || Promise.reject(r.status))
-      .catch((e) => !!console.warn("askonce: the answer was not kept", e));
+      .catch((e) => !!console.warn("askonce: not recorded", e));
   };
   return {
     decide: ({ study, signal, headers } = {}) =>

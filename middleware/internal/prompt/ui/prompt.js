@@ -12,7 +12,7 @@
   const send = (to, quiet) =>
     fetch(to, { method: "POST", keepalive: true })
       .then((r) => r.status === 204 || Promise.reject(r.status)) // a fallback of the app may answer 200
-      .catch((e) => quiet || console.warn("askonce: the answer was not kept", e));
+      .catch((e) => quiet || console.warn("askonce: not recorded", e));
 
   // Focus that was in the prompt goes back to where it came from.
   const close = (aside) => {
