@@ -188,8 +188,8 @@ func (m *Middleware) noteAfter(ctx context.Context, e Event) {
 
 var errBehind = errors.New("the store does not keep up")
 
-// notRecorded logs that an interaction was lost. Too many studies are those of one
-// user's script, which could fill the log as well.
+// notRecorded logs that an interaction was lost. It logs store.ErrTooManyStudies only
+// once, because a user's script can cause it at will and would fill the log.
 func (m *Middleware) notRecorded(ctx context.Context, study string, err error) {
 	if !errors.Is(err, store.ErrTooManyStudies) || m.first("studies") {
 		m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", study, "err", err)

@@ -21,7 +21,8 @@ func (m *Middleware) notRendered(ctx context.Context, studyID string, err error)
 	}
 }
 
-func (m *Middleware) first(fault string) bool {
-	_, known := m.faults.LoadOrStore(fault, true)
+// first reports whether it is called for the first time with this key.
+func (m *Middleware) first(key string) bool {
+	_, known := m.logged.LoadOrStore(key, true)
 	return !known
 }

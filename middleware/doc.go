@@ -70,7 +70,7 @@ package middleware
 //
 //	middleware.go options.go      New, Handler
 //	serve.go callbacks.go         one request: whether it gets the prompt, and its response
-//	firstday.go                   mistakes in mounting that only the log can show
+//	mountcheck.go                 mistakes in how the app mounts the middleware, which only the log shows
 //	visitor.go anonymous.go       who sent it
 //	history.go cookie.go keys.go  what this browser has seen, and how it is kept
 //	endpoints.go answers.go       what the prompt's links, forms and scripts call

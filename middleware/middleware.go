@@ -12,18 +12,18 @@ import (
 // A Middleware puts prompts into pages and serves the endpoints that they need. It
 // is safe for concurrent use.
 type Middleware struct {
-	decider   gate.Decider
-	user      func(*http.Request) string
-	opts      Options
-	prompts   *prompt.Renderer
-	histories *cookies[remembered]
-	anonymous *cookies[string] // nil unless Options.Anonymous
-	tickets   sealedCookie
-	after     chan struct{} // see noteAfter
-	languages languages
-	sameSite  *http.CrossOriginProtection
-	faults    sync.Map // of the app's code, by name; each is logged once
-	firstDay  firstDay
+	decider    gate.Decider
+	user       func(*http.Request) string
+	opts       Options
+	prompts    *prompt.Renderer
+	histories  *cookies[remembered]
+	anonymous  *cookies[string] // nil unless Options.Anonymous
+	tickets    sealedCookie
+	after      chan struct{} // see noteAfter
+	languages  languages
+	sameSite   *http.CrossOriginProtection
+	logged     sync.Map // keys of the messages that are logged only once; see first
+	mountCheck mountCheck
 }
 
 // New returns a middleware that invites the users whom d decides to ask. The func
