@@ -24,7 +24,7 @@ type decisionJSON struct {
 // links are the prompt's own.
 type links struct {
 	Start   string `json:"start"`
-	Shown   string `json:"shown,omitempty"` // this and the rest for those who are asked
+	Shown   string `json:"shown,omitempty"` // this and those below only if Ask is true
 	Later   string `json:"later,omitempty"`
 	Decline string `json:"decline,omitempty"`
 	Undo    string `json:"undo,omitempty"`

@@ -89,8 +89,8 @@ type Options struct {
 	// middleware that a shared cache may keep. The app's own ids must not begin with
 	// "anonymous-", as these do. What the visitor has
 	// seen, answered and completed holds in this browser after signing in too, until
-	// another user of it sees or answers a prompt. In other browsers the user is asked,
-	// because nothing says that they are the same. Defaults to false.
+	// another user of it sees or answers a prompt. In another browser the user is asked
+	// again, because nothing links it to this one. Defaults to false.
 	Anonymous bool
 
 	// Interactions records what users see and answer, so that it follows them from

@@ -22,13 +22,13 @@
 // Mount it with Use, because with Pre it would run before the user is known.
 // Middlewares of Use also run for requests without a route, so the endpoints
 // below [middleware.Options].Path need none. Those of a group or a route do
-// not: with the middleware only there, give the endpoints a route,
+// not: with the middleware only there, give the endpoints a route:
 //
 //	e.Any("/askonce/*", echo.NotFoundHandler, sessions, auth, ask)
 //
-// whose own handler is never called, or their links and the prompt's script
-// answer 404, and the prompt stays invisible. The middleware may be mounted
-// twice; the prompt appears once.
+// Its own handler, echo.NotFoundHandler, is never called. Without the route,
+// the links and the prompt's script answer 404, and the prompt stays hidden.
+// The middleware may be mounted twice; the prompt appears once.
 //
 // askonce.Config.User is not called by a middleware that has a func of its own;
 // let it return "". The console's check cannot see the echo.Context either: let

@@ -24,11 +24,11 @@
 //
 // The engine's middlewares also run for requests without a route, so the
 // endpoints below [middleware.Options].Path need none. A group's do not: with
-// the middleware on a group only, give the endpoints a route,
+// the middleware on a group only, give the endpoints a route:
 //
 //	e.Any("/askonce/*any", sessions, auth, ask)
 //
-// or their links and the prompt's script answer 404, and the prompt stays invisible.
+// Without it, their links and the prompt's script answer 404, and the prompt stays hidden.
 //
 // askonce.Config.User is not called by a middleware that has a func of its own; let
 // it return "". The console's check cannot see the *gin.Context either: let a group

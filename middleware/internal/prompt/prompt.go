@@ -250,8 +250,8 @@ func (p *Prompt) Snippet(f Fit) []byte {
 	return snippet
 }
 
-// Placeholders for the nonces of a page. Executing the template for each page takes more
-// than a hundred times as long as replacing them.
+// Placeholders for the nonces of a page, so that the template is executed once for each
+// combination of tags and not for every page.
 const scriptNonce, styleNonce = "askonce-script", "askonce-style"
 
 // withNonce puts a nonce, which is base64, in place of a placeholder. It replaces whole

@@ -48,7 +48,7 @@ export interface Texts {
 }
 
 export interface Links {
-  /** For a link with target="_blank" and rel="noopener", also in a menu: it says kindly why not. The client posts to the others. */
+  /** For a link with target="_blank" and rel="noopener". It also suits a menu item: if the interview is not available, it opens a page that says why. The client posts to the others. */
   start: string;
   shown: string;
   later: string;
