@@ -75,11 +75,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	shared = ctx
-	// The tests mostly wait for browsers: one for each core leaves two cores idle.
+	// Four at a time, whatever GOMAXPROCS is: a test mostly waits for its browser. The
+	// -parallel flag overrides it.
 	if err := flag.Set("test.parallel", "4"); err != nil {
-		panic(err) // testing has no -parallel any more
+		panic(err) // testing has no -parallel flag
 	}
-	flag.Parse() // the command line's -parallel comes last
+	flag.Parse()
 	code := m.Run()
 	cancel()
 	stop()

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/askonce/askonce/middleware"
@@ -20,15 +21,15 @@ func TestGoodbyeKeepsThePlace(t *testing.T) {
 		path     string
 	}{"banner": {middleware.PositionBanner, "/report"}, "in the page": {middleware.PositionBottomEnd, "/report?here"}} {
 		for _, width := range []int64{375, 768, 1280} {
-			t.Run(name, func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s at %d", name, width), func(t *testing.T) {
 				t.Parallel()
 				b := newTab(t, look{width: width, noMotion: true}).open(newApp(t, &middleware.Options{Position: where.position}, nil).url + where.path)
 				b.eventually(shown)
 				before := eval[float64](b, height)
 				b.click(declineButton)
 				b.eventually(inPrompt + `.querySelector(".bye").getClientRects().length === 1`)
-				require.Equal(t, 0, eval[int](b, inPrompt+`.querySelector(".card").getClientRects().length`), "at %d", width)
-				require.InDelta(t, before, eval[float64](b, height), 1, "at %d", width)
+				require.Equal(t, 0, eval[int](b, inPrompt+`.querySelector(".card").getClientRects().length`))
+				require.InDelta(t, before, eval[float64](b, height), 1)
 			})
 		}
 	}

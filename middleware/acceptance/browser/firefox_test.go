@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -57,18 +58,16 @@ func startFirefox(ctx context.Context) (*firefox, error) {
 		_ = process.Wait()
 		_ = os.RemoveAll(profile)
 	})}
-	url := ""
-	lines := bufio.NewScanner(stderr)
-	for url == "" && lines.Scan() {
-		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
-			url = found[1]
+	var found []string
+	for lines := bufio.NewReader(stderr); found == nil; {
+		line, err := lines.ReadString('\n')
+		if found = listening.FindStringSubmatch(line); found == nil && err != nil {
+			f.stop()
+			return nil, fmt.Errorf("firefox: exited before it listened: %w", err)
 		}
 	}
-	go func() { // so that it never waits for a reader; ends with the process
-		for lines.Scan() {
-		}
-	}()
-	if err := f.connect(ctx, url); err != nil {
+	go func() { _, _ = io.Copy(io.Discard, stderr) }() // a full pipe would block it; ends with the process
+	if err := f.connect(ctx, found[1]); err != nil {
 		f.stop()
 		return nil, err
 	}
