@@ -121,7 +121,7 @@ func New(cfg Config) (*Kit, error) {
 	client, err := userjourneys.NewClient(cmp.Or(cfg.APIKey, "missing"), &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
 	faults = append(faults, err)
 
-	// Options may have faults even if no study uses them, and are named once if several do.
+	// Gates are made only to check the options here: each set once, also if no study uses it or several do.
 	_, err = gate.New(client, "missing", cfg.Store, cfg.gateOptions(cfg.Gate))
 	faults = append(faults, err)
 	for _, study := range slices.Sorted(maps.Keys(cfg.StudyGates)) {

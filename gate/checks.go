@@ -253,7 +253,7 @@ func (q *question) hasPlaces(ctx context.Context) (bool, error) {
 	if err := q.learnCapacity(ctx); err != nil {
 		return false, err
 	}
-	if q.isClick() && q.gate.places.share(q.study) {
+	if q.isClick() && q.gate.places.areShared(q.study) {
 		return q.study.places != 0, nil // hold reads who has the others
 	}
 	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now()), nil
@@ -284,9 +284,14 @@ func (q *question) hasNotCompleted(ctx context.Context) (bool, error) {
 	if err := q.learnCapacity(ctx); err != nil {
 		return false, err
 	}
-	err := q.askStore(ctx)
-	if err != nil || completed(&q.seen, q.now()) || q.visitor.AnonymousID == "" || q.seen.OpenedAt.IsZero() {
-		return err == nil && !completed(&q.seen, q.now()), err
+	if err := q.askStore(ctx); err != nil {
+		return false, err
+	}
+	if completed(&q.seen, q.now()) {
+		return false, nil
+	}
+	if q.visitor.AnonymousID == "" || q.own.Study(q.study.ID).OpenedAt.IsZero() {
+		return true, nil
 	}
 	done, err := q.gate.completed(ctx, q, store.Key{StudyID: q.study.ID, UserID: q.visitor.AnonymousID})
 	return err == nil && !done, err

@@ -126,6 +126,8 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 	g.lister, _ = capability[store.Lister](done)
 	g.places.checkpoints, _ = capability[store.Checkpoints](done)
 	g.places.turn = make(chan struct{}, 1)
+	g.places.tidy = time.AfterFunc(holdFor, g.tidyPlaces)
+	g.places.tidy.Stop()
 	if switches, ok := capability[store.Switches](done); ok {
 		g.pauses = &pauses{gate: g, switches: switches}
 	}
@@ -157,13 +159,13 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) (d Decision) {
 // and the completion. Whoever was invited keeps the invitation, so Target, the
 // holdout, pacing and the history do not matter.
 //
-// A confirmed click holds a place for 20 minutes or until the interview is recorded,
-// and no more clicks are confirmed than there are places. A user who clicks again
-// keeps the place. Each process counts its own holds. If the store has
-// [store.Checkpoints], the holds of a study's last 50 places count on all replicas
-// whose clocks agree within 2 seconds; such a click costs two more calls of the store, and
-// waits while another replica makes its own. Clicks that were confirmed while there
-// were more places count elsewhere from the next click at their replica.
+// A confirmed click holds a place for 20 minutes or until the interview is recorded. A
+// user who clicks again keeps the place. Each process counts its own holds and confirms
+// no more clicks than there are places. With [store.Checkpoints], replicas share the
+// holds of a study with at most 50 places left; their clocks must agree within 2
+// seconds. Such a click costs two more calls of the store, and retries while another
+// replica holds the lease. A hold from before there were so few places is shared with
+// the next click at its replica.
 //
 // For about a minute after a failure of the provider, Confirm is unavailable: an
 // apology is better than an interview that turns the user away.

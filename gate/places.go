@@ -20,9 +20,9 @@ const (
 	// fewPlaces is how many places at most are held in the store. While a study has
 	// more, the holds of each process are enough.
 	fewPlaces = 50
-	// maxUnshared is up to which length a list takes holds that were made while there
-	// were more places: it must fit in the 4 KB of a checkpoint's state.
-	maxUnshared = 100
+	// maxListed bounds the list while holds are added that were made while there were
+	// more places: it must fit in the 4 KB of a checkpoint's state.
+	maxListed = 100
 
 	listLease  = 2 * time.Second // blocks other replicas if the process dies
 	refusalAge = time.Second     // how long a list that was full is not read again
@@ -32,15 +32,18 @@ const (
 )
 
 // places shares the last places of a study between replicas. The users who hold one
-// are listed in a checkpoint of the store, which a click takes under a lease, changes
-// and releases: two calls.
+// are listed in a checkpoint of the store. A click leases the checkpoint, changes the
+// list and releases it, which takes two calls.
 type places struct {
 	checkpoints store.Checkpoints // nil if the store has none
 	turn        chan struct{}     // held by the click that is at the store
 
-	// The list as it was last written. They belong to the holder of turn.
+	// The list as it was last written, and its study. They belong to the holder of turn.
 	latest   heldPlaces
+	latestOf string
 	latestAt time.Time
+
+	tidy *time.Timer // empties the list once the last hold has ended
 }
 
 // A heldPlaces is the list of one study.
@@ -120,15 +123,16 @@ func (h *heldPlaces) put(userID string, until time.Time) {
 	}
 }
 
-// complete ends the user's hold for answers of the provider that count the interview.
+// complete replaces the user's hold by a place that counts until the provider's answers
+// include the interview.
 func (h *heldPlaces) complete(userID string, at time.Time) {
 	if i := h.index(userID); i >= 0 {
 		h.Places[i] = heldPlace{Time: at.Add(clockDrift).Unix() + 1}
 	}
 }
 
-// share reports whether the places of s are few enough to be held in the store.
-func (p *places) share(s *study) bool {
+// areShared reports whether the places of s are few enough to be held in the store.
+func (p *places) areShared(s *study) bool {
 	return p.checkpoints != nil && s.places >= 0 && s.places <= fewPlaces
 }
 
@@ -141,13 +145,13 @@ func (p *places) take(ctx context.Context, s *study, userID string, own *holds) 
 	defer p.leave()
 	// Many who click at once wait for each other. Once one has found no place, the
 	// others need not look.
-	if time.Since(p.latestAt) < refusalAge && !p.latest.leavesPlace(userID, s) {
+	if p.latestOf == s.ID && time.Since(p.latestAt) < refusalAge && !p.latest.leavesPlace(userID, s) {
 		return false, nil
 	}
 	var until time.Time
 	err = p.change(ctx, s.ID, func(h *heldPlaces, now time.Time) {
 		own.eachUnshared(now, func(userID string, until time.Time) {
-			if len(h.Places) < maxUnshared {
+			if len(h.Places) < maxListed {
 				h.put(userID, until)
 			}
 		})
@@ -161,6 +165,7 @@ func (p *places) take(ctx context.Context, s *study, userID string, own *holds) 
 	}
 	if taken {
 		own.put(userID, until)
+		p.tidy.Reset(holdFor + clockDrift) // nobody may click any more
 	}
 	own.reconcile(&p.latest)
 	return taken, nil
@@ -195,7 +200,7 @@ func (p *places) change(ctx context.Context, studyID string, do func(h *heldPlac
 			do(&h, now)
 			err := p.release(ctx, name, holder, h.state())
 			if err == nil {
-				p.latest, p.latestAt = h, now
+				p.latest, p.latestOf, p.latestAt = h, studyID, now
 			}
 			if !errors.Is(err, store.ErrLeaseLost) {
 				return err
@@ -209,8 +214,8 @@ func (p *places) change(ctx context.Context, studyID string, do func(h *heldPlac
 	}
 }
 
-// release goes on when the click has given up, so that the others need not wait for
-// the end of the lease.
+// release ignores the end of ctx, so that a click that timed out does not block other
+// replicas until the lease ends.
 func (p *places) release(ctx context.Context, name, holder, state string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listLease)
 	defer cancel()
@@ -221,22 +226,24 @@ func (p *places) release(ctx context.Context, name, holder, state string) error 
 // none.
 func (g *Gate) hold(ctx context.Context, q *question) (bool, error) {
 	s, id := q.study, q.visitor.UserID
-	if !g.places.share(s) {
+	if !g.places.areShared(s) {
 		return g.holds.take(id, s, q.now()), nil
 	}
-	taken, err := lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
-	if taken {
-		// The user's hash leaves the store also if nobody clicks any more.
-		time.AfterFunc(holdFor+clockDrift, func() { g.changePlaces(s.ID, func(*heldPlaces, time.Time) {}) })
+	return lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
+}
+
+// tidyPlaces removes the users' hashes from the store after the last hold has ended.
+func (g *Gate) tidyPlaces() {
+	if known := g.capacity.latest().known; known != nil {
+		g.changePlaces(known.ID, func(*heldPlaces, time.Time) {})
 	}
-	return taken, err
 }
 
 // endHold ends the hold of a user who has completed the interview, on all replicas. It
 // never blocks.
 func (g *Gate) endHold(k store.Key, now time.Time) {
 	g.holds.completed(k.UserID, now)
-	known := g.capacity.latest().known
+	known := g.capacity.latest().known // another replica may know of fewer places, so all limited studies share this
 	if g.places.checkpoints == nil || k.UserID == "" || known != nil && known.places < 0 {
 		return
 	}

@@ -10,7 +10,7 @@ var (
 
 	// ErrTooManyStudies means that a user has seen or answered [MaxStudies] studies, and
 	// that an interaction is about another one. It matches ErrInvalid.
-	ErrTooManyStudies error = invalidArgument("one more study than is kept for a user")
+	ErrTooManyStudies error = invalidArgument("the user has already seen or answered as many studies as are kept")
 
 	// ErrNotFound means that the named job, transcript or dead letter does not exist.
 	ErrNotFound = errors.New("store: not found")

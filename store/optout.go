@@ -15,7 +15,15 @@ import (
 // A store without [Interactions] makes it return an error that matches
 // [errors.ErrUnsupported].
 func OptOut(ctx context.Context, s Store, userID string, out bool) error {
-	i, p, err := interactionsOf(ctx, s, userID)
+	i, err := interactionsOf(s)
+	if err != nil {
+		return err
+	}
+	known := i
+	if c, ok := i.(*Cache); ok {
+		known = c.persons // another replica may have written since
+	}
+	p, err := known.Person(ctx, userID)
 	if err != nil {
 		return err
 	}
@@ -34,15 +42,18 @@ func OptOut(ctx context.Context, s Store, userID string, out bool) error {
 // OptedOut reports whether a user has opted out of every study, here or in a prompt. Its
 // errors are those of [OptOut].
 func OptedOut(ctx context.Context, s Store, userID string) (bool, error) {
-	_, p, err := interactionsOf(ctx, s, userID)
+	i, err := interactionsOf(s)
+	if err != nil {
+		return false, err
+	}
+	p, err := i.Person(ctx, userID)
 	return p.OptedOut, err
 }
 
-func interactionsOf(ctx context.Context, s Store, userID string) (Interactions, Person, error) {
+func interactionsOf(s Store) (Interactions, error) {
 	i, ok := As[Interactions](s)
 	if !ok {
-		return nil, Person{}, fmt.Errorf("store: %T does not keep answers: %w", s, errors.ErrUnsupported)
+		return nil, fmt.Errorf("store: %T does not keep answers: %w", s, errors.ErrUnsupported)
 	}
-	p, err := i.Person(ctx, userID)
-	return i, p, err
+	return i, nil
 }

@@ -44,6 +44,25 @@ func TestOptOutCountsWhateverCameBefore(t *testing.T) {
 	}
 }
 
+// TestOptOutCountsWhateverIsCached changes a user's mind after another replica, whose
+// clock is ahead, has done so without this one's cache.
+func TestOptOutCountsWhateverIsCached(t *testing.T) {
+	t.Parallel()
+	shared := memstore.New()
+	s := store.NewCached(shared, nil)
+	out, err := store.OptedOut(t.Context(), s, "ada") // and caches it
+	require.NoError(t, err)
+	require.False(t, out)
+	elsewhere := store.Interaction{Key: store.Key{UserID: "ada"}, Kind: store.InteractionOptedOut, At: time.Now().Add(time.Hour)}
+	require.NoError(t, shared.Note(t.Context(), elsewhere))
+	require.NoError(t, store.OptOut(t.Context(), s, "ada", false))
+	for _, s := range []store.Store{shared, s} {
+		out, err := store.OptedOut(t.Context(), s, "ada")
+		require.NoError(t, err)
+		require.False(t, out)
+	}
+}
+
 func TestOptOutErrors(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

@@ -17,16 +17,22 @@ var settings = template.Must(template.New("").Parse(`<!doctype html>
 `))
 
 // Settings is a page where users keep themselves out of every study for good, or take
-// that back. Pass the store that is in askonce.Config, so that its cache hears of it.
+// that back. Pass the store that is in askonce.Config, so that its cache counts at once.
+// Wrap it in [http.CrossOriginProtection]: other sites must not post the form.
 func Settings(s store.Store, user func(*http.Request) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		id := user(r)
+		if id == "" {
+			http.Error(w, "please sign in", http.StatusUnauthorized)
+			return
+		}
 		if r.Method == http.MethodPost {
-			if err := store.OptOut(r.Context(), s, user(r), r.FormValue("never") != ""); err != nil {
+			if err := store.OptOut(r.Context(), s, id, r.FormValue("never") != ""); err != nil {
 				http.Error(w, "not saved, please try again", http.StatusServiceUnavailable)
 				return
 			}
 		}
-		out, err := store.OptedOut(r.Context(), s, user(r))
+		out, err := store.OptedOut(r.Context(), s, id)
 		if err != nil {
 			http.Error(w, "please try again", http.StatusServiceUnavailable)
 			return

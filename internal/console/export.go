@@ -174,8 +174,9 @@ func (w csvWriter) flush() error {
 	return w.Error()
 }
 
-// A laterFormula begins behind what separates cells where the comma is the decimal sign.
-var laterFormula = regexp.MustCompile(`(;\s*)([=+\-@＝＋－＠])`)
+// laterFormula finds formulas after a semicolon, which separates cells where the comma
+// is the decimal sign.
+var laterFormula = regexp.MustCompile(`(;[\s\p{Z}\p{C}]*)([=+\-@＝＋－＠])`)
 
 // defused keeps a spreadsheet from taking a foreign text for a formula, with the
 // apostrophe that marks a text there. See OWASP, "CSV Injection". Spreadsheets may

@@ -74,11 +74,11 @@ func Test_formulas_are_defused_in_CSV(t *testing.T) {
 func Test_formulas_behind_a_semicolon_are_defused_in_CSV(t *testing.T) {
 	t.Parallel()
 	kept := memstore.New()
-	_, err := kept.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "s", UserID: "a;=cmd|'/C calc'!A0; @x;b-c"}, InterviewID: "int-1", CompletedAt: time.Now()})
+	_, err := kept.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "s", UserID: "a;=cmd|'/C calc'!A0; @x;b-c;\u00a0=d;\u200b+e"}, InterviewID: "int-1", CompletedAt: time.Now()})
 	require.NoError(t, err)
 	rows, err := csv.NewReader(strings.NewReader(setup(t, kept, nil).get("export?format=csv").text)).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, "a;'=cmd|'/C calc'!A0; '@x;b-c", rows[1][3])
+	require.Equal(t, "a;'=cmd|'/C calc'!A0; '@x;b-c;\u00a0'=d;\u200b'+e", rows[1][3])
 }
 
 // However many interviews there are, no more of them are ahead of the client than

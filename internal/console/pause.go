@@ -49,12 +49,12 @@ func (c *console) switches(ctx context.Context) ([]store.Switch, error) {
 
 // pause is the action that pauses or resumes one study, or all.
 func (c *console) pause(w http.ResponseWriter, r *http.Request) {
-	studyID, on := r.PostFormValue("study"), r.PostFormValue("on") == "true"
-	// A form that was cut short must not resume, or be about all studies.
+	// A truncated form must neither resume asking nor apply to all studies.
 	if !isSwitch(r) || !r.PostForm.Has("study") {
 		c.done(w, r, "./", "invalid")
 		return
 	}
+	studyID, on := r.PostFormValue("study"), r.PostFormValue("on") == "true"
 	if studyID != "" && !slices.ContainsFunc(c.Gate.Status(), func(s gate.Status) bool { return s.Study.ID == studyID }) {
 		c.done(w, r, "./", "invalid")
 		return

@@ -25,12 +25,12 @@ func (c *console) previewOf(r *http.Request) *preview {
 
 // preview is the action that turns previews on in this browser, or off.
 func (c *console) preview(w http.ResponseWriter, r *http.Request) {
-	cookie := &http.Cookie{Name: previewCookie, Value: "1", Path: "/", MaxAge: previewTime, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
-	code := "preview-on"
 	if !isSwitch(r) {
 		c.done(w, r, "people", "invalid")
 		return
 	}
+	cookie := &http.Cookie{Name: previewCookie, Value: "1", Path: "/", MaxAge: previewTime, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
+	code := "preview-on"
 	if r.PostFormValue("on") != "true" {
 		cookie.MaxAge, code = -1, "preview-off"
 	}

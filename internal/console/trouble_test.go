@@ -1,9 +1,12 @@
 package console_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +109,57 @@ func Test_pages_do_not_wait_for_a_store_that_hangs(t *testing.T) {
 			require.Less(t, time.Since(began), time.Second)
 		}
 	})
+}
+
+// slowToErase is a store that takes ten seconds for an erasure, and stops it when the
+// context ends.
+type slowToErase struct{ *memstore.Store }
+
+func (s slowToErase) Erase(ctx context.Context, userID string) error {
+	select {
+	case <-time.After(10 * time.Second):
+		return s.Store.Erase(ctx, userID)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// An action that outlasts its page, or a browser that leaves, is carried out in full.
+func Test_an_action_goes_on_when_nobody_waits_for_it(t *testing.T) {
+	t.Parallel()
+	for name, leaves := range map[string]bool{"the page is too slow": false, "the browser leaves": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				kept := memstore.New()
+				record(kept, "int-1")
+				s := setup(t, slowToErase{kept}, nil)
+				form := url.Values{"user": {"ada"}, "confirm": {"ada"}}
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				r := httptest.NewRequestWithContext(ctx, http.MethodPost, "http://example.com/console/erase", strings.NewReader(form.Encode()))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("Sec-Fetch-Site", "same-origin")
+				if leaves {
+					time.AfterFunc(100*time.Millisecond, leave)
+				}
+				a := serve(t, s.Handler, r)
+				if !leaves {
+					require.Contains(t, s.get("people"+a.header.Get("Location")[strings.Index(a.header.Get("Location"), "?"):]).text, "The store has not answered in time.")
+				}
+				user := func() (id string) {
+					for c, err := range kept.Completions(t.Context(), store.Filter{InterviewID: "int-1"}) {
+						require.NoError(t, err)
+						id = c.UserID
+					}
+					return id
+				}
+				require.Equal(t, "ada", user())
+				time.Sleep(time.Minute)
+				require.Empty(t, user(), "it was erased")
+			})
+		})
+	}
 }
 
 // What the pages of a store that hangs leave behind is bounded.
