@@ -229,7 +229,7 @@ func (w *walk) record(ctx context.Context, e event) error {
 		}
 		return nil
 	case ResultPanic, ResultSchema:
-		w.pass(ctx, e, result, err)
+		w.pass(ctx, e, result, err, false)
 		return nil
 	}
 	w.accepted(ctx, e, result)
@@ -261,11 +261,11 @@ func (w *walk) settle(ctx context.Context, works bool) error {
 		_, result, err := w.tryAccept(ctx, e)
 		switch result {
 		case ResultStore:
-			if kept := w.pass(ctx, e, result, err); !works && !kept {
+			if kept := w.pass(ctx, e, result, err, works); !works && !kept {
 				return err
 			}
 		case ResultPanic, ResultSchema:
-			w.pass(ctx, e, result, err)
+			w.pass(ctx, e, result, err, works)
 			continue
 		default:
 			w.accepted(ctx, e, result)
@@ -277,8 +277,9 @@ func (w *walk) settle(ctx context.Context, works bool) error {
 
 // pass notes an item that cannot be recorded, as a dead letter if the store keeps
 // those, and leaves it out of the next walks. It logs each item once. It reports
-// whether the store has kept it.
-func (w *walk) pass(ctx context.Context, e event, result Result, err error) (kept bool) {
+// whether the store has kept it. An item that the store refuses and does not keep
+// is only passed if the store works.
+func (w *walk) pass(ctx context.Context, e event, result Result, err error, works bool) (kept bool) {
 	body := e.raw
 	if len(body) == 0 {
 		body, _ = json.Marshal(map[string]string{"id": e.interviewID, "study_id": e.studyID})
@@ -286,7 +287,7 @@ func (w *walk) pass(ctx context.Context, e event, result Result, err error) (kep
 	storeCtx, cancel := w.detached(ctx)
 	defer cancel()
 	kept, keepErr := w.store.keepLetter(storeCtx, body, result)
-	if !kept && result == ResultStore {
+	if !kept && result == ResultStore && !works {
 		return false // perhaps the store is down: not the item's fault
 	}
 	if w.poison.add(e.interviewID) {

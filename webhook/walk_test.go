@@ -76,12 +76,14 @@ func TestAWeekWithAQuotaOfTenPagesInFifteenMinutesFindsEverything(t *testing.T) 
 // pickyStore never takes some interviews.
 type pickyStore struct {
 	*memstore.Store
-	refuses map[string]error
-	noted   *[]string // by AddDeadLetter
+	refuses  map[string]error
+	noted    *[]string // by AddDeadLetter
+	refusals *int
 }
 
 func (s pickyStore) Record(ctx context.Context, c store.Completion) (bool, error) {
 	if err := s.refuses[c.InterviewID]; err != nil {
+		*s.refusals++
 		return false, err
 	}
 	return s.Store.Record(ctx, c)
@@ -98,22 +100,32 @@ func TestAnItemThatTheStoreRefusesHidesNoOtherAndIsNotedOnce(t *testing.T) {
 		name  string
 		items []int // refused, by their place in the list
 		err   error
+		bare  bool // the store keeps no dead letters
 	}{
-		{"for good", []int{9}, fmt.Errorf("test: %w", store.ErrPermanent)},
-		{"for a reason of its own", []int{9}, errors.New("test: value too long")},
-		{"the first", []int{0}, errors.New("test")},
-		{"the last", []int{299}, errors.New("test")},
-		{"twenty in a row", []int{10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29}, errors.New("test")},
-		{"around the end of a page", []int{98, 99, 100, 101}, errors.New("test")},
+		{"for good", []int{9}, fmt.Errorf("test: %w", store.ErrPermanent), false},
+		{"for a reason of its own", []int{9}, errors.New("test: value too long"), false},
+		{"the first", []int{0}, errors.New("test"), false},
+		{"the last", []int{299}, errors.New("test"), false},
+		{"twenty in a row", []int{10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29}, errors.New("test"), false},
+		{"around the end of a page", []int{98, 99, 100, 101}, errors.New("test"), false},
+		{"no dead letters, for good", []int{9}, fmt.Errorf("test: %w", store.ErrPermanent), true},
+		{"no dead letters, for a reason of its own", []int{9}, errors.New("test: value too long"), true},
+		{"no dead letters, the first", []int{0}, errors.New("test"), true},
+		{"no dead letters, around the end of a page", []int{98, 99, 100, 101}, errors.New("test"), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			list := interviewsOf(300)
-			s := pickyStore{memstore.New(), map[string]error{}, new([]string)}
+			s := pickyStore{memstore.New(), map[string]error{}, new([]string), new(int)}
 			for _, n := range c.items {
 				s.refuses[list[n]] = c.err
 			}
-			synctestHandler(t, s, webhook.Options{}, func(b *bubble) {
+			var around store.Store = s
+			wantLetters := len(c.items)
+			if c.bare {
+				around, wantLetters = struct{ store.Store }{s}, 0
+			}
+			synctestHandler(t, around, webhook.Options{}, func(b *bubble) {
 				b.store = s.Store
 				b.source.add(interviews(300)...)
 				b.run()
@@ -125,8 +137,9 @@ func TestAnItemThatTheStoreRefusesHidesNoOtherAndIsNotedOnce(t *testing.T) {
 					require.NoError(t, err)
 					letters++
 				}
-				require.Equal(t, len(c.items), letters)
+				require.Equal(t, wantLetters, letters)
 				require.Less(t, len(*s.noted), 20*len(c.items), "and tried again less and less often")
+				require.Less(t, *s.refusals, 40*len(c.items), "twice at each")
 				health := b.health()
 				require.WithinDuration(t, time.Now(), health.LastReconcile, 11*time.Minute, "the walk is whole")
 			})
