@@ -37,8 +37,8 @@
 // # Size
 //
 // With ids of 36 bytes, an interview and its completion take about 900 bytes with
-// their indexes in PostgreSQL, as much in MariaDB, and 650 in SQLite. A user who was
-// shown a prompt takes about 450 bytes, and each further study 200. A transcript is
+// their indexes in PostgreSQL, 700 to 950 in MariaDB, and 650 in SQLite. A user who
+// was shown a prompt takes about 450 bytes, and each further study 200. A transcript is
 // as large as the provider's JSON; PostgreSQL compresses it. Retention deletes
 // transcripts, dead jobs and dead letters by age, see [Store.DeleteExpired].
 // Interviews and users stay: an erased user is a hash.
