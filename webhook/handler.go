@@ -226,7 +226,8 @@ func (h *Handler) delivered(ctx context.Context, d Delivery) {
 	}
 }
 
-// signal wakes up whoever waits for c, now or next.
+// signal wakes the receiver of c, or the next one if nobody is waiting. It does
+// not block.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

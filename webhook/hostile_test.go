@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -240,24 +241,35 @@ func TestBodiesInFlight(t *testing.T) {
 // TestNoPlaceLeft holds every place in a store that hangs: nobody can make way.
 func TestNoPlaceLeft(t *testing.T) {
 	t.Parallel()
-	s := &switchStore{Store: memstore.New(), mode: "hang"}
-	h, err := webhook.New(secret, s, &webhook.Options{Logger: discard})
-	require.NoError(t, err)
-	codes := make(chan int, 300)
-	for range 300 {
-		go func() {
-			rec := httptest.NewRecorder()
-			h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
-			codes <- rec.Code
-		}()
-	}
-	for range 300 {
-		require.Equal(t, http.StatusServiceUnavailable, <-codes)
-	}
-	s.set("")
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
-	require.Equal(t, http.StatusOK, rec.Code, "every place was given back")
+	synctest.Test(t, func(t *testing.T) {
+		s := &switchStore{Store: memstore.New(), mode: "hang"}
+		results := make(chan webhook.Result, 301)
+		h, err := webhook.New(secret, s, &webhook.Options{Logger: discard, OnDelivery: func(_ context.Context, d webhook.Delivery) { results <- d.Result }})
+		require.NoError(t, err)
+		codes := make(chan int, 300)
+		for range 300 {
+			go func() {
+				rec := httptest.NewRecorder()
+				h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+				codes <- rec.Code
+			}()
+		}
+		count := map[webhook.Result]int{}
+		for range 300 {
+			require.Equal(t, http.StatusServiceUnavailable, <-codes)
+			count[<-results]++
+		}
+		require.NotZero(t, count[webhook.ResultBusy])
+		require.NotZero(t, count[webhook.ResultStore])
+		require.Equal(t, 300, count[webhook.ResultBusy]+count[webhook.ResultStore], "%v", count)
+		for range s.Completions(t.Context(), store.Filter{}) {
+			t.Fatal("something is recorded")
+		}
+		s.set("")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, webhooktest.NewRequest(secret, webhooktest.Completed("ada")))
+		require.Equal(t, http.StatusOK, rec.Code, "every place was given back")
+	})
 }
 
 // TestUnreadBodiesHaveADeadline sends a refused header and never the body:

@@ -22,7 +22,7 @@ type once struct {
 	seen map[[2]string]bool
 }
 
-const maxOnce = 1000 // that are remembered
+const maxOnce = 1000 // events remembered; then all are forgotten
 
 // first reports whether the event is new for the id.
 func (o *once) first(event, id string) bool {

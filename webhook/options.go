@@ -134,10 +134,11 @@ type Options struct {
 // faults returns everything that is wrong with the options.
 func (o *Options) faults() error {
 	var errs []error
-	for name, d := range map[string]time.Duration{"ReadTimeout": o.ReadTimeout, "Retention": o.Retention} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("webhook: %s is negative", name))
-		}
+	if o.ReadTimeout < 0 {
+		errs = append(errs, errors.New("webhook: ReadTimeout is negative"))
+	}
+	if o.Retention < 0 {
+		errs = append(errs, errors.New("webhook: Retention is negative"))
 	}
 	_, lists := o.Client.(studyLister)
 	for _, s := range o.Studies {
@@ -149,9 +150,12 @@ func (o *Options) faults() error {
 		}
 	}
 	if o.Client == nil {
-		for name, set := range map[string]bool{"OnCompleted": o.OnCompleted != nil, "OnProgress": o.OnProgress != nil, "URL": o.URL != ""} {
-			if set {
-				errs = append(errs, fmt.Errorf("webhook: %s does nothing without Client", name))
+		for _, option := range []struct {
+			name string
+			set  bool
+		}{{"OnCompleted", o.OnCompleted != nil}, {"OnProgress", o.OnProgress != nil}, {"URL", o.URL != ""}} {
+			if option.set {
+				errs = append(errs, fmt.Errorf("webhook: %s does nothing without Client", option.name))
 			}
 		}
 	} else if !lists && len(o.Studies) == 0 && o.ReconcileEvery >= 0 {

@@ -189,7 +189,7 @@ func (r *reconciler) remember(ctx context.Context, changed bool) error {
 	defer cancel()
 	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, storeTimeout)
 	if err != nil || !acquired {
-		return err // another replica is sharing: next time
+		return err // another replica holds the lease: next time
 	}
 	r.studies.restore(state)
 	return r.checkpoints.Release(ctx, name, r.holder, r.studies.state())

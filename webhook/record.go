@@ -75,8 +75,8 @@ func (h *Handler) detached(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
 
-// completion returns what is recorded of an event, and why it has no user if it
-// is. The error is a panic of the app's code.
+// completion returns what is recorded of an event and, if it has no user, why.
+// The error is a panic of the app's code.
 func (h *Handler) completion(ctx context.Context, e event) (store.Completion, Result, error) {
 	user, result, err := h.user(ctx, e)
 	c := store.Completion{

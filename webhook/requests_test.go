@@ -82,7 +82,6 @@ func TestRequests(t *testing.T) {
 		"declares more than there is":   {want: outcome{413, "none", "too_large"}, framing: "declared:9000000000000"},
 		"OPTIONS":                       {want: outcome{405, "none", "method"}, method: "OPTIONS"},
 		"a method in lower case":        {want: outcome{405, "none", "method"}, method: "post"},
-		"the store hangs":               {want: outcome{503, "none", "store"}, mode: "hang"},
 		"the store is down":             {want: outcome{503, "none", "store"}, mode: "down"},
 		"the body is white space":       {want: notJSON, body: []byte(" \n")},
 		"a byte order mark":             {want: notJSON, body: append([]byte("\xef\xbb\xbf"), doc...)},
