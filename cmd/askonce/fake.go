@@ -53,7 +53,7 @@ func fake(ctx context.Context, c *call) error {
 	if err != nil {
 		return fmt.Errorf("%w: -addr chooses another address", err)
 	}
-	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL, HTTPClient: &http.Client{
+	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL, HTTPClient: &http.Client{ // like the fake provider's own client
 		Transport:     refusals{&http.Transport{DisableKeepAlives: true}, c.hints},
 		Timeout:       10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
