@@ -31,8 +31,8 @@ import (
 )
 
 // TestHostileClient sends answers about studies that somebody's script has made up. The
-// store keeps a bounded number of them, and nobody else notices. It sends 400, in memory
-// and with ASKONCE_TEST_LONG set 10,000.
+// store keeps a bounded number of them, and nobody else notices. It sends 400
+// answers, or 10,000 in memory or with ASKONCE_TEST_LONG set.
 func TestHostileClient(t *testing.T) {
 	t.Parallel()
 	inTables := func(t *testing.T, driver string, d sqlstore.Dialect, dsn string) store.Store {

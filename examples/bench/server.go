@@ -52,9 +52,10 @@ func writePage(body []byte, piece int) http.Handler {
 func server(ctx context.Context, e effort) (report.Part, error) {
 	p := report.Part{
 		Title: "A page with the prompt",
-		Text: "Processor time of the server's process for one request over loopback, keep-alive. By hand is a handler that writes the page and the same prompt\n" +
-			"itself, without deciding anything: nobody can do it for less. LastIndex is what most hand-written injectors do: collect the page and search it for\n" +
-			"`</body>`, which it also finds in a user's text. x/net/html parses and renders the page. nginx's `sub_filter` is compared with the same nginx without it.",
+		Text: "Processor time of the server's process for one request over loopback, keep-alive. Each server has one processor, and the client another. By hand\n" +
+			"is a handler that writes the page and the same prompt itself, without deciding anything: nobody can do it for less. LastIndex is what most\n" +
+			"hand-written injectors do: collect the page and search it for `</body>`, which it also finds in a user's text. x/net/html parses and renders the\n" +
+			"page. nginx's `sub_filter` is compared with the same nginx without it.",
 	}
 	pin(os.Getpid(), "1")
 	defer pin(os.Getpid(), fmt.Sprint("0-", runtime.NumCPU()-1))
@@ -123,6 +124,7 @@ type process struct {
 // pin binds the threads of a process to processors, where there are two and the system
 // has taskset: a server whose threads wander costs twice as much in one round as in the
 // next. The servers have the first processor, and what sends them requests another.
+// The callers assume that this program began with all processors.
 func pin(pid int, processors string) {
 	if runtime.NumCPU() > 1 {
 		_ = exec.Command("taskset", "-acp", processors, strconv.Itoa(pid)).Run() // without it the spread is larger
