@@ -411,7 +411,7 @@ func TestPanicsOfTheAppCostOneItem(t *testing.T) {
 		},
 		"User": func(c *askonce.Config) { c.User = func(*http.Request) string { panic("of the app") } },
 		"OnPrompt": func(c *askonce.Config) {
-			c.Middleware = &middleware.Options{OnPrompt: func(*http.Request, middleware.Outcome) { panic("of the app") }}
+			c.Middleware = &middleware.Options{OnPrompt: func(*http.Request, string, middleware.Outcome) { panic("of the app") }}
 		},
 		"OnDecision": func(c *askonce.Config) {
 			c.Gate.OnDecision = func(context.Context, gate.Visitor, gate.Decision) { panic("of the app") }

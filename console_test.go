@@ -25,7 +25,7 @@ func TestTheConsoleHasNoPrompt(t *testing.T) {
 	t.Parallel()
 	var outcome middleware.Outcome
 	a := newApp(t, func(c *askonce.Config) {
-		c.Middleware = &middleware.Options{OnPrompt: func(_ *http.Request, o middleware.Outcome) { outcome = o }}
+		c.Middleware = &middleware.Options{OnPrompt: func(_ *http.Request, _ string, o middleware.Outcome) { outcome = o }}
 	})
 	a.requirePrompt("ada", "Checkout")
 	w := console(a.kit.Handler(a.kit.Console(func(*http.Request) bool { return true })), "ada")

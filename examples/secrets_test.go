@@ -102,7 +102,7 @@ func exported(t *testing.T) map[string]any {
 		askonce.Config{References: signed}, kit, askonce.ConsoleParts{Gate: gate.First(asks), Webhook: hook, Store: sqlStore, Middleware: prompt},
 		gate.CheckResult{}, decision, gate.Explanation{{}}, asks, gate.First(asks), gate.History{}.WithOptOut(time.Now()),
 		gate.Options{References: sealed}, decision.Prompt, gate.ReasonEligible, gate.OccasionPage, gate.Status{}, gate.Visitor{},
-		prompt, middleware.Options{}, middleware.Keys{printedKey}, middleware.OutcomeInjected, middleware.Event{}, middleware.SourceApp, middleware.PositionBottomEnd, middleware.Content{}, middleware.Texts{}, middleware.Notice{}, middleware.Sender{},
+		prompt, middleware.Options{}, middleware.Keys{printedKey}, middleware.OutcomeInjected, middleware.Event{}, middleware.SourceApp, middleware.PositionBottomEnd, middleware.Content{}, middleware.Texts{}, middleware.Sender{},
 		webhook.Delivery{}, webhook.Progress{}, webhook.StepFetched, hook, webhook.Health{}, webhook.Inspection{}, webhook.Options{References: signed, Client: client}, webhook.ResultAccepted,
 		webhook.SecretList{printedSecret}, webhook.Complete(),
 		webhooktest.Event{}, webhooktest.Data{},

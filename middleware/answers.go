@@ -213,6 +213,33 @@ func with(h gate.History, i store.Interaction) gate.History {
 	return h.WithOptOut(i.At)
 }
 
+// refuse says in the user's language why there is no interview now.
+func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, v gate.Visitor, why gate.Reason) {
+	message := prompt.MessageClosed
+	switch why {
+	case gate.ReasonFull:
+		message = prompt.MessageFull
+	case gate.ReasonCompleted:
+		message = prompt.MessageCompleted
+	case gate.ReasonAnonymous:
+		message = prompt.MessageSignedOut
+	case gate.ReasonUnavailable:
+		message = prompt.MessageUnavailable
+	case gate.ReasonPaused:
+		message = prompt.MessagePaused
+	case gate.ReasonDeclined:
+		message = prompt.MessageRefused
+	}
+	m.writePage(w, r, message, v.StudyID, v.Languages)
+}
+
+func (m *Middleware) writePage(w http.ResponseWriter, r *http.Request, message prompt.Message, study string, languages []string) {
+	reply := prompt.Reply{Message: message, StudyID: study, Languages: languages, Back: m.back(r), Again: r.URL.RequestURI(), From: r.URL.Query().Get(sourceKey)}
+	if err := m.prompts.ServePage(w, reply); err != nil {
+		m.opts.Logger.WarnContext(r.Context(), "askonce: built-in words used", "study", study, "err", err)
+	}
+}
+
 // unrecorded answers for an interaction that the store did not take. One that it never
 // will, because of the user's id or of too many studies, is not to be sent again.
 func (m *Middleware) unrecorded(w http.ResponseWriter, r *http.Request, study string, err error) {

@@ -59,9 +59,10 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 			answer.Reason = gate.ReasonUnavailable.String()
 		} else {
 			c := m.forApp(rendered.Content(), r, v)
+			texts := Texts(c.Texts)
 			answer = decisionJSON{
 				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID, Seen: d.Prompt.Seen,
-				Language: c.Texts.Language, Direction: c.Direction, Texts: &c.Texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
+				Language: c.Texts.Language, Direction: c.Direction, Texts: &texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
 			}
 		}
 	}
@@ -73,7 +74,7 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 }
 
 // forApp returns c with the links for a single-page app.
-func (m *Middleware) forApp(c Content, r *http.Request, v gate.Visitor) Content {
+func (m *Middleware) forApp(c prompt.Content, r *http.Request, v gate.Visitor) prompt.Content {
 	c, err := m.withTicket(prompt.With(c, sourceKey, SourceApp.String()), r, v)
 	if err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", c.StudyID, "err", err)

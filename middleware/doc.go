@@ -77,6 +77,6 @@ package middleware
 //	decision.go ticket.go         the decision endpoint, and links that need no session
 //	event.go                      what OnInteraction is called with
 //	languages.go memo.go          Accept-Language, and a bounded cache
-//	prompt.go                     the exported names of internal/prompt and internal/page
+//	prompt.go outcome.go          the words, links and position of a prompt, and what became of it
 //	internal/page                 which requests are for pages, and the place in the page
 //	internal/prompt               what is placed

@@ -128,7 +128,7 @@ func ExampleMiddleware_Endpoints() {
 // labels of a counter.
 func ExampleOptions_onPrompt() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
-		OnPrompt: func(_ *http.Request, o middleware.Outcome) { fmt.Println(o) },
+		OnPrompt: func(_ *http.Request, _ string, o middleware.Outcome) { fmt.Println(o) },
 	})
 	if err != nil {
 		panic(err)
@@ -156,7 +156,7 @@ func ExampleOptions_onPrompt() {
 // inside the compressor; it keeps its hands off what it cannot read.
 func ExampleMiddleware_Handler_insideOut() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
-		OnPrompt: func(_ *http.Request, o middleware.Outcome) { fmt.Println(o) },
+		OnPrompt: func(_ *http.Request, _ string, o middleware.Outcome) { fmt.Println(o) },
 	})
 	if err != nil {
 		panic(err)

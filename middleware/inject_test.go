@@ -42,7 +42,7 @@ const userHeader = "X-Test-User"
 func newInjector(t testing.TB, opts middleware.Options) *injector {
 	t.Helper()
 	i := &injector{}
-	opts.OnPrompt = func(_ *http.Request, o middleware.Outcome) {
+	opts.OnPrompt = func(_ *http.Request, _ string, o middleware.Outcome) {
 		i.mu.Lock()
 		defer i.mu.Unlock()
 		i.outcomes = append(i.outcomes, o)

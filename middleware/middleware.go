@@ -55,7 +55,7 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 		m.anonymous = newCookies[string]("askonce-id", codecs)
 	}
 	var promptErr error
-	m.prompts, promptErr = prompt.New(prompt.Options{Path: o.Path, Origin: o.Origin, Position: o.Position, Delay: o.Delay, Sender: o.Sender, Template: o.Template, Texts: o.Texts})
+	m.prompts, promptErr = newRenderer(o)
 	err := errors.Join(o.check(), keysErr, m.protect(), promptErr)
 	if err != nil {
 		return nil, err

@@ -114,10 +114,10 @@ type Options struct {
 	// nobody.
 	Preview func(r *http.Request) bool
 
-	// OnPrompt is called after each response to a user who was to be asked, with
-	// the outcome of the prompt. It must be quick and safe for concurrent use.
-	// Defaults to nothing.
-	OnPrompt func(r *http.Request, o Outcome)
+	// OnPrompt is called after each response to a user whom the gate of a study
+	// decided to ask, with that study's id and the outcome of the prompt. It must be
+	// quick and safe for concurrent use. Defaults to none.
+	OnPrompt func(r *http.Request, studyID string, o Outcome)
 
 	// Logger receives faults and their recovery. Defaults to slog.Default().
 	Logger *slog.Logger
@@ -136,7 +136,17 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) check() error {
-	return errors.Join(checkPath(o.Path), checkOrigin(o.Origin))
+	errs := []error{checkPath(o.Path), checkOrigin(o.Origin)}
+	if int(o.Position) >= len(positionNames) {
+		errs = append(errs, fmt.Errorf("middleware: Position is %d: use one of the Position constants", o.Position))
+	}
+	if o.Delay < 0 {
+		errs = append(errs, fmt.Errorf("middleware: Delay is %v: it must not be negative", o.Delay))
+	}
+	if l := o.Sender.Logo; l != "" && (l[0] != '/' || strings.HasPrefix(l, "//") || strings.Contains(l, `\`)) {
+		errs = append(errs, fmt.Errorf("middleware: Sender.Logo is %q: want a path on the app's own host, such as /logo.svg", l))
+	}
+	return errors.Join(errs...)
 }
 
 func checkPath(p string) error {

@@ -44,7 +44,7 @@ func TestAPanicInACallbackCostsAtMostThePrompt(t *testing.T) {
 			o.Preview = func(*http.Request) bool { boom(); return false }
 		}, true, "callback=Options.Preview", false},
 		"OnPrompt": {func(o *middleware.Options, _ *func(*http.Request) string, boom func()) {
-			o.OnPrompt = func(*http.Request, middleware.Outcome) { boom() }
+			o.OnPrompt = func(*http.Request, string, middleware.Outcome) { boom() }
 		}, true, "callback=Options.OnPrompt", false},
 	} {
 		t.Run(name, func(t *testing.T) {

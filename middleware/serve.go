@@ -171,7 +171,8 @@ func (r *response) Carry(h http.Header) {
 }
 
 func (r *response) finish(panicked bool) {
-	outcome, first := r.page.Finish(panicked)
+	pageOutcome, first := r.page.Finish(panicked)
+	outcome := Outcome(pageOutcome)
 	if !first || r.root != r {
 		return
 	}
@@ -188,7 +189,7 @@ func (r *response) finish(panicked bool) {
 	if r.m.opts.OnPrompt == nil {
 		return
 	}
-	r.m.call(r, "Options.OnPrompt", func() { r.m.opts.OnPrompt(r.page.Request(), outcome) })
+	r.m.call(r, "Options.OnPrompt", func() { r.m.opts.OnPrompt(r.page.Request(), r.invited.StudyID, outcome) })
 }
 
 // PromptFrom returns the prompt of the request with this context, for an app that
@@ -204,5 +205,5 @@ func PromptFrom(ctx context.Context) (Content, bool) {
 		return Content{}, false
 	}
 	r.root.claimed = true
-	return prompt.With(r.root.prompt.Content(), sourceKey, SourceTemplate.String()), true
+	return contentOf(prompt.With(r.root.prompt.Content(), sourceKey, SourceTemplate.String())), true
 }

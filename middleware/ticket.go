@@ -31,7 +31,7 @@ func newTickets(keys [][]byte) sealedCookie {
 
 // withTicket returns the content of a prompt with a ticket in its links, if the request
 // for it was authorized by a header.
-func (m *Middleware) withTicket(c Content, r *http.Request, v gate.Visitor) (Content, error) {
+func (m *Middleware) withTicket(c prompt.Content, r *http.Request, v gate.Visitor) (prompt.Content, error) {
 	if r.Header.Get("Authorization") == "" || m.isAnonymous(v.UserID) {
 		return c, nil
 	}

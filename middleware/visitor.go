@@ -10,7 +10,7 @@ import (
 // user means the func that New was given.
 func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) (v gate.Visitor) {
 	v.UserID, v.Path = m.userOf(r, user), r.URL.Path
-	v.Preview = m.Previews(r)
+	v.Preview = m.IsPreview(r)
 	if v.UserID == "" {
 		if v.UserID = m.anonymousID(w, r); v.UserID == "" {
 			return v
@@ -26,9 +26,9 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 	return v
 }
 
-// Previews reports whether a request is from staff for whom [Options.Preview] shows
-// the prompt.
-func (m *Middleware) Previews(r *http.Request) (preview bool) {
+// IsPreview reports whether the request is from staff who preview the prompt, as
+// [Options].Preview says. If Preview panics or is nil, nobody does.
+func (m *Middleware) IsPreview(r *http.Request) (preview bool) {
 	if m.opts.Preview == nil {
 		return false
 	}

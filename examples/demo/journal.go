@@ -76,7 +76,7 @@ func (j *journal) decision(_ context.Context, v gate.Visitor, d gate.Decision) {
 	j.add(entry{About: v.Occasion.String(), User: v.UserID, Code: d.Reason.String(), Words: words})
 }
 
-func (j *journal) prompt(r *http.Request, o middleware.Outcome) {
+func (j *journal) prompt(r *http.Request, _ string, o middleware.Outcome) {
 	words := "is in " + r.URL.Path
 	if o != middleware.OutcomeInjected {
 		words = "is not in " + r.URL.Path

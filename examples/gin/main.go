@@ -43,8 +43,8 @@ func run(ctx context.Context, s *site.Site) error {
 			s.Metrics.Decision(ctx, v, d)
 			tracing.decision(ctx, d)
 		}},
-		Middleware: &middleware.Options{OnPrompt: func(r *http.Request, o middleware.Outcome) {
-			s.Metrics.Prompt(r, o)
+		Middleware: &middleware.Options{OnPrompt: func(r *http.Request, studyID string, o middleware.Outcome) {
+			s.Metrics.Prompt(r, studyID, o)
 			tracing.prompt(r.Context(), o)
 		}, OnInteraction: s.Metrics.Interaction},
 		Webhook: &webhook.Options{

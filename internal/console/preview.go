@@ -20,7 +20,7 @@ func (c *console) previewOf(r *http.Request) *preview {
 		return nil
 	}
 	_, err := r.Cookie(previewCookie)
-	return &preview{On: c.Middleware.Previews(r), Wanted: err == nil}
+	return &preview{On: c.Middleware.IsPreview(r), Wanted: err == nil}
 }
 
 // preview is the action that turns previews on in this browser, or off.

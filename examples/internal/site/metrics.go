@@ -62,7 +62,7 @@ func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) {
 }
 
 // Prompt is for [middleware.Options.OnPrompt].
-func (m *Metrics) Prompt(_ *http.Request, o middleware.Outcome) { m.prompted(o) }
+func (m *Metrics) Prompt(_ *http.Request, _ string, o middleware.Outcome) { m.prompted(o) }
 
 // Interaction is for [middleware.Options.OnInteraction].
 func (m *Metrics) Interaction(_ context.Context, e middleware.Event) { m.answered(e.Kind) }

@@ -125,7 +125,7 @@ func inject(t *testing.T, page string) (string, middleware.Outcome) {
 	var outcome middleware.Outcome
 	m, err := middleware.New(asksAll{}, func(*http.Request) string { return "ada" }, &middleware.Options{
 		CookieKeys: [][]byte{make([]byte, 32), make([]byte, 32)},
-		OnPrompt:   func(_ *http.Request, o middleware.Outcome) { outcome = o },
+		OnPrompt:   func(_ *http.Request, _ string, o middleware.Outcome) { outcome = o },
 	})
 	require.NoError(t, err)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

@@ -36,7 +36,7 @@ func newMiddleware(t testing.TB, outcomes chan<- middleware.Outcome) *middleware
 			return ""
 		}
 		return "ada"
-	}, &middleware.Options{OnPrompt: func(_ *http.Request, o middleware.Outcome) { outcomes <- o }})
+	}, &middleware.Options{OnPrompt: func(_ *http.Request, _ string, o middleware.Outcome) { outcomes <- o }})
 	require.NoError(t, err)
 	return m
 }

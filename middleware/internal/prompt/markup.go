@@ -19,20 +19,14 @@ var ui embed.FS
 
 var templates = template.Must(template.ParseFS(ui, "ui/*.html"))
 
-// Content holds the words of a prompt and the URLs of its links.
-// Options.Template is executed with it.
+// Content holds the words of a prompt and the URLs of its links. Package middleware
+// documents the fields.
 type Content struct {
-	StudyID, StudyName string
-	Texts              Texts
-	Direction          string // of the words: "ltr", "rtl" or "auto"
-
-	StartURL string // for a link with target="_blank" and rel="noopener"
-
-	// For forms with method="post", or for scripts that send a POST.
-	LaterURL, DeclineURL, UndoURL, OptOutURL string
-
-	ShownURL string // for a POST once the prompt has been seen for a second, unless Seen
-	Seen     bool   // the user saw the prompt on an earlier page a moment ago: it counts once
+	StudyID, StudyName                                           string
+	Texts                                                        Texts
+	Direction                                                    string
+	Seen                                                         bool
+	StartURL, ShownURL, LaterURL, DeclineURL, UndoURL, OptOutURL string
 }
 
 // assetTags are the parts of the markup that a page's policy may forbid, with the
@@ -67,15 +61,14 @@ func (r *Renderer) markup(c Content, tags assetTags) ([]byte, error) {
 	data := struct {
 		Content
 		assetTags
-		Position            Position
+		Position            string
 		Delay               int64
-		Sender              Sender
-		Logo                string
+		SenderName, Logo    string
 		StyleURL, ScriptURL string
 		Slot                template.HTML
-	}{c, tags, r.opts.Position, r.opts.Delay.Milliseconds(), r.opts.Sender, "", r.opts.Origin + r.assets[0].path, r.opts.Origin + r.assets[1].path, template.HTML(slot)}
-	if tags.Image && r.opts.Sender.Logo != "" {
-		data.Logo = r.opts.Origin + r.opts.Sender.Logo
+	}{c, tags, r.opts.Position, r.opts.Delay.Milliseconds(), r.opts.SenderName, "", r.opts.Origin + r.assets[0].path, r.opts.Origin + r.assets[1].path, template.HTML(slot)}
+	if tags.Image && r.opts.Logo != "" {
+		data.Logo = r.opts.Origin + r.opts.Logo
 	}
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, "snippet", data); err != nil {
@@ -96,9 +89,9 @@ var forbidden = []string{
 var void = []string{"area", "br", "col", "hr", "img", "input", "source", "track", "wbr"}
 
 // execute renders the content of the prompt and checks it.
-func execute(t *template.Template, c Content) (string, error) {
+func execute(template func(io.Writer, Content) error, c Content) (string, error) {
 	var b strings.Builder
-	if err := t.Execute(&b, c); err != nil {
+	if err := template(&b, c); err != nil {
 		return "", fmt.Errorf("middleware: Template: %w", err)
 	}
 	out := strings.TrimSpace(b.String())

@@ -21,24 +21,24 @@ const (
 	MessageRefused                    // the user has opted out
 )
 
-func (m Message) of(t Texts) (status int, n Notice) {
+func (m Message) of(t Texts) (status int, title, text string) {
 	switch m {
 	case MessageFull:
-		return http.StatusOK, t.Full
+		return http.StatusOK, t.FullTitle, t.FullText
 	case MessageCompleted:
-		return http.StatusOK, t.Completed
+		return http.StatusOK, t.CompletedTitle, t.CompletedText
 	case MessagePaused:
-		return http.StatusOK, t.Paused
+		return http.StatusOK, t.PausedTitle, t.PausedText
 	case MessageUnavailable:
-		return http.StatusServiceUnavailable, t.Unavailable
+		return http.StatusServiceUnavailable, t.UnavailableTitle, t.UnavailableText
 	case MessageSignedOut:
-		return http.StatusForbidden, t.SignedOut
+		return http.StatusForbidden, t.SignedOutTitle, t.SignedOutText
 	case MessageDeclined:
-		return http.StatusOK, Notice{Title: t.Thanks}
+		return http.StatusOK, t.Thanks, ""
 	case MessageRefused:
-		return http.StatusOK, t.Refused
+		return http.StatusOK, t.RefusedTitle, t.RefusedText
 	}
-	return http.StatusOK, t.Closed
+	return http.StatusOK, t.ClosedTitle, t.ClosedText
 }
 
 // A Reply is a page of the endpoints.
@@ -62,14 +62,13 @@ func (r *Renderer) ServePage(w http.ResponseWriter, reply Reply) error {
 	}
 	data := struct {
 		Texts                           Texts
-		Notice                          Notice
-		Sender                          Sender
+		Title, Text                     string
+		SenderName, Logo                string
 		Direction                       string
-		Style, Logo, Retry, Undo, Never string
-		Back                            string
-	}{Texts: content.Texts, Sender: r.opts.Sender, Direction: content.Direction, Style: r.assets[0].path, Logo: r.opts.Sender.Logo, Back: reply.Back}
+		Style, Retry, Undo, Never, Back string
+	}{Texts: content.Texts, SenderName: r.opts.SenderName, Logo: r.opts.Logo, Direction: content.Direction, Style: r.assets[0].path, Back: reply.Back}
 	var status int
-	status, data.Notice = reply.Message.of(content.Texts)
+	status, data.Title, data.Text = reply.Message.of(content.Texts)
 	h := w.Header()
 	switch reply.Message {
 	case MessageUnavailable:

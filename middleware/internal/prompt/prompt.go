@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"html/template"
+	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,37 +18,12 @@ import (
 // Options configure a [Renderer]. The middleware's options of the same names
 // document them.
 type Options struct {
-	Path, Origin string
-	Position     Position
-	Delay        time.Duration
-	Sender       Sender
-	Template     *template.Template // nil means the built-in one
-	Texts        func(studyID, language string, builtIn Texts) Texts
-}
-
-// A Sender is who the invitation comes from.
-type Sender struct {
-	// Name is shown above the title. Defaults to none.
-	Name string
-
-	// Logo is the URL path of a square picture that the app serves, such as
-	// "/static/logo.svg". It is left out of pages whose Content-Security-Policy
-	// forbids it. Defaults to a sign for a voice interview.
-	Logo string
-}
-
-func (o Options) check() error {
-	var errs []error
-	if o.Position > PositionBanner {
-		errs = append(errs, fmt.Errorf("middleware: Position is %d: use one of the Position constants", o.Position))
-	}
-	if o.Delay < 0 {
-		errs = append(errs, fmt.Errorf("middleware: Delay is %v: it must not be negative", o.Delay))
-	}
-	if l := o.Sender.Logo; l != "" && (l[0] != '/' || strings.HasPrefix(l, "//") || strings.Contains(l, `\`)) {
-		errs = append(errs, fmt.Errorf("middleware: Sender.Logo is %q: want a path on the app's own host, such as /logo.svg", l))
-	}
-	return errors.Join(errs...)
+	Path, Origin     string
+	Position         string // such as "bottom-end"
+	Delay            time.Duration
+	SenderName, Logo string
+	Template         func(w io.Writer, c Content) error // nil means the built-in one
+	Texts            func(studyID, language string, builtIn Texts) Texts
 }
 
 // A Renderer renders prompts. It is safe for concurrent use.
@@ -74,15 +47,10 @@ const maxKept = 1024
 // so that a template that cannot work is reported at start-up.
 func New(opts Options) (*Renderer, error) {
 	r := &Renderer{opts: opts, assets: newAssets(opts.Path)}
-	err := opts.check()
 	for _, w := range words {
-		if _, failed := r.render(Study{ID: "sample-study", Name: "Sample", Language: w.Language}); failed != nil {
-			err = errors.Join(err, failed)
-			break
+		if _, err := r.render(Study{ID: "sample-study", Name: "Sample", Language: w.Language}); err != nil {
+			return nil, err
 		}
-	}
-	if err != nil {
-		return nil, err
 	}
 	return r, nil
 }

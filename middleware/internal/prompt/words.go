@@ -6,41 +6,35 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Texts holds the words of one prompt in one language. They are plain text.
+// Texts holds the words of a prompt in one language. Package middleware documents the
+// fields of the same type there, to and from which it converts this one.
 type Texts struct {
-	// Language is the BCP 47 tag of the words. The lang and dir attributes of the
-	// prompt follow from it.
-	Language string `json:"-"`
+	Language string
 
-	Kind    string   `json:"kind"` // what the invitation is to, in the line above the title
-	Title   string   `json:"title"`
-	Text    string   `json:"text"`
-	Facts   []string `json:"facts"` // what to know beforehand, each a few words
-	Start   string   `json:"start"`
-	NewTab  string   `json:"newTab"` // what Start does, for screen readers
-	Later   string   `json:"later"`  // the label of the × button
-	Decline string   `json:"decline"`
+	Kind    string
+	Title   string
+	Text    string
+	Facts   []string
+	Start   string
+	NewTab  string
+	Later   string
+	Decline string
 
-	// What is said after Decline, with two buttons, and after Never.
-	Thanks   string `json:"thanks"`
-	Undo     string `json:"undo"`
-	Never    string `json:"never"`
-	OptedOut string `json:"optedOut"`
+	Thanks   string
+	Undo     string
+	Never    string
+	OptedOut string
 
-	// The pages of the start endpoint, for a click that leads to no interview.
-	Closed      Notice `json:"-"` // the study has ended or is paused at the provider
-	Full        Notice `json:"-"` // the study has no place left
-	Completed   Notice `json:"-"` // the user has been interviewed already
-	Paused      Notice `json:"-"` // an operator has paused asking
-	Refused     Notice `json:"-"` // the user has opted out
-	Unavailable Notice `json:"-"` // the interview cannot be opened right now
-	SignedOut   Notice `json:"-"` // nobody is signed in
-	TryAgain    string `json:"-"` // on the page Unavailable
-	Back        string `json:"-"` // leads to the app
+	ClosedTitle, ClosedText           string
+	FullTitle, FullText               string
+	CompletedTitle, CompletedText     string
+	PausedTitle, PausedText           string
+	RefusedTitle, RefusedText         string
+	UnavailableTitle, UnavailableText string
+	SignedOutTitle, SignedOutText     string
+	TryAgain                          string
+	Back                              string
 }
-
-// A Notice is what one page of the endpoints says.
-type Notice struct{ Title, Text string }
 
 var wordsMatcher = func() language.Matcher {
 	var tags []language.Tag
