@@ -14,23 +14,11 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-func (m *Middleware) later(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	m.answer(w, r, v, store.InteractionSnoozed)
+// answer returns the endpoint that records an answer of this kind.
+func answer(kind store.InteractionKind) func(*Middleware, http.ResponseWriter, *http.Request, gate.Visitor) {
+	return func(m *Middleware, w http.ResponseWriter, r *http.Request, v gate.Visitor) { m.answer(w, r, v, kind) }
 }
 
-func (m *Middleware) decline(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	m.answer(w, r, v, store.InteractionDeclined)
-}
-
-func (m *Middleware) undo(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	m.answer(w, r, v, store.InteractionUndone)
-}
-
-func (m *Middleware) optOut(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	m.answer(w, r, v, store.InteractionOptedOut)
-}
-
-// answer records what the user has answered.
 func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind) {
 	if m.isForeign(r) {
 		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
@@ -163,21 +151,21 @@ func (m *Middleware) store(ctx context.Context, i store.Interaction) error {
 	return guard.Do(func() error { return m.opts.Interactions.Note(ctx, i) })
 }
 
-// maxAfter is how many showings may wait for a slow store at once after their pages.
-const maxAfter = 64
+// maxBehind is how many showings may wait for a slow store at once after their pages.
+const maxBehind = 64
 
 // noteAfter records what the response itself counts as seen, without delaying it: in
 // the store and for OnInteraction, as note does. The goroutine ends within noteTimeout.
 // What a store that does not keep up leaves behind is lost: it is in the cookie.
 func (m *Middleware) noteAfter(ctx context.Context, e Event) {
 	select {
-	case m.after <- struct{}{}:
+	case m.behind <- struct{}{}:
 	default:
 		m.notRecorded(ctx, e.StudyID, errBehind)
 		return
 	}
 	go func() {
-		defer func() { <-m.after }()
+		defer func() { <-m.behind }()
 		if err := m.store(ctx, e.Interaction); err != nil {
 			m.notRecorded(ctx, e.StudyID, err)
 			return

@@ -3,6 +3,10 @@ package middleware
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/securecookie"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/prompt"
@@ -73,11 +77,45 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 	_ = json.NewEncoder(w).Encode(answer) // the client is gone
 }
 
-// forApp returns c with the links for a single-page app.
+// A ticket stands for the bearer token of a single-page app in the links that the decision
+// endpoint answers with, because neither a new tab nor a report at the end of a page
+// carries the token. It is sealed with the cookie keys and names one user and one study. A
+// session that a request has counts before it. The decision endpoint takes no ticket,
+// because one could be exchanged for the next forever.
+const (
+	ticketAge  = time.Hour
+	ticketKey  = "ticket" // the parameter of the links
+	ticketName = "askonce-ticket"
+)
+
+// forApp returns the content with the links for a single-page app. They have a ticket if
+// the request for them was authorized by a header.
 func (m *Middleware) forApp(c prompt.Content, r *http.Request, v gate.Visitor) prompt.Content {
-	c, err := m.withTicket(prompt.With(c, sourceKey, SourceApp.String()), r, v)
-	if err != nil {
-		m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", c.StudyID, "err", err)
+	c = prompt.With(c, sourceKey, SourceApp.String())
+	if r.Header.Get("Authorization") == "" || m.isAnonymous(v.UserID) {
+		return c
 	}
-	return c
+	ticket, err := securecookie.EncodeMulti(ticketName, []byte(c.StudyID+"\x00"+v.UserID), m.tickets...) // ids contain no NUL
+	if err != nil {                                                                                      // only if the system has no randomness
+		m.opts.Logger.WarnContext(r.Context(), "askonce: no ticket for a single-page app", "study", c.StudyID, "err", err)
+		return c
+	}
+	return prompt.With(c, ticketKey, ticket)
+}
+
+// ticketHolder returns the user of the ticket of a request for the named endpoint, or "".
+// An opt-out and its undoing are for all studies.
+func (m *Middleware) ticketHolder(r *http.Request, endpoint string) string {
+	query := r.URL.Query()
+	var payload []byte
+	if endpoint == "decision" || securecookie.DecodeMulti(ticketName, query.Get(ticketKey), &payload, m.tickets...) != nil {
+		return ""
+	}
+	study, user, _ := strings.Cut(string(payload), "\x00")
+	asked := query.Get("study")
+	isForAll := asked == "" && (endpoint == "optout" || endpoint == "undo")
+	if asked != study && !isForAll {
+		return ""
+	}
+	return user
 }

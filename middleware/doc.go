@@ -69,14 +69,12 @@ package middleware
 // Where things are:
 //
 //	middleware.go options.go      New, Handler
-//	serve.go callbacks.go         one request: whether it gets the prompt, and its response
-//	mountcheck.go                 mistakes in how the app mounts the middleware, which only the log shows
-//	visitor.go anonymous.go       who sent it
-//	history.go cookie.go keys.go  what this browser has seen, and how it is kept
+//	serve.go outcome.go           one request: whether it gets the prompt, and its response
+//	visitor.go                    who sent it, and what this browser has seen
+//	cookie.go memo.go keys.go     how a browser keeps that, and how it is cached here
+//	prompt.go                     words, links, position
 //	endpoints.go answers.go       what the prompt's links, forms and scripts call
-//	decision.go ticket.go         the decision endpoint, and links that need no session
+//	decision.go                   the decision endpoint, and links that need no session
 //	event.go                      what OnInteraction is called with
-//	languages.go memo.go          Accept-Language, and a bounded cache
-//	prompt.go outcome.go          the words, links and position of a prompt, and what became of it
 //	internal/page                 which requests are for pages, and the place in the page
 //	internal/prompt               what is placed

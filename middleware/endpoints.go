@@ -2,10 +2,10 @@ package middleware
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,20 +53,19 @@ func (m *Middleware) Endpoints() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serveEndpoint(w, r, nil) })
 }
 
-// endpoint is one of the endpoints, called for the visitor.
 type endpoint struct {
-	method string
-	serve  func(m *Middleware, w http.ResponseWriter, r *http.Request, v gate.Visitor)
+	methods string // as in the field Allow
+	serve   func(m *Middleware, w http.ResponseWriter, r *http.Request, v gate.Visitor)
 }
 
 var endpoints = map[string]endpoint{
-	"start":    {http.MethodGet, (*Middleware).start},
-	"decision": {http.MethodGet, (*Middleware).serveDecision},
-	"shown":    {"", (*Middleware).shown},
-	"later":    {http.MethodPost, (*Middleware).later},
-	"decline":  {http.MethodPost, (*Middleware).decline},
-	"undo":     {http.MethodPost, (*Middleware).undo},
-	"optout":   {http.MethodPost, (*Middleware).optOut},
+	"start":    {"GET, HEAD", (*Middleware).start},
+	"decision": {"GET, HEAD", (*Middleware).serveDecision},
+	"shown":    {"GET, POST", (*Middleware).shown},
+	"later":    {"POST", answer(store.InteractionSnoozed)},
+	"decline":  {"POST", answer(store.InteractionDeclined)},
+	"undo":     {"POST", answer(store.InteractionUndone)},
+	"optout":   {"POST", answer(store.InteractionOptedOut)},
 }
 
 func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user func() string) {
@@ -81,67 +80,39 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 	}
 	e, known := endpoints[name]
 	asset := m.prompts.Asset(r.URL.Path)
-	if !known && asset == nil {
+	if asset != nil {
+		e.methods, known = "GET, HEAD", true
+	}
+	if !known {
 		http.NotFound(w, r)
 		return
 	}
-	m.noteReached()
-	if !known {
-		e.method = http.MethodGet
-	}
-	if !allows(e.method, r.Method) {
-		allow := e.method
-		switch allow {
-		case http.MethodGet:
-			allow = "GET, HEAD"
-		case "":
-			allow = "GET, POST"
-		}
-		w.Header().Set("Allow", allow)
+	m.isReached.Store(true)
+	if !slices.Contains(strings.Split(e.methods, ", "), r.Method) {
+		w.Header().Set("Allow", e.methods)
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	if !known {
+	if asset != nil {
 		asset.ServeHTTP(w, r)
 		return
 	}
 	v := m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r, name)) })
 	if (v.UserID == "" || m.isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
-		v = gate.Visitor{}
 		if r.Method == http.MethodPost {
 			http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
 			return
 		}
+		v = gate.Visitor{}
+	}
+	if v.UserID == "" { // a page says in the visitor's language that nobody is signed in
+		v.Languages = m.languagesOf(r)
 	}
 	v.Path = "" // not the endpoint's own
 	if from := m.referrer(r); from != nil {
 		v.Path = from.Path
 	}
-	if v.UserID == "" { // a page says in the visitor's language that nobody is signed in
-		v.Languages = m.languagesOf(r)
-	}
 	e.serve(m, w, r, v)
-}
-
-// allows reports whether an endpoint of this method takes a request's. The endpoint
-// without one takes GET and POST.
-func allows(endpoint, method string) bool {
-	if endpoint == "" {
-		return method == http.MethodGet || method == http.MethodPost
-	}
-	return method == endpoint || method == http.MethodHead && endpoint == http.MethodGet
-}
-
-// protect makes ready what keeps other sites from declining in a user's name.
-func (m *Middleware) protect() error {
-	m.sameSite = http.NewCrossOriginProtection()
-	if m.opts.Origin == "" {
-		return nil
-	}
-	if err := m.sameSite.AddTrustedOrigin(m.opts.Origin); err != nil {
-		return fmt.Errorf("middleware: Origin: %w", err)
-	}
-	return nil
 }
 
 // isForeign reports whether a page of another origin sent a POST. Where a browser says
@@ -240,16 +211,4 @@ func (m *Middleware) back(r *http.Request) string {
 		return "/" // a browser would read a second slash as the beginning of a host
 	}
 	return (&url.URL{Path: from.Path, RawPath: from.RawPath, RawQuery: from.RawQuery}).String()
-}
-
-// isPrefetch reports whether a browser only prepares for a click that may never
-// come (Sec-Purpose of the Fetch standard, its predecessors, and what Turbo sends,
-// which as a script may not set the real one).
-func isPrefetch(h http.Header) bool {
-	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Sec-Purpose", "X-Moz"} {
-		if v := h[name]; len(v) > 0 && strings.HasPrefix(v[0], "prefetch") {
-			return true
-		}
-	}
-	return false
 }

@@ -6,39 +6,36 @@ import (
 	"sync/atomic"
 )
 
-// memo caches what was computed from a string, in bounded memory: every string has one
-// place, where another may replace it. It is safe for concurrent use. A lookup takes no
-// lock, for which the processors would contend, and allocates nothing.
-//
-// Without it, every page would parse Accept-Language and verify and decrypt its cookies
-// again.
+const (
+	memoPlaces = 4096
+	maxMemoKey = 2560 // bytes; the longest cookie that is set here is shorter
+)
+
+// A memo caches what was computed from a string, in bounded memory: each string has one
+// place, where another may replace it. It is safe for concurrent use. A hit takes no lock
+// and allocates nothing. Without it, a page of a user who has a cookie would allocate 41
+// times, 3.3 KB: 24 times to open the cookie and 17 times to parse Accept-Language.
 type memo[V any] struct {
 	seed   maphash.Seed
-	places [memoPlaces]atomic.Pointer[remembrance[V]]
+	places [memoPlaces]atomic.Pointer[memoEntry[V]]
 }
 
-type remembrance[V any] struct {
+type memoEntry[V any] struct {
 	key   string
 	value V
 }
 
-const memoPlaces = 4096
-
 func newMemo[V any]() *memo[V] { return &memo[V]{seed: maphash.MakeSeed()} }
 
-func (m *memo[V]) place(key string) *atomic.Pointer[remembrance[V]] {
-	return &m.places[maphash.String(m.seed, key)%memoPlaces]
-}
-
-// get returns nil for what is not known. What it points to must not be changed.
-func (m *memo[V]) get(key string) *V {
-	if r := m.place(key).Load(); r != nil && r.key == key {
-		return &r.value
+// of returns what compute returns for the key, now or earlier. It must not be changed.
+func (m *memo[V]) of(key string, compute func() V) V {
+	place := &m.places[maphash.String(m.seed, key)%memoPlaces]
+	if e := place.Load(); e != nil && e.key == key {
+		return e.value
 	}
-	return nil
-}
-
-func (m *memo[V]) put(key string, v V) {
-	key = strings.Clone(key) // it may be a small part of a large header
-	m.place(key).Store(&remembrance[V]{key, v})
+	v := compute()
+	if len(key) <= maxMemoKey {
+		place.Store(&memoEntry[V]{strings.Clone(key), v}) // the key may be part of a large header
+	}
+	return v
 }

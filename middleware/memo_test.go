@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -11,22 +12,21 @@ import (
 func TestMemoIsBounded(t *testing.T) {
 	t.Parallel()
 	m := newMemo[int]()
-	const many = 10 * memoPlaces
-	for i := range many {
-		m.put(strconv.Itoa(i), i)
-		v := m.get(strconv.Itoa(i))
-		require.NotNil(t, v)
-		require.Equal(t, i, *v)
+	for i := range 10 * memoPlaces {
+		require.Equal(t, i, m.of(strconv.Itoa(i), func() int { return i }))
+		require.Equal(t, i, m.of(strconv.Itoa(i), func() int { return -1 }), "computed once")
 	}
-	kept := 0
-	for i := range many {
-		if v := m.get(strconv.Itoa(i)); v != nil {
-			kept++
-			require.Equal(t, i, *v)
+	used := 0
+	for i := range m.places {
+		if m.places[i].Load() != nil {
+			used++
 		}
 	}
-	require.Greater(t, kept, memoPlaces*9/10, "the places are used")
-	require.LessOrEqual(t, kept, memoPlaces)
+	require.Greater(t, used, memoPlaces*9/10)
+
+	long := strings.Repeat("x", maxMemoKey+1)
+	require.Equal(t, 1, m.of(long, func() int { return 1 }))
+	require.Equal(t, 2, m.of(long, func() int { return 2 }), "a long key is not kept")
 }
 
 func TestMemoConcurrently(t *testing.T) {
@@ -36,9 +36,8 @@ func TestMemoConcurrently(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 4000 {
-				m.put(strconv.Itoa(i), i)
-				if v := m.get(strconv.Itoa(i / 2)); v != nil && *v != i/2 {
-					t.Errorf("%d is %d", i/2, *v)
+				if v := m.of(strconv.Itoa(i/2), func() int { return i / 2 }); v != i/2 {
+					t.Errorf("%d is %d", i/2, v)
 				}
 			}
 		})

@@ -132,11 +132,14 @@ func (o Options) withDefaults() Options {
 	o.Path = cmp.Or(o.Path, "/askonce/")
 	o.Snooze = cmp.Or(o.Snooze, 7*24*time.Hour)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if len(o.CookieKeys) == 0 {
+		o.CookieKeys = Keys{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)}
+	}
 	return o
 }
 
 func (o Options) check() error {
-	errs := []error{checkPath(o.Path), checkOrigin(o.Origin)}
+	errs := []error{checkPath(o.Path), checkOrigin(o.Origin), checkKeys(o.CookieKeys)}
 	if int(o.Position) >= len(positionNames) {
 		errs = append(errs, fmt.Errorf("middleware: Position is %d: use one of the Position constants", o.Position))
 	}
@@ -170,12 +173,4 @@ func checkOrigin(origin string) error {
 		return fmt.Errorf("middleware: Origin is %q: want scheme and host alone, such as https://app.example.com", origin)
 	}
 	return nil
-}
-
-// cookieKeys are the app's own, or random ones of this process.
-func (o Options) cookieKeys() [][]byte {
-	if len(o.CookieKeys) > 0 {
-		return o.CookieKeys
-	}
-	return [][]byte{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)}
 }

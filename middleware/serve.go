@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"github.com/askonce/askonce/gate"
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/middleware/internal/page"
 	"github.com/askonce/askonce/middleware/internal/prompt"
 	"github.com/askonce/askonce/store"
 )
 
-// Serve handles one request: an endpoint's itself, and any other by calling next,
-// with a writer that places the prompt if the user is asked. It returns what next
-// returns. It is all that an adapter for a framework needs.
+// Serve handles one request: it serves the endpoints itself, and any other request by
+// calling next, with a writer that places the prompt if the user is asked. It returns what
+// next returns. It is all that an adapter for a framework needs.
 //
 // A request that gets no prompt reaches next with its own w and r, and costs no
-// allocation. The func user returns the id of whoever sent the request; it is called
-// at most once and only if it is needed. A nil user means the func that [New] was
-// given. A panic of next is passed on, after what was held back has been sent.
+// allocation. The func user returns the id of the user who sent the request; it is called
+// at most once, and only if it is needed. If it is nil, the func that [New] was given is
+// called. A panic of next is passed on, after what was held back has been sent.
 func (m *Middleware) Serve(w http.ResponseWriter, r *http.Request, user func() string, next func(http.ResponseWriter, *http.Request) error) error {
 	if strings.HasPrefix(r.URL.Path, m.opts.Path) {
 		m.serveEndpoint(w, r, user)
@@ -39,20 +40,53 @@ func (m *Middleware) Serve(w http.ResponseWriter, r *http.Request, user func() s
 	return err
 }
 
+// A response is one that may get the prompt. It is also the context of its own request,
+// which saves an allocation.
+type response struct {
+	context.Context
+	m       *Middleware
+	page    page.Response
+	root    *response // the outermost of those that share a decision, perhaps itself
+	invited gate.Prompt
+	prompt  *prompt.Prompt
+	fit     prompt.Fit
+	visitor gate.Visitor
+	showing store.Interaction // what the response counts as seen; its time is zero if it counts nothing
+	counted bool              // the showing is in the header, or need not be
+	reports bool              // the page reports that the prompt was seen
+	claimed bool              // the app renders the prompt itself
+}
+
+type contextKey struct{}
+
+// Value implements [context.Context].
+func (r *response) Value(key any) any {
+	if key == (contextKey{}) {
+		return r
+	}
+	return r.Context.Value(key)
+}
+
 // invite returns nil if the request gets no prompt.
 func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() string) *response {
-	if outer := responseFrom(r.Context()); outer != nil {
-		// Mounted twice, or a framework that runs its chain again: the decision
-		// stands. If its writer is not below ours, ours places the prompt.
+	if outer, ok := r.Context().Value(contextKey{}).(*response); ok {
+		// The middleware is mounted twice, or a framework runs its chain again: the
+		// decision stands. If the outer writer is not below w, the inner one places the
+		// prompt.
 		if outer.page.IsBelow(w) {
 			return nil
 		}
-		return newResponse(m, w, r, outer, nil, gate.Visitor{})
+		resp := &response{Context: r.Context(), m: m, root: outer.root}
+		resp.page.Init(resp, w, r, resp, &outer.root.page)
+		return resp
 	}
 	v := m.visitor(w, r, user)
-	m.noteUser(r.Context(), v.UserID != "")
 	if v.UserID == "" {
+		m.noteNobody(r.Context())
 		return nil
+	}
+	if !m.hasUser.Load() {
+		m.hasUser.Store(true)
 	}
 	d := m.decider.Decide(r.Context(), v)
 	if !d.Ask() {
@@ -63,9 +97,10 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 		m.notRendered(r.Context(), d.Prompt.StudyID, err)
 		return nil
 	}
-	resp := newResponse(m, w, r, nil, rendered, v)
-	resp.invited = d.Prompt
-	resp.counted = d.Prompt.Seen // it counts once, however many pages it stays on
+	resp := &response{Context: r.Context(), m: m, invited: d.Prompt, prompt: rendered, visitor: v}
+	resp.root = resp
+	resp.counted = d.Prompt.Seen // a prompt counts once, however many pages it stays on
+	resp.page.Init(resp, w, r, resp, nil)
 	return resp
 }
 
@@ -74,83 +109,38 @@ func (m *Middleware) render(p gate.Prompt) (*prompt.Prompt, error) {
 	return m.prompts.Prompt(prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language, Seen: p.Seen})
 }
 
-// response is one response that may get the prompt. It is the context of its own
-// request, which saves an allocation.
-type response struct {
-	context.Context
-	m       *Middleware
-	page    page.Response
-	root    *response // the outermost of those that share a decision, perhaps itself
-	invited gate.Prompt
-	prompt  *prompt.Prompt
-	fit     prompt.Fit
-	visitor gate.Visitor
-	showing store.Interaction // what the response counts as seen; its time is zero if it does not
-	counted bool              // the showing is in the header, or need not be
-	reports bool              // the page reports that the prompt was seen
-	claimed bool              // the app renders the prompt itself
-}
-
-type contextKey struct{}
-
-func responseFrom(ctx context.Context) *response {
-	r, _ := ctx.Value(contextKey{}).(*response)
-	return r
-}
-
-func newResponse(m *Middleware, w http.ResponseWriter, r *http.Request, outer *response, p *prompt.Prompt, v gate.Visitor) *response {
-	resp := &response{Context: r.Context(), m: m, prompt: p, visitor: v}
-	resp.root = resp
-	var outerPage *page.Response
-	if outer != nil {
-		resp.root, outerPage = outer.root, &outer.root.page
+// notRendered logs the first time that the prompt of a study cannot be rendered.
+func (m *Middleware) notRendered(ctx context.Context, studyID string, err error) {
+	if m.first("prompt of " + studyID) {
+		m.opts.Logger.WarnContext(ctx, "askonce: no prompt", "study", studyID, "err", err, guard.Stack(err))
 	}
-	resp.page.Init(resp, w, r, resp, outerPage)
-	return resp
-}
-
-// Value implements [context.Context].
-func (r *response) Value(key any) any {
-	if key == (contextKey{}) {
-		return r
-	}
-	return r.Context.Value(key)
 }
 
 // Fits implements [page.Snippet].
 func (r *response) Fits(h http.Header) (ok bool) {
-	about := prompt.Page{Header: h, Host: r.page.Request().Host, URI: r.page.Request().URL.RequestURI()}
-	switch scheme, host, _ := strings.Cut(r.m.opts.Origin, "://"); {
-	case host != "":
-		about.Scheme, about.Host = scheme, host
-	case r.m.isSecure(r.page.Request()):
-		about.Scheme = "https"
-	}
+	req := r.page.Request()
+	target := prompt.Page{Header: h, Host: req.Host, URI: req.URL.RequestURI()}
 	if nonce := r.m.opts.Nonce; nonce != nil {
-		r.m.call(r, "Options.Nonce", func() { about.Nonce = nonce(r.page.Request()) })
+		r.m.call(r, "Options.Nonce", func() { target.Nonce = nonce(req) })
 	}
-	r.fit, ok = r.m.prompts.Fit(about)
+	r.fit, ok = r.m.prompts.Fit(target)
 	r.root.reports = ok && r.fit.Reports
 	return ok
 }
 
-// Bytes implements [page.Snippet].
+// Bytes implements [page.Snippet]. The prompt is in the page's language if the study
+// supports it, unless the app has named another that the study supports. Only the words
+// depend on it, because the decision was made before the page.
 func (r *response) Bytes(language string) []byte {
-	return r.root.promptIn(language).Snippet(r.fit)
-}
-
-// promptIn returns the prompt in the language of a page, unless the study does not
-// support it or the app has named one that it supports. Only the words depend on it,
-// because the decision was made before the page.
-func (r *response) promptIn(language string) *prompt.Prompt {
-	p := r.invited
-	if p.Language = p.LanguageFor(language); p.Language == "" || p.LanguageFor(r.m.ownLanguage(r.page.Request())) != "" {
-		return r.prompt
+	root := r.root
+	p, rendered := root.invited, root.prompt
+	p.Language = p.LanguageFor(language)
+	if p.Language != "" && p.LanguageFor(root.m.ownLanguage(root.page.Request())) == "" {
+		if inPage, err := root.m.render(p); err == nil {
+			rendered = inPage
+		}
 	}
-	if own, err := r.m.render(p); err == nil {
-		return own
-	}
-	return r.prompt
+	return rendered.Snippet(r.fit)
 }
 
 // Tag implements [page.Snippet].
@@ -170,12 +160,13 @@ func (r *response) Carry(h http.Header) {
 	}
 }
 
+// finish ends the response. Only the outermost of several reports its outcome.
 func (r *response) finish(panicked bool) {
-	pageOutcome, first := r.page.Finish(panicked)
-	outcome := Outcome(pageOutcome)
+	o, first := r.page.Finish(panicked)
 	if !first || r.root != r {
 		return
 	}
+	outcome, req := Outcome(o), r.page.Request()
 	if !r.showing.At.IsZero() && (outcome == OutcomeInjected || outcome == OutcomeRendered) {
 		e := Event{Interaction: r.showing}
 		if r.claimed {
@@ -183,25 +174,24 @@ func (r *response) finish(panicked bool) {
 		}
 		r.m.noteAfter(r, e)
 	}
-	if outcome == OutcomeInjected && !r.invited.Seen && !r.visitor.Preview && !isPrefetch(r.page.Request().Header) {
+	if outcome == OutcomeInjected && !r.invited.Seen && !r.visitor.Preview && !isPrefetch(req.Header) {
 		r.m.noteInjected(r)
 	}
-	if r.m.opts.OnPrompt == nil {
-		return
+	if r.m.opts.OnPrompt != nil {
+		r.m.call(r, "Options.OnPrompt", func() { r.m.opts.OnPrompt(req, r.invited.StudyID, outcome) })
 	}
-	r.m.call(r, "Options.OnPrompt", func() { r.m.opts.OnPrompt(r.page.Request(), r.invited.StudyID, outcome) })
 }
 
-// PromptFrom returns the prompt of the request with this context, for an app that
-// renders it in a template of its own; nothing is injected then. It returns false if
-// the user is not asked, if the prompt is in the page already, or if the header of a
-// response without prompt has left: call it before the first byte is written.
+// PromptFrom returns the prompt of the request with this context, for an app that renders
+// it in its own template; nothing is injected then. It returns false if the user is not
+// asked, if the prompt is already in the page, or if the header of a response without the
+// prompt has been sent: call it before writing the first byte.
 //
-// The link to Content.StartURL must open in a new tab with rel="noopener". The forms
-// or requests to the other URLs are POST.
+// The link to Content.StartURL must open in a new tab with rel="noopener". The forms or
+// requests to the other URLs are POST.
 func PromptFrom(ctx context.Context) (Content, bool) {
-	r := responseFrom(ctx)
-	if r == nil || !r.page.Claim() {
+	r, ok := ctx.Value(contextKey{}).(*response)
+	if !ok || !r.page.Claim() {
 		return Content{}, false
 	}
 	r.root.claimed = true

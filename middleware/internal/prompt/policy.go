@@ -1,43 +1,52 @@
 package prompt
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// policy is what a page's Content Security Policy (W3C CSP Level 3) lets the
-// prompt do. All policies of a page are enforced at once. One that only reports
-// blocks nothing, but its nonce is used so that it has less to report. A policy in
-// a meta element is not seen; a prompt that it blocks stays hidden.
+// A policy is what a page's Content Security Policy (W3C CSP Level 3) lets the prompt do.
+// All policies of a page are enforced at once. A policy that only reports blocks nothing,
+// but its nonce is used, so that it has less to report. A policy in a meta element is not
+// seen; a prompt that it blocks stays hidden.
 type policy struct {
-	script, style, image, connect grant
-	form                          grant
-	sandboxed                     bool // without what the prompt needs
+	own                                 location
+	script, style, image, connect, form grant
+	sandboxed                           bool // without what the prompt needs
 }
 
-// grant is what the policies so far allow one kind of request.
+// A location is where the prompt's files and endpoints are. An unknown scheme is https:
+// whatever allows http allows it too, and what the browser blocks after all stays hidden.
+type location struct {
+	scheme string
+	host   string // with its port if it has one
+	path   string // the prefix of all
+}
+
+// A grant is what the policies so far allow one kind of request.
 type grant struct {
 	ok     bool
 	nonce  string
 	needed bool // without the nonce it is not ok
 }
 
-func policyOf(page Page) policy {
-	p := policy{grant{ok: true}, grant{ok: true}, grant{ok: true}, grant{ok: true}, grant{ok: true}, false}
-	for _, v := range page.Header["Content-Security-Policy"] {
+func policyOf(h http.Header, own location) policy {
+	p := policy{own, grant{ok: true}, grant{ok: true}, grant{ok: true}, grant{ok: true}, grant{ok: true}, false}
+	for _, v := range h["Content-Security-Policy"] {
 		for one := range strings.SplitSeq(v, ",") {
-			p.narrow(page, one)
+			p.narrow(one)
 			if tokens, found := directive(one, "sandbox"); found {
 				p.sandbox(tokens)
 			}
 		}
 	}
-	for _, v := range page.Header["Content-Security-Policy-Report-Only"] {
+	for _, v := range h["Content-Security-Policy-Report-Only"] {
 		for one := range strings.SplitSeq(v, ",") {
 			enforced := p
-			enforced.narrow(page, one)
+			enforced.narrow(one)
 			if enforced.script.ok == p.script.ok && enforced.style.ok == p.style.ok {
 				p.script, p.style = enforced.script, enforced.style
 			}
@@ -46,17 +55,17 @@ func policyOf(page Page) policy {
 	return p
 }
 
-func (p *policy) narrow(page Page, one string) {
-	p.script.narrow(page, one, "script-src-elem", "script-src", "default-src")
-	p.style.narrow(page, one, "style-src-elem", "style-src", "default-src")
-	p.image.narrow(page, one, "img-src", "default-src")
-	p.connect.narrow(page, one, "connect-src", "default-src")
-	p.form.narrow(page, one, "form-action")
+func (p *policy) narrow(one string) {
+	p.script.narrow(p.own, one, "script-src-elem", "script-src", "default-src")
+	p.style.narrow(p.own, one, "style-src-elem", "style-src", "default-src")
+	p.image.narrow(p.own, one, "img-src", "default-src")
+	p.connect.narrow(p.own, one, "connect-src", "default-src")
+	p.form.narrow(p.own, one, "form-action")
 }
 
-// sandbox takes a sandbox directive into account. An opaque origin has no cookies
-// and may not post to the app's endpoints, and without popups the interview would
-// have to replace the page.
+// sandbox takes a sandbox directive into account. An opaque origin has no cookies and may
+// not post to the app's endpoints, and without popups the interview would replace the
+// page.
 func (p *policy) sandbox(tokens []string) {
 	has := func(token string) bool {
 		return slices.ContainsFunc(tokens, func(t string) bool { return strings.EqualFold(t, token) })
@@ -71,38 +80,33 @@ func (p *policy) allowsPrompt() bool {
 	return !p.sandboxed && p.style.ok && (p.form.ok || p.script.ok && p.connect.ok)
 }
 
-// tags returns the parts of the markup that are allowed. They get the app's own
-// nonce where no policy in the header has named one: a meta element or a proxy
-// may.
+// tags returns the parts of the markup that are allowed. They get the app's own nonce
+// where no policy in the header names one, because a meta element or a proxy may.
 func (p *policy) tags(nonce string) assetTags {
 	if nonceOf("'nonce-"+nonce+"'") == "" {
 		nonce = ""
 	}
-	t := assetTags{Script: p.script.ok, Image: p.image.ok, Forms: !p.connect.ok, ScriptNonce: nonce, StyleNonce: nonce}
-	if p.script.nonce != "" {
-		t.ScriptNonce = p.script.nonce
+	return assetTags{
+		Script: p.script.ok, Image: p.image.ok, Forms: !p.connect.ok,
+		ScriptNonce: cmp.Or(p.script.nonce, nonce), StyleNonce: cmp.Or(p.style.nonce, nonce),
 	}
-	if p.style.nonce != "" {
-		t.StyleNonce = p.style.nonce
-	}
-	return t
 }
 
-// narrow takes another policy into account. The first of the named directives
-// that it has is the one that counts.
-func (g *grant) narrow(page Page, policy string, names ...string) {
+// narrow takes another policy into account. The first of the named directives that the
+// policy has counts.
+func (g *grant) narrow(own location, policy string, names ...string) {
 	for _, name := range names {
 		sources, found := directive(policy, name)
 		if !found {
 			continue
 		}
-		own, nonce := page.matches(sources, strings.HasPrefix(names[0], "script"))
+		matched, nonce := own.matches(sources, strings.HasPrefix(names[0], "script"))
 		switch {
 		case nonce == "":
-			g.ok = g.ok && own
+			g.ok = g.ok && matched
 		case g.nonce == "" || g.nonce == nonce:
-			g.nonce, g.needed = nonce, g.needed || !own
-		case own: // it does without the nonce
+			g.nonce, g.needed = nonce, g.needed || !matched
+		case matched: // this nonce is not needed
 		case !g.needed:
 			g.nonce, g.needed = nonce, true
 		default:
@@ -121,29 +125,26 @@ func directive(policy, name string) (sources []string, found bool) {
 	return nil, false
 }
 
-// matches reports whether the sources match the files and endpoints of the
-// prompt, and returns the nonce that does it too or instead.
-func (p Page) matches(sources []string, script bool) (own bool, nonce string) {
+// matches reports whether the sources match the location, and returns their first nonce,
+// which allows a request too.
+func (l location) matches(sources []string, script bool) (matched bool, nonce string) {
 	strict := false
 	for _, s := range sources {
 		strict = strict || script && strings.EqualFold(s, "'strict-dynamic'") // then only a nonce counts
-		own = own || p.matchesSource(s)
-		if nonce == "" {
-			nonce = nonceOf(s)
-		}
+		matched = matched || l.matchesSource(s)
+		nonce = cmp.Or(nonce, nonceOf(s))
 	}
-	return own && !strict, nonce
+	return matched && !strict, nonce
 }
 
-// matchesSource implements "Does url match expression" (CSP Level 3, 6.7.2.8) for
-// what lies below the path of the prompt. An unknown scheme may be either one:
-// what the browser blocks after all stays hidden.
-func (p Page) matchesSource(source string) bool {
+// matchesSource implements "Does url match expression" (CSP Level 3, 6.7.2.8) for all that
+// is below the path.
+func (l location) matchesSource(source string) bool {
 	switch s := strings.ToLower(source); s {
 	case "*", "'self'":
 		return true
 	case "http:", "https:":
-		return matchesScheme(strings.TrimSuffix(s, ":"), p.Scheme) || p.Scheme == ""
+		return matchesScheme(strings.TrimSuffix(s, ":"), l.scheme)
 	}
 	if strings.HasPrefix(source, "'") {
 		return false
@@ -154,23 +155,11 @@ func (p Page) matchesSource(source string) bool {
 	}
 	host, path, hasPath := strings.Cut(rest, "/")
 	host, port := splitPort(host)
-	ownHost, ownPort := splitPort(p.Host)
-	if !matchesHost(strings.ToLower(host), strings.ToLower(ownHost)) {
-		return false
-	}
-	if hasPath && !matchesPath("/"+path, p.path) {
-		return false
-	}
-	schemes := []string{p.Scheme}
-	if p.Scheme == "" {
-		schemes = []string{"http", "https"}
-	}
-	for _, own := range schemes {
-		if matchesScheme(strings.ToLower(scheme), own) && matchesPort(port, ownPort, own) {
-			return true
-		}
-	}
-	return false
+	ownHost, ownPort := splitPort(l.host)
+	return matchesHost(strings.ToLower(host), strings.ToLower(ownHost)) &&
+		(!hasPath || matchesPath("/"+path, l.path)) &&
+		matchesScheme(strings.ToLower(scheme), l.scheme) &&
+		matchesPort(port, ownPort, l.scheme)
 }
 
 func matchesScheme(source, own string) bool {
@@ -186,14 +175,12 @@ func matchesHost(source, own string) bool {
 
 func matchesPort(source, own, scheme string) bool {
 	standard := map[string]string{"http": "80", "https": "443"}[scheme]
-	if own == "" {
-		own = standard
-	}
+	own = cmp.Or(own, standard)
 	return source == "*" || source == own || source == "" && own == standard || source == "80" && own == "443"
 }
 
-// matchesPath reports whether everything below prefix matches the path of a
-// source, which stands for one file unless it ends with a slash.
+// matchesPath reports whether everything below prefix matches the path of a source. That
+// is one file unless it ends with a slash.
 func matchesPath(source, prefix string) bool {
 	if decoded, err := url.PathUnescape(source); err == nil {
 		source = decoded
@@ -208,8 +195,8 @@ func splitPort(host string) (name, port string) {
 	return host, ""
 }
 
-// nonceOf returns the nonce of a source expression, if it is made of base64
-// characters only.
+// nonceOf returns the nonce of a source expression, or "" if it is none or has other
+// characters than base64.
 func nonceOf(source string) string {
 	const prefix = "'nonce-"
 	if len(source) <= len(prefix)+1 || !strings.EqualFold(source[:len(prefix)], prefix) || source[len(source)-1] != '\'' {
@@ -224,9 +211,9 @@ func nonceOf(source string) string {
 	return n
 }
 
-// concealsPath reports whether the Referrer-Policy of a page (W3C Referrer Policy,
-// section 8.1) keeps its path from the app's own endpoints: the last policy that
-// browsers know counts. One in a meta element is not seen.
+// concealsPath reports whether the Referrer-Policy of a page (W3C Referrer Policy, section
+// 8.1) keeps the page's path from the app's own endpoints: the last policy that browsers
+// know counts. A policy in a meta element is not seen.
 func concealsPath(h http.Header) (conceals bool) {
 	for _, v := range h["Referrer-Policy"] {
 		for policy := range strings.SplitSeq(v, ",") {

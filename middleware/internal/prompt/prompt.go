@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,20 +32,15 @@ type Renderer struct {
 	opts   Options
 	assets []asset
 
-	kept  sync.Map // keptKey → *Prompt
+	kept  sync.Map // Study → *Prompt
 	nKept atomic.Int32
-}
-
-type keptKey struct {
-	study, language string
-	seen            bool
 }
 
 // maxKept bounds the memory that study ids and languages can use up.
 const maxKept = 1024
 
-// New returns a renderer. It renders the prompt once in every built-in language,
-// so that a template that cannot work is reported at start-up.
+// New returns a renderer. It renders the prompt once in every built-in language, so that
+// a template that cannot work is reported at start-up.
 func New(opts Options) (*Renderer, error) {
 	r := &Renderer{opts: opts, assets: newAssets(opts.Path)}
 	for _, w := range words {
@@ -62,11 +58,9 @@ type Study struct {
 	Seen     bool   // a moment ago, on another page
 }
 
-// Prompt returns the prompt of a study. Prompts are rendered once for each study
-// and language, and once more for those who have just seen it.
+// Prompt returns the prompt of a study. Each is rendered once, and kept.
 func (r *Renderer) Prompt(s Study) (*Prompt, error) {
-	key := keptKey{s.ID, s.Language, s.Seen}
-	if p, ok := r.kept.Load(key); ok {
+	if p, ok := r.kept.Load(s); ok {
 		return p.(*Prompt), nil
 	}
 	p, err := r.render(s)
@@ -74,7 +68,7 @@ func (r *Renderer) Prompt(s Study) (*Prompt, error) {
 		return nil, err
 	}
 	if r.nKept.Load() < maxKept {
-		if _, loaded := r.kept.LoadOrStore(key, p); !loaded {
+		if _, loaded := r.kept.LoadOrStore(s, p); !loaded {
 			r.nKept.Add(1)
 		}
 	}
@@ -83,11 +77,10 @@ func (r *Renderer) Prompt(s Study) (*Prompt, error) {
 
 // A Prompt is a rendered prompt.
 type Prompt struct {
-	content Content
-	markup  func(tags assetTags, back string) ([]byte, error)
-	tag     string
-	plain   []byte // the snippet for pages without a policy
-
+	renderer *Renderer
+	content  Content
+	tag      string
+	plain    []byte   // the snippet for pages without a policy
 	variants sync.Map // assetTags with placeholders for nonces → []byte, for pages with one
 }
 
@@ -102,13 +95,12 @@ func (r *Renderer) render(s Study) (*Prompt, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Prompt{content: content, markup: func(tags assetTags, back string) ([]byte, error) { return r.markup(content.returningTo(back), tags) }}
-	if p.plain, err = p.markup(plainTags, ""); err != nil {
+	plain, err := r.markup(content, plainTags)
+	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(p.plain)
-	p.tag = "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])
-	return p, nil
+	sum := sha256.Sum256(plain)
+	return &Prompt{renderer: r, content: content, plain: plain, tag: "-askonce." + base64.RawURLEncoding.EncodeToString(sum[:6])}, nil
 }
 
 // Start returns the content of a link to the start endpoint, without words.
@@ -116,29 +108,28 @@ func (r *Renderer) Start(studyID string) Content {
 	return Content{StudyID: studyID, StartURL: r.opts.Origin + r.opts.Path + "start?study=" + url.QueryEscape(studyID)}
 }
 
-// content returns what a prompt says in the first of the languages that there are
-// words in. With the error of Options.Texts it returns built-in words.
+// content returns what a prompt says, in the first of the languages for which there are
+// words. With the error of Options.Texts it returns the built-in words.
 func (r *Renderer) content(s Study, languages ...string) (Content, error) {
 	texts, err := r.texts(s.ID, languages...)
 	base, query := r.opts.Origin+r.opts.Path, "?study="+url.QueryEscape(s.ID)
-	c := Content{
+	return Content{
 		StudyID: s.ID, StudyName: s.Name, Seen: s.Seen, Texts: texts, Direction: direction(texts.Language),
-		StartURL: base + "start" + query, LaterURL: base + "later" + query, DeclineURL: base + "decline" + query,
-		UndoURL: base + "undo" + query, OptOutURL: base + "optout", ShownURL: base + "shown" + query,
-	}
-	return c, err
+		StartURL: base + "start" + query, ShownURL: base + "shown" + query, LaterURL: base + "later" + query,
+		DeclineURL: base + "decline" + query, UndoURL: base + "undo" + query, OptOutURL: base + "optout",
+	}, err
 }
 
 func (r *Renderer) texts(studyID string, languages ...string) (t Texts, err error) {
-	t = wordsFor(languages...)
+	builtIn := wordsFor(languages...)
 	if r.opts.Texts == nil {
-		return t, nil
+		return builtIn, nil
 	}
-	want := t.Language
+	want := builtIn.Language
 	if len(languages) > 0 && languages[0] != "" {
 		want = languages[0]
 	}
-	if err := guard.Call(func() { t = r.opts.Texts(studyID, want, t) }); err != nil {
+	if err := guard.Call(func() { t = r.opts.Texts(studyID, want, builtIn) }); err != nil {
 		return wordsFor(languages...), fmt.Errorf("middleware: Texts: %w", err)
 	}
 	return t, nil
@@ -148,16 +139,13 @@ func (r *Renderer) texts(studyID string, languages ...string) (t Texts, err erro
 type Page struct {
 	Header http.Header // of the response
 	Nonce  string      // the app's own, for a policy that is not in the header
-	Scheme string      // of the page's URL, "http" or "https", if it is known
-	Host   string      // of the page's URL, with its port if it has one
+	Host   string      // of the request
 	URI    string      // path and query of the page's URL
-
-	path string // what the URLs of the prompt begin with
 }
 
 // A Fit is what a page lets its prompt do.
 type Fit struct {
-	// Reports is whether the page reports by itself that the prompt was seen.
+	// Reports is whether the page itself reports that the prompt was seen.
 	Reports bool
 
 	tags assetTags
@@ -170,28 +158,31 @@ var plainTags = assetTags{Script: true, Image: true}
 // maxBack is the longest path and query that are put into a page four times.
 const maxBack = 1 << 10
 
-// Fit returns false if the page's Content-Security-Policy does not let the prompt
-// work.
+// Fit returns false if the page's Content-Security-Policy does not let the prompt work.
 func (r *Renderer) Fit(page Page) (Fit, bool) {
-	f := Fit{Reports: true, tags: plainTags}
+	isPlain := page.Nonce == ""
+	for _, field := range [...]string{"Content-Security-Policy", "Content-Security-Policy-Report-Only", "Referrer-Policy"} {
+		isPlain = isPlain && len(page.Header[field]) == 0
+	}
+	if isPlain {
+		return Fit{Reports: true, tags: plainTags}, true
+	}
+	own := location{"https", page.Host, r.opts.Path}
+	if scheme, host, ok := strings.Cut(r.opts.Origin, "://"); ok {
+		own.scheme, own.host = scheme, host
+	}
+	policy := policyOf(page.Header, own)
+	f := Fit{Reports: policy.script.ok && policy.connect.ok, tags: policy.tags(page.Nonce)}
 	if concealsPath(page.Header) && len(page.URI) <= maxBack {
 		f.back = page.URI
 	}
-	if page.Nonce == "" && len(page.Header["Content-Security-Policy"]) == 0 && len(page.Header["Content-Security-Policy-Report-Only"]) == 0 {
-		return f, true
-	}
-	page.path = r.opts.Path
-	policy := policyOf(page)
-	f.Reports, f.tags = policy.script.ok && policy.connect.ok, policy.tags(page.Nonce)
 	return f, policy.allowsPrompt()
 }
 
-// Snippet returns the bytes to place into a page. They are shared: do not change
-// them.
+// Snippet returns the bytes to place into a page. They are shared: do not change them.
 func (p *Prompt) Snippet(f Fit) []byte {
 	if f.back != "" {
-		snippet, _ := p.markup(f.tags, f.back) // it has succeeded for a plain page
-		return snippet
+		return p.markup(p.content.returningTo(f.back), f.tags)
 	}
 	if f.tags == plainTags {
 		return p.plain
@@ -205,8 +196,7 @@ func (p *Prompt) Snippet(f Fit) []byte {
 	}
 	variant, ok := p.variants.Load(tags)
 	if !ok {
-		rendered, _ := p.markup(tags, "")
-		variant, _ = p.variants.LoadOrStore(tags, rendered)
+		variant, _ = p.variants.LoadOrStore(tags, p.markup(p.content, tags))
 	}
 	snippet := variant.([]byte)
 	if tags.ScriptNonce != "" {
@@ -215,6 +205,12 @@ func (p *Prompt) Snippet(f Fit) []byte {
 	if tags.StyleNonce != "" {
 		snippet = withNonce(snippet, styleNonce, f.tags.StyleNonce)
 	}
+	return snippet
+}
+
+// markup cannot fail, because the same template has rendered a plain page.
+func (p *Prompt) markup(c Content, tags assetTags) []byte {
+	snippet, _ := p.renderer.markup(c, tags)
 	return snippet
 }
 
