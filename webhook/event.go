@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,37 +36,29 @@ func decode(body []byte) (e event, r Result) {
 	if !json.Valid(body) {
 		return e, ResultMalformedJSON
 	}
-	var few, fewMore [16]member // of a documented event, without the heap
-	top, ok := members(body, few[:0])
-	if !ok {
-		return e, ResultSchema
-	}
-	name, ok := str(top.value("event"))
+	top, isObject := members(body)
+	name, isText := text(top["event"])
 	switch {
-	case !ok || name == "":
+	case !isObject || !isText || name == "":
 		return e, ResultSchema
 	case name != userjourneys.EventInterviewCompleted:
 		return e, ResultUnknownEvent
 	}
-	data, ok := members(top.value("data"), fewMore[:0])
-	if !ok {
+	data, isObject := members(top["data"])
+	interviewID, _ := text(data["interview_id"])
+	studyID, _ := text(data["study_id"])
+	status, isText := text(data["status"])
+	if !isObject || !usableID(interviewID) || !usableID(studyID) || !isText {
 		return e, ResultSchema
 	}
-	interviewID, hasInterview := str(data.value("interview_id"))
-	studyID, hasStudy := str(data.value("study_id"))
-	status, hasStatus := str(data.value("status"))
-	if !hasInterview || !usableID(interviewID) || !hasStudy || !usableID(studyID) || !hasStatus && !isNull(data.value("status")) {
-		return e, ResultSchema
+	e = event{
+		interviewID: userjourneys.CanonicalID(interviewID), studyID: userjourneys.CanonicalID(studyID), status: status,
+		completedAt: firstTime(data["completed_at"], top["timestamp"]), quality: label(text(data["quality_score"])), language: label(text(data["language"])),
+		duration: seconds(data["duration_secs"]), raw: body,
 	}
-	e = event{interviewID: userjourneys.CanonicalID(interviewID), studyID: userjourneys.CanonicalID(studyID), status: status, raw: body}
-	e.studyName, _ = str(data.value("study_name"))
-	e.completedAt = firstTime(data.value("completed_at"), top.value("timestamp"))
-	e.quality, e.language = label(str(data.value("quality_score"))), label(str(data.value("language")))
-	e.duration = seconds(data.value("duration_secs"))
-	if ref := data.value("reference_id"); !isNull(ref) {
-		e.reference, ok = str(ref)
-		e.badReference = !ok
-	}
+	e.studyName, _ = text(data["study_name"])
+	e.reference, isText = text(data["reference_id"])
+	e.badReference = !isText
 	return e, ResultAccepted
 }
 
@@ -79,119 +72,50 @@ func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 	return e, usableID(e.interviewID) && usableID(e.studyID)
 }
 
-// An object is a JSON object, as its members in their order.
-type object []member
-
-type member struct {
-	key   []byte
-	value []byte // raw
-}
-
-// value returns the raw value of the key, or nil.
-func (o object) value(key string) []byte {
-	for _, m := range o {
-		if string(m.key) == key {
-			return m.value
-		}
-	}
-	return nil
-}
-
-// members appends the members of an object to o, if raw is one. The JSON is known
-// to be valid. It fails for anything but an object, and for one in which a key
-// appears twice.
-//
-// encoding/json cannot do that cheaply: its Decoder shows every key but is several
-// times slower, and Unmarshal keeps the last of two equal keys and, for a struct,
-// matches keys in another case.
-func members(raw []byte, o object) (object, bool) {
-	raw = bytes.TrimLeft(raw, blanks)
-	if len(raw) == 0 || raw[0] != '{' {
+// members returns the members of a JSON object. It fails for any other value,
+// and if two members have the same key.
+func members(object []byte) (map[string]json.RawMessage, bool) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if t, _ := d.Token(); t != json.Delim('{') {
 		return nil, false
 	}
-	for rest := bytes.TrimLeft(raw[1:], blanks); rest[0] != '}'; rest = bytes.TrimLeft(rest, blanks+",") {
-		end := valueLen(rest)
-		key := rest[1 : end-1]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			if s, ok := str(rest[:end]); ok {
-				key = []byte(s)
-			}
-		}
-		if o.value(string(key)) != nil {
+	all := map[string]json.RawMessage{}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
 			return nil, false
 		}
-		rest = bytes.TrimLeft(rest[end:], blanks+":")
-		end = valueLen(rest)
-		o = append(o, member{key, rest[:end]})
-		rest = rest[end:]
-	}
-	return o, true
-}
-
-const blanks = " \t\r\n"
-
-// valueLen returns the length of the JSON value that raw begins with.
-func valueLen(raw []byte) int {
-	depth := 0
-	for i := 0; i < len(raw); i++ {
-		switch raw[i] {
-		case '"':
-			for i++; raw[i] != '"'; i++ {
-				if raw[i] == '\\' {
-					i++
-				}
-			}
-			if depth == 0 {
-				return i + 1
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 { // behind a number, true, false or null
-				return i
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',', ' ', '\t', '\r', '\n':
-			if depth == 0 {
-				return i
-			}
+		name := key.(string)
+		if _, twice := all[name]; twice {
+			return nil, false
 		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return nil, false
+		}
+		all[name] = value
 	}
-	return len(raw)
+	return all, true
 }
 
-func isNull(raw []byte) bool { return len(raw) == 0 || string(raw) == "null" }
-
-// str returns the string that raw is, if it is one. It refuses U+FFFD, which
-// encoding/json writes in the place of bytes that are not UTF-8 and of half a
-// surrogate pair: such a string is not the one that was sent.
-func str(raw []byte) (s string, ok bool) {
-	if len(raw) == 0 || raw[0] != '"' {
+// text returns the string in raw, and "" for null or no value. It fails for any
+// other value. It also refuses U+FFFD, which encoding/json puts in the place of
+// invalid UTF-8 and unpaired surrogates: that is not the string that was sent.
+func text(raw json.RawMessage) (s string, ok bool) {
+	if len(raw) == 0 {
+		return "", true
+	}
+	if json.Unmarshal(raw, &s) != nil || strings.ContainsRune(s, utf8.RuneError) {
 		return "", false
 	}
-	if s = string(raw[1 : len(raw)-1]); strings.IndexByte(s, '\\') >= 0 && json.Unmarshal(raw, &s) != nil {
-		return "", false
-	}
-	return s, utf8.ValidString(s) && !strings.ContainsRune(s, utf8.RuneError)
+	return s, true
 }
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_.~:-]{1,128}$`)
 
 // usableID accepts 1 to 128 characters that need no escaping in a URL (RFC 3986,
 // section 2.3), or a colon. Ids are opaque, but they go into paths.
-func usableID(s string) bool {
-	if s == "" || len(s) > 128 || s == "." || s == ".." {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("-_.~:", c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func isAlphanumeric(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' }
+func usableID(s string) bool { return s != "." && s != ".." && idPattern.MatchString(s) }
 
 // label returns s if it is a short word, or "".
 func label(s string, ok bool) string {
@@ -201,12 +125,12 @@ func label(s string, ok bool) string {
 	return ""
 }
 
-func firstTime(raws ...[]byte) time.Time {
+// firstTime returns the first plausible time.
+func firstTime(raws ...json.RawMessage) time.Time {
 	for _, raw := range raws {
-		if s, ok := str(raw); ok {
-			if t, err := time.Parse(time.RFC3339Nano, s); err == nil && !plausible(t).IsZero() {
-				return t
-			}
+		s, _ := text(raw)
+		if t, err := time.Parse(time.RFC3339Nano, s); err == nil && !plausible(t).IsZero() {
+			return t
 		}
 	}
 	return time.Time{}
@@ -221,7 +145,7 @@ func plausible(t time.Time) time.Time {
 	return t
 }
 
-func seconds(raw []byte) time.Duration {
+func seconds(raw json.RawMessage) time.Duration {
 	n, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || n < 0 || n > 1e6 {
 		return 0
