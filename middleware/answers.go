@@ -21,16 +21,16 @@ func answer(kind store.InteractionKind) func(*Middleware, http.ResponseWriter, *
 
 func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind) {
 	if m.isForeign(r) {
-		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		fail(w, http.StatusForbidden)
 		return
 	}
 	study := r.URL.Query().Get("study")
 	switch {
 	case kind == store.InteractionOptedOut:
 		study = ""
-	case kind == store.InteractionUndone && study == "":
+	case kind == store.InteractionUndone && study == "": // of the opt-out
 	case store.CheckID(study) != nil:
-		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		fail(w, http.StatusBadRequest)
 		return
 	}
 	until := time.Time{}
@@ -38,7 +38,7 @@ func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visit
 		until = time.Now().Add(max(0, m.opts.Snooze))
 	}
 	if err := m.note(w, r, v, kind, study, until); err != nil {
-		m.unrecorded(w, r, study, err)
+		m.failNotRecorded(w, r, study, err)
 		return
 	}
 	if !isForm(r.Header) {
@@ -53,49 +53,44 @@ func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visit
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// farewells are the answers that the user can take back on a page of their own. The
-// script needs none: there the prompt itself says goodbye.
+// farewells are the pages on which users without JavaScript can take an answer back. With
+// the script, the prompt itself offers that.
 var farewells = map[store.InteractionKind]prompt.Message{
 	store.InteractionDeclined: prompt.MessageDeclined,
 	store.InteractionOptedOut: prompt.MessageRefused,
 }
 
-// shownAgain is the time within which a second report of the same browser is not
-// recorded: the prompt stays on the pages that the user goes on to.
+// shownAgain is the time within which a second report from the same browser is not
+// recorded, because the prompt stays on the pages that the user visits next.
 const shownAgain = time.Minute
 
 // shown records that the user has seen a prompt. Browsers without JavaScript load it as
 // an image.
 func (m *Middleware) shown(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	allowed := false
-	if r.Method == http.MethodGet {
-		allowed = m.isOwnImage(r)
-	} else {
-		allowed = !m.isForeign(r)
+	isImage := r.Method == http.MethodGet
+	if isImage && !m.isOwnImage(r) || !isImage && m.isForeign(r) {
+		fail(w, http.StatusForbidden)
+		return
 	}
 	study := r.URL.Query().Get("study")
-	switch {
-	case !allowed:
-		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
-		return
-	case store.CheckID(study) != nil:
-		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+	if store.CheckID(study) != nil {
+		fail(w, http.StatusBadRequest)
 		return
 	}
 	showings := v.History.Showings(study)
 	if n := len(showings); n == 0 || time.Since(showings[n-1]).Abs() > shownAgain {
 		if err := m.note(w, r, v, store.InteractionShown, study, time.Time{}); err != nil {
-			m.unrecorded(w, r, study, err)
+			m.failNotRecorded(w, r, study, err)
 			return
 		}
 	}
-	if r.Method == http.MethodPost {
+	if !isImage {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	w.Header().Set("Content-Type", "image/gif")
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(pixel) // the client is gone
+	_, _ = w.Write(pixel) // it fails if the client is gone
 }
 
 // pixel is a transparent GIF of one pixel.
@@ -113,9 +108,10 @@ func (m *Middleware) isOwnImage(r *http.Request) bool {
 	return m.referrer(r) != nil
 }
 
-// note records an interaction: in the store, if it keeps them, and in the browser's
-// cookie. Nothing is recorded for staff who preview the prompt, nor for nobody. An
-// answer that the store refuses is in neither; an opening is in the cookie.
+// note records an interaction in the store, if there is one, and in the browser's cookie.
+// It records nothing for staff who preview the prompt and for visitors without an id. If
+// the store refuses an answer, the cookie does not get it either; it always gets an
+// opening, because the interview opens without the store.
 func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind, study string, until time.Time) error {
 	if v.UserID == "" || v.Preview {
 		return nil
@@ -129,19 +125,19 @@ func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor
 	}
 	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at, Until: until}
 	err := m.store(r.Context(), i)
-	if err == nil || kind == store.InteractionOpened { // which goes on without the store
+	if err == nil || kind == store.InteractionOpened {
 		m.remember(w.Header(), r, v.UserID, with(v.History, i))
 		m.interacted(r.Context(), Event{i, sourceOf(r)})
 	}
 	return err
 }
 
-// noteTimeout bounds one call of Options.Interactions. It is not longer, because a
-// user who has clicked waits for it.
+// noteTimeout bounds one call of Options.Interactions. It is short, because a user who has
+// clicked waits for it.
 const noteTimeout = 3 * time.Second
 
-// store records an interaction in the store, if that keeps them. A browser that
-// leaves does not cancel it, because the answer was given.
+// store records an interaction in the store, if there is one. It goes on if the browser
+// leaves, because the answer was given.
 func (m *Middleware) store(ctx context.Context, i store.Interaction) error {
 	if m.opts.Interactions == nil || m.isAnonymous(i.UserID) {
 		return nil
@@ -151,38 +147,53 @@ func (m *Middleware) store(ctx context.Context, i store.Interaction) error {
 	return guard.Do(func() error { return m.opts.Interactions.Note(ctx, i) })
 }
 
-// maxBehind is how many showings may wait for a slow store at once after their pages.
+// maxBehind is how many showings may wait for a slow store at once, after their pages have
+// left.
 const maxBehind = 64
 
-// noteAfter records what the response itself counts as seen, without delaying it: in
-// the store and for OnInteraction, as note does. The goroutine ends within noteTimeout.
-// What a store that does not keep up leaves behind is lost: it is in the cookie.
+var errBehind = errors.New("the store does not keep up")
+
+// noteAfter records what the response itself counts as seen, without delaying it: in the
+// store and for OnInteraction, as note does. The goroutine ends within noteTimeout. If the
+// store does not keep up, only the cookie has the showing.
 func (m *Middleware) noteAfter(ctx context.Context, e Event) {
 	select {
 	case m.behind <- struct{}{}:
 	default:
-		m.notRecorded(ctx, e.StudyID, errBehind)
+		m.logNotRecorded(ctx, e.StudyID, errBehind)
 		return
 	}
 	go func() {
 		defer func() { <-m.behind }()
 		if err := m.store(ctx, e.Interaction); err != nil {
-			m.notRecorded(ctx, e.StudyID, err)
+			m.logNotRecorded(ctx, e.StudyID, err)
 			return
 		}
 		m.interacted(context.WithoutCancel(ctx), e)
 	}()
 }
 
-var errBehind = errors.New("the store does not keep up")
-
-// notRecorded logs that an interaction was lost. It logs store.ErrTooManyStudies only
+// logNotRecorded logs that an interaction was lost. It logs store.ErrTooManyStudies only
 // once, because a user's script can cause it at will and would fill the log.
-func (m *Middleware) notRecorded(ctx context.Context, study string, err error) {
+func (m *Middleware) logNotRecorded(ctx context.Context, study string, err error) {
 	if !errors.Is(err, store.ErrTooManyStudies) || m.first("studies") {
 		m.opts.Logger.WarnContext(ctx, "askonce: interaction not recorded", "study", study, "err", err)
 	}
 }
+
+// failNotRecorded answers a request whose interaction was lost. If the store will never
+// take it, because of the user's id or of too many studies, the client should not retry.
+func (m *Middleware) failNotRecorded(w http.ResponseWriter, r *http.Request, study string, err error) {
+	m.logNotRecorded(r.Context(), study, err)
+	if errors.Is(err, store.ErrInvalid) {
+		fail(w, http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Retry-After", "30")
+	fail(w, http.StatusServiceUnavailable)
+}
+
+func fail(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
 
 // with adds an interaction to a history.
 func with(h gate.History, i store.Interaction) gate.History {
@@ -201,42 +212,21 @@ func with(h gate.History, i store.Interaction) gate.History {
 	return h.WithOptOut(i.At)
 }
 
-// refuse says in the user's language why there is no interview now.
-func (m *Middleware) refuse(w http.ResponseWriter, r *http.Request, v gate.Visitor, why gate.Reason) {
-	message := prompt.MessageClosed
-	switch why {
-	case gate.ReasonFull:
-		message = prompt.MessageFull
-	case gate.ReasonCompleted:
-		message = prompt.MessageCompleted
-	case gate.ReasonAnonymous:
-		message = prompt.MessageSignedOut
-	case gate.ReasonUnavailable:
-		message = prompt.MessageUnavailable
-	case gate.ReasonPaused:
-		message = prompt.MessagePaused
-	case gate.ReasonDeclined:
-		message = prompt.MessageRefused
-	}
-	m.writePage(w, r, message, v.StudyID, v.Languages)
+// refusals are the pages for clicks that the gate refuses for these reasons. For any other
+// the study counts as closed.
+var refusals = map[gate.Reason]prompt.Message{
+	gate.ReasonFull:        prompt.MessageFull,
+	gate.ReasonCompleted:   prompt.MessageCompleted,
+	gate.ReasonAnonymous:   prompt.MessageSignedOut,
+	gate.ReasonUnavailable: prompt.MessageUnavailable,
+	gate.ReasonPaused:      prompt.MessagePaused,
+	gate.ReasonDeclined:    prompt.MessageRefused,
 }
 
+// writePage answers a request of a browser that waits for a page.
 func (m *Middleware) writePage(w http.ResponseWriter, r *http.Request, message prompt.Message, study string, languages []string) {
 	reply := prompt.Reply{Message: message, StudyID: study, Languages: languages, Back: m.back(r), Again: r.URL.RequestURI(), From: r.URL.Query().Get(sourceKey)}
 	if err := m.prompts.ServePage(w, reply); err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: built-in words used", "study", study, "err", err)
 	}
-}
-
-// unrecorded answers for an interaction that the store did not take. One that it never
-// will, because of the user's id or of too many studies, is not to be sent again.
-func (m *Middleware) unrecorded(w http.ResponseWriter, r *http.Request, study string, err error) {
-	m.notRecorded(r.Context(), study, err)
-	status := http.StatusServiceUnavailable
-	if errors.Is(err, store.ErrInvalid) {
-		status = http.StatusBadRequest
-	} else {
-		w.Header().Set("Retry-After", "30")
-	}
-	http.Error(w, http.StatusText(status), status)
 }

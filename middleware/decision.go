@@ -13,22 +13,22 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// decisionJSON is what the decision endpoint answers.
+// decisionJSON is the answer of the decision endpoint.
 type decisionJSON struct {
-	Ask       bool   `json:"ask"`
-	Reason    string `json:"reason"` // gate.Reason
-	Study     string `json:"study,omitempty"`
-	Seen      bool   `json:"seen,omitempty"` // within gate.Options.Linger, so it is not reported again
-	Language  string `json:"language,omitempty"`
-	Direction string `json:"direction,omitempty"`
-	Texts     *Texts `json:"texts,omitempty"`
-	Links     *links `json:"links,omitempty"`
+	Ask       bool        `json:"ask"`
+	Reason    gate.Reason `json:"reason"`
+	Study     string      `json:"study,omitempty"`
+	Seen      bool        `json:"seen,omitempty"` // within gate.Options.Linger, so it is not reported again
+	Language  string      `json:"language,omitempty"`
+	Direction string      `json:"direction,omitempty"`
+	Texts     Texts       `json:"texts,omitzero"`
+	Links     links       `json:"links,omitzero"`
 }
 
-// links are the prompt's own.
+// links are the prompt's own. If Ask is false, all but Start are empty.
 type links struct {
 	Start   string `json:"start"`
-	Shown   string `json:"shown,omitempty"` // this and those below only if Ask is true
+	Shown   string `json:"shown,omitempty"`
 	Later   string `json:"later,omitempty"`
 	Decline string `json:"decline,omitempty"`
 	Undo    string `json:"undo,omitempty"`
@@ -36,8 +36,7 @@ type links struct {
 }
 
 // serveDecision answers a single-page app that renders the prompt itself. It has no side
-// effect: what the user sees is reported by a POST to links.shown. With the parameter
-// "peek" the decision is marked as one that nothing follows from.
+// effect: the app reports what the user sees by a POST to links.shown.
 func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
@@ -51,30 +50,32 @@ func (m *Middleware) serveDecision(w http.ResponseWriter, r *http.Request, v gat
 	if query.Has("peek") {
 		v.Occasion = gate.OccasionPeek
 	}
-	d := gate.Decision{Reason: gate.ReasonAnonymous}
-	if v.UserID != "" {
-		d = m.decider.Decide(r.Context(), v)
+	w.WriteHeader(http.StatusOK)
+	_ = json.NewEncoder(w).Encode(m.decide(r, v)) // it fails if the client is gone
+}
+
+func (m *Middleware) decide(r *http.Request, v gate.Visitor) decisionJSON {
+	if v.UserID == "" {
+		return decisionJSON{Reason: gate.ReasonAnonymous}
 	}
-	answer := decisionJSON{Reason: d.Reason.String()}
+	d := m.decider.Decide(r.Context(), v)
 	if d.Ask() {
 		rendered, err := m.render(d.Prompt)
-		if err != nil {
-			m.notRendered(r.Context(), d.Prompt.StudyID, err)
-			answer.Reason = gate.ReasonUnavailable.String()
-		} else {
+		if err == nil {
 			c := m.forApp(rendered.Content(), r, v)
-			texts := Texts(c.Texts)
-			answer = decisionJSON{
-				Ask: true, Reason: answer.Reason, Study: d.Prompt.StudyID, Seen: d.Prompt.Seen,
-				Language: c.Texts.Language, Direction: c.Direction, Texts: &texts, Links: &links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
+			return decisionJSON{
+				Ask: true, Reason: d.Reason, Study: c.StudyID, Seen: c.Seen, Language: c.Texts.Language, Direction: c.Direction,
+				Texts: Texts(c.Texts), Links: links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
 			}
 		}
+		m.notRendered(r.Context(), d.Prompt.StudyID, err)
+		d.Reason = gate.ReasonUnavailable
 	}
-	if !answer.Ask && v.UserID != "" && store.CheckID(v.StudyID) == nil { // for a permanent link, which the start endpoint answers
-		answer.Links = &links{Start: m.forApp(m.prompts.Start(v.StudyID), r, v).StartURL}
+	answer := decisionJSON{Reason: d.Reason}
+	if store.CheckID(v.StudyID) == nil { // a permanent link, which the start endpoint answers
+		answer.Links.Start = m.forApp(m.prompts.Start(v.StudyID), r, v).StartURL
 	}
-	w.WriteHeader(http.StatusOK)
-	_ = json.NewEncoder(w).Encode(answer) // the client is gone
+	return answer
 }
 
 // A ticket stands for the bearer token of a single-page app in the links that the decision

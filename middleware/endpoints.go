@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -11,44 +12,13 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/page"
+	"github.com/askonce/askonce/middleware/internal/prompt"
 	"github.com/askonce/askonce/store"
 )
 
 // Endpoints returns the handler of the endpoints alone, for apps that wrap only some of
-// their routes; [Middleware.Handler] serves them too. It expects the full path. Below
-// Options.Path there are
-//
-//	GET  start?study=…     confirms that the study has a place for the user and redirects to the interview
-//	POST shown?study=…     records that the user has seen the prompt; GET is for an image without JavaScript
-//	POST later?study=…     snoozes the study for Options.Snooze
-//	POST decline?study=…   declines the study for good
-//	POST undo?study=…      takes the last answer back; without a study, the opt-out
-//	POST optout            declines every study for good
-//	GET  decision          the decision as JSON, for single-page apps
-//	GET  askonce.js, askonce.d.ts, prompt-….css, prompt-….js
-//
-// and everything else is 404. Only a navigation of a whole page can start an interview,
-// and only the app's own origin can record anything. The answer to a POST is 204; it is
-// 503 if the interaction could not be recorded, and 400 if it never can, because [store.CheckID]
-// refuses the user's id or the user has answered about [store.MaxStudies] studies. Without JavaScript, decline and optout
-// answer a form with a page that offers to undo it, and the others redirect to the page
-// that the form was on: the parameter back, a path of the app, or what Referer names.
-// decision answers
-//
-//	{"ask": true, "reason": "eligible", "study": "…", "language": "de", "direction": "ltr",
-//	 "texts": {"title": "…", "text": "…", "facts": ["…"], "start": "…", "later": "…", "decline": "…", …},
-//	 "links": {"start": "…", "shown": "…", "later": "…", "decline": "…", "undo": "…", "optOut": "…"}}
-//
-// or, with "ask": false, the reason, a [gate.Reason], and links.start if the request names a
-// study and has a user: it is for a permanent link. It has no side effect. The app shows the
-// texts, opens links.start in a new tab and posts to the others. The parameter study limits
-// the decision to one study, language names the app's own language, and peek marks a dry run.
-//
-// If the request for the decision has an Authorization header, as those of apps with bearer
-// tokens do, the links work without it for an hour: they carry a sealed ticket for the user
-// and the study. After that, start answers as it does to somebody who is signed out, and the
-// others with status 403, until the app asks for the decision again. The requests for the links
-// have no such header, so do not mount the endpoints behind a check for tokens.
+// their routes; [Middleware.Handler] serves them too. It expects the full path. The package
+// documentation describes each endpoint.
 func (m *Middleware) Endpoints() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { m.serveEndpoint(w, r, nil) })
 }
@@ -90,18 +60,27 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 	m.isReached.Store(true)
 	if !slices.Contains(strings.Split(e.methods, ", "), r.Method) {
 		w.Header().Set("Allow", e.methods)
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		fail(w, http.StatusMethodNotAllowed)
 		return
 	}
 	if asset != nil {
 		asset.ServeHTTP(w, r)
 		return
 	}
-	v := m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r, name)) })
+	if v, ok := m.endpointVisitor(w, r, name, user); ok {
+		e.serve(m, w, r, v)
+	} else {
+		fail(w, http.StatusForbidden)
+	}
+}
+
+// endpointVisitor returns who requested the named endpoint. It returns false if the ticket
+// of a POST has expired.
+func (m *Middleware) endpointVisitor(w http.ResponseWriter, r *http.Request, name string, user func() string) (v gate.Visitor, ok bool) {
+	v = m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r, name)) })
 	if (v.UserID == "" || m.isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
 		if r.Method == http.MethodPost {
-			http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
-			return
+			return v, false
 		}
 		v = gate.Visitor{}
 	}
@@ -112,12 +91,12 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 	if from := m.referrer(r); from != nil {
 		v.Path = from.Path
 	}
-	e.serve(m, w, r, v)
+	return v, true
 }
 
-// isForeign reports whether a page of another origin sent a POST. Where a browser says
-// so by the Origin alone, as all do over plain HTTP, a proxy that changes the Host makes
-// the app's own pages foreign: the log says so the first time.
+// isForeign reports whether a page of another origin sent a POST. If a browser names only
+// its Origin, as all do over plain HTTP, then behind a proxy that changes the Host even
+// the app's own pages are foreign: the log says so the first time.
 func (m *Middleware) isForeign(r *http.Request) bool {
 	if m.sameSite.Check(r) == nil {
 		return false
@@ -128,19 +107,18 @@ func (m *Middleware) isForeign(r *http.Request) bool {
 	return true
 }
 
-// start is where the prompt's link points: it confirms and sends on. The
-// interview must learn neither the page nor anything else of the app, and no
-// cache may keep where one user was sent.
+// start confirms a click on the prompt's link and redirects to the interview. The interview
+// must learn neither the page nor anything else of the app, and no cache may keep where one
+// user was sent.
 func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visitor) {
-	h := w.Header()
-	h.Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Referrer-Policy", "no-referrer")
 	switch dest := r.Header.Get("Sec-Fetch-Dest"); {
 	case dest != "" && dest != "document": // an image or a frame in somebody's content
-		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		fail(w, http.StatusForbidden)
 		return
 	case isPrefetch(r.Header):
-		// Browsers drop a prefetched answer that is no success, and ask again
-		// when the click comes.
+		// Browsers drop a prefetched response without success, and send the request
+		// again for the click.
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	case r.Method == http.MethodHead:
@@ -153,32 +131,36 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 		d = m.decider.Confirm(r.Context(), v)
 	}
 	if !d.Ask() {
-		level, args := slog.LevelInfo, []any{"study", v.StudyID, "reason", d.Reason}
-		if d.Err != nil {
-			level, args = slog.LevelWarn, append(args, "err", d.Err)
-		}
-		m.opts.Logger.Log(r.Context(), level, "askonce: click refused", args...)
-		m.refuse(w, r, v, d.Reason)
+		m.logRefused(r.Context(), v.StudyID, d)
+		m.writePage(w, r, refusals[d.Reason], v.StudyID, v.Languages)
 		return
 	}
 	link, err := d.Prompt.Link()
 	if err != nil {
 		m.opts.Logger.WarnContext(r.Context(), "askonce: no link into the interview", "study", d.Prompt.StudyID, "err", err)
-		m.refuse(w, r, v, gate.ReasonUnavailable)
+		m.writePage(w, r, prompt.MessageUnavailable, v.StudyID, v.Languages)
 		return
 	}
 	if d.Prompt.Preview {
 		m.opts.Logger.InfoContext(r.Context(), "askonce: interview opened in a preview", "study", d.Prompt.StudyID)
 	}
 	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID, time.Time{}); err != nil {
-		m.notRecorded(r.Context(), d.Prompt.StudyID, err) // the interview goes before
+		m.logNotRecorded(r.Context(), d.Prompt.StudyID, err)
 	}
-	h.Set("Location", link)
+	w.Header().Set("Location", link)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// isForm reports whether a form was submitted by the browser itself and not by
-// a script, so that the user waits for a page.
+func (m *Middleware) logRefused(ctx context.Context, studyID string, d gate.Decision) {
+	level, args := slog.LevelInfo, []any{"study", studyID, "reason", d.Reason}
+	if d.Err != nil {
+		level, args = slog.LevelWarn, append(args, "err", d.Err)
+	}
+	m.opts.Logger.Log(ctx, level, "askonce: click refused", args...)
+}
+
+// isForm reports whether the browser itself submitted a form and the user waits for a
+// page, and not a script.
 func isForm(h http.Header) bool {
 	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate"
@@ -186,8 +168,8 @@ func isForm(h http.Header) bool {
 	return page.AcceptsHTML(h["Accept"])
 }
 
-// referrer is the page of the app that a request came from, or nil if the browser
-// does not say or it was no page of the app.
+// referrer returns the page of the app that a request came from. It returns nil if the
+// browser does not name it, or if it is no page of the app.
 func (m *Middleware) referrer(r *http.Request) *url.URL {
 	from, err := url.Parse(r.Header.Get("Referer"))
 	if err != nil || from.Host == "" || from.Host != r.Host && from.Scheme+"://"+from.Host != m.opts.Origin {
@@ -196,8 +178,8 @@ func (m *Middleware) referrer(r *http.Request) *url.URL {
 	return from
 }
 
-// back is the page that a request says it came from, if that is one of the app's own,
-// else the app's root. Only its path and query are taken: it never leads elsewhere.
+// back returns the page of the app that a request says it came from, or else the app's
+// root. It takes only path and query, so that it never leads to another host.
 func (m *Middleware) back(r *http.Request) string {
 	from, err := url.Parse(r.URL.Query().Get("back"))
 	if err != nil || from.Path == "" || from.Scheme != "" || from.Host != "" {

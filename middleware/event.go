@@ -7,26 +7,26 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// An Event is one thing that a user has done with a prompt, for [Options].OnInteraction.
+// An Event is what a user did with a prompt, for [Options].OnInteraction.
 type Event struct {
 	store.Interaction
 	Source Source
 }
 
-// A Source says where an [Event] comes from.
+// A Source is where an [Event] comes from.
 type Source uint8
 
 // The sources.
 const (
 	SourcePage     Source = iota // a prompt that the middleware put into a page
 	SourceTemplate               // a prompt that the app rendered, see [PromptFrom]
-	SourceApp                    // a single-page app, which asked the decision endpoint
+	SourceApp                    // a single-page app with the decision endpoint
 	SourceWebhook                // the provider, for a completed interview
 )
 
 var sourceNames = [...]string{SourcePage: "page", SourceTemplate: "template", SourceApp: "app", SourceWebhook: "webhook"}
 
-// String returns the source as in metrics and logs.
+// String returns the source in lower case, such as "page".
 func (s Source) String() string {
 	if int(s) < len(sourceNames) {
 		return sourceNames[s]
@@ -37,8 +37,8 @@ func (s Source) String() string {
 // MarshalText implements [encoding.TextMarshaler].
 func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// sourceKey is the parameter of a prompt's URLs that names its source, unless that is a
-// page.
+// sourceKey is the parameter of a prompt's URLs that names its source. The URLs of a
+// prompt in a page have none.
 const sourceKey = "from"
 
 func sourceOf(r *http.Request) Source {
@@ -51,8 +51,8 @@ func sourceOf(r *http.Request) Source {
 	return SourcePage
 }
 
-// Recorded calls Options.OnInteraction for a completed interview. Use it as
-// webhook.Options.OnRecorded; the Kit of package askonce does.
+// Recorded calls [Options].OnInteraction for a completed interview. It is meant as the
+// webhook's Options.OnRecorded; the Kit of package askonce sets it.
 func (m *Middleware) Recorded(ctx context.Context, c store.Completion) {
 	if !c.Ignored {
 		m.interacted(ctx, Event{store.Interaction{Key: c.Key, Kind: store.InteractionCompleted, At: c.CompletedAt}, SourceWebhook})

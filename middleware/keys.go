@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Keys is a list of keys that never prints them: with fmt, encoding/json and
-// log/slog it shows how many there are. A [][]byte is assignable to it.
+// Keys is a list of secret keys. With fmt, encoding/json and log/slog it prints only how
+// many there are. A [][]byte is assignable to it.
 type Keys [][]byte
 
-// ParseKeys reads keys in the format of the command "askonce keys": in hex, separated
-// by commas. An empty text has no keys and is no error, so a variable that is not set
-// means the default of [Options].CookieKeys. No error contains a key.
+// ParseKeys reads keys in the format of the command "askonce keys": in hex, separated by
+// commas. An empty text returns no keys and no error, so an environment variable that is
+// not set means the default of [Options].CookieKeys. No error contains a key.
 func ParseKeys(text string) (Keys, error) {
 	if text == "" {
 		return nil, nil

@@ -63,7 +63,7 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 	m.opts.CookieKeys = nil
 	codecs := newCodecs(o.CookieKeys, cookieAge)
 	m.histories = sealedCookie[remembered]{historyCookie, codecs, decodeHistory, newMemo[remembered]()}
-	m.anonymous = sealedCookie[string]{"askonce-id", codecs, decodeID, newMemo[string]()}
+	m.anonymous = sealedCookie[string]{"askonce-id", codecs, func(payload []byte) string { return string(payload) }, newMemo[string]()}
 	m.sameSite = http.NewCrossOriginProtection()
 	if o.Origin != "" {
 		if err := m.sameSite.AddTrustedOrigin(o.Origin); err != nil {

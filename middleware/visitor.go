@@ -117,13 +117,6 @@ func (m *Middleware) knownAnonymous(r *http.Request, cookies []string) string {
 	return m.anonymous.find(cookies, m.isSecure(r), func(id string) bool { return id != "" })
 }
 
-func decodeID(payload []byte) string {
-	if id := string(payload); strings.HasPrefix(id, anonymousPrefix) {
-		return id
-	}
-	return ""
-}
-
 // isAnonymous reports whether the id was made here. Without Options.Anonymous none is,
 // whatever the app's own ids begin with.
 func (m *Middleware) isAnonymous(userID string) bool {

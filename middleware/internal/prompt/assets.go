@@ -10,17 +10,16 @@ import (
 	"time"
 )
 
-// An asset is a file that browsers load. The path of the prompt's own assets
-// changes with their content.
+// An asset is a file that browsers load.
 type asset struct {
 	path        string
-	stem, ext   string // what the path is made of, besides the hash
+	stem, ext   string // of a path with a hash of the content between them, else empty
 	contentType string
 	body        []byte
 }
 
-// newAssets returns the style sheet, the script, and the client for single-page
-// apps with its types.
+// newAssets returns the style sheet, the script, and the client for single-page apps with
+// its types.
 func newAssets(base string) []asset {
 	return []asset{
 		hashed(base, "prompt", ".css", "text/css; charset=utf-8", file("prompt.min.css")),
@@ -43,25 +42,26 @@ func file(name string) []byte {
 	return b
 }
 
-// Asset returns the handler of the asset with this URL path, or nil if there is
-// none. A path with another hash is that of another version, which a page may
-// name that a replica has served before or after a deployment: the current asset
-// answers it, but no cache may keep it under that name.
+// Asset returns the handler of the asset with this URL path, or nil if there is none. A
+// page that a replica of another version has served names another hash. It gets the
+// current asset, but no cache may keep it under that name.
 func (r *Renderer) Asset(path string) http.Handler {
 	for _, a := range r.assets {
-		if path == a.path && a.ext != "" {
+		switch {
+		case path == a.path && a.ext != "":
 			return a.handler("public, max-age=31536000, immutable")
-		}
-		if path == a.path || a.ext != "" && strings.HasPrefix(path, a.stem) && strings.HasSuffix(path, a.ext) && isHash(path[len(a.stem):max(len(a.stem), len(path)-len(a.ext))]) {
+		case path == a.path, a.isOtherVersion(path):
 			return a.handler("no-cache")
 		}
 	}
 	return nil
 }
 
-func isHash(s string) bool {
-	_, err := hex.DecodeString(s)
-	return err == nil && len(s) == 12
+func (a asset) isOtherVersion(path string) bool {
+	rest, hasStem := strings.CutPrefix(path, a.stem)
+	hash, hasExt := strings.CutSuffix(rest, a.ext)
+	_, err := hex.DecodeString(hash)
+	return a.ext != "" && hasStem && hasExt && len(hash) == 12 && err == nil
 }
 
 func (a asset) handler(cacheControl string) http.Handler {

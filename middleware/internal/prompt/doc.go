@@ -1,7 +1,7 @@
-// Package prompt renders the prompt: its markup, its words in seven languages,
-// its style sheet and script, and the pages of the start endpoint.
+// Package prompt renders the prompt: its markup, its words in seven languages, its style
+// sheet and script, and the pages of the endpoints.
 //
-// It also decides what the Content Security Policy of a page lets the prompt do.
-// It knows no user, no gate and no response: everything it needs is passed in as
-// plain values, and what it returns are bytes for somebody else to place.
+// It also decides what the Content Security Policy of a page lets the prompt do. It knows
+// no user, no gate and no response: it takes plain values, and returns bytes for its
+// caller to place.
 package prompt

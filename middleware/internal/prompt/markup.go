@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -29,27 +28,26 @@ type Content struct {
 	StartURL, ShownURL, LaterURL, DeclineURL, UndoURL, OptOutURL string
 }
 
-// assetTags are the parts of the markup that a page's policy may forbid, with the
-// nonces that they need.
+// assetTags are the parts of the markup that a page's policy may forbid, with the nonces
+// that they need.
 type assetTags struct {
 	Script, Image           bool
 	Forms                   bool // the script must not send anything
 	ScriptNonce, StyleNonce string
 }
 
-// scriptStop is how the snippet begins. The line feed within the tag makes sure
-// that no script ever runs because of the prompt. If a page has left a script
-// open and the prompt ends it, that script is not a program: a line comment, a
-// string or a regular expression ends at the line feed, and "class=" behind it is
-// a syntax error. A template literal or a block comment stays open.
+// scriptStop is how the snippet begins. Its line feed makes sure that no script runs because
+// of the prompt. If a page leaves a script open and the prompt ends it, that script does not
+// compile: a line comment, a string or a regular expression ends at the line feed, and the
+// "class=" after it is a syntax error. A template literal or a block comment stays open.
 const scriptStop = "<aside\n"
 
-// markup renders the whole snippet. The words are in a declarative shadow root,
-// where no style sheet of the page reaches them, and hidden: the prompt's own
-// style sheet is what shows them, so that they are never seen without it. The
-// script adds that style sheet, and without scripts the noscript element does. A
-// style sheet in the markup would hold up the page's deferred scripts while it
-// loads, and so would a deferred script of ours: this one is async.
+// markup renders the whole snippet. The words are in a declarative shadow root, where no
+// style sheet of the page reaches them. They are hidden until the prompt's own style sheet
+// shows them, so that they are never seen without it. The script adds that style sheet, and
+// without scripts the noscript element does. A style sheet in the markup would delay the
+// page's deferred scripts while it loads, and so would a deferred script: the prompt's is
+// async.
 func (r *Renderer) markup(c Content, tags assetTags) ([]byte, error) {
 	slot := ""
 	if r.opts.Template != nil {
@@ -77,9 +75,8 @@ func (r *Renderer) markup(c Content, tags assetTags) ([]byte, error) {
 	return []byte(strings.Replace(toASCII(b.String()), "<aside ", scriptStop, 1)), nil
 }
 
-// forbidden are the elements that a prompt must not have: they run code, are of
-// the document as a whole, or have content that is not HTML, whose end could be
-// missed.
+// forbidden are the elements that a prompt must not have: they run code, belong to the
+// document as a whole, or have content that is not HTML, whose end could be missed.
 var forbidden = []string{
 	"script", "style", "link", "meta", "base", "title", "html", "head", "body", "frame", "frameset", "aside",
 	"iframe", "object", "embed", "template", "noscript", "noembed", "noframes", "textarea", "select", "plaintext", "xmp", "table", "math",
@@ -88,7 +85,7 @@ var forbidden = []string{
 // void elements have no end tag (HTML standard, 13.1.2).
 var void = []string{"area", "br", "col", "hr", "img", "input", "source", "track", "wbr"}
 
-// execute renders the content of the prompt and checks it.
+// execute renders the app's own content of the prompt and checks it.
 func execute(template func(io.Writer, Content) error, c Content) (string, error) {
 	var b strings.Builder
 	if err := template(&b, c); err != nil {
@@ -101,9 +98,8 @@ func execute(template func(io.Writer, Content) error, c Content) (string, error)
 	return toASCII(out), nil
 }
 
-// checkContent reports everything because of which the content could do harm to
-// the page around it, would be blocked by a strict Content Security Policy, or
-// would lead nowhere.
+// checkContent reports everything in the content that could harm the page around it, that a
+// strict Content Security Policy would block, or that makes it lead nowhere.
 func checkContent(content, startURL string) error {
 	var (
 		errs  []error
@@ -125,15 +121,8 @@ func checkContent(content, startURL string) error {
 		case html.CommentToken, html.DoctypeToken:
 			fault("a comment or declaration: leave it out")
 		case html.StartTagToken, html.SelfClosingTagToken:
-			if slices.Contains(forbidden, token.Data) {
-				fault("a <%s> element: it must not be in a prompt", token.Data)
-			}
-			for _, a := range token.Attr {
-				if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
-					fault("a %s attribute on <%s>: a strict Content Security Policy blocks it", a.Key, token.Data)
-				}
-				found = found || token.Data == "a" && a.Key == "href" && a.Val == startURL
-			}
+			errs = append(errs, checkElement(token))
+			found = found || token.Data == "a" && slices.Contains(token.Attr, html.Attribute{Key: "href", Val: startURL})
 			if kind == html.StartTagToken && !slices.Contains(void, token.Data) {
 				open = append(open, token.Data)
 			}
@@ -157,25 +146,29 @@ func checkContent(content, startURL string) error {
 	return errors.Join(errs...)
 }
 
-// toASCII writes everything else as character references, so that the prompt
-// reads the same in any page's character encoding that contains ASCII.
+func checkElement(token html.Token) error {
+	var errs []error
+	if slices.Contains(forbidden, token.Data) {
+		errs = append(errs, fmt.Errorf("a <%s> element: it must not be in a prompt", token.Data))
+	}
+	for _, a := range token.Attr {
+		if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
+			errs = append(errs, fmt.Errorf("a %s attribute on <%s>: a strict Content Security Policy blocks it", a.Key, token.Data))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// toASCII writes all other characters as references, so that the prompt reads the same in
+// every character encoding that contains ASCII.
 func toASCII(s string) string {
-	ascii := true
-	for i := range len(s) {
-		ascii = ascii && s[i] < 0x80
-	}
-	if ascii {
-		return s
-	}
 	var b strings.Builder
 	for _, r := range s {
 		if r < 0x80 {
-			b.WriteByte(byte(r))
-			continue
+			b.WriteRune(r)
+		} else {
+			fmt.Fprintf(&b, "&#%d;", r)
 		}
-		b.WriteString("&#")
-		b.WriteString(strconv.Itoa(int(r)))
-		b.WriteByte(';')
 	}
 	return b.String()
 }

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// A Message is what a page of the endpoints says.
+// A Message is what a page of the endpoints tells the user.
 type Message uint8
 
 // The messages.
 const (
 	MessageClosed      Message = iota // the study has ended or is paused at the provider
 	MessageFull                       // the study has no place left
-	MessageCompleted                  // the user has been interviewed already
+	MessageCompleted                  // the user has already been interviewed
 	MessagePaused                     // an operator has paused asking
 	MessageUnavailable                // the interview cannot be opened now
 	MessageSignedOut                  // nobody is signed in
@@ -47,14 +47,13 @@ type Reply struct {
 	StudyID   string
 	Languages []string // the user's, most wanted first
 	Back      string   // the page of the app that the user came from, or its root
-	From      string   // the parameter "from" of the request, for what follows
-	Again     string   // the URL of the request itself, to try it again
+	From      string   // the parameter "from" of the request, for the requests of this page
+	Again     string   // the URL of the request itself, to repeat it
 }
 
-// ServePage answers a click that does not lead to an interview, or a form that has
-// declined, with a page. It is in the first of the user's languages that there are
-// words in. ServePage returns the error of Options.Texts, in whose place it has used
-// built-in words.
+// ServePage answers a click that leads to no interview, or a form that declines, with a
+// page. It is in the first of the user's languages for which there are words. If
+// Options.Texts fails, ServePage uses the built-in words and returns the error.
 func (r *Renderer) ServePage(w http.ResponseWriter, reply Reply) error {
 	content, err := r.content(Study{ID: reply.StudyID}, reply.Languages...)
 	if content = content.returningTo(reply.Back); reply.From != "" {
@@ -87,8 +86,8 @@ func (r *Renderer) ServePage(w http.ResponseWriter, reply Reply) error {
 	return err
 }
 
-// returningTo returns the content of a prompt whose forms lead back to a page, given by
-// path and query, that their requests do not name.
+// returningTo returns the content with forms that lead back to the page, a path with a
+// query, which the Referer of their requests does not name.
 func (c Content) returningTo(page string) Content {
 	for _, u := range []*string{&c.LaterURL, &c.DeclineURL, &c.UndoURL, &c.OptOutURL} {
 		*u = returningTo(*u, page)
@@ -110,7 +109,7 @@ func returningTo(endpoint, page string) string {
 	return u.String()
 }
 
-// With returns the content of a prompt with one more parameter in each of its URLs.
+// With returns the content with one more parameter in each of its URLs.
 func With(c Content, name, value string) Content {
 	for _, u := range []*string{&c.StartURL, &c.ShownURL, &c.LaterURL, &c.DeclineURL, &c.UndoURL, &c.OptOutURL} {
 		sep := "?"

@@ -16,8 +16,8 @@ import (
 	"github.com/askonce/askonce/internal/guard"
 )
 
-// Options configure a [Renderer]. The middleware's options of the same names
-// document them.
+// Options configure a [Renderer]. The middleware's options of the same names document
+// them.
 type Options struct {
 	Path, Origin     string
 	Position         string // such as "bottom-end"

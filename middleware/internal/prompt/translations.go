@@ -1,7 +1,7 @@
 package prompt
 
-// words are in the languages in which the provider interviews. The first is for
-// visitors who share none of them.
+// words are the built-in words, in the languages in which the provider interviews. The
+// first is for visitors who understand none of the others.
 var words = []Texts{
 	{
 		Language:    "en",

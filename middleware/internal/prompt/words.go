@@ -6,8 +6,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Texts holds the words of a prompt in one language. Package middleware documents the
-// fields of the same type there, to and from which it converts this one.
+// Texts holds the words of a prompt in one language. Its fields are those of Texts in
+// package middleware, which documents them and converts one type to the other.
 type Texts struct {
 	Language string
 
@@ -44,8 +44,8 @@ var wordsMatcher = func() language.Matcher {
 	return language.NewMatcher(tags)
 }()
 
-// wordsFor returns the built-in words that suit one of the languages, most
-// wanted first, best. They are the caller's own.
+// wordsFor returns the built-in words that suit the wanted languages best, of which the
+// first is the most wanted. The caller may change them.
 func wordsFor(wanted ...string) Texts {
 	var tags []language.Tag
 	for _, w := range wanted {
@@ -59,11 +59,11 @@ func wordsFor(wanted ...string) Texts {
 	return t
 }
 
-// Languages in these scripts are written from right to left (Unicode Standard,
-// table 4-6).
+// rightToLeft are the scripts that are written from right to left (Unicode Standard, table
+// 4-6).
 var rightToLeft = []string{"Adlm", "Arab", "Aran", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 
-// direction is the value of the dir attribute for words in a language.
+// direction returns the dir attribute for words in a language.
 func direction(lang string) string {
 	tag, err := language.Parse(lang)
 	if err != nil {
