@@ -96,7 +96,7 @@ func (c Config) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), ni
 // A Kit is a gate for each study, the middleware that shows their prompts, and
 // the webhook that reports completions to them. It is safe for concurrent use.
 type Kit struct {
-	gate       *gate.Group
+	gates      *gate.Group
 	middleware *middleware.Middleware
 	webhook    *webhook.Handler
 	store      store.Store
@@ -139,8 +139,8 @@ func New(cfg Config) (*Kit, error) {
 			gates = append(gates, g)
 		}
 	}
-	kit := &Kit{gate: gate.First(gates...), store: cfg.Store, log: cfg.Logger}
-	kit.middleware, err = middleware.New(kit.gate, cfg.User, cfg.middlewareOptions())
+	kit := &Kit{gates: gate.First(gates...), store: cfg.Store, log: cfg.Logger}
+	kit.middleware, err = middleware.New(kit.gates, cfg.User, cfg.middlewareOptions())
 	faults = append(faults, err)
 	kit.webhook, err = webhook.New(cfg.WebhookSecret, cfg.Store, cfg.webhookOptions(client, kit.recorded))
 	faults = append(faults, err)
@@ -152,7 +152,7 @@ func New(cfg Config) (*Kit, error) {
 
 // recorded hears of every completion that was recorded for the first time.
 func (k *Kit) recorded(ctx context.Context, c store.Completion) {
-	k.gate.Recorded(ctx, c)
+	k.gates.Recorded(ctx, c)
 	k.middleware.Recorded(ctx, c)
 }
 
@@ -258,7 +258,7 @@ func (k *Kit) Webhook() *webhook.Handler { return k.webhook }
 // store share the work, and each may call Run.
 func (k *Kit) Run(ctx context.Context) error {
 	var warm sync.WaitGroup
-	warm.Go(func() { _ = k.gate.Warm(ctx) }) // the gates log it and try again by themselves
+	warm.Go(func() { _ = k.gates.Warm(ctx) }) // the gates log it and try again by themselves
 	defer warm.Wait()
 	return k.webhook.Run(ctx)
 }
@@ -272,6 +272,6 @@ func (k *Kit) Close() error { return k.webhook.Close() }
 // apps that mount its endpoints without its pages.
 func (k *Kit) Middleware() *middleware.Middleware { return k.middleware }
 
-// Gate returns the gates of all studies, to explain a decision or to report how
+// Gates returns the gates of all studies, to explain a decision or to report how
 // old the provider's answers are.
-func (k *Kit) Gate() *gate.Group { return k.gate }
+func (k *Kit) Gates() *gate.Group { return k.gates }

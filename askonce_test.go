@@ -208,7 +208,7 @@ func (a *app) get(path, user string) *httptest.ResponseRecorder {
 
 func (a *app) requirePrompt(user, study string) {
 	a.Helper()
-	d := a.kit.Gate().Decide(a.Context(), gate.Visitor{UserID: user})
+	d := a.kit.Gates().Decide(a.Context(), gate.Visitor{UserID: user})
 	require.Equal(a, gate.ReasonEligible, d.Reason, "%v", d.Err)
 	require.Equal(a, study, d.Prompt.StudyName)
 	require.Contains(a, a.page(user), `class="askonce"`)
@@ -299,7 +299,7 @@ func TestDeliveriesOfOtherStudiesAreIgnored(t *testing.T) {
 func TestACompletionRefetchesTheStudy(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
-	require.NoError(t, a.kit.Gate().Warm(t.Context()))
+	require.NoError(t, a.kit.Gates().Warm(t.Context()))
 	a.fake.SetAccepting(a.checkout.ID, false)
 	a.requirePrompt("bob", "Checkout")
 	e := webhooktest.Completed("ada")
@@ -335,14 +335,14 @@ func TestStudiesMayHaveOptionsOfTheirOwn(t *testing.T) {
 		c.StudyGates = map[string]*gate.Options{"Checkout": &own}
 	})
 	clear(a.cfg.StudyGates) // it is not used after New
-	require.NoError(t, a.kit.Gate().Warm(t.Context()))
-	d := a.kit.Gate().Decide(t.Context(), gate.Visitor{UserID: "ada"})
+	require.NoError(t, a.kit.Gates().Warm(t.Context()))
+	d := a.kit.Gates().Decide(t.Context(), gate.Visitor{UserID: "ada"})
 	require.Equal(t, a.staging.ID, d.StudyID, "the first study invites nobody")
 	require.True(t, d.Ask())
 	require.EqualValues(t, 1, told.Load(), "the options of one study are not Gate's")
-	d = a.kit.Gate().Decide(t.Context(), gate.Visitor{UserID: "ada", StudyID: a.checkout.ID, Preview: true})
+	d = a.kit.Gates().Decide(t.Context(), gate.Visitor{UserID: "ada", StudyID: a.checkout.ID, Preview: true})
 	require.True(t, d.Ask())
-	link, err := a.kit.Gate().Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: a.checkout.ID}).Prompt.Link()
+	link, err := a.kit.Gates().Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: a.checkout.ID}).Prompt.Link()
 	require.NoError(t, err)
 	require.NotContains(t, link, "reference_id=ada", "the references are everybody's")
 }
@@ -356,7 +356,7 @@ func TestAnswersFollowTheUser(t *testing.T) {
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	r.Header.Set("User", "ada")
 	a.kit.Handler(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
-	require.Equal(t, gate.ReasonDeclined, a.kit.Gate().Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
+	require.Equal(t, gate.ReasonDeclined, a.kit.Gates().Decide(t.Context(), gate.Visitor{UserID: "ada"}).Reason)
 	require.NotContains(t, a.page("ada"), `class="askonce"`)
 	a.requirePrompt("bob", "Checkout")
 }

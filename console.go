@@ -27,15 +27,15 @@ import (
 // Actions are POST requests that [http.CrossOriginProtection] checks. They are
 // logged with the study or the interview, never with the user.
 func (k *Kit) Console(allow func(*http.Request) bool) http.Handler {
-	return Console(ConsoleParts{k.gate, k.webhook, k.store, k.middleware, k.log}, allow)
+	return Console(ConsoleParts{k.gates, k.webhook, k.store, k.middleware, k.log}, allow)
 }
 
 // ConsoleParts are what a [Console] shows, for apps that wire the parts by hand.
 // All but Middleware and Logger are required.
 type ConsoleParts struct {
-	Gate       *gate.Group
+	Gates      *gate.Group
 	Webhook    *webhook.Handler
-	Store      store.Store            // the one that Gate and Webhook use
+	Store      store.Store            // the one that Gates and Webhook use
 	Middleware *middleware.Middleware // nil in a process that serves no pages
 	Logger     *slog.Logger           // defaults to slog.Default()
 }

@@ -37,7 +37,7 @@ func TestTheConsoleHasNoPrompt(t *testing.T) {
 func TestTheConsoleOfPartsWiredByHand(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
-	h := askonce.Console(askonce.ConsoleParts{Gate: a.kit.Gate(), Webhook: a.kit.Webhook(), Store: a.cfg.Store}, func(r *http.Request) bool { return userHeader(r) == "admin" })
+	h := askonce.Console(askonce.ConsoleParts{Gates: a.kit.Gates(), Webhook: a.kit.Webhook(), Store: a.cfg.Store}, func(r *http.Request) bool { return userHeader(r) == "admin" })
 	require.Equal(t, http.StatusNotFound, console(h, "ada").Code)
 	require.Contains(t, console(h, "admin").Body.String(), ">Checkout <")
 }

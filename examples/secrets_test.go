@@ -99,7 +99,7 @@ func exported(t *testing.T) map[string]any {
 
 	types := map[string]any{}
 	for _, v := range []any{
-		askonce.Config{References: signed}, kit, askonce.ConsoleParts{Gate: gate.First(asks), Webhook: hook, Store: sqlStore, Middleware: prompt},
+		askonce.Config{References: signed}, kit, askonce.ConsoleParts{Gates: gate.First(asks), Webhook: hook, Store: sqlStore, Middleware: prompt},
 		gate.CheckResult{}, decision, gate.Explanation{{}}, asks, gate.First(asks), gate.History{}.WithOptOut(time.Now()),
 		gate.Options{References: sealed}, decision.Prompt, gate.ReasonEligible, gate.OccasionPage, gate.Status{}, gate.Visitor{},
 		prompt, middleware.Options{}, middleware.Keys{printedKey}, middleware.OutcomeInjected, middleware.Event{}, middleware.SourceApp, middleware.PositionBottomEnd, middleware.Content{}, middleware.Texts{}, middleware.Sender{},

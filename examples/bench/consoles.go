@@ -53,7 +53,7 @@ func consolePages(ctx context.Context, b *backend) ([]contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := askonce.Console(askonce.ConsoleParts{Gate: gate.First(g), Webhook: hook, Store: b.store, Logger: log}, func(*http.Request) bool { return true })
+	h := askonce.Console(askonce.ConsoleParts{Gates: gate.First(g), Webhook: hook, Store: b.store, Logger: log}, func(*http.Request) bool { return true })
 	pages := []contender{{name: "the 50 newest interviews", run: func(n int) {
 		for range n {
 			left := 50

@@ -81,7 +81,7 @@ func (a *app) standings(ctx context.Context) (all []standing) {
 // refusal returns why the gate does not invite a user, as an operator learns it, or
 // that it does.
 func (a *app) refusal(ctx context.Context, u user) gate.Reason {
-	for _, check := range a.kit.Gate().Explain(ctx, gate.Visitor{UserID: u.ID}) {
+	for _, check := range a.kit.Gates().Explain(ctx, gate.Visitor{UserID: u.ID}) {
 		if !check.Pass {
 			return check.Reason
 		}

@@ -97,10 +97,10 @@ func TestStudies(t *testing.T) {
 			APIKey: fake.APIKey(), WebhookSecret: fake.Secret(), BaseURL: fake.BaseURL(), User: ada, Store: memstore.New(),
 		})
 		require.NoError(t, err)
-		require.NoError(t, kit.Gate().Warm(t.Context()), "a study that is missing is no error")
+		require.NoError(t, kit.Gates().Warm(t.Context()), "a study that is missing is no error")
 		invited := 0
 		for i := range 300 {
-			if d := kit.Gate().Decide(t.Context(), gate.Visitor{UserID: fmt.Sprint("user-", i)}); d.Ask() {
+			if d := kit.Gates().Decide(t.Context(), gate.Visitor{UserID: fmt.Sprint("user-", i)}); d.Ask() {
 				require.Equal(t, tc.studies[0], d.Prompt.StudyName)
 				invited++
 			}

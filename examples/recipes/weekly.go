@@ -12,7 +12,7 @@ import (
 
 // Weekly writes how many users saw the prompt for the first time in the last
 // seven days, how many opened the interview, declined, and completed it. The ids of
-// studies that are configured by name are in Kit.Gate().Status().
+// studies that are configured by name are in Kit.Gates().Status().
 func Weekly(ctx context.Context, w io.Writer, s store.Store, studyID string) error {
 	interactions, ok := store.As[store.Interactions](s)
 	if !ok {

@@ -18,7 +18,7 @@ import (
 
 // Parts are what the console shows. All are required except Middleware and Logger.
 type Parts struct {
-	Gate       *gate.Group
+	Gates      *gate.Group
 	Webhook    *webhook.Handler
 	Store      store.Store
 	Middleware *middleware.Middleware
@@ -40,8 +40,8 @@ type console struct {
 // nil allow, or a part that is missing, panics.
 func New(p Parts, allow func(*http.Request) bool) http.Handler {
 	switch {
-	case p.Gate == nil:
-		panic("console: New: Gate is nil")
+	case p.Gates == nil:
+		panic("console: New: Gates is nil")
 	case p.Webhook == nil:
 		panic("console: New: Webhook is nil")
 	case p.Store == nil:

@@ -21,10 +21,10 @@ var pages = []string{"", "people", "interviews", "interview", "export", "queue",
 func Test_New_panics_without_a_check_or_a_part(t *testing.T) {
 	t.Parallel()
 	s := setup(t, memstore.New(), nil)
-	whole := console.Parts{Gate: s.gates, Webhook: s.webhook, Store: memstore.New()}
+	whole := console.Parts{Gates: s.gates, Webhook: s.webhook, Store: memstore.New()}
 	for name, build := range map[string]func(){
 		"allow":   func() { console.New(whole, nil) },
-		"Gate":    func() { p := whole; p.Gate = nil; console.New(p, anybody) },
+		"Gates":   func() { p := whole; p.Gates = nil; console.New(p, anybody) },
 		"Webhook": func() { p := whole; p.Webhook = nil; console.New(p, anybody) },
 		"Store":   func() { p := whole; p.Store = nil; console.New(p, anybody) },
 	} {
@@ -43,7 +43,7 @@ func Test_whoever_is_refused_sees_a_plain_404(t *testing.T) {
 		"refuses": func(*http.Request) bool { return false },
 		"panics":  func(*http.Request) bool { panic("no session") },
 	} {
-		h := console.New(console.Parts{Gate: s.gates, Webhook: s.webhook, Store: memstore.New(), Logger: s.log.logger()}, allow)
+		h := console.New(console.Parts{Gates: s.gates, Webhook: s.webhook, Store: memstore.New(), Logger: s.log.logger()}, allow)
 		for _, path := range slices.Concat(pages, slices.Collect(maps.Keys(actions)), []string{"transcript", "preview", "nothing"}) {
 			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 				t.Run(name+" "+method+" "+path, func(t *testing.T) {
@@ -63,7 +63,7 @@ func Test_whoever_is_refused_sees_a_plain_404(t *testing.T) {
 func Test_a_panic_of_the_check_is_logged_once(t *testing.T) {
 	t.Parallel()
 	s := setup(t, memstore.New(), nil)
-	h := console.New(console.Parts{Gate: s.gates, Webhook: s.webhook, Store: memstore.New(), Logger: s.log.logger()}, func(*http.Request) bool { panic("no session") })
+	h := console.New(console.Parts{Gates: s.gates, Webhook: s.webhook, Store: memstore.New(), Logger: s.log.logger()}, func(*http.Request) bool { panic("no session") })
 	for range 3 {
 		serve(t, h, httptest.NewRequest(http.MethodGet, "/console/", nil))
 	}

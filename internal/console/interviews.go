@@ -182,7 +182,7 @@ func orOther(all []choice, chosen string) []choice {
 // the provider has told them.
 func (c *console) studyNames() map[string]string {
 	names := map[string]string{}
-	for _, s := range c.Gate.Status() {
+	for _, s := range c.Gates.Status() {
 		if s.Study.ID != "" {
 			names[s.Study.ID] = s.Study.Name
 		}

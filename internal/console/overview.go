@@ -71,9 +71,9 @@ func (c *console) studies(ctx context.Context) []study {
 	_ = act(ctx, c, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, warmUp)
 		defer cancel()
-		return c.Gate.Warm(ctx) // each status has its own error
+		return c.Gates.Warm(ctx) // each status has its own error
 	})
-	states := c.Gate.Status()
+	states := c.Gates.Status()
 	all := make([]study, len(states))
 	var funnels sync.WaitGroup
 	for i, s := range states {

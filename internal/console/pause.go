@@ -55,7 +55,7 @@ func (c *console) pause(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	studyID, on := r.PostFormValue("study"), r.PostFormValue("on") == "true"
-	if studyID != "" && !slices.ContainsFunc(c.Gate.Status(), func(s gate.Status) bool { return s.Study.ID == studyID }) {
+	if studyID != "" && !slices.ContainsFunc(c.Gates.Status(), func(s gate.Status) bool { return s.Study.ID == studyID }) {
 		c.done(w, r, "./", "invalid")
 		return
 	}

@@ -110,12 +110,12 @@ type checked struct {
 // explain returns the checks of every gate, in their order.
 func (c *console) explain(ctx context.Context, userID string) ([]personStudy, error) {
 	results, err := wait(ctx, c, func(ctx context.Context) (gate.Explanation, error) {
-		return c.Gate.Explain(ctx, gate.Visitor{UserID: userID}), nil
+		return c.Gates.Explain(ctx, gate.Visitor{UserID: userID}), nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	states := c.Gate.Status()
+	states := c.Gates.Status()
 	var all []personStudy
 	var failed error
 	for i, r := range results {

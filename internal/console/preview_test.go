@@ -34,7 +34,7 @@ func Test_previews_are_turned_on_in_one_browser(t *testing.T) {
 			require.NotContains(t, s.get("people").text, `action="preview"`, "this process serves no pages")
 			m, err := middleware.New(s.gates, func(*http.Request) string { return "" }, &middleware.Options{Preview: c.preview, Logger: s.log.logger()})
 			require.NoError(t, err)
-			s.Handler = console.New(console.Parts{Gate: s.gates, Webhook: s.webhook, Store: memstore.New(), Middleware: m, Logger: s.log.logger()}, anybody)
+			s.Handler = console.New(console.Parts{Gates: s.gates, Webhook: s.webhook, Store: memstore.New(), Middleware: m, Logger: s.log.logger()}, anybody)
 			require.Contains(t, s.get("people").text, c.before)
 
 			a := s.do(http.MethodPost, "preview", url.Values{"on": {"true"}})

@@ -52,7 +52,7 @@ func setup(t *testing.T, s store.Store, opts *webhook.Options) *site {
 	hook, err := webhook.New(secret, s, &o)
 	require.NoError(t, err)
 	all := &site{t: t, provider: p, gates: gate.First(g), webhook: hook, log: lines}
-	all.Handler = console.New(console.Parts{Gate: all.gates, Webhook: hook, Store: s, Logger: lines.logger()}, anybody)
+	all.Handler = console.New(console.Parts{Gates: all.gates, Webhook: hook, Store: s, Logger: lines.logger()}, anybody)
 	return all
 }
 

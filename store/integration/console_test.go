@@ -98,7 +98,7 @@ func newConsole(t *testing.T, s store.Store) http.Handler {
 	require.NoError(t, err)
 	hook, err := webhook.New("whsec_0123456789abcdef0123456789abcdef", s, &webhook.Options{Logger: log})
 	require.NoError(t, err)
-	return console.New(console.Parts{Gate: gate.First(g), Webhook: hook, Store: s, Logger: log}, func(*http.Request) bool { return true })
+	return console.New(console.Parts{Gates: gate.First(g), Webhook: hook, Store: s, Logger: log}, func(*http.Request) bool { return true })
 }
 
 type openStudy struct{}

@@ -82,7 +82,7 @@ func (m *Metrics) Recorded(context.Context, store.Completion) { m.recorded.Inc()
 // Handler serves all series, and the state of the kit at that moment. It is for
 // your monitoring, not for the public.
 func (m *Metrics) Handler(kit *askonce.Kit) http.Handler {
-	m.registry.MustRegister(health{kit.Webhook(), kit.Gate()})
+	m.registry.MustRegister(health{kit.Webhook(), kit.Gates()})
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 

@@ -78,7 +78,7 @@ func newReplicas(t *testing.T) *replicas {
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
-		require.NoError(t, kit.Gate().Warm(t.Context()))
+		require.NoError(t, kit.Gates().Warm(t.Context()))
 		mux := http.NewServeMux()
 		mux.HandleFunc("/", servePage)
 		mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
