@@ -60,15 +60,13 @@ func (m *Middleware) decide(r *http.Request, v gate.Visitor) decisionJSON {
 	}
 	d := m.decider.Decide(r.Context(), v)
 	if d.Ask() {
-		rendered, err := m.render(d.Prompt)
-		if err == nil {
+		if rendered := m.render(r.Context(), d.Prompt); rendered != nil {
 			c := m.forApp(rendered.Content(), r, v)
 			return decisionJSON{
 				Ask: true, Reason: d.Reason, Study: c.StudyID, Seen: c.Seen, Language: c.Texts.Language, Direction: c.Direction,
 				Texts: Texts(c.Texts), Links: links{c.StartURL, c.ShownURL, c.LaterURL, c.DeclineURL, c.UndoURL, c.OptOutURL},
 			}
 		}
-		m.notRendered(r.Context(), d.Prompt.StudyID, err)
 		d.Reason = gate.ReasonUnavailable
 	}
 	answer := decisionJSON{Reason: d.Reason}

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -77,7 +76,7 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 // endpointVisitor returns who requested the named endpoint. It returns false if the ticket
 // of a POST has expired.
 func (m *Middleware) endpointVisitor(w http.ResponseWriter, r *http.Request, name string, user func() string) (v gate.Visitor, ok bool) {
-	v = m.visitor(w, r, func() string { return cmp.Or(m.userOf(r, user), m.ticketHolder(r, name)) })
+	v = m.visitor(w, r, user, name)
 	if (v.UserID == "" || m.isAnonymous(v.UserID)) && r.URL.Query().Has(ticketKey) { // which has expired
 		if r.Method == http.MethodPost {
 			return v, false

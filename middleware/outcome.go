@@ -4,10 +4,10 @@ import "github.com/askonce/askonce/middleware/internal/page"
 
 // An Outcome says whether a response got the prompt, and if not, why. There are few of
 // them, so that they can label a metric.
-type Outcome uint8
+type Outcome uint8 // the values are those of page.Outcome
 
-// The outcomes, in the order of package page. Only with [OutcomeInjected] and
-// [OutcomeRendered] can the user see the prompt.
+// The outcomes. Only with [OutcomeInjected] and [OutcomeRendered] can the user see the
+// prompt.
 const (
 	OutcomeNoAnswer    Outcome = iota // the handler wrote nothing
 	OutcomeInjected                   // the prompt is in the page

@@ -105,8 +105,8 @@ func (p Position) String() string {
 // MarshalText implements [encoding.TextMarshaler].
 func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// newRenderer tells internal/prompt, which knows none of the types above, what the options
-// say about the prompt.
+// newRenderer converts the options about the prompt to those of internal/prompt, which knows
+// none of the types above.
 func newRenderer(o Options) (*prompt.Renderer, error) {
 	opts := prompt.Options{
 		Path: o.Path, Origin: o.Origin, Position: o.Position.String(), Delay: o.Delay,

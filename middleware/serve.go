@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -80,7 +81,7 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 		resp.page.Init(resp, w, r, resp, &outer.root.page)
 		return resp
 	}
-	v := m.visitor(w, r, user)
+	v := m.visitor(w, r, user, "")
 	if v.UserID == "" {
 		m.noteNobody(r.Context())
 		return nil
@@ -92,9 +93,8 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 	if !d.Ask() {
 		return nil
 	}
-	rendered, err := m.render(d.Prompt)
-	if err != nil {
-		m.notRendered(r.Context(), d.Prompt.StudyID, err)
+	rendered := m.render(r.Context(), d.Prompt)
+	if rendered == nil {
 		return nil
 	}
 	resp := &response{Context: r.Context(), m: m, invited: d.Prompt, prompt: rendered, visitor: v}
@@ -104,16 +104,14 @@ func (m *Middleware) invite(w http.ResponseWriter, r *http.Request, user func() 
 	return resp
 }
 
-// render renders the prompt of a decision.
-func (m *Middleware) render(p gate.Prompt) (*prompt.Prompt, error) {
-	return m.prompts.Prompt(prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language, Seen: p.Seen})
-}
-
-// notRendered logs the first time that the prompt of a study cannot be rendered.
-func (m *Middleware) notRendered(ctx context.Context, studyID string, err error) {
-	if m.first("prompt of " + studyID) {
-		m.opts.Logger.WarnContext(ctx, "askonce: no prompt", "study", studyID, "err", err, guard.Stack(err))
+// render returns the prompt of a decision. If it cannot be rendered, render logs the first
+// error of each study and returns nil.
+func (m *Middleware) render(ctx context.Context, p gate.Prompt) *prompt.Prompt {
+	rendered, err := m.prompts.Prompt(prompt.Study{ID: p.StudyID, Name: p.StudyName, Language: p.Language, Seen: p.Seen})
+	if err != nil && m.first("prompt of "+p.StudyID) {
+		m.opts.Logger.WarnContext(ctx, "askonce: no prompt", "study", p.StudyID, "err", err, guard.Stack(err))
 	}
+	return rendered
 }
 
 // Fits implements [page.Snippet].
@@ -136,9 +134,7 @@ func (r *response) Bytes(language string) []byte {
 	p, rendered := root.invited, root.prompt
 	p.Language = p.LanguageFor(language)
 	if p.Language != "" && p.LanguageFor(root.m.ownLanguage(root.page.Request())) == "" {
-		if inPage, err := root.m.render(p); err == nil {
-			rendered = inPage
-		}
+		rendered = cmp.Or(root.m.render(root, p), rendered)
 	}
 	return rendered.Snippet(r.fit)
 }

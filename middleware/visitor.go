@@ -12,10 +12,21 @@ import (
 	"github.com/askonce/askonce/gate"
 )
 
-// visitor returns who sent the request, with the history in the browser's cookie. A nil
-// user means the func that New was given.
-func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string) gate.Visitor {
-	v := gate.Visitor{UserID: m.userOf(r, user), Path: r.URL.Path, Preview: m.IsPreview(r)}
+// visitor returns who requested a page, or the named endpoint, with the history in the
+// browser's cookie. A nil user means the func that New was given. If it panics, the visitor
+// counts as anonymous.
+func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func() string, endpoint string) gate.Visitor {
+	v := gate.Visitor{Path: r.URL.Path, Preview: m.IsPreview(r)}
+	m.call(r.Context(), "user", func() {
+		if user != nil {
+			v.UserID = user()
+		} else {
+			v.UserID = m.user(r)
+		}
+	})
+	if v.UserID == "" && endpoint != "" {
+		v.UserID = m.ticketHolder(r, endpoint)
+	}
 	if v.UserID == "" && m.opts.Anonymous {
 		v.UserID = m.anonymousID(w, r)
 	}
@@ -28,19 +39,6 @@ func (m *Middleware) visitor(w http.ResponseWriter, r *http.Request, user func()
 		m.addHistory(r, &v)
 	}
 	return v
-}
-
-// userOf returns the id of the user who sent the request: from user, an adapter's, or
-// else from the app's own func. If that panics, the visitor counts as anonymous.
-func (m *Middleware) userOf(r *http.Request, user func() string) (id string) {
-	m.call(r.Context(), "user", func() {
-		if user != nil {
-			id = user()
-		} else {
-			id = m.user(r)
-		}
-	})
-	return id
 }
 
 // IsPreview reports whether the request is from staff who preview the prompt, as
