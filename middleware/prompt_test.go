@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -158,6 +159,26 @@ func seen(t testing.TB, m *middleware.Middleware, change func(r *http.Request)) 
 	cookies := rec.Result().Cookies()
 	require.Len(t, cookies, 1)
 	return cookies[0]
+}
+
+// The app gets every word and link of a prompt.
+func TestContentIsWhole(t *testing.T) {
+	t.Parallel()
+	m := newPrompt(t, askEveryone{}, nil)
+	bodyOf(m, func(_ http.ResponseWriter, r *http.Request) {
+		c, ok := middleware.PromptFrom(r.Context())
+		require.True(t, ok)
+		for _, part := range []reflect.Value{reflect.ValueOf(c), reflect.ValueOf(c.Texts)} {
+			for i := range part.NumField() {
+				name := part.Type().Field(i).Name
+				require.Equal(t, name == "Seen", part.Field(i).IsZero(), name)
+			}
+		}
+		urls := map[string]string{"start": c.StartURL, "shown": c.ShownURL, "later": c.LaterURL, "decline": c.DeclineURL, "undo": c.UndoURL, "optout": c.OptOutURL}
+		for endpoint, url := range urls {
+			require.True(t, strings.HasPrefix(url, "/askonce/"+endpoint+"?"), url)
+		}
+	})
 }
 
 // bodyOf is the body of the page that h makes for ada.
