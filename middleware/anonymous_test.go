@@ -25,8 +25,8 @@ func TestAnonymousVisitorsAreNotStored(t *testing.T) {
 	require.Contains(t, told.kinds(), "declined study-1 ")
 }
 
-// What an anonymous visitor has said holds after signing in, until somebody who has
-// signed in says something in this browser.
+// An anonymous visitor's answers hold after signing in, until a signed-in user answers
+// in this browser.
 func TestSigningInKeepsWhatTheVisitorSaid(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"decline?study=study-1", "later?study=study-1", "optout"} {
@@ -70,8 +70,9 @@ func TestSigningInKeepsWhatTheVisitorSaid(t *testing.T) {
 	})
 }
 
-// An interview that the browser's anonymous visitor has completed is completed for who
-// signs in there, and nowhere else. Nothing is recorded about the user.
+// An interview that the browser's anonymous visitor has completed counts as completed
+// for the user who signs in there, and nowhere else. Nothing is recorded about the
+// user.
 func TestSigningInKeepsWhatTheVisitorCompleted(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()

@@ -33,11 +33,7 @@ func (m *Middleware) answer(w http.ResponseWriter, r *http.Request, v gate.Visit
 		fail(w, http.StatusBadRequest)
 		return
 	}
-	until := time.Time{}
-	if kind == store.InteractionSnoozed {
-		until = time.Now().Add(max(0, m.opts.Snooze))
-	}
-	if err := m.note(w, r, v, kind, study, until); err != nil {
+	if err := m.note(w, r, v, kind, study); err != nil {
 		m.failNotRecorded(w, r, study, err)
 		return
 	}
@@ -79,7 +75,7 @@ func (m *Middleware) shown(w http.ResponseWriter, r *http.Request, v gate.Visito
 	}
 	showings := v.History.Showings(study)
 	if n := len(showings); n == 0 || time.Since(showings[n-1]).Abs() > shownAgain {
-		if err := m.note(w, r, v, store.InteractionShown, study, time.Time{}); err != nil {
+		if err := m.note(w, r, v, store.InteractionShown, study); err != nil {
 			m.failNotRecorded(w, r, study, err)
 			return
 		}
@@ -112,7 +108,7 @@ func (m *Middleware) isOwnImage(r *http.Request) bool {
 // It records nothing for staff who preview the prompt and for visitors without an id. If
 // the store refuses an answer, the cookie does not get it either; it always gets an
 // opening, because the interview opens without the store.
-func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind, study string, until time.Time) error {
+func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind, study string) error {
 	if v.UserID == "" || v.Preview {
 		return nil
 	}
@@ -123,7 +119,10 @@ func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor
 	if kind != store.InteractionShown && kind != store.InteractionOpened {
 		at = v.History.AnsweredAt(study, at)
 	}
-	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at, Until: until}
+	i := store.Interaction{Key: store.Key{StudyID: study, UserID: v.UserID}, Kind: kind, At: at}
+	if kind == store.InteractionSnoozed {
+		i.Until = time.Now().Add(max(0, m.opts.Snooze))
+	}
 	err := m.store(r.Context(), i)
 	if err == nil || kind == store.InteractionOpened {
 		m.remember(w.Header(), r, v.UserID, with(v.History, i))

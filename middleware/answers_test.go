@@ -35,8 +35,8 @@ func replica(t *testing.T, s store.Store, opts middleware.Options) *browser {
 	return newBrowser(t, newPrompt(t, g, &opts))
 }
 
-// What a user says to one replica is heard by all, in a browser that has no cookie of
-// it.
+// An answer that one replica records holds on all replicas, in browsers without its
+// cookie.
 func TestAnswersFollowTheUser(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -75,7 +75,7 @@ func TestAnswersAreTakenBack(t *testing.T) {
 	require.True(t, replica(t, s, middleware.Options{}).asked())
 }
 
-// Users are quick, and clocks differ: of what a browser says, the last counts.
+// Answers may be given within one second, and clocks differ: a browser's last answer counts.
 func TestAnswersOfOneSecond(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -147,7 +147,7 @@ func TestUnrecordedAnswers(t *testing.T) {
 	}
 }
 
-// A user id that no store takes is not the store's trouble: nobody is to try again.
+// If no store takes the user's id, the status is 400: the client should not retry.
 func TestUnusableUserID(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]middleware.Options{"with a store": {Interactions: memstore.New()}, "by cookie alone": {}} {
@@ -170,8 +170,8 @@ func TestUnusableUserID(t *testing.T) {
 	}
 }
 
-// A prompt that stays from page to page is reported by the first of them alone: a
-// report at the end of the time that it stays would count as another showing.
+// Only the first page that shows a prompt reports it, because a report from a later
+// page would count as another showing.
 func TestAStandingPromptCountsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -214,8 +214,8 @@ func (hanging) Note(ctx context.Context, _ store.Interaction) error {
 	return ctx.Err()
 }
 
-// A store that hangs delays a user for 3 seconds, and a browser that leaves does not
-// cancel what the store is doing.
+// A store that hangs delays a user for 3 seconds. A browser that leaves does not cancel
+// the call.
 func TestNoteIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -237,7 +237,7 @@ func TestNoteIsBounded(t *testing.T) {
 	})
 }
 
-// recorder keeps what it is told.
+// recorder keeps the interactions that it records.
 type recorder struct {
 	mu      sync.Mutex
 	notes   []store.Interaction
@@ -251,7 +251,7 @@ func (r *recorder) Note(_ context.Context, i store.Interaction) error {
 	return nil
 }
 
-// events are what tell was told.
+// events returns the events that tell was called with.
 func (r *recorder) events() (events []string) {
 	kinds := r.kinds()
 	r.mu.Lock()
@@ -306,7 +306,7 @@ func TestOneHookForEveryInteraction(t *testing.T) {
 	require.Equal(t, all, panics.kinds(), "a hook that panics costs nothing")
 }
 
-// Staff see the prompt whatever they have answered, and nothing of it counts.
+// Staff see the prompt whatever they have answered, and none of their answers counts.
 func TestPreview(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
@@ -328,8 +328,8 @@ func TestPreview(t *testing.T) {
 	require.True(t, panics.asked(), "a func that panics previews nothing")
 }
 
-// Only a page of its own starts an interview: user content with an image, or a frame,
-// does not silence anybody.
+// Only a navigation starts an interview: an image or a frame in user content silences
+// nobody.
 func TestOnlyANavigationStarts(t *testing.T) {
 	t.Parallel()
 	var stored recorder
@@ -344,8 +344,8 @@ func TestOnlyANavigationStarts(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, b.do(http.MethodGet, "/askonce/start?study=study-1", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site").StatusCode, "a link in a mail")
 }
 
-// A reset asks again in the browser that remembers an answer as well, on every replica,
-// and what the user answers then holds again. An opt-out is no answer about a study.
+// After a reset, the user is asked again on every replica, even in a browser whose
+// cookie has an answer. The next answer holds again. A reset does not undo an opt-out.
 func TestResetOutranksTheCookie(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{"decline?study=study-1", "later?study=study-1", "optout"} {
@@ -377,8 +377,8 @@ func TestResetOutranksTheCookie(t *testing.T) {
 	}
 }
 
-// What a cookie alone forgets, the store does not: another user on the same browser, a
-// second tab whose cookie comes later, and many studies.
+// The store keeps what a cookie alone would lose: another user of the same browser, a
+// second tab whose cookie arrives later, and many studies.
 func TestWhatACookieForgets(t *testing.T) {
 	t.Parallel()
 	decline := func(b *browser, study string) {

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cpuTime is the processor time that the process has used so far, in nanoseconds. Time on
-// the wall would count whatever else the machine does.
+// cpuTime returns the processor time that the process has used, in nanoseconds. Wall
+// time would include whatever else the machine does.
 func cpuTime(b *testing.B) float64 {
 	b.Helper()
 	var u syscall.Rusage
@@ -25,10 +25,10 @@ func cpuTime(b *testing.B) float64 {
 	return float64(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// medians runs the functions in turns and returns what a call of each takes, in
-// nanoseconds of processor time: the median of many short rounds, of which a busy machine
-// spoils some. A round has to take some time, or its beginning and end are all that is
-// measured: -benchtime 2000000x for a request that costs nanoseconds.
+// medians runs the functions in turns and returns the processor time of one call of
+// each, in nanoseconds: the median of many short rounds, because a busy machine spoils
+// some. A round that is too short measures only itself: use -benchtime 2000000x for a
+// request that takes nanoseconds.
 func medians(b *testing.B, calls ...func()) []float64 {
 	b.Helper()
 	const rounds = 201
@@ -57,8 +57,8 @@ func medians(b *testing.B, calls ...func()) []float64 {
 	return result
 }
 
-// compare reports what the first costs more than the second, and how many times
-// as much.
+// compare reports how much more the first costs than the second, as a difference and a
+// ratio.
 func compare(b *testing.B, with, bare func()) {
 	b.Helper()
 	m := medians(b, with, bare)

@@ -16,9 +16,9 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// sharedCache is a small shared cache as RFC 9111 has it: it stores what it may
-// (section 3), reuses what is fresh (4.2), validates what is not with its own
-// entity tag or date (4.3) and answers the conditions of its clients.
+// sharedCache is a small shared cache of RFC 9111: it stores responses (section 3),
+// reuses fresh ones (4.2), validates stale ones with its own entity tag or date (4.3)
+// and answers conditional requests.
 type sharedCache struct {
 	origin http.Handler
 	now    time.Time
@@ -111,7 +111,7 @@ func lifetime(h http.Header) time.Duration {
 	return 0
 }
 
-// browserCache is one visitor's own: it validates what it has, always.
+// browserCache is the cache of one visitor's browser, which always validates.
 type browserCache struct {
 	tag, date, body string
 }
@@ -134,11 +134,10 @@ func (b *browserCache) get(cache http.Handler, user string) string {
 	return b.body
 }
 
-// Behind one shared cache, nobody gets another's prompt, and whoever is asked
-// and whose request reaches the app gets the prompt, whatever copies of the
-// plain page there are. (A plain page that the app has declared public is served
-// to everybody by the cache alone while it is fresh; no middleware can help
-// that.)
+// Behind a shared cache, no user gets another's prompt. A user who is asked gets the
+// prompt if the request reaches the app, whatever copies of the plain page exist. (The
+// cache alone serves a plain page that the app has declared public while it is fresh;
+// no middleware can change that.)
 func TestSharedCache(t *testing.T) {
 	t.Parallel()
 	for _, control := range []string{"", "public, max-age=60", "s-maxage=60", "max-age=0, must-revalidate", "no-cache", "private, max-age=60"} {

@@ -11,7 +11,7 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// A decision has no side effect, however often it is asked for.
+// A decision has no side effect, however often it is requested.
 func TestDecisionIsPure(t *testing.T) {
 	t.Parallel()
 	var stored recorder
@@ -24,7 +24,7 @@ func TestDecisionIsPure(t *testing.T) {
 	require.Empty(t, stored.kinds())
 }
 
-// A single-page app is asked about on behalf of the page that it shows.
+// The decider gets the path of the page that a single-page app shows.
 func TestTargetSeesThePageOfADecision(t *testing.T) {
 	t.Parallel()
 	var path string

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware/internal/page"
@@ -143,7 +142,7 @@ func (m *Middleware) start(w http.ResponseWriter, r *http.Request, v gate.Visito
 	if d.Prompt.Preview {
 		m.opts.Logger.InfoContext(r.Context(), "askonce: interview opened in a preview", "study", d.Prompt.StudyID)
 	}
-	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID, time.Time{}); err != nil {
+	if err := m.note(w, r, v, store.InteractionOpened, d.Prompt.StudyID); err != nil {
 		m.logNotRecorded(r.Context(), d.Prompt.StudyID, err)
 	}
 	w.Header().Set("Location", link)

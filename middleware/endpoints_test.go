@@ -52,7 +52,8 @@ func TestStartHasNoEffect(t *testing.T) {
 	require.True(t, b.asked())
 }
 
-// A router that strips the prefix, or another prefix, costs all endpoints: the log says so once.
+// If a router strips the prefix or mounts another, no endpoint works: the log says so
+// once.
 func TestEndpointsAtAnotherPath(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -71,7 +72,7 @@ func TestEndpointsAtAnotherPath(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), `msg="askonce: endpoints mounted at another path than Options.Path" path=/decision want=/askonce/`), log.String())
 }
 
-// reasoner gives one answer to everything.
+// reasoner always makes the same decision.
 type reasoner struct{ gate.Decision }
 
 func (d reasoner) Decide(context.Context, gate.Visitor) gate.Decision  { return d.Decision }
@@ -206,8 +207,8 @@ func TestDismissAnswers(t *testing.T) {
 	}
 }
 
-// Without TLS browsers send no fetch metadata. If a proxy has changed the Host then, the
-// app's own pages are refused, and the log says so once.
+// Without TLS, browsers send no fetch metadata. Behind a proxy that changes the Host,
+// the app's own pages are then refused, and the log says so once.
 func TestAnswersThroughAProxyThatChangesTheHost(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -321,8 +322,8 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// A page that comes back from the browser's cache keeps its prompt for reasons that do
-// not say that the prompt is over.
+// A page that the browser restores from its cache keeps its prompt, unless the reason
+// says that the prompt is over.
 func TestReasonsThatKeepAPrompt(t *testing.T) {
 	t.Parallel()
 	script, err := os.ReadFile(filepath.Join("internal", "prompt", "ui", "prompt.min.js"))

@@ -20,7 +20,7 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// An event says where the prompt was, for each kind of app.
+// The source of an event is right for each kind of app.
 func TestWhereEventsComeFrom(t *testing.T) {
 	t.Parallel()
 	post := func(b *browser, url string) {
@@ -56,8 +56,7 @@ func TestWhereEventsComeFrom(t *testing.T) {
 	}
 }
 
-// An answer by a form without script is taken back on a page that still knows where the
-// prompt was.
+// When a form without script takes an answer back, the event still has its source.
 func TestAFarewellKeepsTheSource(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
@@ -83,7 +82,7 @@ func TestCompletedInterviewsAreEvents(t *testing.T) {
 	newPrompt(t, newGate(t, nil), nil).Recorded(t.Context(), done) // without a hook
 }
 
-// TestGuestsOfTheApp has users whose ids begin as those of anonymous visitors do, in an
+// TestGuestsOfTheApp has users whose ids begin like those of anonymous visitors, in an
 // app that does not ask anonymous visitors.
 func TestGuestsOfTheApp(t *testing.T) {
 	t.Parallel()
@@ -98,8 +97,8 @@ func TestGuestsOfTheApp(t *testing.T) {
 	require.Equal(t, store.InteractionDeclined, p.Study("study-1").Answer)
 }
 
-// Where nothing reports that a prompt was seen, the response counts: in the cookie, in the
-// store and for the hook, at the same time, and without delay.
+// If nothing reports that a prompt was seen, the response counts, with the same time in
+// the cookie, the store and the hook, and without delay.
 func TestAShowingThatTheResponseCounts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -153,7 +152,7 @@ func TestAShowingThatTheResponseCounts(t *testing.T) {
 	}
 }
 
-// lagging is a store that takes a second for a note, whoever goes away meanwhile.
+// lagging is a store that takes a second for a note, even if the client leaves.
 type lagging struct{ *memstore.Store }
 
 func (s lagging) Note(ctx context.Context, i store.Interaction) error {
@@ -164,7 +163,7 @@ func (s lagging) Note(ctx context.Context, i store.Interaction) error {
 	return s.Store.Note(ctx, i)
 }
 
-// A store that hangs costs 64 goroutines for 3 seconds, and no page.
+// A store that hangs costs at most 64 goroutines for 3 seconds, and delays no page.
 func TestShowingsDoNotPileUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +191,7 @@ func TestShowingsDoNotPileUp(t *testing.T) {
 	})
 }
 
-// counted hangs, and counts its calls.
+// counted is a store that hangs and counts its calls.
 type counted struct {
 	hanging
 	calls atomic.Int32

@@ -13,7 +13,7 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// currentUser is how this app knows who sent a request.
+// currentUser returns the user who sent a request.
 func currentUser(r *http.Request) string { return r.Header.Get("X-User") }
 
 // visit requests a page as a browser does.
@@ -46,8 +46,7 @@ func ExampleMiddleware_Handler() {
 	// <!doctype html><title>Home</title><body><p>Hello</p></body></html>
 }
 
-// A template that has a place for the prompt takes it from the request's
-// context. Nothing is injected then.
+// An app can render the prompt in its own template. Nothing is injected then.
 func ExamplePromptFrom() {
 	tmpl := template.Must(template.New("home").Parse(
 		`<!doctype html><body>{{with .}}<a href="{{.StartURL}}" target="_blank" rel="noopener">Talk to us</a>{{else}}Hello{{end}}</body>` + "\n"))
@@ -70,8 +69,8 @@ func ExamplePromptFrom() {
 	// <!doctype html><body>Hello</body>
 }
 
-// A single-page app renders the prompt itself, with what the decision endpoint
-// says.
+// A single-page app renders the prompt itself, from the answer of the decision
+// endpoint.
 func ExampleMiddleware_Endpoints() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, nil)
 	if err != nil {
@@ -124,8 +123,8 @@ func ExampleMiddleware_Endpoints() {
 	// }
 }
 
-// OnPrompt says why a page has no prompt. Its values are few enough for the
-// labels of a counter.
+// OnPrompt reports why a page has no prompt. The outcomes are few enough to label a
+// counter.
 func ExampleOptions_onPrompt() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
 		OnPrompt: func(_ *http.Request, _ string, o middleware.Outcome) { fmt.Println(o) },
@@ -151,9 +150,9 @@ func ExampleOptions_onPrompt() {
 	// not_html
 }
 
-// The wrong way: a compressor inside of the middleware. The page is compressed
-// when it arrives, and has no end to put a prompt before. The middleware belongs
-// inside the compressor; it keeps its hands off what it cannot read.
+// The wrong way is a compressor inside the middleware: the page is already compressed
+// when it arrives, and the middleware leaves it as it is. Mount the middleware inside
+// the compressor.
 func ExampleMiddleware_Handler_insideOut() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
 		OnPrompt: func(_ *http.Request, _ string, o middleware.Outcome) { fmt.Println(o) },
@@ -191,8 +190,8 @@ type compressed struct {
 
 func (c compressed) Write(b []byte) (int, error) { return c.zip.Write(b) }
 
-// Texts begin as the built-in words, so that those which are not replaced stand
-// in the visitor's language.
+// Texts gets the built-in words, so those that it does not replace stay in the
+// visitor's language.
 func ExampleTexts() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
 		Texts: func(_, language string, words middleware.Texts) middleware.Texts {
@@ -212,7 +211,7 @@ func ExampleTexts() {
 	// Output: true true
 }
 
-// A template has the inside of the prompt to itself.
+// A template renders the inside of the prompt.
 func ExampleContent() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, &middleware.Options{
 		Template: template.Must(template.New("prompt").Parse(
@@ -230,8 +229,8 @@ func ExampleContent() {
 	// Output: href="/askonce/start?study=study-1" target="_blank" rel="noopener">Onboarding: Start the interview
 }
 
-// An adapter for a framework hands over the framework's writer and request, and what
-// comes next.
+// An adapter for a framework passes the framework's writer and request, and the next
+// handler.
 func ExampleMiddleware_Serve() {
 	prompt, err := middleware.New(askEveryone{}, currentUser, nil)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// form is what a browser says of a form that it submits without a script.
+// form is the header of a form that a browser submits without a script.
 var form = []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
 
 var actions = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
@@ -33,8 +33,8 @@ func formsIn(t testing.TB, page string) map[string]string {
 	return forms
 }
 
-// Without JavaScript, whoever declines gets a page with a way back to where they were,
-// an undo, and "never ask me", which has an undo of its own.
+// Without JavaScript, a user who declines gets a page with a link back, an undo, and
+// "never ask me", which has its own undo.
 func TestFarewellPages(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, newPrompt(t, newGate(t, &gate.Options{MaxShowings: -1, ShowingPause: -1}), nil))
@@ -67,7 +67,7 @@ func TestFarewellPages(t *testing.T) {
 	require.True(t, b.asked())
 }
 
-// A page whose requests do not name it names itself in its forms.
+// If a page's Referrer-Policy hides its path, its forms name the page.
 func TestWayBackUnderAReferrerPolicy(t *testing.T) {
 	t.Parallel()
 	own := template.Must(template.New("").Parse(`<a href="{{.StartURL}}">{{.Texts.Start}}</a><form method="post" action="{{.LaterURL}}"><button>{{.Texts.Later}}</button></form>`))

@@ -12,10 +12,10 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// pieces are what pages are made of here, in the manner of the tree
-// construction cases of html5lib: every kind of token, nested and closed in any
-// order. Only links are whole: one that is left open is closed by the prompt's
-// own, and the parser rearranges what stands in it (HTML standard, 13.2.6.4.7).
+// pieces are the parts of the generated pages, like the tree construction cases of
+// html5lib: every kind of token, nested and closed in any order. Only links are whole,
+// because the prompt's own link closes an open one, and the parser rearranges its
+// content (HTML standard, 13.2.6.4.7).
 var pieces = []string{
 	"<!doctype html>", "<html>", "<head>", "</head>", "<body>", "</body>", "</html>", "<title>", "</title>", "<title/>", "<base href=/x>",
 	"<p>", "</p>", "<div>", "</div>", "<b>", "</b>", "<i>", "<a href=x>y</a>", "</a>", "<nobr>", "<br>", "</br>", "<h1>", "</h1>", "<ul><li>", "<dd>", "<pre>x",
@@ -28,7 +28,7 @@ var pieces = []string{
 	"x", " ", "\n", "\x00", "'", `"`, "=", ">", "/", `<p title="`, `<p title='`, "<p title=", `<p "x>`, `<p a=/>`, `<svg a=/>`, "</BODY >", "</body/>", "</body x=y>", "</bodyx>",
 }
 
-// endings weigh the ends of pages towards those that decide.
+// endings make the ends that matter more frequent.
 var endings = []string{"</body></html>", "</body></html>", "</body>", "</html>\n", "</body></html><!-- x -->", "</body><script>x</script>", "</p>", "", "x"}
 
 func generatePage(rnd *rand.Rand) string {
@@ -41,8 +41,8 @@ func generatePage(rnd *rand.Rand) string {
 	return b.String()
 }
 
-// Whatever a small page is made of, it gets one live prompt and is otherwise the
-// same, or it gets none.
+// Whatever a small page consists of, it either gets one live prompt and is otherwise
+// the same, or it gets none.
 func TestGeneratedPages(t *testing.T) {
 	t.Parallel()
 	n := 6_000

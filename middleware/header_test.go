@@ -13,7 +13,7 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// tagOf is what the middleware appends to entity tags.
+// tagOf returns what the middleware appends to entity tags.
 func tagOf(t *testing.T, i *injector) string {
 	t.Helper()
 	rec, outcome := i.serve(t, pageRequest(), as(0, page, "Etag", `"v1"`))
@@ -70,7 +70,7 @@ func TestHeaderOfInjectedPage(t *testing.T) {
 	}
 }
 
-// The handler is asked only what does not keep the prompt out.
+// The handler does not see the fields of the request that would keep the prompt out.
 func TestHeaderOfInnerRequest(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
@@ -124,7 +124,7 @@ func TestNotModifiedKeepsOurTag(t *testing.T) {
 	require.Equal(t, http.StatusOK, rec.Code)
 }
 
-// HEAD answers with the header of GET, but for the length (RFC 9110, 9.3.2).
+// HEAD is answered with the header of GET, except for the length (RFC 9110, 9.3.2).
 func TestHeadHasTheHeaderOfGet(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]http.HandlerFunc{
@@ -165,7 +165,7 @@ func TestHeadHasTheHeaderOfGet(t *testing.T) {
 	}
 }
 
-// What net/http would not have sent does not leave, and trailers do.
+// Fields that net/http would not have sent are not sent, and trailers are.
 func TestHeaderChangedAfterItWasClosed(t *testing.T) {
 	t.Parallel()
 	for name, finish := range map[string]func(http.ResponseWriter){

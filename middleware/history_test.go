@@ -40,7 +40,7 @@ func TestAShowingIsWhatWasSeen(t *testing.T) {
 	require.Empty(t, b.seen().Cookies(), "the same showing")
 }
 
-// A browser's cookie holds what its user has answered about a dozen studies.
+// A browser's cookie holds its user's answers about a dozen studies.
 func TestManyStudiesInOneCookie(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, newPrompt(t, newGate(t, nil), nil))
@@ -248,8 +248,8 @@ func TestNoKeysIsSaidOnce(t *testing.T) {
 	require.Contains(t, log.String(), "no CookieKeys")
 }
 
-// Whoever has declined comes back with every page: nothing is allocated for
-// them, and not for those without a history either.
+// Nothing is allocated for a page of a user who has declined, nor for one without a
+// history.
 func TestNoPromptAllocatesNothing(t *testing.T) {
 	g := newGate(t, nil)
 	m := newPrompt(t, g, nil)
@@ -314,7 +314,7 @@ func TestWhereTheCookieStands(t *testing.T) {
 	}
 }
 
-// askOnce asks whoever has not been shown anything.
+// askOnce asks users without a history.
 type askOnce struct{ askEveryone }
 
 func (a askOnce) Decide(ctx context.Context, v gate.Visitor) gate.Decision {

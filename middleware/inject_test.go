@@ -15,7 +15,7 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// askEveryone asks whoever has a name.
+// askEveryone asks every user.
 type askEveryone struct{}
 
 func (askEveryone) Decide(_ context.Context, v gate.Visitor) gate.Decision {
@@ -28,8 +28,8 @@ func (d askEveryone) Confirm(ctx context.Context, v gate.Visitor) gate.Decision 
 	return d.Decide(ctx, v)
 }
 
-// injector is a middleware that asks everyone but "nobody", who is known by a
-// header, and keeps the outcomes.
+// injector is a middleware that asks everyone but the user "nobody" of a test header,
+// and keeps the outcomes.
 type injector struct {
 	*middleware.Middleware
 
@@ -58,8 +58,8 @@ func newInjector(t testing.TB, opts middleware.Options) *injector {
 	return i
 }
 
-// last is the outcome of the latest response, which must have been the only one
-// since the one before.
+// last returns the outcome of the latest response. It fails if there were others since
+// the last call.
 func (i *injector) last(t testing.TB) middleware.Outcome {
 	t.Helper()
 	i.mu.Lock()
@@ -88,7 +88,7 @@ func (i *injector) serve(t testing.TB, r *http.Request, h http.HandlerFunc) (*ht
 	return rec, i.last(t)
 }
 
-// respond writes a page the plainest way.
+// respond returns a handler that writes a page with one call.
 func respond(page string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -96,7 +96,7 @@ func respond(page string) http.HandlerFunc {
 	}
 }
 
-// snippetOf finds the snippet of m as it stands in a page without policies.
+// snippetOf returns the snippet in a page without policies.
 func snippetOf(t testing.TB, i *injector) string {
 	t.Helper()
 	rec, o := i.serve(t, pageRequest(), respond("<!doctype html><p></p></body>"))
@@ -106,7 +106,7 @@ func snippetOf(t testing.TB, i *injector) string {
 	return s
 }
 
-// What the tests of the package page use, too.
+// The tests of package page use these too.
 const closing = pagetest.Closing
 
 var (

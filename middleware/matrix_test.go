@@ -28,8 +28,8 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// The matrix: the same handler bare, wrapped for a visitor who is not asked and
-// for one who is, through real servers. The bare one is the oracle.
+// The matrix runs each handler bare, wrapped for a visitor who is not asked, and
+// wrapped for one who is, through real servers. The bare one is the oracle.
 
 // row is one handler of the matrix.
 type row struct {
@@ -252,8 +252,8 @@ func reverseProxy(upstream http.HandlerFunc, via http.RoundTripper) func(*testin
 	}
 }
 
-// compressing announces its encoding before the handler runs, like the ones of
-// the frameworks.
+// compressing announces its encoding before the handler runs, as those of frameworks
+// do.
 func compressing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
@@ -278,7 +278,7 @@ func (z *zipWriter) Write(p []byte) (int, error) {
 }
 func (z *zipWriter) Unwrap() http.ResponseWriter { return z.ResponseWriter }
 
-// exchange is all that a client sees of a response.
+// exchange is everything that a client sees of a response.
 type exchange struct {
 	status  int
 	header  http.Header

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A page has the nonces of its own policy and no other page's, and the prompt is not
-// rendered for each of them.
+// A page gets the nonces of its own policy, and the prompt is not rendered again for
+// each page.
 func TestNoncesOfManyPages(t *testing.T) {
 	m := newMiddleware(t, askEveryone{}, "ada")
 	serve := func(script, style string) string {

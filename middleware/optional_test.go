@@ -19,11 +19,11 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// bareWriter can do nothing but what it must.
+// bareWriter has no optional methods.
 type bareWriter struct{ http.ResponseWriter }
 
-// What the writer below cannot do answers http.ErrNotSupported, and what it can
-// do is found behind Unwrap.
+// Methods that the writer below does not have return http.ErrNotSupported, and those
+// that it has are found by Unwrap.
 func TestOptionalInterfaces(t *testing.T) {
 	t.Parallel()
 	m := newMiddleware(t, askEveryone{}, "ada")
@@ -133,7 +133,7 @@ func TestHijack(t *testing.T) {
 	}
 }
 
-// HTTP/2 has no Hijack; the page goes on as if it had not been tried.
+// HTTP/2 has no Hijack; after the attempt the page is served as usual.
 func TestHijackNotSupported(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
@@ -187,7 +187,7 @@ func TestServe(t *testing.T) {
 	require.ErrorIs(t, err, failure)
 }
 
-// The id that an adapter knows goes before the app's func, and is asked for once.
+// The user func of an adapter replaces the app's, and is called once.
 func TestServeAsksTheAdapterForTheUser(t *testing.T) {
 	t.Parallel()
 	m := newMiddleware(t, askEveryone{}, "")
@@ -208,8 +208,8 @@ func TestServeAsksTheAdapterForTheUser(t *testing.T) {
 	require.Equal(t, page, rec.Body.String(), "a panic there means nobody")
 }
 
-// A framework that runs its chain again, or renders a part of the page through
-// it, into a writer of its own.
+// A framework may run its chain again, or render a part of the page through it into its
+// own writer.
 func TestRequestWithinARequest(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
@@ -232,7 +232,7 @@ func TestRequestWithinARequest(t *testing.T) {
 	require.True(t, strings.HasPrefix(rec.Body.String(), "<!doctype html><body><p>part</p><aside"), rec.Body)
 }
 
-// A client that has gone is no showing.
+// If the client is gone, nothing counts as a showing.
 func TestClientGone(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
@@ -248,8 +248,8 @@ func (b *brokenWriter) Header() http.Header       { return b.header }
 func (b *brokenWriter) WriteHeader(int)           {}
 func (b *brokenWriter) Write([]byte) (int, error) { return 0, net.ErrClosed }
 
-// A limited source is read to its limit and no further, as http.ServeContent and
-// its multi-part ranges need it.
+// A limited source is read to its limit and no further, as http.ServeContent needs for
+// multi-part ranges.
 func TestReadFromKeepsTheLimit(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
@@ -270,8 +270,8 @@ func TestReadFromKeepsTheLimit(t *testing.T) {
 	require.Equal(t, whole, rest)
 }
 
-// A file leaves by sendfile, all but its tail: the writer below is handed the
-// file itself, as net/http and the system want it.
+// A file is sent by sendfile, except for its tail: the writer below gets the file
+// itself, as net/http expects.
 func TestFileGoesBelowAsItIs(t *testing.T) {
 	t.Parallel()
 	whole := "<!doctype html><body>" + filler(100_000) + closing
@@ -289,8 +289,7 @@ func TestFileGoesBelowAsItIs(t *testing.T) {
 	require.Equal(t, whole, rest)
 }
 
-// readerSpy looks at what it is to read from, as net/http does: a file, or a
-// part of one.
+// readerSpy checks that it reads from a file or a part of one, as net/http does.
 type readerSpy struct {
 	*httptest.ResponseRecorder
 	files int

@@ -18,7 +18,8 @@ import (
 
 const page = "<!doctype html><html><head><title>x</title></head><body><p>Hello</p></body></html>\n"
 
-// as answers with a header, "" removed, and a body.
+// as returns a handler that writes a body with these fields of the header; "" removes
+// one.
 func as(status int, body string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -40,8 +41,8 @@ func gzipped(s string) string {
 	return b.String()
 }
 
-// Every reason for which a response does not get the prompt leaves it as it is:
-// all of its bytes and all of its header.
+// A response without the prompt is unchanged, whatever the reason: all of its bytes and
+// all of its header.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -158,8 +159,8 @@ func TestOutcomePanicked(t *testing.T) {
 	}
 }
 
-// A page that was whole when its handler panicked is whole for the client too,
-// once the panic has been recovered: the length that was announced is kept.
+// If a handler panics after writing a whole page and the panic is recovered, the client
+// gets the whole page with the announced length.
 func TestPanickedBehindAnnouncedLength(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{"small": page, "large": "<!doctype html>" + filler(20_000) + page} {
@@ -288,8 +289,7 @@ func TestOutcomeString(t *testing.T) {
 	require.Equal(t, "unknown", (middleware.OutcomePolicy + 1).String())
 }
 
-// A page that announces its length keeps its promise, with the prompt and
-// without.
+// A page that announces its length has that length, with the prompt and without.
 func TestContentLength(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})

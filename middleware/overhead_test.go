@@ -15,7 +15,7 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// askNobody decides like a gate in its commonest case.
+// askNobody decides like a gate in the most common case.
 type askNobody struct{ askEveryone }
 
 func (askNobody) Decide(_ context.Context, v gate.Visitor) gate.Decision {
@@ -25,7 +25,7 @@ func (askNobody) Decide(_ context.Context, v gate.Visitor) gate.Decision {
 	return gate.Decision{Reason: gate.ReasonHeldOut}
 }
 
-// memory is a ResponseWriter that costs a copy and nothing else.
+// memory is a ResponseWriter that only copies.
 type memory struct {
 	header http.Header
 	body   []byte
@@ -53,7 +53,7 @@ func newMiddleware(t testing.TB, d gate.Decider, user string) *middleware.Middle
 	return m
 }
 
-// historyCookie is what a browser sends of a user who has been shown the prompt.
+// historyCookie returns the cookie of a user who has seen the prompt.
 func historyCookie(t testing.TB, m *middleware.Middleware) string {
 	t.Helper()
 	c := seen(t, m, nil)
@@ -83,10 +83,9 @@ func overheads(t testing.TB) []struct {
 	shown := append(slices.Clone(browser), "Cookie", "session=1; "+historyCookie(t, asked))
 	post := pageRequest(browser...)
 	post.Method = http.MethodPost
-	// A page that shows the prompt also notes it in a sealed cookie. By default
-	// that is one in a day for a user, and all of it is one in a request here: so
-	// the writer is measured without it, by pages that are only prefetched, and
-	// once with it.
+	// A page that shows the prompt may also set a sealed cookie. A user gets at most one a
+	// day by default, but here every request would: so the writer is measured without it,
+	// by prefetched pages, and once with it.
 	uncounted := []string{"Sec-Purpose", "prefetch"}
 	return []struct {
 		name string
@@ -108,7 +107,7 @@ func overheads(t testing.TB) []struct {
 	}
 }
 
-// Requests that get no prompt cost no memory.
+// Requests that get no prompt allocate nothing.
 func TestNoPromptNoAllocations(t *testing.T) {
 	for _, o := range overheads(t) {
 		if strings.HasPrefix(o.name, "asked") {
@@ -120,7 +119,7 @@ func TestNoPromptNoAllocations(t *testing.T) {
 	}
 }
 
-// Requests that do cost little, whatever the size of the page.
+// Requests that get one allocate little, whatever the size of the page.
 func TestPromptAllocations(t *testing.T) {
 	limits := map[string]float64{"asked_not_html": 2, "asked_small_page_uncounted": 4}
 	for _, o := range overheads(t) {

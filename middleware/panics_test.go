@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPanicInACallbackCostsAtMostThePrompt panics in each callback. The page is
-// whole, the process goes on, and the log names the callback once, with the stack and
-// without what it threw.
+// TestAPanicInACallbackCostsAtMostThePrompt panics in each callback. The page is whole,
+// the process goes on, and the log names the callback once, with the stack and without
+// the panic's value.
 func TestAPanicInACallbackCostsAtMostThePrompt(t *testing.T) {
 	t.Parallel()
 	const page, private = "<!doctype html><title>A page</title><p>Hi.</p>", "jane@example.com"

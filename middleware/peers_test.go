@@ -20,8 +20,8 @@ import (
 
 // TestPeersPages runs the pages of html5lib-tests, which come with golang.org/x/net,
 // through the injector: as they are, and with the doctype and the end tags that most of
-// them lack. The prompt is live at the end of the body, or hidden by what the page has
-// left open, or the page is untouched. With -v it prints how many pages there are.
+// them lack. The prompt is live at the end of the body, or hidden by something that the
+// page left open, or the page is unchanged. With -v it prints the number of pages.
 func TestPeersPages(t *testing.T) {
 	t.Parallel()
 	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "golang.org/x/net").Output()
@@ -73,8 +73,8 @@ func documents(file string) []string {
 	return slices.Sorted(maps.Keys(distinct))
 }
 
-// TestPeersOrigins runs what net/http tests about requests from other sites against the
-// endpoints that record something. With -v it prints how many cases there are.
+// TestPeersOrigins runs net/http's test cases for requests from other sites against the
+// endpoints that record something. With -v it prints the number of cases.
 func TestPeersOrigins(t *testing.T) {
 	t.Parallel()
 	var peers struct {

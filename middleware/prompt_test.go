@@ -55,7 +55,7 @@ func newGate(t testing.TB, opts *gate.Options) *gate.Gate {
 
 var testKeys = [][]byte{[]byte(strings.Repeat("h", 32)), []byte(strings.Repeat("b", 16))}
 
-// newPrompt is a middleware whose user is named by a header.
+// newPrompt returns a middleware whose user is named by a header.
 func newPrompt(t testing.TB, d gate.Decider, opts *middleware.Options) *middleware.Middleware {
 	t.Helper()
 	o := middleware.Options{}
@@ -73,7 +73,7 @@ func newPrompt(t testing.TB, d gate.Decider, opts *middleware.Options) *middlewa
 	return m
 }
 
-// browser keeps cookies, follows no redirect and asks for pages as one user.
+// browser keeps cookies, follows no redirect and requests pages as one user.
 type browser struct {
 	t    testing.TB
 	url  string
@@ -146,7 +146,7 @@ func (b *browser) seen() answer {
 	return b.do(http.MethodPost, "/askonce/shown?study=study-1", "Accept", "*/*", "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors")
 }
 
-// seen returns the cookie that answers the report of a prompt that ada has seen.
+// seen returns the cookie of the response to ada's report that she has seen the prompt.
 func seen(t testing.TB, m *middleware.Middleware, change func(r *http.Request)) *http.Cookie {
 	t.Helper()
 	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/askonce/shown?study=study-1", nil)
@@ -181,7 +181,7 @@ func TestContentIsWhole(t *testing.T) {
 	})
 }
 
-// bodyOf is the body of the page that h makes for ada.
+// bodyOf returns the page that h makes for ada.
 func bodyOf(m *middleware.Middleware, h http.HandlerFunc) string {
 	rec := httptest.NewRecorder()
 	m.Handler(h).ServeHTTP(rec, pageRequest(userHeader, "ada"))

@@ -14,18 +14,18 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// The security of the design: text of a user's that is properly escaped for
-// where it stands can neither become the place of the prompt nor make the prompt
-// leave its context, wherever the page is cut off.
+// The security of the design: user text that is properly escaped for its place can
+// neither become the place of the prompt nor make the prompt leave its context,
+// wherever the page is cut off.
 
-// hostile is what users call themselves.
+// hostile are names that users give themselves.
 var hostile = []string{
 	`</body></html>`, `</body><img src=x onerror=alert(1)>`, `</BODY ></HTML >`, `--></body></html>`, `]]></body></html>`,
 	`</body></html><!--`, `\`, `'`, "`", `*/`, `//`, `</scrip`, `<!--<script>`,
 }
 
-// contexts are where pages put user text, each with the escaping that is right
-// there and no more.
+// contexts are the places where pages put user text, each with just the escaping that
+// it needs.
 var contexts = []struct {
 	name, before, after string
 	escape              func(string) string
@@ -74,7 +74,7 @@ func TestUserTextIsNeverThePlace(t *testing.T) {
 							require.Equal(t, 1, live)
 						} // else the user has hidden the prompt from those who read this
 
-						// Cut off behind the user's text: no text of the user's has become markup.
+						// Cut off after the user's text: none of it has become markup.
 						cut := strings.TrimSuffix(whole, c.after+"<p>end</p></body></html>")
 						rec, outcome = i.serve(t, pageRequest("Sec-Fetch-Dest", "document"), respond(cut))
 						got := rec.Body.String()
@@ -91,8 +91,8 @@ func TestUserTextIsNeverThePlace(t *testing.T) {
 	}
 }
 
-// requireNothingOfUsers fails if a page has any element or handler that only the
-// user's text can have made, or a script that might run and is not whole.
+// requireNothingOfUsers fails if a page has an element or a handler that only the
+// user's text can have made, or an incomplete script that might run.
 func requireNothingOfUsers(t *testing.T, page, snippet string) {
 	t.Helper()
 	for n := range pagetest.Parse(t, page, true).Descendants() {
@@ -105,17 +105,17 @@ func requireNothingOfUsers(t *testing.T, page, snippet string) {
 			continue
 		}
 		if code := n.FirstChild.Data; strings.Contains(code, "<aside") {
-			// A script that the page left open and the prompt has ended. It is
-			// no program: see TestSnippetIsNoProgram.
+			// The page left a script open and the prompt ended it. It does not compile: see
+			// TestSnippetIsNoProgram.
 			begin, _, _ := strings.Cut(snippet, "</script>")
 			require.True(t, strings.HasSuffix(code, begin), code)
 		}
 	}
 }
 
-// The prompt begins so that no script which it ends can run, in whatever state
-// the script was: behind the line feed, class= is a syntax error to JavaScript,
-// and nothing before closes a comment of several lines or a template.
+// No script that the beginning of the prompt ends can run, in whatever state the script
+// was: after the line feed, class= is a syntax error in JavaScript, and nothing before
+// it closes a block comment or a template.
 func TestSnippetIsNoProgram(t *testing.T) {
 	t.Parallel()
 	snippet := snippetOf(t, newInjector(t, middleware.Options{}))
@@ -145,14 +145,14 @@ func TestOpenBeforeTheTail(t *testing.T) {
 				require.Equal(t, long+end, rec.Body.String())
 			}
 		}
-		// Closing tags are taken at their word. When they lie, the prompt is not
-		// shown, and nothing else has changed but the text that it is a part of.
+		// Closing tags are trusted. If they close nothing, the prompt is not shown, and only
+		// the text around it changes.
 		rec, outcome := i.serve(t, pageRequest(), respond(long+closing))
 		require.Equal(t, middleware.OutcomeInjected, outcome)
 		rest, _ := without(t, rec.Body.String(), snippet)
 		require.Equal(t, long+closing, rest)
 	}
-	// One that ends within the tail is seen.
+	// A script that ends within the tail is seen.
 	for _, ended := range []string{"<script>%</script>", "<!--%-->", "<textarea>%</textarea>", "<style>%</style>"} {
 		for _, text := range []string{"a<b && c = \"", "for(i=0;i<n;i++)x='", "<svg><table>", "if(i-->0)"} {
 			long := "<!doctype html><html><body>" + strings.Replace(ended, "%", strings.Repeat(text+" ", 200), 1) + "<p>x</p>" + closing

@@ -10,8 +10,8 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-// A request that gets no prompt is handed on as it came, and nobody is asked who
-// sent one that could not get any.
+// A request that gets no prompt reaches the handler unchanged. For one that cannot get
+// a prompt, the user func is not called.
 func TestNoPromptIsHandedOn(t *testing.T) {
 	t.Parallel()
 	noUser := func(*http.Request) string {

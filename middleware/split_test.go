@@ -12,7 +12,7 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// Where the output is cut into writes must not show.
+// The result does not depend on how the output is cut into writes.
 func TestEveryTwoWaySplit(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})

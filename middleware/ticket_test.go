@@ -52,8 +52,7 @@ func (b bearer) links(headers ...string) (links struct{ Start, Shown, Later, Dec
 	return links
 }
 
-// The new tab of an interview has no token, and a report at the end of a page has none
-// either.
+// Neither the new tab of an interview nor a report at the end of a page has the token.
 func TestLinksWorkWithoutTheToken(t *testing.T) {
 	t.Parallel()
 	for name, anonymous := range map[string]bool{"users alone": false, "anonymous visitors too": true} {
@@ -89,7 +88,7 @@ func TestLinksWorkWithoutTheToken(t *testing.T) {
 	}
 }
 
-// A permanent link needs no invitation, but it needs a user, and a study.
+// A permanent link needs a user and a study, but no invitation.
 func TestARefusalHasALink(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()
@@ -146,7 +145,7 @@ func TestATicketIsForOneUserAndStudy(t *testing.T) {
 	require.Empty(t, p.Studies)
 }
 
-// Who tries an interview again that could not be opened takes the ticket along.
+// The link that tries again to open an interview keeps the ticket.
 func TestTryingAgainKeepsTheTicket(t *testing.T) {
 	t.Parallel()
 	m := newPrompt(t, reasoner{gate.Decision{Reason: gate.ReasonUnavailable}}, nil)

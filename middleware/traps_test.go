@@ -22,8 +22,7 @@ func TestTraps(t *testing.T) {
 	}
 }
 
-// The same pages must be right when they are longer than the tail. What is the
-// same is the tail: the beginning of the page stays in front.
+// The same pages, longer than the tail. The tail is the same: the filler is before it.
 func TestTrapsBehindALongPage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range pagetest.Traps {

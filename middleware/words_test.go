@@ -32,8 +32,7 @@ func gzippedSize(t testing.TB, s string) int {
 	return b.Len()
 }
 
-// promptIn is the prompt of a new visitor with these headers, its assets under
-// names that do not change.
+// promptIn returns the prompt of a new visitor with these headers.
 func promptIn(t testing.TB, m *middleware.Middleware, headers ...string) string {
 	t.Helper()
 	page := newBrowser(t, m).do(http.MethodGet, "/", headers...).body
@@ -299,7 +298,7 @@ func TestThePagesLanguageGoesBeforeTheBrowsers(t *testing.T) {
 	}
 }
 
-// A decider of the app's own knows the languages that it asks in.
+// The app's own decider chooses the language itself.
 func TestThePagesLanguageChangesNoPromptThatNoGateMade(t *testing.T) {
 	t.Parallel()
 	m := newPrompt(t, reasoner{gate.Decision{Reason: gate.ReasonEligible, Prompt: gate.Prompt{StudyID: "study-1", UserID: "ada", Language: "de"}}}, nil)

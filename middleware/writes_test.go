@@ -38,8 +38,8 @@ func (l countedListener) Accept() (net.Conn, error) {
 	return countedConn{c, l.writes}, nil
 }
 
-// Most of what a page costs a server are the system calls that it is written with. The
-// prompt adds at most one: that of a large page, whose end has to wait.
+// The system calls that write a page are most of its cost. The prompt adds at most one,
+// for a large page, whose end is held back.
 func TestSystemCalls(t *testing.T) {
 	t.Parallel()
 	const end = "</body></html>\n"
