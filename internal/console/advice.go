@@ -2,6 +2,8 @@ package console
 
 import (
 	"errors"
+	"html"
+	"html/template"
 	"strings"
 	"time"
 
@@ -10,14 +12,14 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// An advice says what is wrong. Says and Do are sentences of OPERATIONS.md, word
-// for word.
+// An advice tells the operator what is wrong. Says and Do are sentences of
+// OPERATIONS.md, word for word.
 type advice struct {
 	Title string
 	Says  string
 	Do    string
-	Page  string // of the console that shows more, or ""
-	Mild  bool   // it may be as it should
+	Page  string // the page of the console that shows more, or ""
+	Mild  bool   // it may be intended
 }
 
 // What can be wrong with the webhook's work.
@@ -49,15 +51,9 @@ const (
 	firstReconcile  = 10 * time.Minute // after the start
 )
 
-// health is what the overview shows of the webhook's work.
-type health struct {
-	webhook.Health
-	Known  bool // the store has answered
-	Advice []advice
-}
-
-func newHealth(now webhook.Health, err error, up time.Duration) health {
-	h := health{Health: now, Known: err == nil}
+// adviceOn returns what is wrong with the webhook's work, given the error of
+// [webhook.Handler.Health] and for how long the process has been up.
+func adviceOn(now webhook.Health, err error, up time.Duration) (all []advice) {
 	for _, a := range []struct {
 		applies bool
 		advice
@@ -74,13 +70,13 @@ func newHealth(now webhook.Health, err error, up time.Duration) health {
 		{now.Closed, adviceClosed},
 	} {
 		if a.applies {
-			h.Advice = append(h.Advice, a.advice)
+			all = append(all, a.advice)
 		}
 	}
-	return h
+	return all
 }
 
-// asking says whether a study can ask, and if not, why.
+// asking returns whether a study can ask, and the advice if something is wrong.
 func asking(s gate.Status) (badge, *advice) {
 	why := &adviceProvider
 	switch {
@@ -105,18 +101,14 @@ func asking(s gate.Status) (badge, *advice) {
 	return badge{"bad", "Not asking"}, why
 }
 
-// A word is a piece of prose, or of code.
-type word struct {
-	Text string
-	Code bool
-}
-
-// prose splits a sentence of OPERATIONS.md at its backticks.
-func prose(s string) (words []word) {
-	for i, text := range strings.Split(s, "`") {
-		if text != "" {
-			words = append(words, word{text, i%2 == 1})
+// prose returns a sentence of OPERATIONS.md as HTML, with its backticks as code.
+func prose(s string) template.HTML {
+	var b strings.Builder
+	for i, text := range strings.Split(html.EscapeString(s), "`") {
+		if i%2 == 1 {
+			text = "<code>" + text + "</code>"
 		}
+		b.WriteString(text)
 	}
-	return words
+	return template.HTML(b.String())
 }

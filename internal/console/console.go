@@ -1,3 +1,14 @@
+// Package console serves the operator's pages: studies, people, interviews, the queue
+// and deliveries, rendered on the server and without JavaScript. Package askonce
+// exports it.
+//
+// The last element of a request's path names the page, and everything else is in the
+// query. So the console works below any prefix, with and without [http.StripPrefix]
+// and behind any router, and its links are relative: "queue", "interview?id=…".
+//
+// A page loads its parts at the same time and waits [patience] for the store and the
+// provider. It shows the parts that it got, and says of the others why they are
+// missing.
 package console
 
 import (
@@ -16,7 +27,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Parts are what the console shows. All are required except Middleware and Logger.
+// Parts are what the console shows. All but Middleware and Logger are required.
 type Parts struct {
 	Gates      *gate.Group
 	Webhook    *webhook.Handler
@@ -25,19 +36,19 @@ type Parts struct {
 	Logger     *slog.Logger // defaults to slog.Default()
 }
 
-const maxForm = 64 << 10 // bytes of a form
+const maxForm = 64 << 10 // bytes
 
 type console struct {
 	Parts
 	allow    func(*http.Request) bool
-	since    time.Time
+	started  time.Time
 	pages    http.Handler
-	panicked atomic.Bool // allow, which has been logged
-	calls    chan struct{}
+	panicked atomic.Bool   // a panic of allow has been logged
+	calls    chan struct{} // holds an item for each call in flight
 }
 
-// New returns the console. Only requests that allow accepts see anything of it. A
-// nil allow, or a part that is missing, panics.
+// New returns the console. It answers a request that allow does not accept with a plain
+// 404. A nil allow or a missing part panics.
 func New(p Parts, allow func(*http.Request) bool) http.Handler {
 	switch {
 	case p.Gates == nil:
@@ -50,13 +61,12 @@ func New(p Parts, allow func(*http.Request) bool) http.Handler {
 		panic("console: New: allow is nil")
 	}
 	p.Logger = cmp.Or(p.Logger, slog.Default())
-	c := &console{Parts: p, allow: allow, since: time.Now(), calls: make(chan struct{}, maxCalls)}
+	c := &console{Parts: p, allow: allow, started: time.Now(), calls: make(chan struct{}, maxCalls)}
 	c.pages = http.NewCrossOriginProtection().Handler(c.routes())
 	return c
 }
 
-// routes are all pages and actions, each one path element below wherever the
-// console is mounted.
+// routes returns the handler of all pages and actions, whose paths have one element.
 func (c *console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /style.css", c.style)
@@ -82,12 +92,12 @@ func (c *console) routes() http.Handler {
 
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Cache-Control", "no-store") // a 404 may be kept otherwise
+	h.Set("Cache-Control", "no-store") // caches may keep a 404
 	if !c.allowed(r) {
 		http.NotFound(w, r)
 		return
 	}
-	h.Set("Cache-Control", "no-store, no-transform") // no prompt, should the middleware be around the console
+	h.Set("Cache-Control", "no-store, no-transform") // keeps the middleware from adding a prompt
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
@@ -108,7 +118,7 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.pages.ServeHTTP(w, &inner)
 }
 
-// allowed calls the app's check. A panic there refuses.
+// allowed calls the app's check. If that panics, the request is refused.
 func (c *console) allowed(r *http.Request) bool {
 	ok, err := guard.Get(func() (bool, error) { return c.allow(r), nil })
 	if err != nil && c.panicked.CompareAndSwap(false, true) {
@@ -117,8 +127,8 @@ func (c *console) allowed(r *http.Request) bool {
 	return ok
 }
 
-// addSlash redirects from the console's own path without a slash at its end, of
-// which http.StripPrefix leaves nothing. Relative links would miss the console
+// addSlash redirects from the console's own path without its final slash, where
+// relative links would lead out of the console. http.StripPrefix leaves an empty path
 // there.
 func (c *console) addSlash(w http.ResponseWriter, r *http.Request) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")

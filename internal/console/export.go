@@ -19,29 +19,26 @@ import (
 )
 
 const (
-	flushRows   = 500             // after so many rows an export is sent on
-	writingTime = 2 * time.Minute // for a client to take them
+	flushRows   = 500             // rows between two flushes of an export
+	writingTime = 2 * time.Minute // for the client to take that many rows
 )
 
-// A rowWriter writes interviews in one format.
-type rowWriter interface {
-	write(row exported) error
-	flush() error
-}
-
-// formats are the formats of an export.
+// formats are the formats of an export, each with a func that returns its writer.
 var formats = map[string]struct {
-	mime string
-	open func(io.Writer) (rowWriter, error)
+	mime   string
+	writer func(io.Writer) func(exported) error
 }{
-	"csv":   {"text/csv; charset=utf-8; header=present", newCSV},
-	"jsonl": {"application/jsonl; charset=utf-8", newJSONL},
+	"csv": {"text/csv; charset=utf-8; header=present", csvWriter},
+	"jsonl": {"application/jsonl; charset=utf-8", func(w io.Writer) func(exported) error {
+		lines := json.NewEncoder(w)
+		return func(row exported) error { return lines.Encode(row) }
+	}},
 }
 
-// export sends all interviews of a filter, the oldest first, as they come from the
-// store: neither their number nor a slow client takes memory. If the store fails
-// on the way, the connection is cut, so that half an export does not pass for a
-// whole one.
+// export sends all interviews that the filter selects, the oldest first, as they come
+// from the store: its memory grows neither with their number nor with a slow client. If
+// the store fails on the way, export cuts the connection, so that half an export does
+// not pass for a whole one.
 func (c *console) export(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	format, ok := formats[q.Get("format")]
@@ -50,12 +47,13 @@ func (c *console) export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := store.Filter{StudyID: q.Get("study"), Quality: q.Get("quality")}
-	lister, err := has[store.Lister](c)
-	if err == nil {
-		err = store.CheckFilter(f)
+	lister, ok := store.As[store.Lister](c.Store)
+	err := store.CheckFilter(f)
+	if !ok {
+		err = errLacks
 	}
 	if err == nil {
-		err = c.answers(r.Context(), lister)
+		err = c.answers(r.Context())
 	}
 	if err != nil {
 		c.failed(w, r, "interviews", "export", err)
@@ -67,7 +65,7 @@ func (c *console) export(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	if err := c.stream(w, format.open, guard.Seq(lister.Completions(r.Context(), f))); err != nil {
+	if err := c.stream(w, format.writer(w), guard.Seq(lister.Completions(r.Context(), f))); err != nil {
 		if r.Context().Err() == nil { // the client is still there
 			c.Logger.ErrorContext(r.Context(), "askonce: an export of the console was cut off", "err", err, guard.Stack(err))
 		}
@@ -75,112 +73,85 @@ func (c *console) export(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answers reports whether the store lists anything at all, before an export begins
-// that cannot say that it failed. It leaves the filter out: a rare quality may take
+// answers checks that the store lists anything at all, before an export begins that
+// could not report a failure any more. It leaves the filter out: a rare quality may take
 // long to find.
-func (c *console) answers(ctx context.Context, lister store.Lister) error {
-	_, _, err := take(ctx, c, 0, 1, func(ctx context.Context) iter.Seq2[store.Completion, error] {
-		return lister.Completions(ctx, store.Filter{})
+func (c *console) answers(ctx context.Context) error {
+	_, _, err := take(ctx, c, 0, 1, func(ctx context.Context, s store.Lister) iter.Seq2[store.Completion, error] {
+		return s.Completions(ctx, store.Filter{})
 	})
 	return err
 }
 
-func (c *console) stream(w http.ResponseWriter, open func(io.Writer) (rowWriter, error), rows iter.Seq2[store.Completion, error]) error {
+func (c *console) stream(w http.ResponseWriter, write func(exported) error, rows iter.Seq2[store.Completion, error]) error {
 	to := http.NewResponseController(w)
-	// A server's WriteTimeout is meant for pages and would cut an export off.
-	next := func() { _ = to.SetWriteDeadline(time.Now().Add(writingTime)) }
-	next()
-	out, err := open(w)
-	if err != nil {
-		return err
-	}
 	names, n := c.studyNames(), 0
 	for one, err := range rows {
-		if err == nil {
-			err = out.write(newExported(one, names[one.StudyID]))
-		}
 		if err != nil {
 			return err
 		}
-		if n++; n%flushRows == 0 {
-			if err := out.flush(); err != nil {
-				return err
-			}
+		if n%flushRows == 0 {
 			_ = to.Flush()
-			next()
+			// A server's WriteTimeout is meant for pages and would cut an export off.
+			_ = to.SetWriteDeadline(time.Now().Add(writingTime))
+		}
+		n++
+		if err := write(newExported(one, names[one.StudyID])); err != nil {
+			return err
 		}
 	}
-	return out.flush()
+	return nil
 }
 
 // An exported is one line of an export.
 type exported struct {
-	InterviewID string     `json:"interview_id"`
-	StudyID     string     `json:"study_id"`
-	StudyName   string     `json:"study_name,omitempty"`
-	UserID      string     `json:"user_id,omitempty"`
-	CompletedAt time.Time  `json:"completed_at"`
-	Quality     string     `json:"quality,omitempty"`
-	Language    string     `json:"language,omitempty"`
-	Seconds     float64    `json:"duration_secs"`
-	Until       *time.Time `json:"until,omitempty"`
-	Ignored     bool       `json:"ignored"`
+	InterviewID string    `json:"interview_id"`
+	StudyID     string    `json:"study_id"`
+	StudyName   string    `json:"study_name,omitempty"`
+	UserID      string    `json:"user_id,omitempty"`
+	CompletedAt time.Time `json:"completed_at"`
+	Quality     string    `json:"quality,omitempty"`
+	Language    string    `json:"language,omitempty"`
+	Seconds     float64   `json:"duration_secs"`
+	Until       time.Time `json:"until,omitzero"`
+	Ignored     bool      `json:"ignored"`
 }
 
 func newExported(c store.Completion, studyName string) exported {
-	row := exported{
+	return exported{
 		InterviewID: c.InterviewID, StudyID: c.StudyID, StudyName: studyName, UserID: c.UserID, CompletedAt: c.CompletedAt.UTC(),
-		Quality: c.Quality, Language: c.Language, Seconds: c.Duration.Seconds(), Ignored: c.Ignored,
+		Quality: c.Quality, Language: c.Language, Seconds: c.Duration.Seconds(), Until: c.Until.UTC(), Ignored: c.Ignored,
 	}
-	if !c.Until.IsZero() {
-		until := c.Until.UTC()
-		row.Until = &until
-	}
-	return row
 }
 
-type jsonlWriter struct{ *json.Encoder }
-
-func newJSONL(w io.Writer) (rowWriter, error) { return jsonlWriter{json.NewEncoder(w)}, nil }
-
-func (w jsonlWriter) write(row exported) error { return w.Encode(row) }
-func (w jsonlWriter) flush() error             { return nil }
-
-type csvWriter struct{ *csv.Writer }
-
-// newCSV writes no byte order mark: it would become part of the first column's name
-// for every reader but a spreadsheet.
-func newCSV(w io.Writer) (rowWriter, error) {
-	out := csvWriter{csv.NewWriter(w)}
+// csvWriter writes the names of the columns and returns what writes a row. It writes no
+// byte order mark, which only spreadsheets would keep out of the first column's name.
+func csvWriter(w io.Writer) func(exported) error {
+	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180
-	return out, out.Write([]string{
-		"interview_id", "study_id", "study_name", "user_id", "completed_at", "quality", "language", "duration_secs", "until", "ignored",
-	})
-}
-
-func (w csvWriter) write(row exported) error {
-	until := ""
-	if row.Until != nil {
-		until = row.Until.Format(time.RFC3339Nano)
+	write := func(cells ...string) error {
+		_ = out.Write(cells) // Error returns it too
+		out.Flush()
+		return out.Error()
 	}
-	return w.Write([]string{
-		defused(row.InterviewID), defused(row.StudyID), defused(row.StudyName), defused(row.UserID), row.CompletedAt.Format(time.RFC3339Nano),
-		defused(row.Quality), defused(row.Language), strconv.FormatFloat(row.Seconds, 'f', -1, 64), until, strconv.FormatBool(row.Ignored),
-	})
+	_ = write("interview_id", "study_id", "study_name", "user_id", "completed_at", "quality", "language", "duration_secs", "until", "ignored")
+	return func(row exported) error {
+		until := ""
+		if !row.Until.IsZero() {
+			until = row.Until.Format(time.RFC3339Nano)
+		}
+		return write(defused(row.InterviewID), defused(row.StudyID), defused(row.StudyName), defused(row.UserID), row.CompletedAt.Format(time.RFC3339Nano),
+			defused(row.Quality), defused(row.Language), strconv.FormatFloat(row.Seconds, 'f', -1, 64), until, strconv.FormatBool(row.Ignored))
+	}
 }
 
-func (w csvWriter) flush() error {
-	w.Flush()
-	return w.Error()
-}
-
-// laterFormula finds formulas after a semicolon, which separates cells where the comma
-// is the decimal sign.
+// laterFormula matches a formula after a semicolon, which separates cells where the
+// comma is the decimal sign.
 var laterFormula = regexp.MustCompile(`(;[\s\p{Z}\p{C}]*)([=+\-@＝＋－＠])`)
 
-// defused keeps a spreadsheet from taking a foreign text for a formula, with the
-// apostrophe that marks a text there. See OWASP, "CSV Injection". Spreadsheets may
-// drop what is invisible at the beginning, and read full-width signs too.
+// defused puts an apostrophe before a foreign text that a spreadsheet would take for a
+// formula; see OWASP, "CSV Injection". Spreadsheets may drop invisible characters at the
+// beginning, and they accept full-width signs.
 func defused(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	visible := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })

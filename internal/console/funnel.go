@@ -2,7 +2,7 @@ package console
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -15,16 +15,12 @@ const funnelDays = 30
 type funnel struct {
 	Days  []store.FunnelDay // the oldest first
 	Total store.FunnelDay
-	Max   int // the greatest number of a day
+	Max   int // the largest number of a day
 }
 
 func (c *console) funnel(ctx context.Context, studyID string) (*funnel, error) {
-	s, err := has[store.Interactions](c)
-	if err != nil {
-		return nil, err
-	}
 	tomorrow := store.Day(time.Now()).AddDate(0, 0, 1)
-	days, err := wait(ctx, c, func(ctx context.Context) ([]store.FunnelDay, error) {
+	days, err := read(ctx, c, func(ctx context.Context, s store.Interactions) ([]store.FunnelDay, error) {
 		return s.Funnel(ctx, studyID, tomorrow.AddDate(0, 0, -funnelDays), tomorrow)
 	})
 	if err != nil {
@@ -42,16 +38,8 @@ func (c *console) funnel(ctx context.Context, studyID string) (*funnel, error) {
 	return f, nil
 }
 
-// Of returns n as a share of whole: "12 %", or "" of nothing.
-func (funnel) Of(n, whole int) string {
-	if whole <= 0 {
-		return ""
-	}
-	return fmt.Sprintf("%d %%", (200*n+whole)/(2*whole))
-}
-
-// A bar is a rectangle of the chart, in the units of its view box: 10 a day, and
-// 100 for the greatest number.
+// A bar is a rectangle of the chart, in the units of its view box: a day is 10 wide,
+// and the largest number 100 high.
 type bar struct {
 	Class               string
 	X, Y, Width, Height float64
@@ -63,8 +51,8 @@ type column struct {
 	Bars []bar
 }
 
-// Columns returns the chart: who saw the prompt, and in front of them who opened
-// the interview and who completed it.
+// Columns returns the chart: a wide bar of who saw the prompt, in front of it a
+// narrower one of who opened the interview, and the narrowest of who completed it.
 func (f *funnel) Columns() []column {
 	all := make([]column, len(f.Days))
 	for i, d := range f.Days {
@@ -77,7 +65,7 @@ func (f *funnel) Columns() []column {
 			if part.n <= 0 {
 				continue
 			}
-			height := max(1.5, 100*float64(part.n)/float64(f.Max)) // one of ten thousand can be seen
+			height := max(1.5, 100*float64(part.n)/float64(f.Max)) // high enough to be seen
 			all[i].Bars = append(all[i].Bars, bar{part.class, 10*float64(i) + (10-part.width)/2, 100 - height, part.width, height})
 		}
 	}
@@ -86,9 +74,7 @@ func (f *funnel) Columns() []column {
 
 // Newest returns the days with the newest first, for the table.
 func (f *funnel) Newest() []store.FunnelDay {
-	days := make([]store.FunnelDay, 0, len(f.Days))
-	for i := range f.Days {
-		days = append(days, f.Days[len(f.Days)-1-i])
-	}
+	days := slices.Clone(f.Days)
+	slices.Reverse(days)
 	return days
 }

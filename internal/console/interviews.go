@@ -1,15 +1,10 @@
 package console
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -18,8 +13,8 @@ import (
 
 const (
 	interviewRows = 50
-	// interviewScan is how many interviews a page looks at to find those of a quality.
-	// No index leads to a rare one, and among a million it would take too long.
+	// interviewScan is how many interviews a page reads to find those of a quality.
+	// There is no index of qualities, and to search a million takes too long.
 	interviewScan = 5_000
 )
 
@@ -27,20 +22,26 @@ const (
 type interviewsPage struct {
 	Trouble        string
 	Study, Quality string            // the filter
-	Names          map[string]string // of the studies, by id
+	Names          map[string]string // of the configured studies, by id
+	Qualities      []string          // that the filter offers
 	Items          []store.Completion
 	Known          bool
-	First          bool // nothing newer was left out
-	Newer, Older   string
-	Scanned        int // how many were looked at, if not to the end of the list
+	Newer, Older   string // links, or ""
+	Scanned        int    // how many were read, if the search stopped there
 }
 
 func (c *console) interviews(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	page := interviewsPage{Study: q.Get("study"), Quality: q.Get("quality"), Names: c.studyNames()}
+	page := interviewsPage{
+		Study: q.Get("study"), Quality: q.Get("quality"), Names: c.studyNames(),
+		Qualities: []string{userjourneys.QualityInsightful, userjourneys.QualitySuccessful, userjourneys.QualityUnsuccessful},
+	}
+	if page.Quality != "" && !slices.Contains(page.Qualities, page.Quality) {
+		page.Qualities = append(page.Qualities, page.Quality)
+	}
 	f := store.Filter{StudyID: page.Study, NewestFirst: q.Get("order") != "oldest", After: cursorOf(q)}
 	part, err := c.look(r.Context(), f, page.Quality)
-	if err == nil && !f.NewestFirst && !part.more { // it has come to the first page, which may have more
+	if err == nil && !f.NewestFirst && !part.more { // the first page, which may have newer ones by now
 		f.NewestFirst, f.After = true, nil
 		part, err = c.look(r.Context(), f, page.Quality)
 	}
@@ -50,25 +51,20 @@ func (c *console) interviews(w http.ResponseWriter, r *http.Request) {
 	c.render(w, r, http.StatusOK, "interviews", page)
 }
 
-// A part of a list is what was found by looking at some of its items.
+// A part is some of a list, and what was found there.
 type part struct {
 	items       []store.Completion
-	first, last store.Completion // that were looked at
-	scanned     int
-	more        bool
+	first, last store.Completion // of those that were read
+	scanned     int              // how many were read
+	more        bool             // the list goes on
 }
 
-// look reads one page of a list. It counts nothing, and what it takes does not
-// depend on how long the list is.
+// look reads one page of a list. Its cost does not depend on the list's length.
 func (c *console) look(ctx context.Context, f store.Filter, quality string) (part, error) {
 	if store.CheckFilter(f) != nil {
 		return part{}, nil // no study has this id
 	}
-	lister, err := has[store.Lister](c)
-	if err != nil {
-		return part{}, err
-	}
-	return wait(ctx, c, func(ctx context.Context) (found part, err error) {
+	return read(ctx, c, func(ctx context.Context, lister store.Lister) (found part, err error) {
 		for one, err := range lister.Completions(ctx, f) {
 			if err != nil {
 				return part{}, err
@@ -89,7 +85,7 @@ func (c *console) look(ctx context.Context, f store.Filter, quality string) (par
 	})
 }
 
-// fill puts a part of the list into the page, with links that lead on.
+// fill adds a part of the list to the page, with links to what is newer and older.
 func (p *interviewsPage) fill(f store.Filter, found part) {
 	p.Items = found.items
 	newest, oldest := found.first, found.last
@@ -102,7 +98,6 @@ func (p *interviewsPage) fill(f store.Filter, found part) {
 	if found.more && len(p.Items) < interviewRows {
 		p.Scanned = found.scanned
 	}
-	p.First = !newer
 	if newer {
 		p.Newer = p.link("oldest", newest)
 	}
@@ -111,26 +106,19 @@ func (p *interviewsPage) fill(f store.Filter, found part) {
 	}
 }
 
-// link returns a link to the items behind one of them, in the given order, or to
-// the first page if there is none.
-func (p *interviewsPage) link(order string, behind store.Completion) string {
-	q := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	set("study", p.Study)
-	set("quality", p.Quality)
-	if behind.InterviewID != "" {
-		set("order", order)
-		set("at", behind.CompletedAt.UTC().Format(time.RFC3339Nano))
-		set("id", behind.InterviewID)
+// link returns a link to the items after the given one, in this order, or to the first
+// page if that is zero.
+func (p *interviewsPage) link(order string, after store.Completion) string {
+	q := url.Values{"study": {p.Study}, "quality": {p.Quality}}
+	if after.InterviewID != "" {
+		q.Set("order", order)
+		q.Set("at", after.CompletedAt.UTC().Format(time.RFC3339Nano))
+		q.Set("id", after.InterviewID)
 	}
 	return "interviews?" + q.Encode()
 }
 
-// Export returns the link to an export of the filter.
+// Export returns the link to an export of what the filter selects.
 func (p interviewsPage) Export(format string) string {
 	return "export?" + url.Values{"format": {format}, "study": {p.Study}, "quality": {p.Quality}}.Encode()
 }
@@ -143,43 +131,8 @@ func cursorOf(q url.Values) *store.Completion {
 	return &store.Completion{InterviewID: q.Get("id"), CompletedAt: at}
 }
 
-// A choice is an option of a form.
-type choice struct {
-	Value, Text string
-	Chosen      bool
-}
-
-// Studies returns the options of the filter by study.
-func (p interviewsPage) Studies() []choice {
-	all := []choice{{"", "All studies", p.Study == ""}}
-	for id, name := range p.Names {
-		all = append(all, choice{id, name, p.Study == id})
-	}
-	slices.SortFunc(all[1:], func(a, b choice) int {
-		return cmp.Or(strings.Compare(a.Text, b.Text), strings.Compare(a.Value, b.Value))
-	})
-	return orOther(all, p.Study)
-}
-
-// Qualities returns the options of the filter by quality.
-func (p interviewsPage) Qualities() []choice {
-	all := []choice{{"", "Any quality", p.Quality == ""}}
-	for _, q := range []string{userjourneys.QualityInsightful, userjourneys.QualitySuccessful, userjourneys.QualityUnsuccessful} {
-		all = append(all, choice{q, q, p.Quality == q})
-	}
-	return orOther(all, p.Quality)
-}
-
-// orOther returns the options with one more if the chosen one is not among them.
-func orOther(all []choice, chosen string) []choice {
-	if slices.ContainsFunc(all, func(c choice) bool { return c.Chosen }) {
-		return all
-	}
-	return append(all, choice{chosen, cleanTo(chosen, 60), true})
-}
-
-// studyNames returns the names of the configured studies by their ids, as far as
-// the provider has told them.
+// studyNames returns the names of the configured studies by their ids, as far as they
+// are known.
 func (c *console) studyNames() map[string]string {
 	names := map[string]string{}
 	for _, s := range c.Gates.Status() {
@@ -190,7 +143,7 @@ func (c *console) studyNames() map[string]string {
 	return names
 }
 
-// quality returns the score of an interview.
+// quality returns the badge of an interview's quality score.
 func quality(score string) badge {
 	switch score {
 	case "":
@@ -202,111 +155,3 @@ func quality(score string) badge {
 	}
 	return badge{"", cleanTo(score, 60)}
 }
-
-// interviewPage is the data of ui/interview.html.
-type interviewPage struct {
-	Trouble    []string
-	ID         string
-	StudyName  string
-	Completion *store.Completion
-	Transcript *transcript
-	Unknown    bool // there is no such interview
-	Unfetched  bool // there is no transcript
-	CanDelete  bool
-}
-
-func (c *console) interview(w http.ResponseWriter, r *http.Request) {
-	page := interviewPage{ID: r.URL.Query().Get("id")}
-	var (
-		parts                      sync.WaitGroup
-		noCompletion, noTranscript error
-	)
-	if store.CheckID(page.ID) == nil {
-		parts.Go(func() { page.Completion, noCompletion = c.completion(r.Context(), page.ID) })
-		parts.Go(func() { page.Transcript, noTranscript = c.transcriptOf(r.Context(), page.ID) })
-		parts.Wait()
-	}
-	if page.Unfetched = errors.Is(noTranscript, store.ErrNotFound); page.Unfetched {
-		noTranscript = nil
-	}
-	page.Trouble = []string{c.trouble(r.Context(), "The interview", noCompletion), c.trouble(r.Context(), "The transcript", noTranscript)}
-	status := http.StatusOK
-	if page.Completion == nil && page.Transcript == nil && noCompletion == nil && noTranscript == nil {
-		page.Unknown, status = true, http.StatusNotFound
-	}
-	if page.Completion != nil {
-		page.StudyName = c.studyNames()[page.Completion.StudyID]
-	}
-	_, noRetention := has[store.Retention](c)
-	page.CanDelete = noRetention == nil
-	c.render(w, r, status, "interview", page)
-}
-
-// completion returns what was recorded of an interview, or nil if nothing was.
-func (c *console) completion(ctx context.Context, id string) (*store.Completion, error) {
-	lister, err := has[store.Lister](c)
-	if err != nil {
-		return nil, err
-	}
-	return wait(ctx, c, func(ctx context.Context) (*store.Completion, error) {
-		for one, err := range lister.Completions(ctx, store.Filter{InterviewID: id}) {
-			if err != nil {
-				return nil, err
-			}
-			return &one, nil
-		}
-		return nil, nil
-	})
-}
-
-func (c *console) transcriptOf(ctx context.Context, id string) (*transcript, error) {
-	s, err := has[store.Transcripts](c)
-	if err != nil {
-		return nil, err
-	}
-	t, err := wait(ctx, c, func(ctx context.Context) (store.Transcript, error) { return s.Transcript(ctx, id) })
-	if err != nil {
-		return nil, err
-	}
-	return readTranscript(t), nil
-}
-
-// download sends a transcript byte for byte as the provider did.
-func (c *console) download(w http.ResponseWriter, r *http.Request) {
-	id := r.URL.Query().Get("id")
-	s, err := has[store.Transcripts](c)
-	var t store.Transcript
-	if err == nil {
-		t, err = wait(r.Context(), c, func(ctx context.Context) (store.Transcript, error) { return s.Transcript(ctx, id) })
-	}
-	if err != nil {
-		c.failed(w, r, interviewLink(id), "download", err)
-		return
-	}
-	name := strings.Map(func(r rune) rune { // that is a name on every system
-		if r < 0x80 && (r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') {
-			return r
-		}
-		return '_'
-	}, "transcript-"+id[:min(len(id), 100)]) + ".json"
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	_, _ = w.Write(t.Body) // the browser has gone
-}
-
-// deleteTranscript is the action that deletes what was said. The completion stays.
-func (c *console) deleteTranscript(w http.ResponseWriter, r *http.Request) {
-	id := r.PostFormValue("id")
-	s, err := has[store.Retention](c)
-	if err == nil {
-		err = act(r.Context(), c, func(ctx context.Context) error { return s.DeleteTranscript(ctx, id) })
-	}
-	if err != nil {
-		c.failed(w, r, interviewLink(id), "delete a transcript", err)
-		return
-	}
-	c.Logger.InfoContext(r.Context(), "askonce: transcript was deleted in the console", "interview", id)
-	c.done(w, r, interviewLink(id), "transcript-deleted")
-}
-
-func interviewLink(id string) string { return "interview?" + url.Values{"id": {id}}.Encode() }

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,14 +12,16 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// warmUp is how long the overview waits for the provider where nothing is known
-// about a study yet. The rest of [patience] is for the store.
+// warmUp is how long the overview waits for the provider if nothing is known about a
+// study yet. The rest of [patience] is for the store.
 const warmUp = patience / 2
 
 // overviewPage is the data of ui/overview.html.
 type overviewPage struct {
-	Trouble  []string
-	Health   health
+	Trouble  string
+	Health   webhook.Health
+	Known    bool // the store has answered
+	Advice   []advice
 	CanPause bool
 	Pause    pause // of all studies
 	Studies  []study
@@ -28,23 +31,19 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	var (
-		page     overviewPage
-		switches []store.Switch
-		parts    sync.WaitGroup
+		page                 overviewPage
+		switches             []store.Switch
+		parts                sync.WaitGroup
+		noSwitches, noHealth error
 	)
-	var noSwitches, noHealth error
 	parts.Go(func() { page.Studies = c.studies(ctx) })
-	parts.Go(func() { switches, noSwitches = c.switches(ctx) })
-	parts.Go(func() {
-		var now webhook.Health
-		now, noHealth = wait(ctx, c, c.Webhook.Health)
-		page.Health = newHealth(now, noHealth, time.Since(c.since))
-	})
+	parts.Go(func() { switches, noSwitches = read(ctx, c, readSwitches) })
+	parts.Go(func() { page.Health, noHealth = wait(ctx, c, c.Webhook.Health) })
 	parts.Wait()
-	page.Trouble = []string{c.trouble(ctx, "The switches that pause studies", noSwitches)}
-	if noHealth != nil {
-		_ = c.trouble(ctx, "health", noHealth) // the health's own advice says it
-	}
+	page.Trouble = c.trouble(ctx, "The switches that pause studies", noSwitches)
+	_ = c.trouble(ctx, "health", noHealth) // for the log: adviceStore says it in the page
+	page.Known = noHealth == nil
+	page.Advice = adviceOn(page.Health, noHealth, time.Since(c.started))
 	page.CanPause = noSwitches == nil
 	page.Pause = pauseOf("", switches)
 	for i := range page.Studies {
@@ -53,7 +52,7 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) {
 	c.render(w, r, http.StatusOK, "overview", page)
 }
 
-// study is what the overview shows of one study.
+// A study is what the overview shows of one study.
 type study struct {
 	gate.Status
 	Badge   badge
@@ -68,10 +67,10 @@ type badge struct{ Class, Text string }
 
 // studies returns what is known of all studies, each with its funnel.
 func (c *console) studies(ctx context.Context) []study {
-	_ = act(ctx, c, func(ctx context.Context) error {
+	_, _ = wait(ctx, c, func(ctx context.Context) (struct{}, error) {
 		ctx, cancel := context.WithTimeout(ctx, warmUp)
 		defer cancel()
-		return c.Gates.Warm(ctx) // each status has its own error
+		return struct{}{}, c.Gates.Warm(ctx) // each status has its own error
 	})
 	states := c.Gates.Status()
 	all := make([]study, len(states))
@@ -92,10 +91,76 @@ func (c *console) studies(ctx context.Context) []study {
 	return all
 }
 
-// setPause makes the study a paused one if a switch says so.
+// setPause marks the study as paused if a switch pauses it.
 func (s *study) setPause(switches []store.Switch) {
 	s.Pause = pauseOf(s.Study.ID, switches)
 	if s.Reason == gate.ReasonEligible && (s.Pause.On || pauseOf("", switches).On) {
 		s.Badge = badge{"warn", "Paused"}
 	}
+}
+
+// A pause is the switch that stops asking for one study, or for all.
+type pause struct {
+	StudyID string // "" for all
+	store.Switch
+}
+
+func pauseOf(studyID string, switches []store.Switch) pause {
+	p := pause{StudyID: studyID}
+	for _, s := range switches {
+		if s.Name == pauseName(studyID) {
+			p.Switch = s
+		}
+	}
+	return p
+}
+
+func pauseName(studyID string) string {
+	if studyID == "" {
+		return store.PauseAll
+	}
+	return store.PauseSwitch(studyID)
+}
+
+func readSwitches(ctx context.Context, s store.Switches) ([]store.Switch, error) {
+	return s.Switches(ctx)
+}
+
+// pause is the action that pauses or resumes one study, or all.
+func (c *console) pause(w http.ResponseWriter, r *http.Request) {
+	studyID, on := r.PostFormValue("study"), r.PostFormValue("on") == "true"
+	configured := studyID == "" || slices.ContainsFunc(c.Gates.Status(), func(s gate.Status) bool { return s.Study.ID == studyID })
+	// A truncated form must neither resume asking nor apply to all studies.
+	if !isSwitch(r) || !r.PostForm.Has("study") || !configured {
+		c.done(w, r, "./", "invalid")
+		return
+	}
+	set := store.Switch{Name: pauseName(studyID), On: on, By: cleanTo(r.PostFormValue("by"), 100), At: time.Now()}
+	err := act(r.Context(), c, func(ctx context.Context, s store.Switches) error {
+		all, err := s.Switches(ctx)
+		if err != nil {
+			return err
+		}
+		// The store keeps the latest of several, and another replica's clock may be ahead.
+		if had := pauseOf(studyID, all); !set.At.After(had.At) {
+			set.At = had.At.Add(time.Millisecond)
+		}
+		return s.SetSwitch(ctx, set)
+	})
+	switch {
+	case err != nil:
+		c.failed(w, r, "./", "pause", err)
+	case on:
+		c.Logger.InfoContext(r.Context(), "askonce: asking was paused in the console", "study", studyID)
+		c.done(w, r, "./", "paused")
+	default:
+		c.Logger.InfoContext(r.Context(), "askonce: asking was resumed in the console", "study", studyID)
+		c.done(w, r, "./", "resumed")
+	}
+}
+
+// isSwitch reports whether a form says which way to switch.
+func isSwitch(r *http.Request) bool {
+	on := r.PostFormValue("on")
+	return on == "true" || on == "false"
 }

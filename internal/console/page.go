@@ -3,11 +3,8 @@ package console
 import (
 	"bytes"
 	"embed"
-	"fmt"
 	"html/template"
 	"net/http"
-	"strconv"
-	"time"
 
 	"github.com/askonce/askonce/internal/guard"
 )
@@ -26,13 +23,13 @@ type page struct {
 // A section is one entry of the navigation.
 type section struct{ Path, Name string }
 
-// Sections are the navigation. The overview's path may not be empty: that would
-// be a link to the page itself.
+// Sections returns the navigation. The overview's path is not empty, because that would
+// link to the current page.
 func (page) Sections() []section {
 	return []section{{"./", "Overview"}, {"people", "People"}, {"interviews", "Interviews"}, {"queue", "Queue"}, {"deliveries", "Deliveries"}}
 }
 
-// titles and sections of the pages, by the name of their template.
+// titles are the title and the section of each page, by the name of its template.
 var titles = map[string]struct{ title, section string }{
 	"overview":   {"Overview", "./"},
 	"people":     {"People", "people"},
@@ -51,7 +48,7 @@ var templates = func() map[string]*template.Template {
 	return all
 }()
 
-// render answers with the page of the named template in ui.
+// render writes the page of the named template.
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	t := titles[name]
 	var b bytes.Buffer
@@ -62,103 +59,9 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the browser has gone
+	_, _ = w.Write(b.Bytes()) // fails only if the browser is gone
 }
 
 func (c *console) style(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, ui, "ui/style.css")
-}
-
-// funcs are the functions of all templates.
-var funcs = template.FuncMap{
-	"when":     when,
-	"date":     date,
-	"duration": duration,
-	"bytes":    size,
-	"clean":    clean,
-	"brief":    brief,
-	"count":    count,
-	"number":   thousands,
-	"prose":    prose,
-	"body":     body,
-	"verdict":  verdict,
-	"reason":   reason,
-	"took":     took,
-	"quality":  quality,
-}
-
-// when says how long ago t was, with the time itself for those who want to know.
-func when(t time.Time) template.HTML {
-	if t.IsZero() {
-		return "never"
-	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s UTC">%s</time>`, t.UTC().Format(time.RFC3339), date(t), ago(t)))
-}
-
-// ago says how long ago t was, for people: "3 minutes ago".
-func ago(t time.Time) string {
-	switch d := time.Since(t); {
-	case t.IsZero():
-		return "never"
-	case d <= -time.Second:
-		return "in " + duration(-d)
-	case d < time.Second:
-		return "just now"
-	default:
-		return duration(d) + " ago"
-	}
-}
-
-// date returns t in UTC, to the second.
-func date(t time.Time) string {
-	if t.IsZero() {
-		return "–"
-	}
-	return t.UTC().Format("2006-01-02 15:04:05")
-}
-
-// duration returns d in its largest unit: "3 minutes".
-func duration(d time.Duration) string {
-	for _, unit := range []struct {
-		d    time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		if n := int(d / unit.d); n > 0 {
-			return count(n, unit.name)
-		}
-	}
-	return "less than a second"
-}
-
-// took returns a duration of a request: "1.2 ms".
-func took(d time.Duration) string {
-	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-}
-
-// count returns "1 job" or "3 jobs".
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return thousands(n) + " " + what
-}
-
-// thousands returns n with commas: "1,200".
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// size returns n bytes for people: "1.5 KB".
-func size(n int) string {
-	switch {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case n < 1000*1000:
-		return fmt.Sprintf("%.1f KB", float64(n)/1000)
-	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1000/1000)
 }

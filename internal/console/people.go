@@ -18,28 +18,32 @@ import (
 
 const personRows = 50 // interviews of one user in a page
 
-// peoplePage is the data of ui/people.html. All but Preview is about one user.
+// peoplePage is the data of ui/people.html. Everything but Preview concerns one user.
 type peoplePage struct {
-	Preview    *preview
+	Preview    *preview // nil in a process that serves no pages
 	UserID     string
 	Invalid    bool // no user can have this id
 	Trouble    []string
 	Studies    []personStudy
-	Known      bool // the store has answered what the user has seen
+	Known      bool // the store has answered what the user saw
 	OptedOut   bool
 	OptedOutAt time.Time
 	Interviews list[store.Completion]
-	More       bool // interviews than those
+	More       bool // there are older interviews
 	Names      map[string]string
 	CanReset   bool
 	CanErase   bool
 }
 
-// people shows the form for a user's id and, if one was sent, what is known about
-// that user. Ids are personal, so they are sent by POST: in a URL they would stay
-// in access logs, in the browser's history and in a Referer header.
+// people serves the form for a user's id and, if one was sent, what is known about that
+// user. Ids are personal, so they are sent by POST: in a URL they would stay in access
+// logs, in the browser's history and in Referer headers.
 func (c *console) people(w http.ResponseWriter, r *http.Request) {
-	page := peoplePage{UserID: r.PostFormValue("user"), Preview: c.previewOf(r)}
+	page := peoplePage{UserID: r.PostFormValue("user")}
+	if c.Middleware != nil {
+		_, err := r.Cookie(previewCookie)
+		page.Preview = &preview{On: c.Middleware.IsPreview(r), Wanted: err == nil}
+	}
 	page.Invalid = page.UserID != "" && store.CheckID(page.UserID) != nil
 	if page.UserID != "" && !page.Invalid {
 		c.lookUp(r.Context(), &page)
@@ -55,8 +59,18 @@ func (c *console) lookUp(ctx context.Context, page *peoplePage) {
 	)
 	page.Names = c.studyNames()
 	parts.Go(func() { page.Studies, problems[0] = c.explain(ctx, page.UserID) })
-	parts.Go(func() { person, problems[1] = c.person(ctx, page.UserID) })
-	parts.Go(func() { page.Interviews, page.More, problems[2] = c.interviewsOf(ctx, page.UserID) })
+	parts.Go(func() {
+		person, problems[1] = read(ctx, c, func(ctx context.Context, s store.Interactions) (store.Person, error) {
+			return s.Person(ctx, page.UserID)
+		})
+	})
+	parts.Go(func() {
+		f := store.Filter{UserID: page.UserID, NewestFirst: true}
+		page.Interviews.Items, page.More, problems[2] = take(ctx, c, 0, personRows, func(ctx context.Context, s store.Lister) iter.Seq2[store.Completion, error] {
+			return s.Completions(ctx, f)
+		})
+		page.Interviews.Known = problems[2] == nil
+	})
 	parts.Wait()
 	for i, what := range []string{"The checks", "What the user saw and answered", "The user's interviews"} {
 		page.Trouble = append(page.Trouble, c.trouble(ctx, what, problems[i]))
@@ -65,39 +79,18 @@ func (c *console) lookUp(ctx context.Context, page *peoplePage) {
 	for _, seen := range person.Studies {
 		page.addSeen(seen)
 	}
-	_, noReset := has[store.Resetter](c)
-	_, noErase := has[store.Eraser](c)
-	page.CanReset, page.CanErase = noReset == nil, noErase == nil
+	_, page.CanReset = store.As[store.Resetter](c.Store)
+	_, page.CanErase = store.As[store.Eraser](c.Store)
 }
 
-func (c *console) person(ctx context.Context, userID string) (store.Person, error) {
-	s, err := has[store.Interactions](c)
-	if err != nil {
-		return store.Person{}, err
-	}
-	return wait(ctx, c, func(ctx context.Context) (store.Person, error) { return s.Person(ctx, userID) })
-}
-
-func (c *console) interviewsOf(ctx context.Context, userID string) (l list[store.Completion], more bool, err error) {
-	lister, err := has[store.Lister](c)
-	if err != nil {
-		return l, false, err
-	}
-	l.Items, more, err = take(ctx, c, 0, personRows, func(ctx context.Context) iter.Seq2[store.Completion, error] {
-		return lister.Completions(ctx, store.Filter{UserID: userID, NewestFirst: true})
-	})
-	l.Known = err == nil
-	return l, more, err
-}
-
-// A personStudy is one user and one study.
+// A personStudy is what is known about one user and one study.
 type personStudy struct {
 	ID      string // "" if it is not known yet
 	Name    string
 	Verdict badge
 	Why     string
-	Checks  []checked         // none of a study that is not configured
-	Seen    store.PersonStudy // zero if the user has seen nothing of it
+	Checks  []checked         // none if the study is not configured
+	Seen    store.PersonStudy // zero if the user has not seen its prompt
 }
 
 // A checked is the result of one check in words.
@@ -107,7 +100,7 @@ type checked struct {
 	Note  string
 }
 
-// explain returns the checks of every gate, in their order.
+// explain runs the checks of every gate, and returns its study with their results.
 func (c *console) explain(ctx context.Context, userID string) ([]personStudy, error) {
 	results, err := wait(ctx, c, func(ctx context.Context) (gate.Explanation, error) {
 		return c.Gates.Explain(ctx, gate.Visitor{UserID: userID}), nil
@@ -136,7 +129,7 @@ func (c *console) explain(ctx context.Context, userID string) ([]personStudy, er
 	return all, failed
 }
 
-// checkWords say what it means that a check of the gate passes, and that it fails.
+// checkWords are the texts for a check of the gate that passes and for one that fails.
 var checkWords = map[string]struct{ pass, fail string }{
 	"signed in":               {"Is signed in", "Is not signed in"},
 	"valid user id":           {"The id can be used", "The id cannot be used"},
@@ -172,7 +165,7 @@ func inWords(r gate.CheckResult) checked {
 	return checked{"bad", words.fail, clean(r.Detail)}
 }
 
-// addSeen puts what the user has seen of a study beside its checks.
+// addSeen adds what the user saw of a study to its checks.
 func (p *peoplePage) addSeen(seen store.PersonStudy) {
 	i := slices.IndexFunc(p.Studies, func(s personStudy) bool { return s.ID == seen.StudyID })
 	if i < 0 {
@@ -182,7 +175,7 @@ func (p *peoplePage) addSeen(seen store.PersonStudy) {
 	p.Studies[i].Seen = seen
 }
 
-// Answer says what the user has answered last.
+// Answer returns the user's last answer.
 func (s personStudy) Answer() string {
 	switch {
 	case s.Seen.AnsweredAt.IsZero():
@@ -203,43 +196,69 @@ func (s personStudy) LastShown() time.Time {
 	return time.Time{}
 }
 
-// reset is the action that lets a user be asked about one study again. It answers
-// with the user's page: a redirect could not name the user.
+// reset is the action that lets a user be asked about one study again. It responds with
+// the user's page: a redirect could not name the user.
 func (c *console) reset(w http.ResponseWriter, r *http.Request) {
 	k := store.Key{StudyID: r.PostFormValue("study"), UserID: r.PostFormValue("user")}
-	s, err := has[store.Resetter](c)
-	if err == nil {
-		err = errors.Join(store.CheckID(k.StudyID), store.CheckID(k.UserID))
-	}
-	if err == nil {
-		err = act(r.Context(), c, func(ctx context.Context) error { return s.Reset(ctx, k) })
-	}
+	err := act(r.Context(), c, func(ctx context.Context, s store.Resetter) error {
+		if err := errors.Join(store.CheckID(k.StudyID), store.CheckID(k.UserID)); err != nil {
+			return err
+		}
+		return s.Reset(ctx, k)
+	})
 	if err != nil {
 		c.failed(w, r, "people", "reset", err)
 		return
 	}
 	c.Logger.InfoContext(r.Context(), "askonce: user was reset in the console", "study", k.StudyID)
-	r.URL.RawQuery = url.Values{"did": {"reset"}}.Encode()
-	c.people(w, r)
+	c.peopleAfter(w, r, "reset")
 }
 
-// erase is the action that deletes what is known about a user, whose id has to be
-// typed once more.
+// erase is the action that deletes what is known about a user, whose id has to be typed
+// once more.
 func (c *console) erase(w http.ResponseWriter, r *http.Request) {
 	userID := r.PostFormValue("user")
 	if userID == "" || r.PostFormValue("confirm") != userID {
-		r.URL.RawQuery = url.Values{"did": {"unconfirmed"}}.Encode()
-		c.people(w, r)
+		c.peopleAfter(w, r, "unconfirmed")
 		return
 	}
-	s, err := has[store.Eraser](c)
-	if err == nil {
-		err = act(r.Context(), c, func(ctx context.Context) error { return s.Erase(ctx, userID) })
-	}
+	err := act(r.Context(), c, func(ctx context.Context, s store.Eraser) error { return s.Erase(ctx, userID) })
 	if err != nil {
 		c.failed(w, r, "people", "erase", err)
 		return
 	}
 	c.Logger.InfoContext(r.Context(), "askonce: user was erased in the console")
 	c.done(w, r, "people", "erased")
+}
+
+// peopleAfter serves the page of the user in the form, with the code's flash.
+func (c *console) peopleAfter(w http.ResponseWriter, r *http.Request, code string) {
+	r.URL.RawQuery = url.Values{"did": {code}}.Encode()
+	c.people(w, r)
+}
+
+const (
+	previewCookie = "preview" // as in examples/recipes/preview.go
+	previewTime   = 3600      // in seconds
+)
+
+// A preview is whether the middleware shows the prompt to this browser in any case.
+type preview struct {
+	On     bool // the app's middleware.Options.Preview accepts it
+	Wanted bool // the console has set the cookie
+}
+
+// preview is the action that turns previews on in this browser, or off.
+func (c *console) preview(w http.ResponseWriter, r *http.Request) {
+	if !isSwitch(r) {
+		c.done(w, r, "people", "invalid")
+		return
+	}
+	cookie := &http.Cookie{Name: previewCookie, Value: "1", Path: "/", MaxAge: previewTime, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
+	code := "preview-on"
+	if r.PostFormValue("on") != "true" {
+		cookie.MaxAge, code = -1, "preview-off"
+	}
+	http.SetCookie(w, cookie)
+	c.done(w, r, "people", code)
 }

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -12,7 +15,7 @@ import (
 
 const (
 	queueRows  = 50   // of each list in a page
-	queueDepth = 1000 // how far each list is paged
+	queueDepth = 1000 // how far each list is paged and counted
 )
 
 // queuePage is the data of ui/queue.html.
@@ -20,74 +23,95 @@ type queuePage struct {
 	Trouble []string
 	Pending list[store.Job]
 	Dead    list[store.Job]
+	Reasons []reasonCount // why transcripts were given up, the most frequent first
 	Letters list[store.DeadLetter]
 }
 
 // A list is one page of a list.
 type list[T any] struct {
-	Items []T
-	Known bool
-	Back  pageLink // leads back, zero on the first page
-	Next  pageLink // leads on, zero on the last page
+	Items      []T
+	Known      bool   // the store has answered
+	Back, Next string // links, or ""
 }
 
-// A pageLink is a query.
-type pageLink struct {
-	Param string
-	From  int
+// A reasonCount is how many transcripts were given up for the same reason.
+type reasonCount struct {
+	Reason string
+	Count  int
 }
 
 func (c *console) queue(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
 	var (
 		page     queuePage
 		parts    sync.WaitGroup
 		problems [3]error
 	)
-	jobs, noJobs := has[store.Transcripts](c)
-	letters, noLetters := has[store.DeadLetters](c)
-	problems[0], problems[2] = noJobs, noLetters
-	if noJobs == nil {
-		parts.Go(func() { page.Pending, problems[0] = listOf(ctx, c, r, "pending", jobs.PendingJobs) })
-		parts.Go(func() { page.Dead, problems[1] = listOf(ctx, c, r, "dead", jobs.DeadJobs) })
-	}
-	if noLetters == nil {
-		parts.Go(func() { page.Letters, problems[2] = listOf(ctx, c, r, "letters", letters.DeadLetters) })
-	}
+	parts.Go(func() {
+		page.Pending, problems[0] = listOf(r, c, "pending", func(ctx context.Context, s store.Transcripts) iter.Seq2[store.Job, error] {
+			return s.PendingJobs(ctx)
+		})
+	})
+	parts.Go(func() { page.Dead, problems[1] = listOf(r, c, "dead", deadJobs) })
+	parts.Go(func() { page.Reasons = c.reasons(r.Context()) })
+	parts.Go(func() {
+		page.Letters, problems[2] = listOf(r, c, "letters", func(ctx context.Context, s store.DeadLetters) iter.Seq2[store.DeadLetter, error] {
+			return s.DeadLetters(ctx)
+		})
+	})
 	parts.Wait()
+	if lacks(problems[1]) {
+		problems[1] = nil // problems[0] says it of all transcripts
+	}
 	for i, what := range []string{"Transcripts", "Given-up transcripts", "Dead letters"} {
-		page.Trouble = append(page.Trouble, c.trouble(ctx, what, problems[i]))
+		page.Trouble = append(page.Trouble, c.trouble(r.Context(), what, problems[i]))
 	}
 	c.render(w, r, http.StatusOK, "queue", page)
 }
 
-// listOf returns the part of a sequence that the request's parameter of this name
-// selects: how many items come before it.
-func listOf[T any](ctx context.Context, c *console, r *http.Request, param string, seq func(context.Context) iter.Seq2[T, error]) (l list[T], err error) {
-	from, _ := strconv.Atoi(r.URL.Query().Get(param)) // whatever is no number is the first page
+func deadJobs(ctx context.Context, s store.Transcripts) iter.Seq2[store.Job, error] {
+	return s.DeadJobs(ctx)
+}
+
+// listOf reads the page of a list that begins after as many items as the request's
+// parameter of this name says.
+func listOf[C, T any](r *http.Request, c *console, param string, seq func(context.Context, C) iter.Seq2[T, error]) (l list[T], err error) {
+	from, _ := strconv.Atoi(r.URL.Query().Get(param)) // anything but a number is the first page
 	from = min(max(from, 0), queueDepth)
-	items, more, err := take(ctx, c, from, queueRows, seq)
+	items, more, err := take(r.Context(), c, from, queueRows, seq)
 	if err != nil {
 		return l, err
 	}
 	l.Items, l.Known = items, true
 	if from > 0 {
-		l.Back = pageLink{param, max(0, from-queueRows)}
+		l.Back = fmt.Sprintf("queue?%s=%d", param, max(0, from-queueRows))
 	}
 	if more && from < queueDepth {
-		l.Next = pageLink{param, from + queueRows}
+		l.Next = fmt.Sprintf("queue?%s=%d", param, from+queueRows)
 	}
 	return l, nil
 }
 
-// requeue is the action that makes a given-up transcript be fetched again.
+// reasons counts the given-up transcripts by their reason. Without an answer of the
+// store it returns nil; the list of them says why.
+func (c *console) reasons(ctx context.Context) (all []reasonCount) {
+	jobs, _, _ := take(ctx, c, 0, queueDepth, deadJobs)
+	counts := map[string]int{}
+	for _, j := range jobs {
+		counts[j.Reason]++
+	}
+	for reason, n := range counts {
+		all = append(all, reasonCount{reason, n})
+	}
+	slices.SortFunc(all, func(a, b reasonCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+	})
+	return all
+}
+
+// requeue is the action that has a given-up transcript fetched again.
 func (c *console) requeue(w http.ResponseWriter, r *http.Request) {
 	id := r.PostFormValue("id")
-	jobs, err := has[store.Transcripts](c)
-	if err == nil {
-		err = act(r.Context(), c, func(ctx context.Context) error { return jobs.RequeueJob(ctx, id) })
-	}
+	err := act(r.Context(), c, func(ctx context.Context, s store.Transcripts) error { return s.RequeueJob(ctx, id) })
 	if err != nil {
 		c.failed(w, r, "queue", "requeue", err)
 		return
@@ -98,11 +122,7 @@ func (c *console) requeue(w http.ResponseWriter, r *http.Request) {
 
 // requeueAll is requeue for every given-up transcript.
 func (c *console) requeueAll(w http.ResponseWriter, r *http.Request) {
-	n := 0
-	jobs, err := has[store.Transcripts](c)
-	if err == nil {
-		n, err = wait(r.Context(), c, jobs.RequeueJobs)
-	}
+	n, err := read(r.Context(), c, func(ctx context.Context, s store.Transcripts) (int, error) { return s.RequeueJobs(ctx) })
 	if err != nil {
 		c.failed(w, r, "queue", "requeue all", err)
 		return
@@ -114,10 +134,7 @@ func (c *console) requeueAll(w http.ResponseWriter, r *http.Request) {
 // deleteLetter is the action that deletes a dead letter.
 func (c *console) deleteLetter(w http.ResponseWriter, r *http.Request) {
 	id := r.PostFormValue("id")
-	letters, err := has[store.DeadLetters](c)
-	if err == nil {
-		err = act(r.Context(), c, func(ctx context.Context) error { return letters.DeleteDeadLetter(ctx, id) })
-	}
+	err := act(r.Context(), c, func(ctx context.Context, s store.DeadLetters) error { return s.DeleteDeadLetter(ctx, id) })
 	if err != nil {
 		c.failed(w, r, "queue", "delete a dead letter", err)
 		return

@@ -41,6 +41,22 @@ func Test_the_queue_shows_what_waits_and_what_was_given_up(t *testing.T) {
 	require.NotContains(t, page, "ada", "no person is named")
 }
 
+func Test_given_up_transcripts_are_counted_by_reason(t *testing.T) {
+	t.Parallel()
+	kept := memstore.New()
+	s := setup(t, kept, nil)
+	for i := range 60 {
+		giveUp(kept, fmt.Sprint("int-", i))
+	}
+	record(kept, "int-60")
+	jobs, err := kept.ClaimJobs(t.Context(), time.Minute, 1)
+	require.NoError(t, err)
+	jobs[0].Reason = "it is <late>"
+	require.NoError(t, kept.KillJob(t.Context(), jobs[0]))
+	require.Contains(t, s.get("queue").text, "<li>60 × it is too large</li><li>1 × it is &lt;late&gt;</li>")
+	require.Contains(t, s.get("queue?dead=50").text, "<li>60 × it is too large</li>", "on every page of the list")
+}
+
 func Test_requeueing_one_transcript(t *testing.T) {
 	t.Parallel()
 	kept := memstore.New()

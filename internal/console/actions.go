@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,19 +11,20 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// A flash says in a page what the last action did. An action redirects to the page
-// with one of these codes, so that a forged link can show none but these texts.
+// A flash says at the top of a page what the last action did.
 type flash struct {
 	Text string
 	Bad  bool
 }
 
+// flashes are the flashes by their code. An action redirects with a code and not with
+// a text, so that a forged link can make the console say nothing else.
 var flashes = map[string]flash{
 	"paused":             {"Asking is paused, on every replica within 10 seconds.", false},
 	"resumed":            {"Asking goes on, on every replica within 10 seconds.", false},
 	"requeued":           {"The transcript is fetched again.", false},
 	"deleted":            {"The dead letter is deleted.", false},
-	"reset":              {"What the user saw and answered of this study is forgotten. What a browser's cookie remembers of it no longer counts. An opt-out stays.", false},
+	"reset":              {"What the user saw and answered of this study is forgotten. A browser's cookie that remembers it no longer counts. An opt-out stays.", false},
 	"preview-on":         {"This browser previews prompts for an hour, if the app accepts it.", false},
 	"preview-off":        {"This browser previews prompts no more.", false},
 	"erased":             {"The user is erased: transcripts and jobs are deleted, and interviews stay without a user.", false},
@@ -30,30 +32,25 @@ var flashes = map[string]flash{
 	"transcript-deleted": {"The transcript is deleted. The interview still counts.", false},
 	"failed":             {"Nothing was done: the store failed. The log says why.", true},
 	"late":               {"The store has not answered in time. It may still be done: look again.", true},
-	"busy":               {"Nothing was done: the store still works on what was asked before. Try again.", true},
+	"busy":               {"Nothing was done: the store is still busy with earlier requests. Try again.", true},
 	"lacking":            {"Nothing was done: this store cannot do that.", true},
 	"invalid":            {"Nothing was done: the form was not complete.", true},
 	"notfound":           {"Nothing was done: it is not there any more.", true},
 }
 
-// flashCounts are the flashes that begin with a number of the named things.
-var flashCounts = map[string]struct{ what, did string }{
-	"requeued-all": {"given-up transcript", "fetched again."},
-}
-
+// readFlash returns the flash that the request's URL names, or the zero flash.
 func readFlash(r *http.Request) flash {
 	q := r.URL.Query()
-	code := q.Get("did")
-	if f, ok := flashCounts[code]; ok {
+	if q.Get("did") == "requeued-all" {
 		if n, err := strconv.ParseUint(q.Get("n"), 10, 31); err == nil {
-			return flash{Text: count(int(n), f.what) + " " + f.did}
+			return flash{Text: count(int(n), "given-up transcript") + " fetched again."}
 		}
 	}
-	return flashes[code]
+	return flashes[q.Get("did")]
 }
 
-// done ends an action: it leads the browser back to the page, a path with a query
-// or without, which then shows the flash of the code.
+// done ends an action: it redirects to the page, which then shows the code's flash.
+// The page may have a query.
 func (c *console) done(w http.ResponseWriter, r *http.Request, page, code string) {
 	u, _ := url.Parse(page) // made by the console
 	q := u.Query()
@@ -65,21 +62,20 @@ func (c *console) done(w http.ResponseWriter, r *http.Request, page, code string
 
 // failed ends an action that the store did not carry out.
 func (c *console) failed(w http.ResponseWriter, r *http.Request, page, action string, err error) {
-	code := "failed"
+	code, unexpected := "failed", true
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		code = "notfound"
+		code, unexpected = "notfound", false
 	case errors.Is(err, store.ErrInvalid):
-		code = "invalid"
-	case errors.Is(err, errLacks), errors.Is(err, errors.ErrUnsupported):
-		code = "lacking"
-	default:
-		switch {
-		case errors.Is(err, errBusy):
-			code = "busy"
-		case isLate(err):
-			code = "late"
-		}
+		code, unexpected = "invalid", false
+	case lacks(err):
+		code, unexpected = "lacking", false
+	case errors.Is(err, errBusy):
+		code = "busy"
+	case errors.Is(err, context.DeadlineExceeded):
+		code = "late"
+	}
+	if unexpected {
 		c.Logger.WarnContext(r.Context(), "askonce: an action of the console failed", "action", action, "err", err, guard.Stack(err))
 	}
 	c.done(w, r, page, code)
