@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/askonce/askonce/internal/guard"
+	"github.com/askonce/askonce/internal/loopback"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -21,31 +25,29 @@ const (
 	confirmAge   = 10 * time.Second // how old an answer may be at a click
 	earlyPause   = 10 * time.Second // between two requests caused by completions
 	retryPause   = time.Minute      // between two requests while the provider fails; see failed
-	maxRetryWait = 15 * time.Minute // the longest Retry-After that is honored
+	maxRetryWait = 15 * time.Minute // the longest Retry-After that is respected
 )
 
-// capacity caches what the provider says about one study. An answer is used
-// while it is fresh. After that it is still used while a newer one is fetched,
-// until it is stale. One request is in flight at a time, on no page's context,
-// and readers take no lock.
+// capacity caches the provider's answer about one study. An answer older than freshFor is
+// still used, until staleAfter, while a newer one is fetched. At most one request is in
+// flight, with a context of its own, and readers take no lock.
 //
-// Everything known is one snapshot behind an atomic pointer. It is not kept in
-// go-cache, because go-cache's lock, passed between two processors, takes longer
-// than all checks together.
+// The cache is one snapshot behind an atomic pointer. It is not in go-cache, because two
+// processors that contend for go-cache's lock need longer than all checks together.
 type capacity struct {
-	finder         StudyFinder
-	name           string
-	freshFor       time.Duration
-	staleAfter     time.Duration
-	hosts          []string
-	log            *slog.Logger
-	flight         singleflight.Group
-	refreshing     atomic.Bool // a refresh in the background is in flight
-	mu             sync.Mutex  // held to replace the snapshot
-	latestSnapshot atomic.Pointer[snapshot]
+	finder     StudyFinder
+	name       string
+	freshFor   time.Duration
+	staleAfter time.Duration
+	hosts      []string
+	log        *slog.Logger
+	flight     singleflight.Group
+	refreshing atomic.Bool // a refresh in the background is in flight
+	mu         sync.Mutex  // held to replace the snapshot
+	snapshot   atomic.Pointer[snapshot]
 }
 
-// A snapshot is all that is known about a study at one moment. It never changes.
+// A snapshot is all that is known about a study at one moment. It is immutable.
 type snapshot struct {
 	study *study // the last answer, nil before the first
 
@@ -63,20 +65,18 @@ type snapshot struct {
 
 func newCapacity(f StudyFinder, name string, o *Options) *capacity {
 	c := &capacity{finder: f, name: name, freshFor: o.Fresh, staleAfter: o.Stale, hosts: o.LinkHosts, log: o.Logger}
-	c.latestSnapshot.Store(&snapshot{})
+	c.snapshot.Store(&snapshot{})
 	return c
 }
 
-func (c *capacity) latest() *snapshot { return c.latestSnapshot.Load() }
-
-// update replaces the snapshot by a changed copy and returns what was before.
+// update replaces the snapshot with a changed copy and returns the previous one.
 func (c *capacity) update(change func(s *snapshot)) (before *snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before = c.latest()
+	before = c.snapshot.Load()
 	after := *before
 	change(&after)
-	c.latestSnapshot.Store(&after)
+	c.snapshot.Store(&after)
 	return before
 }
 
@@ -93,8 +93,8 @@ func (s *snapshot) isDue(now time.Time) bool {
 	return s.study.age(now) >= s.study.fresh || s.isOutdated(now)
 }
 
-// isOutdated reports whether a completion was reported after the answer was asked
-// for. A stream of completions must not become a stream of requests.
+// isOutdated reports whether a completion was reported after the answer was requested.
+// A stream of completions must not become a stream of requests.
 func (s *snapshot) isOutdated(now time.Time) bool {
 	return !s.completedAt.IsZero() && !s.completedAt.Before(s.study.askedAt) &&
 		(s.earlyAt.IsZero() || now.Sub(s.earlyAt) >= earlyPause)
@@ -108,10 +108,10 @@ func (s *snapshot) mustWait(now time.Time) error {
 	return nil
 }
 
-// usable returns the cached answer if it is no older than maxAge, and starts a
-// refresh if the answer is due for one. It never waits.
+// usable returns the cached answer if it is no older than maxAge, otherwise nil. It
+// starts a refresh if one is due, and never waits.
 func (c *capacity) usable(now time.Time, maxAge time.Duration) *study {
-	s := c.latest()
+	s := c.snapshot.Load()
 	answer := s.answer(now, maxAge)
 	if answer != nil && s.isDue(now) {
 		c.refresh(now)
@@ -119,10 +119,10 @@ func (c *capacity) usable(now time.Time, maxAge time.Duration) *study {
 	return answer
 }
 
-// refresh fetches in the background, unless a fetch is in flight or it is too
-// early after a failure.
+// refresh fetches in the background, unless a refresh is in flight or it is too early
+// after a failure.
 func (c *capacity) refresh(now time.Time) {
-	if c.latest().mustWait(now) != nil || !c.refreshing.CompareAndSwap(false, true) {
+	if c.snapshot.Load().mustWait(now) != nil || !c.refreshing.CompareAndSwap(false, true) {
 		return
 	}
 	go func() {
@@ -148,8 +148,8 @@ func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*study, error
 			if r.Err != nil {
 				return nil, r.Err
 			}
-			// The flight may have begun before this call and its answer may be too
-			// old by now. One that was asked for since is as new as it gets.
+			// The flight may have begun before this call, so its answer may be too old
+			// by now. No answer is newer than one that was requested since.
 			if s := r.Val.(*study); !s.askedAt.Before(began) {
 				return s, nil
 			}
@@ -159,10 +159,10 @@ func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*study, error
 	}
 }
 
-// down returns the last failure while the provider fails, and starts a refresh
-// once it is time to try again. It never waits.
+// down returns the last failure if the provider has not answered since, and starts a
+// refresh once it is time to try again. It never waits.
 func (c *capacity) down(now time.Time) error {
-	err := c.latest().failure
+	err := c.snapshot.Load().failure
 	if err != nil {
 		c.refresh(now)
 	}
@@ -172,7 +172,7 @@ func (c *capacity) down(now time.Time) error {
 // fetchUnless is one flight. It first checks whether the fetch is still needed,
 // because another flight may have landed since the caller looked.
 func (c *capacity) fetchUnless(enough func(s *snapshot, now time.Time) bool) (*study, error) {
-	now, s := time.Now(), c.latest()
+	now, s := time.Now(), c.snapshot.Load()
 	if s.study != nil && enough(s, now) {
 		return s.study, nil
 	}
@@ -192,8 +192,8 @@ func (c *capacity) fetchUnless(enough func(s *snapshot, now time.Time) bool) (*s
 	return answer, nil
 }
 
-// fetch asks the provider on a context of its own, because a caller that leaves
-// must not take the answer away from the others.
+// fetch calls the provider with a context of its own, because one caller that gives up
+// must not fail the others.
 func (c *capacity) fetch(s *snapshot, at time.Time) (*study, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
@@ -242,10 +242,9 @@ func (c *capacity) succeeded(answer *study) {
 
 // failed keeps the failure and logs it once until the provider answers again.
 //
-// The pause is counted from the beginning of the attempt, so a provider in trouble
-// gets at most one attempt a minute for each study. The pause does not begin
-// short and double, because an attempt of [userjourneys.Client] already consists
-// of several requests with an exponential backoff between them.
+// The pause counts from the beginning of the attempt, so a failing provider gets at most
+// one attempt a minute for each study. There is no exponential backoff here, because
+// [userjourneys.Client] already makes several requests with one in each attempt.
 func (c *capacity) failed(err error, began time.Time) {
 	pause := retryPause
 	var response *userjourneys.Error
@@ -270,4 +269,121 @@ func (c *capacity) failed(err error, began time.Time) {
 	case alarm == "" && before.failure == nil:
 		c.log.Warn("askonce: the provider does not answer", "study", c.name, "err", err, guard.Stack(err))
 	}
+}
+
+// study is one answer of the provider. It is immutable.
+type study struct {
+	userjourneys.Study
+	exists  bool          // false: the provider has no such active study
+	askedAt time.Time     // when it was requested: it may be as old as the request
+	fresh   time.Duration // how long it is used without asking again
+
+	// places is how many more responses the study takes now: 0 for none,
+	// negative for no known limit.
+	places int
+	// since is when the period of the limit with the fewest places left began, and
+	// used how many responses it has had.
+	since time.Time
+	used  int
+	// linkErr says why the interview link must not be followed, or is nil.
+	linkErr error
+}
+
+func newStudy(s userjourneys.Study, exists bool, at time.Time, fresh time.Duration, hosts []string) *study {
+	s.ID = userjourneys.CanonicalID(s.ID) // as the webhook keys completions
+	n := &study{Study: s, exists: exists, askedAt: at, fresh: fresh, places: -1}
+	if exists {
+		n.linkErr = checkLink(s.InterviewLink, hosts)
+	}
+	if !s.AcceptingResponses {
+		n.places = 0
+		return n
+	}
+	day := at.UTC().Truncate(24 * time.Hour)
+	for _, l := range []struct {
+		limit *userjourneys.Limit
+		since time.Time
+	}{
+		{s.Limits.Monthly, day.AddDate(0, 0, 1-day.Day())},              // the provider does not say when monthly limits reset
+		{s.Limits.Weekly, day.AddDate(0, 0, -(int(day.Weekday())+6)%7)}, // Monday
+	} {
+		if l.limit == nil {
+			continue
+		}
+		if left := max(0, l.limit.Limit-l.limit.Used); n.places < 0 || left < n.places {
+			n.places, n.since, n.used = left, l.since, l.limit.Used
+		}
+	}
+	return n
+}
+
+// age returns the greater of the ages by the monotonic clock and by the wall clock:
+// neither a clock that was set back nor a suspended machine makes an old answer look new.
+func (s *study) age(now time.Time) time.Duration {
+	return max(now.Sub(s.askedAt), time.Duration(now.UnixNano()-s.askedAt.UnixNano()))
+}
+
+// suitable returns the first of the wanted languages that a study supports, in the
+// study's spelling, or "". Tags match by their primary subtag (RFC 5646, section
+// 2.2.1); an exact match wins. The provider's "no" serves nb and nn too, and
+// English is always supported.
+//
+// golang.org/x/text/language would parse the visitor's tags for every page. This
+// allocates nothing.
+func suitable(supported, wanted []string) string {
+	for _, want := range wanted {
+		for _, have := range supported {
+			if strings.EqualFold(have, want) {
+				return have
+			}
+		}
+		for _, have := range supported {
+			if strings.EqualFold(primary(have), primary(want)) {
+				return have
+			}
+		}
+		if strings.EqualFold(primary(want), "en") {
+			return "en"
+		}
+	}
+	return ""
+}
+
+func primary(tag string) string {
+	for i := range len(tag) {
+		if tag[i] == '-' || tag[i] == '_' {
+			tag = tag[:i]
+			break
+		}
+	}
+	if strings.EqualFold(tag, "nb") || strings.EqualFold(tag, "nn") {
+		return "no"
+	}
+	return tag
+}
+
+// providerHost is the provider's domain. Interview links lead to it or to a subdomain.
+const providerHost = "userjourneys.ai"
+
+// checkLink returns an error unless link is safe to follow with a reference in it: it
+// must be https and lead to the provider or to one of hosts. A fake provider on a
+// loopback address may use http.
+func checkLink(link string, hosts []string) error {
+	u, err := checkScheme(link)
+	if err != nil {
+		return err
+	}
+	host := strings.ToLower(u.Hostname())
+	if host == providerHost || strings.HasSuffix(host, "."+providerHost) || slices.Contains(hosts, host) || loopback.URL(u) {
+		return nil
+	}
+	return fmt.Errorf("gate: the interview link leads to the host %q: add it to Options.LinkHosts if that is right", host)
+}
+
+func checkScheme(link string) (*url.URL, error) {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" || !loopback.Secure(u) {
+		return nil, errors.New("gate: the interview link is not an https URL")
+	}
+	return u, nil
 }

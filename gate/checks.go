@@ -16,18 +16,18 @@ type check struct {
 	pass    func(q *question, ctx context.Context) (bool, error)
 }
 
-// scope is what a check is made for, besides pages.
+// scope says when a check is made. Every check is made for pages.
 type scope uint8
 
 const (
-	click   scope = 1 << iota // also for clicks, because it may have changed since the invitation
-	preview                   // also for previews
+	click   scope = 1 << iota // for clicks too, because the result may have changed since the invitation
+	preview                   // for previews too
 	history                   // only for visitors who have seen or answered something
 )
 
-// checks are all rules in the order in which they are made, the cheapest first. A
-// check finds out what it needs to know about the study, so a visitor whom the
-// app's own rules exclude costs the provider nothing.
+// checks are all rules, in order, the cheapest first. A check fetches what it needs to
+// know about the study, so a visitor whom the app's own rules exclude costs the provider
+// nothing.
 var checks = []check{
 	{name: "signed in", refusal: ReasonAnonymous, scope: click | preview, pass: (*question).isSignedIn},
 	{name: "valid user id", refusal: ReasonUnavailable, scope: click | preview, pass: (*question).hasValidID},
@@ -55,8 +55,8 @@ func holdsNobodyOut(g *Gate) bool   { return g.opts.Holdout == 0 }
 func cannotPause(g *Gate) bool      { return g.pauses == nil }
 func isNotPaced(g *Gate) bool       { return g.opts.ExpectedUptake == 0 }
 
-// checklists are the checks that can refuse with a gate's options: for pages,
-// clicks, previews, and clicks in previews.
+// checklists are the checks that can fail with a gate's options: for pages, clicks,
+// previews, and clicks in previews.
 type checklists [click | preview + 1][]*check
 
 func newChecklists(g *Gate) (lists checklists) {
@@ -71,24 +71,20 @@ func newChecklists(g *Gate) (lists checklists) {
 	return lists
 }
 
-func (q *question) scope() (s scope) {
+// answer makes the checks until one fails. The reason is ReasonEligible if none does.
+//
+// The store is read last, so visitors who are refused anyway cost no round trip. Then
+// the history is checked again, with what the store knows. A refusal by the browser's
+// history alone is not final if the store may know of an undo or a reset since.
+func (q *question) answer(ctx context.Context) (Reason, error) {
+	var wanted scope
 	if q.isClick() {
-		s |= click
+		wanted |= click
 	}
 	if q.visitor.Preview {
-		s |= preview
+		wanted |= preview
 	}
-	return s
-}
-
-// answer makes the checks until one refuses. The reason is ReasonEligible if none
-// does.
-//
-// The store is asked last, so visitors who are refused anyway cost no round trip.
-// What it knows about the visitor's history is checked then. A refusal that the
-// store may know to be taken back, reset, or completed since, waits for it.
-func (q *question) answer(ctx context.Context) (Reason, error) {
-	list := q.gate.lists[q.scope()]
+	list := q.gate.lists[wanted]
 	blank, waiting := q.isBlank(), false
 	for _, c := range list {
 		if blank && c.scope&history != 0 {
@@ -116,14 +112,14 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 	return ReasonEligible, nil
 }
 
-// mayHaveChanged reports whether the store may know better than a browser that
-// has this reason: that an answer was taken back, or that the study was reset.
+// mayHaveChanged reports whether the store may have newer facts than a browser whose
+// history gives this reason: an answer that was taken back, or a reset.
 func (r Reason) mayHaveChanged() bool {
 	return r == ReasonDeclined || r == ReasonSnoozed || r == ReasonOpened || r == ReasonShownEnough || r == ReasonCoolingDown
 }
 
-// check makes one check. The reason is ReasonEligible if it passes, and
-// ReasonUnavailable with an error if it could not be made.
+// check makes one check. The reason is ReasonEligible if it passes, and ReasonUnavailable
+// with an error if it cannot be made.
 func (q *question) check(ctx context.Context, c *check) (Reason, error) {
 	pass, err := c.pass(q, ctx)
 	switch {
@@ -142,20 +138,20 @@ func (q *question) isSignedIn(context.Context) (bool, error) { return q.visitor.
 func (q *question) hasValidID(context.Context) (bool, error) {
 	err := store.CheckID(q.visitor.UserID)
 	if err != nil && !q.quiet && q.gate.badIDs.CompareAndSwap(false, true) {
-		q.opts().Logger.Warn("askonce: user id cannot be used; its user is never invited", "err", err)
+		q.gate.opts.Logger.Warn("askonce: user id cannot be used; its user is never invited", "err", err)
 	}
 	return err == nil, err
 }
 
 func (q *question) isTarget(ctx context.Context) (ok bool, err error) {
-	if q.opts().Target == nil {
+	if q.gate.opts.Target == nil {
 		return true, nil
 	}
-	q.now() // the time that Target takes counts
+	q.now() // before Target runs, whose time counts
 	defer q.gate.recovered("Options.Target", &err)
 	v := q.visitor
 	v.StudyID = q.gate.capacity.name
-	return q.opts().Target(ctx, v), nil
+	return q.gate.opts.Target(ctx, v), nil
 }
 
 func (q *question) isRequested(ctx context.Context) (bool, error) {
@@ -169,7 +165,7 @@ func (q *question) isRequested(ctx context.Context) (bool, error) {
 }
 
 func (q *question) sharesLanguage(ctx context.Context) (bool, error) {
-	if !q.opts().RequireLanguage || len(q.visitor.Languages) == 0 || slices.Contains(q.visitor.Languages, "*") {
+	if !q.gate.opts.RequireLanguage || len(q.visitor.Languages) == 0 || slices.Contains(q.visitor.Languages, "*") {
 		return true, nil
 	}
 	if err := q.identify(ctx); err != nil {
@@ -179,13 +175,13 @@ func (q *question) sharesLanguage(ctx context.Context) (bool, error) {
 }
 
 func (q *question) isNotHeldOut(ctx context.Context) (bool, error) {
-	if q.opts().Holdout == 0 {
+	if q.gate.opts.Holdout == 0 {
 		return true, nil
 	}
 	if err := q.identify(ctx); err != nil {
 		return false, err
 	}
-	return !heldOut(q.opts().Holdout, q.study.ID, q.visitor.UserID), nil
+	return !heldOut(q.gate.opts.Holdout, q.study.ID, q.visitor.UserID), nil
 }
 
 func (q *question) hasNotOptedOut(context.Context) (bool, error) { return !q.optedOut(), nil }
@@ -202,18 +198,18 @@ func (q *question) hasNotSnoozed(ctx context.Context) (bool, error) {
 
 func (q *question) hasNotOpened(ctx context.Context) (bool, error) {
 	err := q.identify(ctx)
-	return err == nil && !within(q.now(), q.seen.OpenedAt, q.opts().OpenedPause), err
+	return err == nil && !within(q.now(), q.seen.OpenedAt, q.gate.opts.OpenedPause), err
 }
 
 func (q *question) isNotShownEnough(ctx context.Context) (bool, error) {
 	if err := q.identify(ctx); err != nil {
 		return false, err
 	}
-	n, began := showings(&q.seen, q.opts().Linger)
+	n, began := showings(&q.seen, q.gate.opts.Linger)
 	if n > 0 && q.lingersSince(began) {
 		n-- // the one that still lasts was allowed
 	}
-	return q.opts().MaxShowings < 0 || n < q.opts().MaxShowings, nil
+	return q.gate.opts.MaxShowings < 0 || n < q.gate.opts.MaxShowings, nil
 }
 
 func (q *question) isNotShownRecently(ctx context.Context) (bool, error) {
@@ -221,25 +217,25 @@ func (q *question) isNotShownRecently(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	began := q.lastShowing()
-	return q.lingersSince(began) || !within(q.now(), began, q.opts().ShowingPause), nil
+	return q.lingersSince(began) || !within(q.now(), began, q.gate.opts.ShowingPause), nil
 }
 
 func (q *question) isCooledDown(ctx context.Context) (bool, error) {
 	if err := q.identify(ctx); err != nil {
 		return false, err
 	}
-	if q.opts().CoolDown < 0 {
+	if q.gate.opts.CoolDown < 0 {
 		return true, nil
 	}
 	last := q.lastElsewhere()
 	if !q.lingersSince(q.lastShowing()) {
 		last = latest(last, lastShown(&q.seen))
 	}
-	if within(q.now(), last, q.opts().CoolDown) {
+	if within(q.now(), last, q.gate.opts.CoolDown) {
 		return false, nil
 	}
 	completedAt, err := q.lastCompletion(ctx)
-	return err == nil && !within(q.now(), completedAt, q.opts().CoolDown), err
+	return err == nil && !within(q.now(), completedAt, q.gate.opts.CoolDown), err
 }
 
 func (q *question) isActive(ctx context.Context) (bool, error) {
@@ -254,7 +250,7 @@ func (q *question) hasPlaces(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if q.isClick() && q.gate.places.areShared(q.study) {
-		return q.study.places != 0, nil // hold reads who has the others
+		return q.study.places != 0, nil // Gate.hold reads who holds them
 	}
 	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now()), nil
 }
@@ -271,7 +267,7 @@ func (q *question) isNotPaused(ctx context.Context) (bool, error) {
 }
 
 func (q *question) isWithinPacing(ctx context.Context) (bool, error) {
-	if q.opts().ExpectedUptake == 0 {
+	if q.gate.opts.ExpectedUptake == 0 {
 		return true, nil
 	}
 	if err := q.learnCapacity(ctx); err != nil {

@@ -8,9 +8,9 @@ type Visitor struct {
 	UserID string
 
 	// AnonymousID is the id that this browser had before its user signed in, or "". A
-	// study that was opened in this browser and completed under that id is completed
-	// for the user, in this browser alone. Nothing is recorded about the user: somebody
-	// else may have been at the browser.
+	// study that was opened in this browser and completed under that id counts as
+	// completed for the user in this browser. Nothing is recorded about the user, because
+	// somebody else may have used the browser.
 	AnonymousID string
 
 	// Languages are BCP 47 tags, the preferred one first.
@@ -20,16 +20,17 @@ type Visitor struct {
 	// with what the store knows of the user.
 	History History
 
-	// StudyID limits the decision to the study with this id, if it is not empty. The
-	// name that the gate was made with will do as well, so that links need no id.
+	// StudyID, if it is not empty, limits the decision to one study. It is the study's
+	// id, or the name that [New] was given, so that links need no id.
 	StudyID string
 
-	// Path is the path of the requested page, for [Options.Target]. For a single-page
-	// app it is that of the page that asks, and "" if its Referrer-Policy hides it.
+	// Path is the path of the requested page, for [Options.Target]. In a single-page app
+	// it is the path of the page that requests the decision, or "" if the page's
+	// Referrer-Policy hides it.
 	Path string
 
-	// Preview shows the prompt to staff: the visitor's history, the holdout and
-	// pacing are ignored, and nothing is counted. The prompt's link names nobody.
+	// Preview shows the prompt to staff: the visitor's history, the holdout and pacing
+	// are ignored, and nothing is counted. The prompt's link has no reference.
 	Preview bool
 
 	// Occasion is what the decision is made for. [Gate.Confirm] sets it.
@@ -61,10 +62,9 @@ func (o Occasion) MarshalText() ([]byte, error) { return []byte(o.String()), nil
 
 // A Decision says whether to invite a visitor.
 type Decision struct {
-	// StudyID is the id of the study that the decision is about. Until the provider
-	// has named the id, it is the id or name that [New] was given. A gate always sets
-	// it, and a [Group] returns that of the gate whose decision it returns: only a Group
-	// without gates leaves it empty.
+	// StudyID is the id of the study that the decision is about. Until the provider has
+	// answered, it is the id or name that [New] was given. It is empty only in the
+	// decisions of a [Group] without gates.
 	StudyID string
 
 	Reason Reason
@@ -76,18 +76,18 @@ type Decision struct {
 // [ReasonEligible].
 func (d Decision) Ask() bool { return d.Reason == ReasonEligible }
 
-// A Reason says why a decision came out as it did. The zero value is
+// A Reason is why a visitor is or is not invited. The zero value is
 // [ReasonUnavailable]: any doubt means no prompt.
 type Reason uint8
 
-// The reasons, in no particular order. They are few, so they can label a metric.
+// The reasons, in no particular order. There are few of them, so they can label a metric.
 const (
 	ReasonUnavailable Reason = iota // the provider, the store or the app's code failed, or time ran out
 	ReasonAnonymous                 // there is no user id
 	ReasonExcluded                  // Target refused, or another study was requested
 	ReasonLanguage                  // RequireLanguage is set, and the study supports none of the visitor's languages
-	ReasonHeldOut                   // the user is in the holdout: of the group that is never invited
-	ReasonPaced                     // ExpectedUptake is set, and enough others are invited at the moment
+	ReasonHeldOut                   // the user is in the holdout, which is never invited
+	ReasonPaced                     // ExpectedUptake is set, and enough other users are invited at the moment
 	ReasonDeclined                  // the user declined this study or opted out of all
 	ReasonSnoozed                   // the user answered "later", and it is not later yet
 	ReasonOpened                    // the user opened the interview a short while ago

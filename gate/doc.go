@@ -1,22 +1,22 @@
 // Package gate decides whether to invite a user to an interview.
 //
-// A [Gate] decides for one study. [Gate.Decide] makes an ordered list of checks, the
-// cheapest first, and stops at the first that fails: who the user is, the app's own
-// rules, the study's languages, the holdout, what the user has seen and answered,
-// whether the study has a place, whether asking is paused, pacing, and last the
-// store. [Gate.Explain] makes all of them and reports each result. Any doubt means
-// [ReasonUnavailable]: the provider is down, the store does not answer, or time is
-// up. Then nobody is invited, and nothing but a prompt is lost. [Gate.Confirm]
-// decides again when the prompt is clicked. [First] combines gates of several
-// studies by priority, one prompt at a time.
+// A [Gate] decides for one study. [Gate.Decide] runs a list of checks, the cheapest
+// first, and stops at the first that fails: who the user is, the app's own rules, the
+// study's languages, the holdout, what the user has seen and answered, whether the
+// study has a place, whether asking is paused, pacing, and finally the store.
+// [Gate.Explain] runs all of them and reports each result. Any doubt means
+// [ReasonUnavailable]: the provider is down, the store does not answer, or time is up.
+// Then nobody is invited, and only a prompt is lost. [Gate.Confirm] decides again when
+// the prompt is clicked. [First] combines the gates of several studies by priority, one
+// prompt at a time.
 //
 // # Capacity
 //
 // The provider's answer is used for 3 minutes. After that it is used for at most 12
 // more while one request in the background fetches a newer one. While the provider
-// fails it is asked about once a minute. A page waits for the provider only if there
-// is no usable answer and no known failure, and then for at most 150 ms. [Gate.Warm]
-// at the app's start saves the first pages from that. A missing study is an answer,
+// fails, the gate tries again about once a minute. A page waits for the provider only
+// if there is no usable answer and no known failure, and then for at most 150 ms.
+// [Gate.Warm] at startup spares the first pages that wait. A missing study is an answer
 // too: [ReasonClosed].
 //
 // # Who is invited
@@ -27,9 +27,9 @@
 // is never invited to it again.
 //
 // What a user has seen and answered comes from two places. A store with
-// [store.Interactions] knows it from all of the user's devices; the gate reads it
-// together with the completion. The [History] is one browser's own copy. Both are
-// merged, and showings, openings, "later", "no" and "never" each have a rule.
+// [store.Interactions] has it for all of the user's devices, and the gate reads it
+// together with the completion. The [History] is one browser's copy. The gate merges
+// both. Showings, openings, "later", "no" and "never" each have their own rule.
 //
 // # References
 //

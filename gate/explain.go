@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/askonce/askonce/internal/guard"
-	"github.com/askonce/askonce/userjourneys"
 )
 
 // A CheckResult is the result of one check.
@@ -16,7 +14,7 @@ type CheckResult struct {
 	Study  string // the study's name, or what the gate was configured with
 	Check  string // what is true if the check passes, such as "not declined"
 	Pass   bool
-	Reason Reason // the decision's, if this check is the first to fail; ReasonEligible if it passes
+	Reason Reason // ReasonEligible if the check passes, otherwise the reason that it gives a decision
 	Detail string // more about the result, for operators
 	Err    error  // why the check could not be made
 }
@@ -38,8 +36,8 @@ func (r CheckResult) String() string {
 	return s
 }
 
-// An Explanation holds the results of all checks in their order, of one gate or of
-// several.
+// An Explanation holds the results of all checks of one or several gates, in their
+// order.
 type Explanation []CheckResult
 
 // String returns a line for each study and, indented, one for each of its checks.
@@ -54,13 +52,13 @@ func (e Explanation) String() string {
 	return b.String()
 }
 
-// Explain runs every check and reports each result. A visitor with a user id alone
-// is enough: the gate reads what the store knows about the user, and v.History adds
-// what one browser knows. The first check that fails is the one that [Gate.Decide]
-// stops at, except that Decide asks the store last.
+// Explain runs every check and reports each result. A user id is enough: the gate reads
+// what the store knows about the user, and v.History adds what one browser knows. The
+// first check that fails is the one at which [Gate.Decide] stops, except that Decide
+// reads the store last.
 //
-// Explain counts nothing and does not call OnDecision. It waits for the provider
-// only if there is no answer yet. A check that cannot be made has an error.
+// Explain counts nothing and does not call [Options.OnDecision]. It waits for the
+// provider only if there is no answer yet. A check that cannot be made has an error.
 func (g *Gate) Explain(ctx context.Context, v Visitor) Explanation {
 	q := newQuestion(&v)
 	defer q.free()
@@ -81,7 +79,7 @@ func (g *Gate) explain(ctx context.Context, q *question) Explanation {
 		all = append(all, r)
 		switch {
 		case nobody != nil || i > 1:
-		case !r.Pass: // there is nobody to ask Target or the store about
+		case !r.Pass: // without a user, neither Target nor the store can be called
 			nobody = errors.New("gate: there is no user")
 		case i == 1 && q.identify(ctx) == nil && g.persons != nil:
 			_ = q.askStore(ctx) // the last check has the error
@@ -121,7 +119,7 @@ func (q *question) explain(ctx context.Context, c *check) (r CheckResult) {
 	return r
 }
 
-// explainLanguage says in which language the visitor is asked.
+// explainLanguage says in which language the interview can be.
 func (q *question) explainLanguage() string {
 	if q.study == nil || len(q.visitor.Languages) == 0 {
 		return ""
@@ -132,11 +130,9 @@ func (q *question) explainLanguage() string {
 	return fmt.Sprintf("the study supports %s, not %s", strings.Join(q.study.SupportedLanguages, ", "), strings.Join(q.visitor.Languages, ", "))
 }
 
-// otherStudies names the studies that there are, for a name that is misspelled.
+// otherStudies names the existing studies, because the configured name may be misspelled.
 func (g *Gate) otherStudies(ctx context.Context) string {
-	lister, ok := g.capacity.finder.(interface {
-		Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
-	})
+	lister, ok := g.capacity.finder.(StudyLister)
 	if !ok {
 		return "no active study has this id or name"
 	}

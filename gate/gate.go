@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -22,26 +23,26 @@ type StudyFinder interface {
 	FindStudy(ctx context.Context, idOrName string) (userjourneys.Study, error)
 }
 
+// A StudyLister lists the provider's studies. [Gate.Explain] names them when the
+// configured study is missing, if its [StudyFinder] is also a StudyLister.
+// [*userjourneys.Client] implements it.
+type StudyLister interface {
+	Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
+}
+
 // A CompletionChecker reports whether a user has completed a study. Every
 // [store.Store] implements it.
 //
-// If it also has the capability [store.Interactions], the gate reads what the user
-// has seen and answered on any device together with the completions, in one round
-// trip. With [store.Switches] operators can pause asking. A [store.Peeker], such as
-// [*store.Cache], is asked first, so that most pages need no round trip.
+// Other capabilities of the store are optional. With [store.Interactions], the gate
+// reads what the user has seen and answered on any device together with the
+// completions, in one round trip. With [store.Switches], operators can pause asking.
+// With [store.Checkpoints], replicas share the last places of a study. With
+// [store.Lister], a completion on another channel starts the cool-down. A
+// [store.Peeker], such as [*store.Cache], is asked first, so that most pages need no
+// round trip.
 type CompletionChecker interface {
 	Completed(ctx context.Context, k store.Key) (bool, error)
 }
-
-// The two halves of [store.Peeker]: a store may have only one.
-type (
-	completionPeeker interface {
-		Peek(k store.Key) (completed, known bool)
-	}
-	personPeeker interface {
-		PeekPerson(userID string) (p *store.Person, known bool)
-	}
-)
 
 // A Decider decides whether to invite a visitor. [Gate] and [Group] are Deciders.
 type Decider interface {
@@ -49,9 +50,9 @@ type Decider interface {
 	Confirm(ctx context.Context, v Visitor) Decision
 }
 
-// A Gate decides for one study. It is safe for concurrent use. Besides the
-// goroutines of its callers there are at most two that fetch the study, one that
-// reads the switches, and one for each look-up in a store, at most 256.
+// A Gate decides for one study. It is safe for concurrent use. It runs at most two
+// goroutines that fetch the study, one that reads the switches, and 256 that look
+// something up in the store.
 type Gate struct {
 	opts      Options
 	reference func(store.Key) (string, error)
@@ -65,11 +66,9 @@ type Gate struct {
 	done    CompletionChecker
 	persons store.Interactions // nil if the store has none
 	lister  store.Lister       // nil if the store has none
-	source  any                // tells stores apart
+	source  any                // identifies the store
 
-	// The store's cache, each nil if it has none.
-	peeker       completionPeeker
-	personPeeker personPeeker
+	peeker store.Peeker // nil if the store has no cache
 
 	// Clicks are confirmed by the store itself, not by its cache.
 	uncached        CompletionChecker
@@ -77,12 +76,12 @@ type Gate struct {
 
 	lookups chan struct{}
 	badIDs  atomic.Bool // an unusable user id has been logged
-	panics  sync.Map    // what has been logged to panic
+	panics  sync.Map    // the callbacks whose panics have been logged
 }
 
-// New returns a gate for the study with this id or exact name. It does not
-// connect. A nil s or done panics. Nil opts mean the defaults. The error names
-// every fault.
+// New returns a gate for the study with this id or exact name. It does not connect to
+// anything. A nil s or done panics. Nil opts mean the defaults. The error names every
+// fault.
 func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*Gate, error) {
 	if s == nil {
 		panic("gate: New: s is nil")
@@ -121,8 +120,7 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 	}
 	g.persons, _ = capability[store.Interactions](done)
 	g.uncachedPersons, _ = capability[store.Interactions](g.uncached)
-	g.peeker, _ = done.(completionPeeker)
-	g.personPeeker, _ = done.(personPeeker)
+	g.peeker, _ = done.(store.Peeker)
 	g.lister, _ = capability[store.Lister](done)
 	g.places.checkpoints, _ = capability[store.Checkpoints](done)
 	g.places.turn = make(chan struct{}, 1)
@@ -154,21 +152,21 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) (d Decision) {
 }
 
 // Confirm reports whether v, who has just clicked the prompt, may go on to the
-// interview. Only what may have changed since the invitation is checked again: the
-// study and its places, by an answer of the last 10 seconds, a pause, an opt-out
-// and the completion. Whoever was invited keeps the invitation, so Target, the
-// holdout, pacing and the history do not matter.
+// interview. It checks only what may have changed since the invitation: the study and
+// its places, by an answer that is at most 10 seconds old, a pause, an opt-out and the
+// completion. An invitation stands, so Target, the holdout, pacing and the history do
+// not matter.
 //
-// A confirmed click holds a place for 20 minutes or until the interview is recorded. A
+// A confirmed click holds a place for 20 minutes, or until the interview is recorded. A
 // user who clicks again keeps the place. Each process counts its own holds and confirms
 // no more clicks than there are places. With [store.Checkpoints], replicas share the
-// holds of a study with at most 50 places left; their clocks must agree within 2
+// holds of a study once it has at most 50 places left; their clocks must agree within 2
 // seconds. Such a click costs two more calls of the store, and retries while another
-// replica holds the lease. A hold from before there were so few places is shared with
-// the next click at its replica.
+// replica holds the lease. A replica shares the holds that it made earlier at its next
+// such click.
 //
-// For about a minute after a failure of the provider, Confirm is unavailable: an
-// apology is better than an interview that turns the user away.
+// For about a minute after a failure of the provider, the reason is
+// [ReasonUnavailable]: an apology is better than an interview that turns the user away.
 func (g *Gate) Confirm(ctx context.Context, v Visitor) (d Decision) {
 	v.Occasion = OccasionClick
 	q := newQuestion(&v)
@@ -197,7 +195,7 @@ func (g *Gate) walk(ctx context.Context, q *question, d *Decision) {
 			if held, err = g.hold(ctx, q); err != nil {
 				reason = ReasonUnavailable
 			} else if !held {
-				reason = ReasonFull // others have clicked meanwhile
+				reason = ReasonFull // others have clicked in the meantime
 			}
 		case OccasionPage:
 			var admitted bool
@@ -225,8 +223,8 @@ func (g *Gate) report(ctx context.Context, q *question, d *Decision) {
 	g.opts.OnDecision(ctx, q.visitor, *d)
 }
 
-// recovered is deferred around the app's code. It turns a panic into an error and
-// logs the first one of each kind with its stack.
+// recovered is deferred around calls of the app's code. It turns a panic into an error
+// and logs the first one of each callback with its stack.
 func (g *Gate) recovered(what string, err *error) {
 	p := recover()
 	if p == nil {
@@ -239,10 +237,10 @@ func (g *Gate) recovered(what string, err *error) {
 	}
 }
 
-// Warm fetches the study, so that the first page need not wait for it. It waits as
-// long as ctx allows, at most 10 s. The error says why the study could not be
-// fetched. Start the app all the same: the gate tries again by itself, about a
-// minute after a failure. A missing study is logged and is no error.
+// Warm fetches the study, so that the first page need not wait for it. It waits as long
+// as ctx allows, at most 10 s. The error says why the study could not be fetched. It is
+// no reason not to start the app: the gate tries again about a minute later. A missing
+// study is logged and is not an error.
 func (g *Gate) Warm(ctx context.Context) error {
 	_, err := g.capacity.get(ctx, g.opts.Fresh)
 	return err
@@ -252,7 +250,7 @@ func (g *Gate) Warm(ctx context.Context) error {
 // next decision asks the provider again, at most once in 10 s. Use it as
 // webhook.Options.OnRecorded. It never blocks.
 func (g *Gate) Recorded(_ context.Context, c store.Completion) {
-	if known := g.capacity.latest().known; known != nil && known.ID != c.StudyID {
+	if known := g.capacity.snapshot.Load().known; known != nil && known.ID != c.StudyID {
 		return
 	}
 	now := time.Now()
@@ -264,27 +262,26 @@ func (g *Gate) Recorded(_ context.Context, c store.Completion) {
 // used. It is meant for health checks and metrics.
 func (g *Gate) Age() (time.Duration, bool) {
 	now := time.Now()
-	if s := g.capacity.latest().answer(now, g.opts.Stale); s != nil {
+	if s := g.capacity.snapshot.Load().answer(now, g.opts.Stale); s != nil {
 		return s.age(now), true
 	}
 	return 0, false
 }
 
-// studyID returns the id of the study that q is about, or what [New] was given while
-// nobody knows the id.
+// studyID returns the id of the study that q is about, or what [New] was given if the id
+// is not known yet.
 func (g *Gate) studyID(q *question) string {
 	if q.study != nil {
 		return q.study.ID
 	}
-	if known := g.capacity.latest().known; known != nil {
+	if known := g.capacity.snapshot.Load().known; known != nil {
 		return known.ID
 	}
 	return g.capacity.name
 }
 
-// isFor reports whether the gate was made for the study by this id or name, or is known
-// to be for the study with this id.
+// isFor reports whether study is what [New] was given, or the id of the gate's study.
 func (g *Gate) isFor(study string) bool {
-	known := g.capacity.latest().known
+	known := g.capacity.snapshot.Load().known
 	return g.capacity.name == study || known != nil && known.ID == study
 }

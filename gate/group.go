@@ -24,22 +24,22 @@ func First(gates ...*Gate) *Group {
 	return &Group{slices.Clone(gates)}
 }
 
-// Decide returns the decision of the first gate that invites v. An unavailable
-// gate does not hold up the others. If no gate invites v, the decision is that of the
-// first gate whose study is for v at all, or else of the first gate: [ReasonExcluded]
-// and [ReasonLanguage] say that it is not. A group without gates is [ReasonClosed]. The
-// time limits of all gates start together, so several slow providers delay a page no
-// longer than one. Gates that share a store read it once.
+// Decide returns the decision of the first gate that invites v. An unavailable gate
+// does not hold up the others. If no gate invites v, Decide returns the decision of the
+// first gate whose reason is neither [ReasonExcluded] nor [ReasonLanguage], or else that
+// of the first gate. The reason of a group without gates is [ReasonClosed]. The time
+// limits of all gates start together, so several slow providers delay a page no longer
+// than one. Gates that share a store read it once.
 //
-// A [Visitor.StudyID] leaves the decision to the gates of that study. OnDecision
-// of each gate that decided is called.
+// With a [Visitor.StudyID], only the gates of that study decide.
+// [Options.OnDecision] is called for each gate that decides.
 func (gr *Group) Decide(ctx context.Context, v Visitor) (d Decision) {
 	gr.decide(ctx, &v, &d)
 	return d
 }
 
-// Confirm is [Group.Decide] with the checks of [Gate.Confirm]. Of several gates of
-// the clicked study, any may confirm.
+// Confirm is [Group.Decide] with the checks of [Gate.Confirm]. If several gates are for
+// the clicked study, any of them may confirm.
 func (gr *Group) Confirm(ctx context.Context, v Visitor) (d Decision) {
 	v.Occasion = OccasionClick
 	gr.decide(ctx, &v, &d)

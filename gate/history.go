@@ -21,7 +21,7 @@ import (
 type History struct{ seen store.Person }
 
 const (
-	maxSnooze  = 366 * 24 * time.Hour // a longer one comes from a broken clock
+	maxSnooze  = 366 * 24 * time.Hour // a longer one comes from a wrong clock
 	maxEncoded = 1200                 // bytes; sealed, this makes a cookie of less than 2.5 KB
 )
 
@@ -35,9 +35,9 @@ func (h History) WithOpened(studyID string, at time.Time) History {
 	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionOpened, At: at})
 }
 
-// WithSnooze returns h with the answer "later", which silences the study until
-// then. A snooze of more than a year comes from a broken clock: it begins only
-// when a year of it is left.
+// WithSnooze returns h with the answer "later", which silences the study until the given
+// time. A snooze of more than a year comes from a wrong clock, so it has no effect until
+// a year of it is left.
 func (h History) WithSnooze(studyID string, at, until time.Time) History {
 	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionSnoozed, At: at, Until: until})
 }
@@ -47,8 +47,8 @@ func (h History) WithDecline(studyID string, at time.Time) History {
 	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionDeclined, At: at})
 }
 
-// WithUndo returns h with the last answer about the study taken back. An empty
-// studyID takes back an opt-out.
+// WithUndo returns h without the last answer about the study. An empty studyID undoes an
+// opt-out.
 func (h History) WithUndo(studyID string, at time.Time) History {
 	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionUndone, At: h.AnsweredAt(studyID, at)})
 }
@@ -58,15 +58,15 @@ func (h History) WithOptOut(at time.Time) History {
 	return h.with(store.Interaction{Kind: store.InteractionOptedOut, At: at})
 }
 
-// AnsweredAt returns the time of an answer about the study that is given now: now, or
-// just after the browser's last one if that is from a replica whose clock is ahead. An
-// empty studyID means the answers about all studies.
+// AnsweredAt returns the time to record for an answer about the study that is given now.
+// It is now, or just after the browser's last answer if that came from a replica whose
+// clock is ahead. An empty studyID means an opt-out.
 func (h History) AnsweredAt(studyID string, now time.Time) time.Time {
 	last := h.seen.Study(studyID).AnsweredAt
 	if studyID == "" {
 		last = h.seen.OptedOutAt
 	}
-	if now.Sub(last) < time.Millisecond { // what is between two milliseconds is not kept
+	if now.Sub(last) < time.Millisecond { // times are kept to the millisecond
 		return last.Add(time.Millisecond)
 	}
 	return now
@@ -79,7 +79,7 @@ func (h History) with(i store.Interaction) History {
 	return h
 }
 
-// clone returns a copy that shares nothing with h.
+// clone returns a deep copy of h.
 func (h History) clone() History {
 	h.seen.Studies = slices.Clone(h.seen.Studies)
 	for i, s := range h.seen.Studies {
@@ -127,9 +127,9 @@ func (h History) IsZero() bool { return h.seen.OptedOutAt.IsZero() && len(h.seen
 
 const historyVersion = 3
 
-// AppendBinary implements [encoding.BinaryAppender]. It appends at most 1,200
-// bytes: what does not fit is forgotten, first the studies that were touched
-// longest ago, and last those that were declined. The error is always nil.
+// AppendBinary implements [encoding.BinaryAppender]. It appends at most 1,200 bytes. It
+// drops the studies that do not fit, least recently touched first and declined ones
+// last. The error is always nil.
 func (h History) AppendBinary(b []byte) ([]byte, error) {
 	studies := h.seen.Studies
 	for {
@@ -175,8 +175,8 @@ func (h History) MarshalBinary() ([]byte, error) { return h.AppendBinary(nil) }
 
 var errHistory = errors.New("gate: not a history")
 
-// UnmarshalBinary implements [encoding.BinaryUnmarshaler]. It accepts what
-// AppendBinary wrote and nothing else. After an error h is as it was.
+// UnmarshalBinary implements [encoding.BinaryUnmarshaler]. It accepts only what
+// AppendBinary wrote. It does not change h if it fails.
 func (h *History) UnmarshalBinary(b []byte) error {
 	if len(b) > maxEncoded || len(b) < 8 || b[0] != historyVersion {
 		return errHistory
@@ -195,8 +195,7 @@ func (h *History) UnmarshalBinary(b []byte) error {
 		}
 		read.seen.Studies = append(read.seen.Studies, s)
 	}
-	// Bytes that mean nothing, or the same as others, do not come out as they went
-	// in.
+	// An encoding that is not canonical does not survive the round trip.
 	again, err := History{}.Merge(read).AppendBinary(nil)
 	if r.failed || err != nil || !bytes.Equal(again, b) {
 		return errHistory
@@ -205,7 +204,7 @@ func (h *History) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// reader takes a History apart.
+// reader reads the fields of an encoded History.
 type reader struct {
 	rest   []byte
 	failed bool
@@ -265,12 +264,12 @@ func flag(b bool) byte {
 	return 0
 }
 
-// seconds returns t in seconds since 1970, or the nearest number above 0 that 5
-// bytes hold, which last until the year 36812.
+// seconds returns t as a Unix time, or the nearest one above 0 that 5 bytes can hold.
+// They last until the year 36812.
 func seconds(t time.Time) int64 { return min(max(1, t.Unix()), 1<<40-1) }
 
-// millis is seconds in milliseconds, which 6 bytes hold until the year 10889. A whole
-// second is the least, because showings are kept as seconds.
+// millis is seconds in milliseconds. 6 bytes last until the year 10889. The least is a
+// whole second, because showings are kept in seconds.
 func millis(t time.Time) int64 { return min(max(1000, t.UnixMilli()), 1<<48-1) }
 
 func appendTime(b []byte, t time.Time) []byte { return appendNumber(b, t, seconds(t), 5) }
@@ -285,4 +284,109 @@ func appendNumber(b []byte, t time.Time, n int64, size int) []byte {
 		binary.BigEndian.PutUint64(buf[:], uint64(n))
 	}
 	return append(b, buf[8-size:]...)
+}
+
+// A [store.PersonStudy] is what a visitor has seen of one study, by the browser, the store
+// or both.
+
+func declined(s *store.PersonStudy) bool {
+	return s.Answer == store.InteractionDeclined && !s.AnsweredAt.IsZero()
+}
+
+func completed(s *store.PersonStudy, now time.Time) bool {
+	return s.Completed && (s.CompletedUntil.IsZero() || now.Before(s.CompletedUntil))
+}
+
+func snoozed(s *store.PersonStudy, now time.Time) bool {
+	return s.Answer == store.InteractionSnoozed && now.Before(s.Until) && s.Until.Sub(now) <= maxSnooze
+}
+
+// touched returns the time of the latest event.
+func touched(s *store.PersonStudy) time.Time {
+	return latest(latest(lastShown(s), s.OpenedAt), s.AnsweredAt)
+}
+
+func lastShown(s *store.PersonStudy) time.Time {
+	if n := len(s.Showings); n > 0 {
+		return s.Showings[n-1]
+	}
+	return time.Time{}
+}
+
+// showings counts the showings, and returns when the last one began. Showings within
+// linger of the first one count as one.
+func showings(s *store.PersonStudy, linger time.Duration) (n int, began time.Time) {
+	for _, at := range s.Showings {
+		if n == 0 || at.Sub(began) > linger {
+			n, began = n+1, at
+		}
+	}
+	return n, began
+}
+
+// mergeSeen merges what the browser and the store know of one study, like
+// [History.Merge]. It returns buf, which holds the showings if both have some.
+func mergeSeen(own, known *store.PersonStudy, buf []time.Time) (store.PersonStudy, []time.Time) {
+	m := *known
+	m.OpenedAt = latest(own.OpenedAt, known.OpenedAt)
+	if cmp.Or(own.AnsweredAt.Compare(known.AnsweredAt), cmp.Compare(own.Answer, known.Answer), own.Until.Compare(known.Until)) > 0 {
+		m.Answer, m.AnsweredAt, m.Until = own.Answer, own.AnsweredAt, own.Until
+	}
+	switch {
+	case len(known.Showings) == 0:
+		m.Showings = own.Showings
+	case len(own.Showings) > 0:
+		buf = append(append(buf[:0], known.Showings...), own.Showings...)
+		slices.SortFunc(buf, time.Time.Compare)
+		m.Showings = slices.CompactFunc(buf, time.Time.Equal)
+	}
+	return m, buf
+}
+
+// withoutReset returns what a browser remembers, without the studies' events before they
+// were reset in the store.
+func withoutReset(own store.Person, known *store.Person) store.Person {
+	shared := true // with the visitor's History
+	for i := range own.Studies {
+		at := known.Study(own.Studies[i].StudyID).ResetAt
+		if at.IsZero() {
+			continue
+		}
+		if shared {
+			own.Studies, shared = slices.Clone(own.Studies), false
+		}
+		own.Studies[i] = since(own.Studies[i], at)
+	}
+	return own
+}
+
+// since returns s without its events up to then.
+func since(s store.PersonStudy, then time.Time) store.PersonStudy {
+	n, _ := slices.BinarySearchFunc(s.Showings, then, func(at, then time.Time) int {
+		if at.After(then) {
+			return 1
+		}
+		return -1
+	})
+	s.Showings = s.Showings[n:]
+	if !s.OpenedAt.After(then) {
+		s.OpenedAt = time.Time{}
+	}
+	if !s.AnsweredAt.After(then) {
+		s.Answer, s.AnsweredAt, s.Until = 0, time.Time{}, time.Time{}
+	}
+	return s
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// within reports whether now is less than d away from then, in either direction. A clock
+// that was ahead for a while must not silence a study for as long.
+func within(now, then time.Time, d time.Duration) bool {
+	return !then.IsZero() && now.Sub(then).Abs() < d
 }

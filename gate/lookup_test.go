@@ -146,4 +146,5 @@ func TestPeek(t *testing.T) {
 	}
 }
 
-func (p peeking) Peek(store.Key) (bool, bool) { return p.completed, p.known }
+func (p peeking) Peek(store.Key) (bool, bool)           { return p.completed, p.known }
+func (peeking) PeekPerson(string) (*store.Person, bool) { return nil, false }

@@ -22,13 +22,13 @@ type Options struct {
 	// provider. Defaults to 3 s.
 	ConfirmTimeout time.Duration
 
-	// Fresh is how long an answer of the provider is used without asking again,
-	// shortened by up to a tenth at random. Defaults to 3 minutes, or to half of
-	// Stale if that is less.
+	// Fresh is how long an answer of the provider is used before a newer one is
+	// fetched, shortened by up to a tenth at random. Defaults to 3 minutes, or to half
+	// of Stale if that is less.
 	Fresh time.Duration
 
-	// Stale is the greatest age at which an answer is still used while a newer
-	// one is fetched. Defaults to 15 minutes, or to Fresh if that is more.
+	// Stale is the greatest age of an answer that is used while a newer one is
+	// fetched. Defaults to 15 minutes, or to Fresh if that is more.
 	Stale time.Duration
 
 	// Target reports whether the app's own rules allow inviting v to the study
@@ -38,19 +38,19 @@ type Options struct {
 	// the decision unavailable. Defaults to everybody.
 	Target func(ctx context.Context, v Visitor) bool
 
-	// Holdout is the share of users who are never invited, from 0 for none to 1
-	// for everybody. The draw is sticky: lowering Holdout never excludes a user
-	// who could be invited before, and two studies draw independently. They alone
-	// get [ReasonHeldOut], so they can serve as a control group. Defaults to 0.
+	// Holdout is the share of users who are never invited, from 0 for none to 1 for
+	// everybody. The draw is sticky: lowering Holdout never excludes a user who could
+	// be invited before. Each study draws independently. Only these users get
+	// [ReasonHeldOut], so they can serve as a control group. Defaults to 0.
 	Holdout float64
 
 	// MaxShowings is how often one user sees the prompt of this study.
 	// Defaults to 3, at most 255. Negative means no limit.
 	MaxShowings int
 
-	// Linger is how long a prompt that was seen stays on the following pages
-	// until it is answered. It counts as one showing. Defaults to 15 minutes.
-	// Negative means that it appears on one page only.
+	// Linger is how long a prompt that was seen stays on the following pages unless
+	// it is answered. It counts as one showing. Defaults to 15 minutes. Negative means
+	// that it appears on one page only.
 	Linger time.Duration
 
 	// ShowingPause is the time between two showings of this study to one user.
@@ -66,42 +66,40 @@ type Options struct {
 	// Defaults to 2 hours. Negative means not at all.
 	OpenedPause time.Duration
 
-	// ExpectedUptake is the share of invited users who complete the interview,
-	// above 0 to 1, such as 0.05. It limits invitations near the end of a study:
-	// with 3 places left it invites 60 users, not a million. An invitation that
-	// leads to no interview within a day makes room for another one, so a study
-	// fills although the uptake is lower. Whoever has to wait gets [ReasonPaced]. Studies
-	// without a limit are not paced.
+	// ExpectedUptake is the share of invited users who complete the interview, such
+	// as 0.05, and at most 1. It limits invitations near the end of a study: with 3
+	// places left it invites 60 users, not a million. An invitation that leads to no
+	// interview within a day makes room for another, so a study fills even if the
+	// uptake is lower. Users who must wait get [ReasonPaced]. Studies without a limit
+	// are not paced.
 	//
-	// If the store has [store.Interactions], invited users are counted there, over
-	// all replicas and restarts. Otherwise each process counts its own. Defaults
-	// to no pacing.
+	// If the store has [store.Interactions], invited users are counted there, across
+	// replicas and restarts. Otherwise each process counts its own. Defaults to no
+	// pacing.
 	ExpectedUptake float64
 
-	// RequireLanguage excludes visitors with whom the study shares no language, with
-	// [ReasonLanguage].
-	// A visitor without a preference is not excluded. Defaults to inviting
-	// everybody.
+	// RequireLanguage excludes visitors whose languages the study does not support,
+	// with [ReasonLanguage]. A visitor without a preference is not excluded. Defaults
+	// to inviting everybody.
 	RequireLanguage bool
 
 	// References write the user into the interview link. Defaults to
 	// [PlainReferences].
 	References References
 
-	// LinkHosts are the hosts that interview links may lead to, besides the
-	// provider's own (userjourneys.ai and below) and loopback addresses. A study
-	// whose link leads elsewhere, or is not https, invites nobody.
+	// LinkHosts are the hosts that interview links may lead to, besides
+	// userjourneys.ai, its subdomains and loopback addresses. Nobody is invited to a
+	// study whose link leads elsewhere or is not https.
 	LinkHosts []string
 
-	// OnDecision is called with every decision but previews, for metrics.
-	// [Decision.StudyID] is the study that it is about, and [Visitor.Occasion] tells
-	// pages, peeks and clicks apart. A [Group] decides about one study after the other,
-	// so one page may be several decisions: count them by study. OnDecision must be
-	// quick and safe for concurrent use. A panic makes the decision unavailable.
-	// Defaults to nothing.
+	// OnDecision is called with every decision except those for previews. It is meant
+	// for metrics. [Visitor.Occasion] distinguishes pages, peeks and clicks. A [Group]
+	// decides for one study after the other, so one page may lead to several decisions:
+	// count them by [Decision.StudyID]. OnDecision must be quick and safe for concurrent
+	// use. If it panics, the decision becomes unavailable. Defaults to nothing.
 	OnDecision func(ctx context.Context, v Visitor, d Decision)
 
-	// Logger gets faults and their recovery. Defaults to slog.Default().
+	// Logger receives faults and their recovery. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 

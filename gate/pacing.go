@@ -11,38 +11,38 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// pace keeps a study that is nearly full from being offered to everybody. It
-// invites another user while fewer invitations are outstanding than the places
-// left need at the expected uptake.
+// pace limits invitations to a study that is nearly full. It invites another user while
+// the outstanding invitations are fewer than the places left need at the expected
+// uptake.
 //
-// An invitation is outstanding for about a day: the users who were first shown the
-// prompt today count, and those of yesterday count less as today goes by. So what
-// leads to no interview is replaced. How many replacements are needed is estimated
-// from the uptake so far, so that a study fills although its uptake is lower than
-// expected. Only the current period of the study's limit counts.
+// An invitation is outstanding for about a day: users who first saw the prompt today
+// count in full, and those of yesterday count less as today passes. So an invitation that
+// leads to no interview is replaced. The number of replacements follows from the uptake
+// so far, so that a study fills even if its uptake is lower than expected. Only the
+// current period of the study's limit counts.
 //
-// With [store.Interactions] those users are counted in the store, over all
-// replicas and restarts. The count is read again for each user who would be
-// invited, of whom there are few. Pages do not write, so a user counts there only
-// once the prompt was seen. Until then the process that invited the user counts
-// them, and invites few within a minute, because other replicas do not know yet.
+// With [store.Interactions] these users are counted in the store, across replicas and
+// restarts. The count is read again for each user who would be invited, of whom there are
+// few. Pages do not write, so a user counts there only once the prompt was seen. Until
+// then the process that invited the user counts the user itself, and invites few users
+// within a minute, because other replicas do not know of them yet.
 type pace struct {
 	uptake float64
 	local  bool          // the store cannot count
-	turn   chan struct{} // held by the one who invites
+	turn   chan struct{} // held by the decision that invites
 
 	seed    maphash.Seed
 	mu      sync.Mutex
 	since   time.Time           // the period of the counts below
 	invited map[uint64]struct{} // in this period by this process, by a hash of the user's id
 
-	readAt      time.Time // when the store was asked last
-	day         time.Time // what today means below
+	readAt      time.Time // when the store was last read
+	day         time.Time // the day that today means below
 	today       int       // users who were first shown the prompt today
 	yesterday   int
 	before      int // and earlier in this period
-	unseen      int // users invited today who have not seen the prompt yet, as far as is known
-	latest      int // of these, those invited within about the last minute
+	unseen      int // users invited today who, as far as is known, have not seen the prompt yet
+	latest      int // those of them invited within about the last minute
 	lastInvited time.Time
 }
 
@@ -51,10 +51,10 @@ const (
 	// not near its limit.
 	maxInvited = 100_000
 	countFor   = 5 * time.Second // how long a count that leaves no room is used
-	latestFor  = time.Minute     // after which a prompt was seen, or its page left too soon
+	latestFor  = time.Minute     // by then a prompt was seen, or its page was left too soon
 
-	// priorWeight is how many completions the expected uptake is worth beside those
-	// that there have been.
+	// priorWeight is how many completions the expected uptake counts for, beside the
+	// actual ones.
 	priorWeight = 2
 )
 
@@ -65,7 +65,7 @@ func newPace(uptake float64, local bool) *pace {
 	}
 }
 
-// isInvited reports whether the visitor belongs to those who are invited already.
+// isInvited reports whether the visitor is invited already, or needs no pacing.
 func (p *pace) isInvited(q *question) bool {
 	s := q.study
 	if s.places < 0 || float64(s.places)/p.uptake > maxInvited || lastShown(&q.seen).After(s.since) {
@@ -77,8 +77,8 @@ func (p *pace) isInvited(q *question) bool {
 	return is && !s.since.After(p.since)
 }
 
-// mayPass reports whether the visitor may be invited, as far as that is known
-// without asking the store. It invites nobody.
+// mayPass reports whether the visitor may be invited, as far as is known without reading
+// the store. It invites nobody.
 func (p *pace) mayPass(ctx context.Context, q *question) (bool, error) {
 	if p.isInvited(q) {
 		return true, nil
@@ -94,8 +94,8 @@ func (p *pace) mayPass(ctx context.Context, q *question) (bool, error) {
 	return !known || p.hasRoom(q.study, q.now()), nil
 }
 
-// admit reports whether a visitor who passed every check is invited, and counts
-// those who are.
+// admit reports whether a visitor who has passed every check is invited, and counts the
+// visitor if so.
 func (p *pace) admit(ctx context.Context, q *question) (bool, error) {
 	if p.uptake == 0 || p.isInvited(q) {
 		return true, nil
@@ -142,7 +142,7 @@ func (p *pace) count(ctx context.Context, q *question) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if q.study.since.After(p.since) { // those of the last period have had their chance
+	if q.study.since.After(p.since) { // invitations of the last period no longer count
 		p.since, p.today, p.yesterday, p.before, p.unseen, p.latest = q.study.since, 0, 0, 0, 0, 0
 		clear(p.invited)
 	}
@@ -173,7 +173,7 @@ func (p *pace) count(ctx context.Context, q *question) error {
 	return nil
 }
 
-// turnTo makes day today. It is called with mu held.
+// turnTo starts a new day. It is called with mu held.
 func (p *pace) turnTo(day time.Time) {
 	if day.Equal(p.day) {
 		return
@@ -186,7 +186,7 @@ func (p *pace) turnTo(day time.Time) {
 	p.day, p.today, p.unseen, p.latest = day, 0, 0, 0
 }
 
-// hasRoom reports whether another user is wanted. It is called with mu held.
+// hasRoom reports whether to invite another user. It is called with mu held.
 func (p *pace) hasRoom(s *study, now time.Time) bool {
 	if s.since.After(p.since) {
 		return s.places > 0

@@ -10,8 +10,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// A switch holds on every replica within 10 seconds: what was read is used for
-// pauseStale, and read again in the background from pauseFresh on.
+// A switch takes effect on every replica within 10 seconds: an answer of the store is
+// used for pauseStale, and refreshed in the background from pauseFresh on.
 const (
 	pauseFresh   = 4 * time.Second
 	pauseStale   = 9 * time.Second
@@ -27,7 +27,7 @@ type pauses struct {
 	flight     singleflight.Group
 }
 
-// paused is what was read at one moment. It never changes.
+// paused is one answer of the store. It is immutable.
 type paused struct {
 	readAt time.Time
 	all    bool
@@ -61,7 +61,7 @@ func (p *pauses) refresh() {
 	defer p.refreshing.Store(false)
 	ctx, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 	defer cancel()
-	var err error // a failure shows once what is known is too old
+	var err error // a failure matters only once the last answer is too old
 	defer p.gate.recovered("the store's Switches", &err)
 	_, err = p.read(ctx)
 }

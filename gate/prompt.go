@@ -9,24 +9,24 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// A Prompt is what to show to a visitor who is invited. It is a value, and
-// copies are independent. It holds no keys.
+// A Prompt is what to show to an invited visitor. It is a value, and copies are
+// independent. It holds no keys.
 type Prompt struct {
 	StudyID       string
 	StudyName     string
 	InterviewLink string // the study's public link, without a reference
-	Language      string // the study's language that suits the visitor best, "" if none does
+	Language      string // the study's language that suits the visitor best, or "" if none does
 	UserID        string
 
 	// Seen reports that the visitor has seen this prompt within [Options.Linger]:
 	// this is not another showing and need not be reported as one.
 	Seen bool
 
-	// Preview reports that staff look at the prompt: Link has no reference, so the
+	// Preview reports that the prompt is shown to staff: Link has no reference, so the
 	// interview is recorded without a user.
 	Preview bool
 
-	languages []string                        // of the study, nil if they are not known
+	languages []string                        // of the study, or nil if no gate made the prompt
 	reference func(store.Key) (string, error) // nil means plain
 }
 
@@ -35,7 +35,7 @@ type Prompt struct {
 // the prompt.
 func (p Prompt) LanguageFor(wanted ...string) string {
 	if p.languages == nil {
-		return "" // English, too, is what a gate knows
+		return "" // suitable would always support English
 	}
 	return suitable(p.languages, wanted)
 }
@@ -43,10 +43,9 @@ func (p Prompt) LanguageFor(wanted ...string) string {
 // Key returns the user and the study that the prompt is for.
 func (p Prompt) Key() store.Key { return store.Key{StudyID: p.StudyID, UserID: p.UserID} }
 
-// Link returns the link to the interview with the visitor's reference in it, made
-// by [Options.References]. It identifies the visitor, so never log it. A link that
-// is not https is an error, except on a loopback address. In a preview the link has no
-// reference.
+// Link returns the link to the interview, with the visitor's reference made by
+// [Options.References]. In a preview it has no reference. It identifies the visitor, so
+// never log it. A link that is not https is an error, except on a loopback address.
 func (p Prompt) Link() (string, error) {
 	if _, err := checkScheme(p.InterviewLink); err != nil {
 		return "", err
@@ -67,7 +66,7 @@ func (p Prompt) Link() (string, error) {
 	if strings.Contains(link, "?") {
 		sep = "&"
 	}
-	// Not every reader of a query takes a plus for a space; all take %20.
+	// Not every parser decodes a plus sign as a space. All decode %20.
 	link += sep + "reference_id=" + strings.ReplaceAll(url.QueryEscape(ref), "+", "%20")
 	if hasFragment {
 		link += "#" + fragment

@@ -11,33 +11,32 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// A question is one decision in progress: what the checks know so far. A group
-// passes one question from gate to gate.
+// A question is one decision in progress: what is known so far. A group passes one
+// question from gate to gate.
 type question struct {
 	gate    *Gate
 	visitor Visitor
 	began   time.Time // zero until a check needs it; see now
-	quiet   bool      // for Explain: nothing is counted, and no refresh started that can be spared
+	quiet   bool      // for Explain: nothing is counted, and a cached answer is not refreshed
 
 	study   *study            // nil until a check needs it
 	current bool              // the study is recent enough for its capacity to count
 	seen    store.PersonStudy // what the visitor has seen of the study
 	buf     []time.Time       // holds seen.Showings
 
-	own store.Person // what the browser remembers, without what the store has reset since
+	own store.Person // what the browser remembers, without what has been reset in the store since
 
 	completedAt *time.Time // when the visitor last completed any study, nil until it was looked up
 
-	person    *store.Person // what the store knows about the visitor, nil until it was asked
+	person    *store.Person // what the store knows about the visitor, nil until it was read
 	personErr error
 }
 
-// questions are reused: checks are called through a table, so the compiler puts
-// each question on the heap.
+// questions are pooled: checks are called through a table, so each question escapes to
+// the heap.
 var questions = sync.Pool{New: func() any { return new(pooled) }}
 
-// pooled keeps questions a cache line apart. Two processors that write to two
-// neighbors would take that line from each other.
+// pooled keeps questions a cache line apart, to avoid false sharing between processors.
 type pooled struct {
 	question
 	_ [64]byte
@@ -56,7 +55,7 @@ func (q *pooled) free() {
 	questions.Put(q)
 }
 
-// turnTo makes q a question to g. What the store knows about the visitor is kept
+// turnTo prepares q for a decision of g. It keeps what the store knows about the visitor
 // if g has the same store.
 func (q *question) turnTo(g *Gate) {
 	if q.gate != nil { // otherwise there is nothing to forget
@@ -69,12 +68,11 @@ func (q *question) turnTo(g *Gate) {
 	q.gate = g
 }
 
-func (q *question) opts() *Options { return &q.gate.opts }
 func (q *question) isClick() bool  { return q.visitor.Occasion == OccasionClick }
 func (q *question) key() store.Key { return store.Key{StudyID: q.study.ID, UserID: q.visitor.UserID} }
 
-// now returns when the decision began. The clock is first read when a check needs
-// it: most visitors of a small share get no further.
+// now returns when the decision began: the first time that a check needs the time. Most
+// visitors are refused before that.
 func (q *question) now() time.Time {
 	if q.began.IsZero() {
 		q.began = time.Now()
@@ -84,82 +82,73 @@ func (q *question) now() time.Time {
 
 func (q *question) deadline() time.Time {
 	if q.isClick() || q.quiet {
-		return q.now().Add(q.opts().ConfirmTimeout)
+		return q.now().Add(q.gate.opts.ConfirmTimeout)
 	}
-	return q.now().Add(q.opts().Timeout)
+	return q.now().Add(q.gate.opts.Timeout)
 }
 
-// errNoStudy stands for a study that was never seen, so that nothing can be said
-// about a visitor's part in it. Its reason is ReasonClosed.
+// errNoStudy means that the study has never been seen, so that nothing is known about
+// the visitor's history with it. The reason is ReasonClosed.
 var errNoStudy = errors.New("gate: no study has this id or name")
 
-// identify makes q.study known. An answer of any age will do.
+// identify sets q.study to an answer of any age.
 func (q *question) identify(ctx context.Context) error {
 	if q.study != nil {
 		return nil
 	}
-	if known := q.gate.capacity.latest().known; known != nil {
-		q.setStudy(known)
+	if known := q.gate.capacity.snapshot.Load().known; known != nil {
+		q.study = known
+		q.merge()
 		return nil
 	}
 	return q.learnCapacity(ctx)
 }
 
-// learnCapacity makes q.study one that is not too old, if need be by waiting for
-// the provider.
+// learnCapacity sets q.study to an answer that is not too old, and waits for the provider
+// if there is none.
 func (q *question) learnCapacity(ctx context.Context) error {
 	if q.current {
 		return nil
 	}
-	s, err := q.fetchCapacity(ctx)
-	switch {
-	case err != nil:
-		return err
-	case q.study != nil && q.study.ID != s.ID:
-		return errors.New("gate: another study has taken the name meanwhile")
-	case s.ID == "":
-		return errNoStudy
-	}
-	q.current = true
-	if q.study == nil {
-		q.setStudy(s)
-	}
-	q.study = s
-	return nil
-}
-
-func (q *question) setStudy(s *study) {
-	q.study = s
-	q.merge()
-}
-
-func (q *question) fetchCapacity(ctx context.Context) (*study, error) {
 	c := q.gate.capacity
 	maxAge := c.staleAfter
 	if q.isClick() {
 		maxAge = min(maxAge, confirmAge)
 	}
-	if q.quiet {
-		if s := c.latest().answer(q.now(), maxAge); s != nil {
-			return s, nil
-		}
-	} else if s := c.usable(q.now(), maxAge); s != nil {
-		return s, nil
+	s := c.snapshot.Load().answer(q.now(), maxAge)
+	if !q.quiet {
+		s = c.usable(q.now(), maxAge)
 	}
-	if !q.isClick() {
-		// A page waits for the first answer, but not for a provider that is known
-		// to fail.
-		if err := c.down(q.now()); err != nil {
-			return nil, err
+	if s == nil {
+		// A page waits for the first answer, but not while the provider fails. A click
+		// does: get says whether it is too early to try again.
+		if !q.isClick() {
+			if err := c.down(q.now()); err != nil {
+				return err
+			}
+		}
+		wait, cancel := context.WithDeadline(ctx, q.deadline())
+		defer cancel()
+		var err error
+		if s, err = c.get(wait, maxAge); err != nil {
+			return err
 		}
 	}
-	ctx, cancel := context.WithDeadline(ctx, q.deadline())
-	defer cancel()
-	return c.get(ctx, maxAge)
+	switch {
+	case q.study != nil && q.study.ID != s.ID:
+		return errors.New("gate: another study now has this name")
+	case s.ID == "":
+		return errNoStudy
+	}
+	known := q.study != nil
+	if q.study, q.current = s, true; !known {
+		q.merge()
+	}
+	return nil
 }
 
-// askStore makes known whether the visitor has completed the study and, if the
-// store has Interactions, everything else that it knows about the visitor.
+// askStore reads whether the visitor has completed the study and, if the store has
+// Interactions, everything else that it knows about the visitor.
 func (q *question) askStore(ctx context.Context) error {
 	g := q.gate
 	if g.persons == nil {
@@ -169,7 +158,7 @@ func (q *question) askStore(ctx context.Context) error {
 	}
 	if q.person == nil && q.personErr == nil {
 		if g.peeker != nil && !q.isClick() && !q.quiet {
-			// A cache remembers a completion longer than the rest of a Person.
+			// A cache keeps a completion longer than the rest of a Person.
 			if done, known := g.peekCompleted(q.key()); done && known {
 				q.seen.Completed = true
 				return nil
@@ -183,8 +172,7 @@ func (q *question) askStore(ctx context.Context) error {
 	return q.personErr
 }
 
-// merge makes known what the visitor has seen of the study, by the browser and by the
-// store.
+// merge sets q.seen to what the browser and the store know together.
 func (q *question) merge() {
 	if q.study == nil {
 		return
@@ -205,8 +193,8 @@ func (q *question) merge() {
 	}
 }
 
-// isBlank reports whether the visitor has seen and answered nothing, by what is
-// known so far.
+// isBlank reports whether, as far as is known, the visitor has seen and answered
+// nothing.
 func (q *question) isBlank() bool {
 	return q.visitor.History.IsZero() && (q.person == nil || len(q.person.Studies) == 0 && q.person.OptedOutAt.IsZero())
 }
@@ -225,17 +213,17 @@ func (q *question) optedOut() bool {
 
 // lastShowing returns when the last showing of the study began.
 func (q *question) lastShowing() time.Time {
-	_, began := showings(&q.seen, q.opts().Linger)
+	_, began := showings(&q.seen, q.gate.opts.Linger)
 	return began
 }
 
-// lingersSince reports whether a showing that began then still lasts.
+// lingersSince reports whether a showing that began at this time still lasts.
 func (q *question) lingersSince(began time.Time) bool {
-	return within(q.now(), began, q.opts().Linger)
+	return within(q.now(), began, q.gate.opts.Linger)
 }
 
-// lastElsewhere returns when a prompt of another study was last seen, or its
-// interview opened.
+// lastElsewhere returns when the prompt of another study was last seen, or its interview
+// opened.
 func (q *question) lastElsewhere() (at time.Time) {
 	for i := range q.own.Studies {
 		at = latest(at, q.elsewhere(&q.own.Studies[i]))
@@ -248,9 +236,9 @@ func (q *question) lastElsewhere() (at time.Time) {
 	return at
 }
 
-// lastCompletion returns when the visitor completed another study within the
-// cool-down, or the zero time. The store is asked only about users who have
-// completed one without opening it here, such as through a link in an e-mail.
+// lastCompletion returns when the visitor completed another study within the cool-down,
+// or the zero time. It reads the store only for users who have completed a study without
+// opening it here, such as through a link in an e-mail.
 func (q *question) lastCompletion(ctx context.Context) (time.Time, error) {
 	if q.completedAt != nil {
 		return *q.completedAt, nil
@@ -261,7 +249,7 @@ func (q *question) lastCompletion(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	lister := q.gate.lister
-	f := store.Filter{UserID: q.visitor.UserID, Since: q.now().Add(-q.opts().CoolDown), NewestFirst: true}
+	f := store.Filter{UserID: q.visitor.UserID, Since: q.now().Add(-q.gate.opts.CoolDown), NewestFirst: true}
 	at, err := lookUp(ctx, q, "Completions", func(ctx context.Context) (at time.Time, err error) {
 		for c, err := range lister.Completions(ctx, f) {
 			return c.CompletedAt, err
@@ -292,10 +280,10 @@ func (q *question) prompt(p *Prompt) {
 	p.reference = q.gate.reference
 }
 
-// person returns what the store knows about the visitor, from the store's cache if
-// it has one.
+// person returns what the store knows about the visitor. Only a click bypasses the
+// store's cache.
 func (g *Gate) person(ctx context.Context, q *question) (*store.Person, error) {
-	if g.personPeeker != nil && !q.isClick() {
+	if g.peeker != nil && !q.isClick() {
 		if p, known := g.peekPerson(q.visitor.UserID); known {
 			return p, nil
 		}
@@ -308,8 +296,8 @@ func (g *Gate) person(ctx context.Context, q *question) (*store.Person, error) {
 	return &p, err
 }
 
-// completed returns whether a user has completed a study, from the store's cache if it
-// has one.
+// completed reports whether a user has completed a study. Only a click bypasses the
+// store's cache.
 func (g *Gate) completed(ctx context.Context, q *question, k store.Key) (bool, error) {
 	if g.peeker != nil && !q.isClick() {
 		if done, known := g.peekCompleted(k); known {
@@ -326,7 +314,7 @@ func (g *Gate) completed(ctx context.Context, q *question, k store.Key) (bool, e
 func (g *Gate) peekPerson(userID string) (p *store.Person, known bool) {
 	var err error
 	defer g.recovered("the store's PeekPerson", &err)
-	return g.personPeeker.PeekPerson(userID)
+	return g.peeker.PeekPerson(userID)
 }
 
 func (g *Gate) peekCompleted(k store.Key) (done, known bool) {
@@ -335,10 +323,9 @@ func (g *Gate) peekCompleted(k store.Key) (done, known bool) {
 	return g.peeker.Peek(k)
 }
 
-// lookUp asks the store on a context that the end of the request does not cancel,
-// because a browser that leaves would close a pooled connection in the middle of a
-// query. It waits no longer than the deadline, even for a store that ignores its
-// context.
+// lookUp calls ask with a context that outlives the request, because canceling a query
+// closes its pooled connection. It waits no longer than the deadline, even for a store
+// that ignores its context.
 func lookUp[T any](ctx context.Context, q *question, what string, ask func(context.Context) (T, error)) (found T, err error) {
 	g := q.gate
 	if !time.Now().Before(q.deadline()) {
@@ -369,7 +356,7 @@ func lookUp[T any](ctx context.Context, q *question, what string, ask func(conte
 	case <-ctx.Done():
 	}
 	select {
-	case a := <-answers: // both have come: the look-up ends ctx after its answer
+	case a := <-answers: // the look-up cancels ctx after its answer, so both may be ready
 		return a.found, a.err
 	default:
 		return found, fmt.Errorf("gate: store: %w", ctx.Err())

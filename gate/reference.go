@@ -22,9 +22,9 @@ type References interface {
 // study or with a key that has been removed.
 var ErrBadReference = errors.New("gate: bad reference")
 
-// PlainReferences returns References that are the user id itself. They are the
-// default. The provider's other channels can use the same ids, but a user who edits
-// the address bar can take the interview under any other id.
+// PlainReferences returns References that are the user id itself. They are the default.
+// The provider's other channels can use the same ids. A user who edits the address bar
+// can take the interview under any other id.
 func PlainReferences() References { return plainReferences{} }
 
 type plainReferences struct{}

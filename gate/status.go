@@ -8,34 +8,31 @@ import (
 
 // A Status is what a gate knows about its study, whoever the visitor is.
 type Status struct {
-	// Study is the provider's last answer. Before the first one, and while there is
-	// no such study, only Name is sure to be set: to what the gate was configured
-	// with.
+	// Study is the provider's last answer. Before the first answer, and while there is
+	// no such study, only Name is guaranteed: it is what [New] was given.
 	Study userjourneys.Study
 
 	// Places is how many more responses the study takes now, or negative if no limit
 	// is known.
 	Places int
 
-	// Age is the age of the answer, and Cached is false if there is none that can be
-	// used.
+	// Cached reports whether there is an answer that can be used, and Age is its age.
 	Age    time.Duration
 	Cached bool
 
 	// Reason is ReasonEligible if visitors can be invited. Otherwise it is
-	// ReasonUnavailable, ReasonClosed or ReasonFull. A pause does not count here: see
-	// store.Switches.
+	// ReasonUnavailable, ReasonClosed or ReasonFull. A pause does not count here; see
+	// [store.Switches].
 	Reason Reason
 
-	// Err says why there is no newer answer, or why the answer cannot be used. It may
-	// be set while an older answer is still used.
+	// Err says why there is no newer answer, or why the answer cannot be used. It may be
+	// set while an older answer is still in use.
 	Err error
 }
 
-// Status returns what is known, and neither waits nor asks the provider; see
-// [Gate.Warm].
+// Status returns what is known. It does not wait or call the provider; see [Gate.Warm].
 func (g *Gate) Status() Status {
-	now, known := time.Now(), g.capacity.latest()
+	now, known := time.Now(), g.capacity.snapshot.Load()
 	out := Status{Study: userjourneys.Study{Name: g.capacity.name}, Places: -1, Err: known.failure}
 	if known.known != nil {
 		out.Study = known.known.Study
