@@ -150,8 +150,6 @@ func (m *Middleware) store(ctx context.Context, i store.Interaction) error {
 // left.
 const maxBehind = 64
 
-var errBehind = errors.New("the store does not keep up")
-
 // noteAfter records what the response itself counts as seen, without delaying it: in the
 // store and for OnInteraction, as note does. The goroutine ends within noteTimeout. If the
 // store does not keep up, only the cookie has the showing.
@@ -159,7 +157,7 @@ func (m *Middleware) noteAfter(ctx context.Context, e Event) {
 	select {
 	case m.behind <- struct{}{}:
 	default:
-		m.logNotRecorded(ctx, e.StudyID, errBehind)
+		m.logNotRecorded(ctx, e.StudyID, errors.New("the store does not keep up"))
 		return
 	}
 	go func() {

@@ -46,12 +46,11 @@ func (m *Middleware) serveEndpoint(w http.ResponseWriter, r *http.Request, user 
 		http.NotFound(w, r)
 		return
 	}
-	e, known := endpoints[name]
-	asset := m.prompts.Asset(r.URL.Path)
+	e, asset := endpoints[name], m.prompts.Asset(r.URL.Path)
 	if asset != nil {
-		e.methods, known = "GET, HEAD", true
+		e.methods = "GET, HEAD"
 	}
-	if !known {
+	if e.methods == "" {
 		http.NotFound(w, r)
 		return
 	}

@@ -47,7 +47,7 @@ type Content struct {
 	StudyName string
 	Texts     Texts
 	Direction string // of the words: "ltr", "rtl" or "auto"
-	Seen      bool   // on an earlier page, a moment ago: the showing has been counted
+	Seen      bool   // on another page, a moment ago: that showing is already counted
 
 	StartURL   string // for a link with target="_blank" and rel="noopener"
 	ShownURL   string // for a POST once the prompt has been visible for a second, unless Seen

@@ -97,11 +97,10 @@ const anonymousPrefix = "anonymous-"
 // once, whatever the decision: if each page drew the holdout again, it would hold nobody
 // out in the end.
 func (m *Middleware) anonymousID(w http.ResponseWriter, r *http.Request) string {
-	if id := m.knownAnonymous(r, r.Header["Cookie"]); id != "" {
-		return id
-	}
-	if id := m.knownAnonymous(r, w.Header()["Set-Cookie"]); id != "" { // of an outer Middleware
-		return id
+	for _, cookies := range [...][]string{r.Header["Cookie"], w.Header()["Set-Cookie"]} { // the second if an outer Middleware has set it
+		if id := m.knownAnonymous(r, cookies); id != "" {
+			return id
+		}
 	}
 	id := anonymousPrefix + strings.ToLower(rand.Text())
 	if err := m.anonymous.set(w.Header(), m.isSecure(r), []byte(id)); err != nil {
@@ -123,20 +122,17 @@ func (m *Middleware) isAnonymous(userID string) bool {
 
 const historyCookie = "askonce"
 
-// remembered is the content of the history cookie.
+// remembered is the content of the history cookie. Another user of the same browser starts
+// afresh.
 type remembered struct {
-	owner   owner
+	owner   [16]byte // a hash, so that the cookie does not hold the user's id
 	history gate.History
 }
 
-// An owner stands for the user whose history a cookie holds: another user of the same
-// browser starts afresh. It is a hash, so that the cookie does not hold the id.
-type owner [16]byte
-
-func ownerOf(user string) owner {
+func ownerOf(user string) [16]byte {
 	var buf [128]byte
 	sum := sha256.Sum256(append(buf[:0], user...))
-	return owner(sum[:])
+	return [16]byte(sum[:])
 }
 
 // addHistory adds what the browser's cookie holds about the visitor. A user who has just

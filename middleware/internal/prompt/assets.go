@@ -18,6 +18,9 @@ type asset struct {
 	body        []byte
 }
 
+// The indexes of the prompt's own assets.
+const style, script = 0, 1
+
 // newAssets returns the style sheet, the script, and the client for single-page apps with
 // its types.
 func newAssets(base string) []asset {

@@ -64,7 +64,7 @@ func (r *Renderer) markup(c Content, tags assetTags) ([]byte, error) {
 		SenderName, Logo    string
 		StyleURL, ScriptURL string
 		Slot                template.HTML
-	}{c, tags, r.opts.Position, r.opts.Delay.Milliseconds(), r.opts.SenderName, "", r.opts.Origin + r.assets[0].path, r.opts.Origin + r.assets[1].path, template.HTML(slot)}
+	}{c, tags, r.opts.Position, r.opts.Delay.Milliseconds(), r.opts.SenderName, "", r.opts.Origin + r.assets[style].path, r.opts.Origin + r.assets[script].path, template.HTML(slot)}
 	if tags.Image && r.opts.Logo != "" {
 		data.Logo = r.opts.Origin + r.opts.Logo
 	}

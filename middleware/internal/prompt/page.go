@@ -65,7 +65,7 @@ func (r *Renderer) ServePage(w http.ResponseWriter, reply Reply) error {
 		SenderName, Logo                string
 		Direction                       string
 		Style, Retry, Undo, Never, Back string
-	}{Texts: content.Texts, SenderName: r.opts.SenderName, Logo: r.opts.Logo, Direction: content.Direction, Style: r.assets[0].path, Back: reply.Back}
+	}{Texts: content.Texts, SenderName: r.opts.SenderName, Logo: r.opts.Logo, Direction: content.Direction, Style: r.assets[style].path, Back: reply.Back}
 	var status int
 	status, data.Title, data.Text = reply.Message.of(content.Texts)
 	h := w.Header()
