@@ -20,7 +20,7 @@ func (c *console) deliveries(w http.ResponseWriter, r *http.Request) {
 	c.render(w, r, http.StatusOK, "deliveries", page)
 }
 
-// verdict says in one word what became of a delivery.
+// verdict returns what became of a delivery, in one word.
 func verdict(r webhook.Result) badge {
 	switch r.Status() / 100 {
 	case 2:
@@ -30,28 +30,28 @@ func verdict(r webhook.Result) badge {
 		case webhook.ResultUnknownEvent, webhook.ResultOtherStudy, webhook.ResultNotCompleted:
 			return badge{"", "Ignored"}
 		}
-		return badge{"warn", "Nobody's"}
+		return badge{"warn", "Anonymous"}
 	case 4:
 		return badge{"bad", "Refused"}
 	}
 	return badge{"bad", "Failed"}
 }
 
-// reasons say why, in the words of webhook.Result.
+// reasons are why, one for each [webhook.Result].
 var reasons = map[webhook.Result]string{
 	webhook.ResultAccepted:           "Recorded for the first time, the user is known",
 	webhook.ResultDuplicate:          "Recorded before",
 	webhook.ResultNoReference:        "The link had no reference",
 	webhook.ResultBadReference:       "The reference is not one of the app's",
 	webhook.ResultExpiredReference:   "The reference is too old",
-	webhook.ResultUnknownUser:        "The user does not exist any more",
-	webhook.ResultUnknownEvent:       "Another event than interview.completed",
+	webhook.ResultUnknownUser:        "The user no longer exists",
+	webhook.ResultUnknownEvent:       "An event other than interview.completed",
 	webhook.ResultOtherStudy:         "Not one of the configured studies",
-	webhook.ResultNotCompleted:       "The status says that the interview is not completed",
+	webhook.ResultNotCompleted:       "The interview's status is not completed",
 	webhook.ResultMethod:             "Not a POST",
 	webhook.ResultContentEncoding:    "The body is compressed",
 	webhook.ResultMissingSignature:   "No signature",
-	webhook.ResultMalformedSignature: "The signature has another form",
+	webhook.ResultMalformedSignature: "The signature is malformed",
 	webhook.ResultBadSignature:       "The signature is not of this body and secret",
 	webhook.ResultBodyConsumed:       "Something reads or changes the body before the webhook",
 	webhook.ResultTooLarge:           "The body is too large",

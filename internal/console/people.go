@@ -132,14 +132,14 @@ func (c *console) explain(ctx context.Context, userID string) ([]personStudy, er
 // checkWords are the texts for a check of the gate that passes and for one that fails.
 var checkWords = map[string]struct{ pass, fail string }{
 	"signed in":               {"Is signed in", "Is not signed in"},
-	"valid user id":           {"The id can be used", "The id cannot be used"},
+	"valid user id":           {"The id is valid", "The id is not valid"},
 	"accepted by Target":      {"The app's Target accepts the user", "The app's Target refuses the user"},
-	"study requested":         {"No other study was asked for", "Another study was asked for"},
-	"language supported":      {"A language fits", "The study supports none of the user's languages"},
+	"study requested":         {"No other study was requested", "Another study was requested"},
+	"language supported":      {"The study supports the user's language", "The study supports none of the user's languages"},
 	"not held out":            {"Is not in the holdout", "Is in the holdout, which is never asked"},
 	"not opted out":           {"Has not opted out", "Has opted out of all studies"},
 	"not declined":            {"Has not declined", "Has answered “No thanks”"},
-	"not snoozed":             {"Has not put it off", "Has answered “Later”, and it is not later yet"},
+	"not snoozed":             {"Has not put it off", "Has answered “Later”, and the wait is not over"},
 	"not opened recently":     {"Has not opened the interview recently", "Opened the interview a short while ago"},
 	"not shown enough":        {"May see the prompt again", "Has seen the prompt as often as allowed"},
 	"not shown recently":      {"Has not seen the prompt recently", "Saw the prompt a short while ago"},
