@@ -1,28 +1,28 @@
 /*
- * The types of askonce.js, a client for apps that render the prompt themselves. With a bundler, save both files beside each other in the app,
- * again with each new version of askonce, and pass the path of the endpoints, which a development server has to proxy:
+ * The types of askonce.js, a client for apps that render the prompt themselves. With a bundler, copy both files into one folder of the app,
+ * again for each new version of askonce. Pass the path of the endpoints, and let the development server proxy it:
  *
  *   import { createAskonce } from "./askonce.js";
  *   const askonce = createAskonce("/askonce/");
  */
 
-/** The answer of the decision endpoint. `ask` tells the two apart. */
+/** The answer of the decision endpoint, discriminated by `ask`. */
 export type Decision = Invitation | Refusal;
 
 export interface Refusal {
   ask: false;
-  /** Why, as one of the values of gate.Reason. */
+  /** A gate.Reason. */
   reason: string;
-  /** Of the study that was passed to `decide`, if the user is signed in. */
+  /** The link of the study that was passed to `decide`, if the user is signed in. */
   links?: Pick<Links, "start">;
 }
 
-/** Everything that it takes to render the prompt. */
+/** Everything needed to render the prompt. */
 export interface Invitation {
   ask: true;
   reason: "eligible";
   study: string;
-  /** The user saw this prompt on an earlier page a moment ago: `shown` does not report it again. */
+  /** The user saw this prompt on another page a moment ago, so `shown` does not report it again. */
   seen?: true;
   /** The BCP 47 tag of the texts. */
   language: string;
@@ -48,7 +48,7 @@ export interface Texts {
 }
 
 export interface Links {
-  /** For a link with target="_blank" and rel="noopener". It also suits a menu item: if the interview is not available, it opens a page that says why. The client posts to the others. */
+  /** For a link with target="_blank" and rel="noopener". It also suits a menu item: if the interview is not available, it opens a page that says why. The client posts to the other links. */
   start: string;
   shown: string;
   later: string;
@@ -59,27 +59,27 @@ export interface Links {
 
 export interface Askonce {
   /**
-   * Fetches the decision. It has no side effect, so it may be called as often as a library likes. Call it when the user signs in or out,
-   * when the app's view changes, at most once a minute, and when the tab becomes visible again, as it does after the interview; the answers
-   * themselves need no refetch. A decision that is fetched before the promise of an answer has settled may not know of it.
-   * An app with bearer tokens passes `headers: { Authorization: "Bearer …" }`. The links of the decision then work without, for an hour.
+   * Fetches the decision. It has no side effect, so a library may refetch it at will. Call it when the user signs in or out, when the app's
+   * view changes, at most once a minute, and when the tab becomes visible again, as it does after the interview. An answer needs no refetch.
+   * A decision that is fetched before the promise of an answer has settled may not include that answer.
+   * An app with bearer tokens passes `headers: { Authorization: "Bearer …" }`. The links of the decision then work without it for an hour.
    */
   decide(options?: { study?: string | undefined; signal?: AbortSignal | undefined; headers?: Record<string, string> | undefined }): Promise<Decision>;
-  /** Reports once per invitation that the prompt has been seen. `observe` does it at the right time. */
+  /** Reports once per invitation that the user has seen the prompt. `observe` calls it at the right time. */
   shown(invitation: Invitation): Promise<boolean>;
-  /** Call it when the user follows links.start. It only dispatches the event. */
+  /** Dispatches the event. Call it when the user follows links.start. */
   started(invitation: Invitation): void;
-  /** Records the answer, like those below. The promise never rejects: false means that nothing was recorded, and the console says why. */
+  /** Records the answer, like the methods below. The promise never rejects: false means that nothing was recorded, and the console says why. */
   later(invitation: Invitation): Promise<boolean>;
   decline(invitation: Invitation): Promise<boolean>;
   undo(invitation: Invitation): Promise<boolean>;
-  /** Stops all invitations to this user, for good. */
+  /** Stops all invitations to this user for good. */
   optOut(invitation: Invitation): Promise<boolean>;
-  /** Reports `shown` when half of the element has been visible for a second. Returns a function that stops watching, as React effects do. */
+  /** Calls `shown` once half of the element has been visible for a second. Returns a function that stops watching, as a React effect does. */
   observe(element: Element, invitation: Invitation): () => void;
 }
 
-/** `base` is the URL path of the middleware's endpoints, on the page's own origin: they record nothing from another one. It defaults to the folder that this script was loaded from. */
+/** `base` is the URL path of the middleware's endpoints. They must be on the page's own origin, because they record nothing from another. Defaults to the folder that this script was loaded from. */
 export function createAskonce(base?: string): Askonce;
 
 declare global {

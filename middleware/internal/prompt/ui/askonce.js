@@ -1,10 +1,10 @@
-// A client for apps that render the prompt themselves. Its types and documentation are in askonce.d.ts beside it.
-// Not new URL(".", import.meta.url): bundlers take that for an asset and rewrite it.
+// A client for apps that render the prompt themselves. askonce.d.ts beside it has its types and documentation.
+// Bundlers would take new URL(".", import.meta.url) for an asset and rewrite it.
 export function createAskonce(base = import.meta.url.replace(/[^/]*$/, "")) {
-  const seen = new WeakSet(); // of invitations: another user may sign in without a new page
+  const seen = new WeakSet(); // invitations and not studies, because another user may sign in without a new page
   const tell = (name, study, url) => {
     document.dispatchEvent(new CustomEvent("askonce:" + name, { detail: { study } }));
-    // An app's fallback answers 200 with its own page where the endpoints are not mounted.
+    // If the endpoints are not mounted, the app's catch-all route may answer with 200 and its own page.
     return url && fetch(url, { method: "POST", keepalive: true })
       .then((r) => r.status === 204 || Promise.reject(r.status))
       .catch((e) => !!console.warn("askonce: not recorded", e));

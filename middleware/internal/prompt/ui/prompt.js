@@ -1,9 +1,9 @@
-// Shows the prompt of a page: with its style sheet, in its place, and never over what the reader is doing.
-// A library that swaps pages runs this again for each of them: then only what has come in is looked after.
+// Shows the prompt of a page once its style sheet is loaded, in its place, and never over what the reader is doing.
+// A library that swaps pages runs this script again for each page. It then only adopts the new page's prompt.
 (() => {
   const key = Symbol.for("askonce"), doc = document, root = doc.documentElement;
   if (self[key]) return self[key]();
-  const gone = new Set(), seen = new Set(); // studies that are answered, in this tab or another, and that were seen in this one
+  const gone = new Set(), seen = new Set(); // studies answered in any tab, and studies seen in this tab
   let channel, announced, before, base;
 
   const emit = (name, study) => doc.dispatchEvent(new CustomEvent("askonce:" + name, { detail: { study } }));
@@ -11,10 +11,10 @@
 
   const send = (to, quiet) =>
     fetch(to, { method: "POST", keepalive: true })
-      .then((r) => r.status === 204 || Promise.reject(r.status)) // a fallback of the app may answer 200
+      .then((r) => r.status === 204 || Promise.reject(r.status)) // the app's catch-all route may answer with 200
       .catch((e) => quiet || console.warn("askonce: not recorded", e));
 
-  // Focus that was in the prompt goes back to where it came from.
+  // Returns focus that was in the prompt to where it came from.
   const close = (aside) => {
     const focused = aside.contains(doc.activeElement);
     aside[key]?.();
@@ -36,16 +36,16 @@
     try {
       channel = new BroadcastChannel("askonce");
       channel.onmessage = (e) => drop(e.data);
-    } catch {} // where a browser blocks the site's storage
+    } catch {} // the browser blocks the site's storage
   };
 
-  // Colours are computed here, as [red, green, blue, alpha] from 0 to 1: whatever notation a page uses, color-mix answers in this one.
+  // Returns a colour as [red, green, blue, alpha] from 0 to 1. Whatever notation a page uses, color-mix converts it to this one.
   const colour = (probe, css) => {
     probe.style.color = "";
     probe.style.color = css;
     if (!probe.style.color) return;
     probe.style.color = `color-mix(in srgb,${css} 100%,#000 0%)`;
-    return getComputedStyle(probe).color.match(/[\d.e-]+/g).map(Number).concat(1); // the alpha is there unless it is 1
+    return getComputedStyle(probe).color.match(/[\d.e-]+/g).map(Number).concat(1); // an alpha of 1 is left out
   };
   const light = (c) => c.slice(0, 3).reduce((sum, v, i) => sum + [0.2126, 0.7152, 0.0722][i] * (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4), 0);
   const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
@@ -53,7 +53,7 @@
   const INK = [0.086, 0.094, 0.114], WHITE = [1, 1, 1];
   const readable = (on) => [WHITE, INK].find((c) => contrast(c, on) >= 4.5) || [0, 0, 0];
 
-  // The page is the uppermost surface behind the prompt that fills the window. Only on a dark one the prompt is dark too.
+  // The page's background is that of the uppermost element behind the prompt that fills the window. If it is dark, so is the prompt.
   const theme = (aside, cards) => {
     const probe = aside.shadowRoot.querySelector("[role=status]"), own = getComputedStyle(aside), r = aside.getBoundingClientRect();
     const set = (name) => colour(probe, own.getPropertyValue(name));
@@ -74,8 +74,8 @@
   const meets = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
   const modal = () => doc.fullscreenElement || [...doc.querySelectorAll("dialog[open],[aria-modal=true]")].some((e) => (e.ariaModal || e.matches(":modal")) && e.checkVisibility({ visibilityProperty: true }));
 
-  // What the page has fixed at the prompt's edge: cookie bars, chat bubbles, sidebars. The prompt moves out of the way of these,
-  // and waits if there is no room left or something has been laid over the whole page.
+  // Moves the prompt away from what the page has fixed at its edge: cookie bars, chat bubbles, sidebars. Returns false, and the
+  // prompt waits, if there is no room left or something covers the whole page.
   const avoid = (aside) => {
     const place = aside.dataset.position, top = place.startsWith("top");
     let lift = 0, shift = 0;
@@ -84,7 +84,7 @@
       aside.style.setProperty("--shift", shift + "px");
       const r = aside.getBoundingClientRect(), found = new Set(), known = new Map();
       if (r.top < 0 || r.bottom > innerHeight + 1 || r.left < 0 || r.right > innerWidth + 1) return !lift && !shift;
-      // A chat bubble is found in steps that are smaller than it.
+      // The steps are smaller than a chat bubble.
       for (let y = r.top + 1; y < r.bottom + 39; y += 40)
         for (let x = r.left + 1; x < r.right + 39; x += 40)
           for (let e of doc.elementsFromPoint(Math.min(x, r.right - 1), Math.min(y, r.bottom - 1)))
@@ -114,8 +114,8 @@
     return false;
   };
 
-  // Room at the end of the page, so that its last lines can be scrolled clear of the prompt, if it scrolls anyway or the prompt
-  // would cover a control for good. It cannot be measured again while it is in sight: that would move the page.
+  // Adds room at the end of the page, so that its last lines can be scrolled clear of the prompt, if the page scrolls anyway or
+  // the prompt would cover a control for good. The room keeps its height while it is in view, because a change would move the page.
   const makeRoom = (aside, room) => {
     if (/hidden|clip/.test(getComputedStyle(root).overflowY + getComputedStyle(doc.body).overflowY) || scrollY + innerHeight > room.end) return;
     const set = (top, height) => (room.style.cssText = `all:initial!important;position:absolute!important;visibility:hidden!important;inset:${top}px auto auto 0!important;width:1px!important;height:${height}px!important`);
@@ -145,12 +145,12 @@
     };
     const swap = (out) => {
       const had = shadow.activeElement;
-      if (out && !position.includes("-")) bye.style.minHeight = card.offsetHeight + "px"; // a bar, and the page around it, do not jump
+      if (out && !position.includes("-")) bye.style.minHeight = card.offsetHeight + "px"; // so that a bar, and the page around it, do not jump
       card.classList.toggle("off", out);
       bye.classList.toggle("on", out);
       if (had) (out ? bye : card).querySelector("a,button").focus({ preventScroll: true });
     };
-    // The exit stays while it has the reader's attention.
+    // The goodbye stays while the pointer or the focus is on it.
     const linger = (ms) => {
       clearTimeout(leaving);
       leaving = setTimeout(() => (bye.matches(":hover") || shadow.activeElement ? linger(2000) : leave()), ms);
@@ -181,10 +181,10 @@
       if (hit.localName === "a") {
         if (!hit.target) return;
         emit("started", study);
-        return setTimeout(() => { drop(study, true, aside); leave(); }); // once the browser has followed it
+        return setTimeout(() => { drop(study, true, aside); leave(); }); // once the browser has followed the link
       }
       const to = hit.hasAttribute("formaction") ? hit.formAction : hit.form?.action || "";
-      if (e.button || !to.startsWith(base) || "forms" in aside.dataset) return; // a form answers without script
+      if (e.button || !to.startsWith(base) || "forms" in aside.dataset) return; // the browser submits the form itself
       e.preventDefault();
       answer(to);
     };
@@ -199,7 +199,7 @@
       if (!aside.contains(e.relatedTarget)) before = e.relatedTarget;
     });
 
-    // Whether the prompt is on top where it stands: it counts as seen only then.
+    // Reports whether nothing covers the prompt. Only then does it count as seen.
     const uncovered = () => {
       const r = aside.getBoundingClientRect();
       return [[0.5, 0.5], [0.1, 0.1], [0.9, 0.9]].every(([x, y]) => doc.elementFromPoint(r.left + r.width * x, r.top + r.height * y) === aside);
@@ -223,7 +223,7 @@
 
     const look = () => {
       soon = 0;
-      if (!aside.isConnected) return aside[key]?.(); // the page was swapped
+      if (!aside.isConnected) return aside[key]?.(); // a library has swapped the page
       if (!inline) {
         const focus = doc.activeElement, f = focus?.getBoundingClientRect(), busy = aside.contains(focus);
         const wait = !busy && (modal() || !avoid(aside) || (focus && focus !== doc.body && f.height < innerHeight / 2 && meets(f, aside.getBoundingClientRect())));
@@ -245,7 +245,7 @@
       watch.observe(aside);
       for (const name of ["focusin", "focusout", "click", "scroll", "transitionend"]) doc.addEventListener(name, again, { ...on, capture: true });
       for (const name of ["resize", "load"]) addEventListener(name, again, on);
-      doc.addEventListener("load", paint, { ...on, capture: true }); // of style sheets that come late
+      doc.addEventListener("load", paint, { ...on, capture: true }); // of late style sheets
       doc.addEventListener("visibilitychange", count, on);
       every = setInterval(look, 1000);
       const dark = new MutationObserver(() => setTimeout(paint));
@@ -259,7 +259,7 @@
       }
     };
     const go = () => (leaving = setTimeout(start, +delay || 0));
-    // The style sheet is what shows the prompt. Added by script, it holds up nothing of the page.
+    // The prompt is hidden until its style sheet is loaded. A style sheet added by script delays nothing of the page.
     aside.dataset.waits = "";
     const style = shadow.querySelector("link").cloneNode();
     style.rel = "stylesheet";
@@ -275,18 +275,18 @@
     const template = one.querySelector("template[shadowrootmode]");
     if (!one.shadowRoot && template) one.attachShadow({ mode: "open" }).append(template.content);
     template?.remove();
-    if (!one.shadowRoot) return one.remove(); // a copy of a page that was made without it
+    if (!one.shadowRoot) return one.remove(); // a library has copied the page without its shadow roots
     const here = doc.querySelector("[data-askonce-here]"), parent = here || doc.body;
     if (here) {
       one.dataset.position = "here";
-      one.setAttribute("role", "region"); // within a landmark it is no complement of the page
+      one.setAttribute("role", "region"); // within another landmark it cannot be complementary
     }
     if (one.parentElement !== parent) parent.append(one);
     if (!one[key]) adopt(one);
   });
 
-  // A page that comes back from a cache may show what has been answered meanwhile. Reasons that say nothing
-  // about that keep the prompt: eligible, excluded, language, held_out, paced, unavailable.
+  // A page from the browser's cache may show a prompt that the user has answered since. Reasons that say nothing about that keep
+  // the prompt: eligible, excluded, language, held_out, paced, unavailable.
   addEventListener("pagehide", () => channel?.close());
   addEventListener("pageshow", (e) => {
     if (e.persisted) listen();
