@@ -15,16 +15,16 @@ import (
 
 // CacheOptions configure [NewCached]. A zero field means its default.
 type CacheOptions struct {
-	// Completed is how long the cache remembers that a user has completed a study.
-	// A completion may count for this much longer than a Reset through another
-	// replica, and in a store without [Interactions] than its Until. Negative: not
-	// remembered. Defaults to 1 hour.
+	// Completed is how long the cache remembers that a user has completed a study. So
+	// long may a completion still count after a Reset on another replica and, in a store
+	// without [Interactions], after its Until. Negative means that it is not remembered.
+	// Defaults to 1 hour.
 	Completed time.Duration
 
-	// Open is how long everything else is remembered: that a user has not completed
-	// a study, and what the user has seen and answered. It is the longest that
-	// something recorded by another replica stays unseen. Negative: not
-	// remembered. Defaults to 10 s.
+	// Open is how long everything else is remembered: that a user has not completed a
+	// study, and what the user has seen and answered. Changes by another replica are
+	// visible after at most this time. Negative means that it is not remembered.
+	// Defaults to 10 s.
 	Open time.Duration
 
 	// Size is the greatest number of users in the cache. Defaults to 100,000, which
@@ -36,21 +36,19 @@ type CacheOptions struct {
 	Timeout time.Duration
 }
 
-// A Peeker answers from memory alone, without waiting and without allocating.
-// known is false if the store has to be asked. [*Cache] implements it.
+// A Peeker is a store that answers from memory, without waiting or allocating. The result
+// known is false if only a look-up can tell. [*Cache] implements it.
 type Peeker interface {
 	Peek(k Key) (completed, known bool)
 	PeekPerson(userID string) (p *Person, known bool) // the Person must not be changed
 }
 
-// A Cache remembers, in this process, what a [Store] says about users. Whatever is
-// written through it is visible through it at once. It is safe for concurrent use,
-// starts no goroutine that outlives a look-up, and leaves closing to the owner of
-// the store.
+// A Cache remembers, in this process, what a [Store] knows about users. Writes through
+// the cache are visible through it at once. It is safe for concurrent use, starts no
+// goroutine that outlives a look-up, and does not close the store.
 //
-// [As] finds every capability of the store inside. Callers that must not act on a
-// remembered answer, such as the confirmation of a click, ask the store that
-// Unwrap returns.
+// [As] finds every capability of the store inside. A caller that must not act on a cached
+// answer, such as one that confirms a click, uses the store that Unwrap returns.
 type Cache struct {
 	inner   Store
 	persons Interactions // nil if inner does not have them
@@ -115,8 +113,8 @@ func (c *Cache) PeekPerson(userID string) (p *Person, known bool) {
 	return r.person, true
 }
 
-// Completed implements [Store]. Concurrent calls for the same user share one
-// look-up, which does not end when one of the callers leaves.
+// Completed implements [Store]. Concurrent calls for the same user share one look-up. The
+// end of one caller's ctx does not cancel it.
 func (c *Cache) Completed(ctx context.Context, k Key) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -170,16 +168,16 @@ func (c *Cache) lookUpPerson(ctx context.Context, userID string) (*Person, error
 	})
 }
 
-// shared makes one look-up for all concurrent callers and remembers its result,
-// unless something was written about the user meanwhile.
+// shared makes one look-up for all concurrent callers. It caches the result unless
+// something was written about the user in the meantime.
 func shared[T any](ctx context.Context, c *Cache, what, userID string, ask func(ctx context.Context, asked time.Time) (T, *remembered, error)) (T, error) {
 	epoch := c.users.epoch(userID)
-	// The epoch keeps a caller that comes after a write from joining a look-up that
-	// began before it. Ids contain no NUL.
+	// Because of the epoch, a caller that comes after a write does not join a look-up
+	// that began before it. Ids contain no NUL.
 	name := what + "\x00" + strconv.FormatUint(epoch, 36) + "\x00" + userID
 	detached := context.WithoutCancel(ctx)
 	lookup := c.lookups.DoChan(name, func() (any, error) {
-		return guard.Get(func() (any, error) { // nobody else can recover on this goroutine
+		return guard.Get(func() (any, error) { // no caller could recover a panic on this goroutine
 			ctx, cancel := context.WithTimeout(detached, c.timeout)
 			defer cancel()
 			t, r, err := ask(ctx, time.Now())
@@ -202,7 +200,7 @@ func shared[T any](ctx context.Context, c *Cache, what, userID string, ask func(
 
 // Record implements [Store].
 func (c *Cache) Record(ctx context.Context, done Completion) (first bool, err error) {
-	defer c.users.forget(done.UserID) // also after an error: the write may have got through
+	defer c.users.forget(done.UserID) // after an error too: the write may have succeeded
 	first, err = c.inner.Record(ctx, done)
 	if !first && done.Quality != "" {
 		c.forgetOwner(ctx, done)
@@ -210,8 +208,8 @@ func (c *Cache) Record(ctx context.Context, done Completion) (first bool, err er
 	return first, err
 }
 
-// forgetOwner forgets whose interview a repeated Record may have revised. The call
-// that brings the score need not name the user.
+// forgetOwner forgets the user whose interview a repeated Record may have revised. The
+// call that adds the score need not name the user.
 func (c *Cache) forgetOwner(ctx context.Context, done Completion) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
 	defer cancel()
@@ -256,8 +254,8 @@ func (c *Cache) Reset(ctx context.Context, k Key) error {
 	return inner.Reset(ctx, k)
 }
 
-// Erase implements [Eraser] if the store inside does. The user's id leaves the
-// cache as well.
+// Erase implements [Eraser] if the store inside does. It removes the user's id from the
+// cache too.
 func (c *Cache) Erase(ctx context.Context, userID string) error {
 	inner, ok := As[Eraser](c.inner)
 	if !ok {
@@ -267,7 +265,7 @@ func (c *Cache) Erase(ctx context.Context, userID string) error {
 	return inner.Erase(ctx, userID)
 }
 
-// clone returns a copy that shares nothing with p.
+// clone returns a deep copy of p.
 func (p *Person) clone() Person {
 	q := *p
 	q.Studies = slices.Clone(p.Studies)

@@ -10,13 +10,12 @@ import (
 	gocache "github.com/patrickmn/go-cache"
 )
 
-// users remembers what is known about each user, for at most size of them.
+// users caches what is known about at most size users.
 //
-// go-cache has no bound of its own, and its sweep holds the write lock while it
-// walks the whole map. So there are two generations: new entries go into the young
-// one; when that holds half of size, it becomes the old one, and the old one is
-// dropped whole. Entries carry their own age on the monotonic clock, because
-// go-cache goes by the wall clock, which may jump.
+// go-cache has no limit, and its sweep holds the write lock while it walks the whole map.
+// So there are two generations. New entries go into the young one. When it holds half of
+// size, it replaces the old one, which is dropped as a whole. Entries carry their age by
+// the monotonic clock, because go-cache uses the wall clock, which may jump.
 type users struct {
 	size int
 	gens atomic.Pointer[generations]
@@ -29,7 +28,7 @@ type users struct {
 
 type generations struct{ young, old *gocache.Cache }
 
-// remembered is what is known about one user. It is never changed.
+// remembered is what is known about one user. It is immutable.
 type remembered struct {
 	asked   time.Time // when the look-up of person began
 	person  *Person   // nil if the store has no Interactions
@@ -43,7 +42,7 @@ type study struct {
 	asked     time.Time
 }
 
-// with returns r and what has become known about one study. r may be nil.
+// with returns a copy of r with one study added or replaced. r may be nil.
 func (r *remembered) with(s study) *remembered {
 	n := &remembered{studies: []study{s}}
 	if r != nil {
@@ -62,7 +61,7 @@ func newUsers(size int) *users {
 	return u
 }
 
-// newGeneration has no cleanup interval: go-cache's janitor could not be stopped.
+// newGeneration sets no cleanup interval, because go-cache's janitor cannot be stopped.
 func newGeneration() *gocache.Cache { return gocache.New(gocache.NoExpiration, 0) }
 
 // get returns what is remembered about a user, or nil.
@@ -78,14 +77,14 @@ func (u *users) get(userID string) *remembered {
 	r := v.(*remembered)
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if now, ok := u.gens.Load().old.Get(userID); ok && now == v { // not forgotten meanwhile
+	if now, ok := u.gens.Load().old.Get(userID); ok && now == v { // not forgotten in the meantime
 		u.add(userID, r)
 	}
 	return r
 }
 
-// epoch counts the writes about a user, and about those who share its counter.
-// What was asked in an earlier epoch is not remembered.
+// epoch counts the writes about a user, and about other users with the same counter. An
+// answer from an earlier epoch is not cached.
 func (u *users) epoch(userID string) uint64 { return u.counter(userID).Load() }
 
 func (u *users) counter(userID string) *atomic.Uint64 {
@@ -115,8 +114,7 @@ func (u *users) add(userID string, r *remembered) {
 	}
 }
 
-// forget drops what is remembered about a user, and whatever look-ups that are in
-// flight will find.
+// forget drops what is cached about a user, and the results of look-ups in flight.
 func (u *users) forget(userID string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 // MaxIDLen is the length in bytes of the longest id that a store accepts.
 const MaxIDLen = 256
 
-// CheckID returns an error that matches [ErrInvalid] unless id is 1 to [MaxIDLen]
-// bytes of valid UTF-8 without control characters. The error never contains the
-// id. Every store calls it before the id reaches the backend.
+// CheckID returns an error that matches [ErrInvalid] unless id is 1 to [MaxIDLen] bytes
+// of valid UTF-8 without control characters. The error never contains the id. Every store
+// checks ids before they reach the backend.
 func CheckID(id string) error {
 	switch {
 	case id == "":
@@ -27,7 +27,7 @@ func CheckID(id string) error {
 	return nil
 }
 
-// checkText checks an id that is not printable ASCII alone.
+// checkText checks an id that is not all printable ASCII.
 func checkText(id string) error {
 	if !utf8.ValidString(id) {
 		return invalidArgument("the id is not valid UTF-8")
@@ -62,8 +62,8 @@ func CheckCompletion(c Completion) error {
 	return checkOptional(c.UserID, c.Quality, c.Language)
 }
 
-// CheckFilter returns an error that matches [ErrInvalid] unless every text that f
-// filters by passes [CheckID].
+// CheckFilter returns an error that matches [ErrInvalid] unless every string in f passes
+// [CheckID] or is empty.
 func CheckFilter(f Filter) error {
 	return checkOptional(f.StudyID, f.UserID, f.InterviewID, f.Quality)
 }
@@ -121,7 +121,7 @@ func checkOptional(ids ...string) error {
 	return nil
 }
 
-// Instant returns t as stores keep it: in UTC, truncated to the microsecond.
+// Instant returns t in UTC, truncated to the microsecond, as stores keep it.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 type invalidArgument string

@@ -8,9 +8,9 @@ import (
 
 // DeadLetters is a store that keeps signed deliveries that could not be used.
 type DeadLetters interface {
-	// AddDeadLetter keeps d. The same body twice is kept once, as it came first.
+	// AddDeadLetter keeps d. It does nothing if a letter with the same Body is kept.
 	AddDeadLetter(ctx context.Context, d DeadLetter) error
-	// DeadLetters yields the letters, oldest first and then by id.
+	// DeadLetters yields the letters, ordered by ReceivedAt and then by ID.
 	DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error]
 	// DeleteDeadLetter removes one letter, or returns [ErrNotFound].
 	DeleteDeadLetter(ctx context.Context, id string) error

@@ -11,23 +11,22 @@ import (
 // Interactions is a store that keeps what users have seen of prompts and how they
 // have answered, so that an answer follows the user from browser to browser.
 //
-// Events may arrive late, repeatedly and in any order, on any number of replicas:
-// the result is the same, up to [MaxStudies]. Showings are a set of instants. Of the answers the one
-// that was given last counts; of two given in the same millisecond, the one whose
-// [InteractionKind] is greater. A showing or an opening never changes an answer.
+// Events may arrive late, repeatedly and in any order, on any number of replicas. The
+// result is the same, up to [MaxStudies]. Showings are a set of times. The last answer
+// counts; of two answers in the same millisecond, the one with the greater
+// [InteractionKind] counts. A showing or an opening never changes an answer.
 //
-// Users are found by a keyed hash, as completions are. The times of answers are kept
-// to the millisecond, because users are quick to take one back, and others to the
-// second. What is known about a user is never deleted: Reset clears one study and
-// keeps the time of that, and Erase takes away the id and keeps the hash.
+// Users are found by a keyed hash, as completions are. Times of answers are kept to the
+// millisecond, because users are quick to take one back; other times are kept to the
+// second. Nothing about a user is ever deleted: Reset clears one study and keeps the time
+// of the reset, and Erase removes the id and keeps the hash.
 type Interactions interface {
-	// Note records one interaction. It is durable once it returns nil. It returns
-	// an error that matches [ErrInvalid] as [CheckInteraction] does, and
-	// [ErrTooManyStudies] as [Person.CheckRoom] does.
+	// Note records one interaction, which is durable once Note returns nil. It returns
+	// the errors of [CheckInteraction] and [Person.CheckRoom].
 	Note(ctx context.Context, i Interaction) error
 
 	// Person returns everything about one user, completions included, in one round
-	// trip. An unknown user has a zero Person. It does not write.
+	// trip. It returns the zero Person for an unknown user, and does not write.
 	Person(ctx context.Context, userID string) (Person, error)
 
 	// Funnel returns one row for each UTC day from the day of from up to, not
@@ -43,18 +42,18 @@ type Interaction struct {
 	Until time.Time // how long InteractionSnoozed lasts; ignored for the others
 }
 
-// InteractionKind says what a user did. Stores and cookies keep its number: values are
-// only ever added at the end.
+// InteractionKind is what a user did. Stores and cookies keep the numbers.
 type InteractionKind uint8
 
+// The kinds.
 const (
-	InteractionShown     InteractionKind = iota // saw the prompt
-	InteractionOpened                           // went on to the interview
-	InteractionUndone                           // took the last answer back
-	InteractionSnoozed                          // answered "later"
-	InteractionDeclined                         // answered "no"
-	InteractionOptedOut                         // answered "never", for every study
-	InteractionCompleted                        // completed the interview: for metrics, as Note refuses it, see [Store].Record
+	InteractionShown     InteractionKind = 0 // saw the prompt
+	InteractionOpened    InteractionKind = 1 // went on to the interview
+	InteractionUndone    InteractionKind = 2 // took the last answer back
+	InteractionSnoozed   InteractionKind = 3 // answered "later"
+	InteractionDeclined  InteractionKind = 4 // answered "no"
+	InteractionOptedOut  InteractionKind = 5 // answered "never", for every study
+	InteractionCompleted InteractionKind = 6 // completed the interview; only for metrics: see [Store].Record
 )
 
 var interactionNames = [...]string{"shown", "opened", "undone", "snoozed", "declined", "opted_out", "completed"}
@@ -106,22 +105,22 @@ type PersonStudy struct {
 	AnsweredAt time.Time
 	Until      time.Time // when a snooze ends
 
-	// ResetAt is when [Resetter] forgot all of the above, to the millisecond; zero if
-	// never. What a browser remembers from this time or before does not count.
+	// ResetAt is when the study was last reset, to the millisecond; zero if never. See
+	// [Resetter]. Events in a browser's cookie up to this time do not count.
 	ResetAt time.Time
 }
 
 // MaxShowings is how many showings of one study a store keeps for one user.
 const MaxShowings = 255
 
-// MaxStudies is how many studies that one user has seen or answered a store keeps. A
-// browser names the study that it answers, so a user could make the store grow without
-// end. It is far more than an app asks one user about.
+// MaxStudies is the greatest number of studies for which a store keeps what one user has
+// seen and answered. It is far more than an app needs. Without a limit a user could fill
+// the store, because the browser names the study that it answers.
 const MaxStudies = 256
 
-// CheckRoom returns [ErrTooManyStudies] if p has seen or answered [MaxStudies] studies,
-// and this one is not among them. It is meant for implementations of Interactions,
-// between the reading of p and the writing, and accepts an empty studyID.
+// CheckRoom returns [ErrTooManyStudies] if p has seen or answered [MaxStudies] studies and
+// this one is not among them. It accepts an empty studyID. It is meant for implementations
+// of [Interactions], which call it after reading p and before writing.
 func (p *Person) CheckRoom(studyID string) error {
 	kept := 0
 	for i := range p.Studies {
@@ -140,9 +139,9 @@ func (p *Person) CheckRoom(studyID string) error {
 	return ErrTooManyStudies
 }
 
-// Note merges one interaction into p, by the rules of [Interactions]. The result
-// does not depend on the order of the calls, nor on repetitions. It is meant for
-// implementations of Interactions.
+// Note merges one interaction into p, by the rules of [Interactions]. The result does not
+// depend on the order or the repetition of calls. It is meant for implementations of
+// Interactions.
 func (p *Person) Note(i Interaction) {
 	at := i.At.UTC().Truncate(time.Millisecond)
 	if i.StudyID == "" {
@@ -155,9 +154,9 @@ func (p *Person) Note(i Interaction) {
 	p.study(i.StudyID).note(i.Kind, at, i.Until.UTC().Truncate(time.Second))
 }
 
-// Reset forgets what p knows about a study and keeps the time of that, as [Resetter]
-// does: now, or the time of the latest event if that is from a replica whose clock is
-// ahead. It is meant for implementations of Interactions.
+// Reset clears a study of p and keeps the time of the reset, as [Resetter] does. That is
+// now, or the time of the latest event if a replica with a clock that is ahead recorded
+// it. It is meant for implementations of [Interactions].
 func (p *Person) Reset(studyID string, now time.Time) {
 	s := p.study(studyID)
 	at := now.UTC().Truncate(time.Millisecond)
@@ -169,7 +168,7 @@ func (p *Person) Reset(studyID string, now time.Time) {
 	*s = PersonStudy{StudyID: studyID, ResetAt: at}
 }
 
-// study returns what is known about a study, to be changed.
+// study returns the entry of a study, and adds it if there is none.
 func (p *Person) study(studyID string) *PersonStudy {
 	n, known := slices.BinarySearchFunc(p.Studies, studyID, func(s PersonStudy, id string) int { return strings.Compare(s.StudyID, id) })
 	if !known {
@@ -202,9 +201,9 @@ func (s *PersonStudy) note(kind InteractionKind, at, until time.Time) {
 	}
 }
 
-// A FunnelDay counts the users who did something for the first time in a study on
-// one day. A user counts at most once for each kind in each study, on the earliest
-// day, whatever Reset or Erase do later.
+// A FunnelDay counts the users who did something for the first time in a study on one
+// day. A user counts at most once per study and kind, on the earliest day. Reset and
+// Erase do not change the counts.
 type FunnelDay struct {
 	Day                                         time.Time // 00:00 UTC
 	Shown, Opened, Snoozed, Declined, Completed int

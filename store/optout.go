@@ -7,13 +7,12 @@ import (
 	"time"
 )
 
-// OptOut keeps a user out of every study for good, or takes that back if out is false.
-// It is for an app's own settings page; the prompt's "Never ask me" does the same. Pass
-// the store that the gates use, with its cache, so that it counts at once in this
-// process. It counts whatever the user has answered before, in any browser.
+// OptOut keeps a user out of every study for good, or takes that back if out is false. It
+// is for an app's settings page; the prompt's "Never ask me" does the same. Pass the
+// store that the gates use, including its cache, so that it takes effect at once in this
+// process. It overrides every earlier answer, from any browser.
 //
-// A store without [Interactions] makes it return an error that matches
-// [errors.ErrUnsupported].
+// If the store has no [Interactions], the error matches [errors.ErrUnsupported].
 func OptOut(ctx context.Context, s Store, userID string, out bool) error {
 	i, err := interactionsOf(s)
 	if err != nil {
@@ -27,7 +26,7 @@ func OptOut(ctx context.Context, s Store, userID string, out bool) error {
 	if err != nil {
 		return err
 	}
-	// Two clicks may be in one millisecond, or on replicas whose clocks differ.
+	// Two clicks may come in the same millisecond, or at replicas whose clocks differ.
 	at := time.Now().Truncate(time.Millisecond)
 	if !at.After(p.OptedOutAt) {
 		at = p.OptedOutAt.Add(time.Millisecond)
@@ -39,8 +38,8 @@ func OptOut(ctx context.Context, s Store, userID string, out bool) error {
 	return i.Note(ctx, Interaction{Key: Key{UserID: userID}, Kind: kind, At: at})
 }
 
-// OptedOut reports whether a user has opted out of every study, here or in a prompt. Its
-// errors are those of [OptOut].
+// OptedOut reports whether a user has opted out of every study, by [OptOut] or in a
+// prompt. It returns the same errors.
 func OptedOut(ctx context.Context, s Store, userID string) (bool, error) {
 	i, err := interactionsOf(s)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // Lister lists completions.
 type Lister interface {
 	// Completions yields the completions that f selects, ordered by completion time
-	// and then by interview id. It holds no lock while the consumer works.
+	// and then by interview id. It holds no lock while it yields.
 	Completions(ctx context.Context, f Filter) iter.Seq2[Completion, error]
 }
 
@@ -19,14 +19,14 @@ type Lister interface {
 type Filter struct {
 	StudyID, UserID, InterviewID, Quality string
 
-	// Since selects what was completed at this time or later.
+	// Since selects interviews completed at this time or later.
 	Since time.Time
 
 	// NewestFirst reverses the order.
 	NewestFirst bool
 
-	// After continues a list behind this completion, of which CompletedAt and
-	// InterviewID count, in the list's own order.
+	// After continues a list after this completion, in the list's order. Only its
+	// CompletedAt and InterviewID count.
 	After *Completion
 }
 
@@ -38,7 +38,8 @@ func (f Filter) Selects(c Completion) bool {
 		!c.CompletedAt.Before(f.Since) && (f.After == nil || f.Compare(c, *f.After) > 0)
 }
 
-// Compare orders two completions as a list with the filter f does.
+// Compare orders two completions as a list with the filter f does. It is meant for
+// implementations of [Lister].
 func (f Filter) Compare(a, b Completion) int {
 	if f.NewestFirst {
 		a, b = b, a
@@ -46,21 +47,21 @@ func (f Filter) Compare(a, b Completion) int {
 	return cmp.Or(a.CompletedAt.Compare(b.CompletedAt), strings.Compare(a.InterviewID, b.InterviewID))
 }
 
-// Eraser forgets a person.
+// Eraser erases a user.
 type Eraser interface {
 	// Erase deletes the user's transcripts and jobs and removes the user's id from
-	// every completion. What remains is a keyed hash, by which Completed stays true
-	// and by which a user who declined or opted out is still not asked.
+	// every completion. A keyed hash remains, so that Completed stays true and a user
+	// who declined or opted out is still not asked.
 	//
 	// A later Record that names the user stores nothing personal: it keeps the
-	// interview as nobody's, without a job, and remembers that the study is
-	// completed. If the interview was known as nobody's before, its transcript and
+	// interview without a user and without a job, and remembers that the study is
+	// completed. If the interview was stored without a user before, its transcript and
 	// its job are deleted too. From then on no Record gives it a user or lets it
 	// complete a study.
 	//
-	// Erase is idempotent, and an unknown user is no error. It does not search dead
-	// letters: delete those once they are dealt with. It does not change the numbers
-	// of [Interactions].Funnel.
+	// Erase is idempotent, and an unknown user is not an error. It does not search dead
+	// letters: delete those once they are handled. It does not change the counts of
+	// [Interactions].Funnel.
 	Erase(ctx context.Context, userID string) error
 }
 
@@ -72,8 +73,8 @@ type Resetter interface {
 	// it back. The interviews stay recorded, so that a repeated delivery does not
 	// undo the reset.
 	//
-	// A store with [Interactions] keeps the time of the reset, so that a browser
-	// whose cookie remembers more is asked again too. An unknown key is no error and
-	// is reset as well, because a cookie may know it.
+	// A store with [Interactions] keeps the time of the reset, which outranks older
+	// events in a browser's cookie. An unknown key is not an error: its time is kept
+	// too, because a cookie may have the user's events.
 	Reset(ctx context.Context, k Key) error
 }

@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// Retention deletes what is no longer needed. Completions, and what keeps a user
-// from being asked again, are never deleted by age.
+// Retention deletes items by age. It never deletes completions, or anything else that
+// keeps a user from being asked again.
 type Retention interface {
-	// DeleteExpired deletes up to limit items of one kind that are older than
-	// before and returns how many it deleted. Call it again until it returns less
-	// than limit. It is safe to interrupt and to run on several replicas at once. A
-	// transcript that has a job is kept. An unknown kind is an error that matches
-	// [ErrInvalid].
+	// DeleteExpired deletes up to limit items of one kind that are older than before,
+	// and returns how many it deleted. Call it again until it returns less than limit.
+	// It may be interrupted, and may run on several replicas at once. It keeps
+	// transcripts that have a job. It returns the error of [CheckExpirable].
 	DeleteExpired(ctx context.Context, what Expirable, before time.Time, limit int) (int, error)
 
 	// DeleteTranscript deletes the transcript of one interview, and its job if it

@@ -20,22 +20,21 @@ type Completion struct {
 	Language    string
 	Duration    time.Duration // kept to at least the millisecond
 
-	// Until ends the completion: from then on the user may be asked again. The
-	// zero time means never.
+	// Until is when the completion ends and the user may be asked again. The zero
+	// time means never.
 	Until time.Time
 
-	// Ignored keeps the interview from completing the study. It is still the
-	// user's: [Lister] lists it and [Eraser] finds it.
+	// Ignored means that the interview does not complete the study. It still belongs
+	// to the user: [Lister] lists it and [Eraser] erases it.
 	Ignored bool
 }
 
-// A Store records interviews and reports who has completed which study. It is
-// the only capability that a store must have. Implementations are safe for
-// concurrent use; [github.com/askonce/askonce/store/storetest.Run] tests them
-// against this contract.
+// A Store records interviews and reports who has completed which study. Every other
+// capability is optional. Implementations must be safe for concurrent use;
+// [github.com/askonce/askonce/store/storetest.Run] tests them against this contract.
 type Store interface {
-	// Completed reports whether the user has completed the study. An unknown user
-	// has not. An error means that the store could not answer.
+	// Completed reports whether the user has completed the study. It returns false for
+	// an unknown user. An error means that the store could not answer.
 	Completed(ctx context.Context, k Key) (bool, error)
 
 	// Record stores a completion. It is atomic, durable once it returns nil, and
@@ -44,22 +43,21 @@ type Store interface {
 	// [Transcripts], the first call also queues a job for the transcript, in the
 	// same transaction.
 	//
-	// A later call fills in a Quality or a UserID that was empty. The call that
-	// fills in Quality also replaces Until and Ignored, so that a decision which
-	// depends on the score can be revised once the score is known. Nothing else
-	// of the first call changes.
+	// A later call fills in a Quality or a UserID that was empty. If it fills in
+	// Quality, it also replaces Until and Ignored, which may depend on the score. It
+	// changes nothing else.
 	//
 	// A later call also repairs missing state, such as the user's completion or the
 	// job, unless Reset or FinishJob removed it.
 	//
-	// An error that matches [ErrPermanent] will be the same for every retry.
+	// If the error matches [ErrPermanent], every retry fails in the same way.
 	Record(ctx context.Context, c Completion) (first bool, err error)
 }
 
-// As returns the optional capability C of s, for instance [Transcripts], and
-// reports whether s has it. A wrapper has what the store inside has: its method
-// Unwrap() Store tells As what that is. Of several layers with the methods of C
-// the outermost is returned, so that a cache can invalidate its entries.
+// As returns the optional capability C of s, such as [Transcripts], and reports whether
+// s has it. A wrapper with a method Unwrap() Store has the capabilities of the store
+// inside, no more. If several layers have the methods of C, As returns the outermost, so
+// that a cache can invalidate its entries.
 func As[C any](s Store) (c C, ok bool) {
 	found := false
 	for {

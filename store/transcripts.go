@@ -6,49 +6,47 @@ import (
 	"time"
 )
 
-// Transcripts is a store that keeps transcripts and the queue of jobs that fetch
-// them. Record adds a job to the queue.
+// Transcripts is a store that keeps transcripts and the queue of jobs that fetch them.
+// [Store].Record adds a job to the queue.
 //
-// A job is claimed for the length of a lease, measured by the store's own clock
-// (for a database, the server's), so that replicas may disagree about the time. A
-// lease of zero or less is over at once. The holder extends it while it works.
+// A job is claimed for the duration of a lease, which the store measures by its own clock
+// (a database by the server's), because the clocks of replicas may differ. A lease of
+// zero or less is over at once. The holder extends the lease while it works.
 type Transcripts interface {
-	// ClaimJobs claims up to limit jobs that are due, ordered by due time and then
-	// by interview id, and hides them from everybody else until the lease is over.
-	// It skips a job whose interview is missing, and may pass over one that another
-	// call is working on.
+	// ClaimJobs claims up to limit jobs that are due, ordered by due time and then by
+	// interview id. No other call can claim them until the lease is over. It skips jobs
+	// whose interview is missing, and may skip jobs that another call is changing.
 	ClaimJobs(ctx context.Context, lease time.Duration, limit int) ([]Job, error)
 
-	// ExtendJob makes the lease of a claimed job end after lease from now. It
-	// returns [ErrLeaseLost] if the job is gone or has been claimed again. A lease
-	// that is over while nobody else has claimed the job still counts; this holds
-	// for the four methods below too.
+	// ExtendJob makes the lease of a claimed job end after lease from now. It returns
+	// [ErrLeaseLost] if the job is gone or has been claimed again. A lease that is over
+	// still counts as long as nobody else has claimed the job. That also applies to the
+	// four methods below.
 	ExtendJob(ctx context.Context, j Job, lease time.Duration) error
 
-	// SaveTranscript stores the transcript of a claimed job and keeps the job,
-	// whose Fetched is true from then on. If the claim is lost it stores nothing
-	// and returns [ErrLeaseLost], so that a person who was erased stays erased.
+	// SaveTranscript stores the transcript of a claimed job and keeps the job, with
+	// Fetched set. If the claim is lost it stores nothing and returns [ErrLeaseLost], so
+	// that an erased user stays erased.
 	SaveTranscript(ctx context.Context, j Job, t Transcript) error
 
 	// FinishJob deletes a claimed job, or returns [ErrLeaseLost].
 	FinishJob(ctx context.Context, j Job) error
 
-	// PostponeJob gives a claimed job back. It is due after wait, with the Attempts
-	// and the Reason of j. A store may keep only the first 256 bytes of the reason
-	// and replace what is not printable. Returns [ErrLeaseLost] as above.
+	// PostponeJob returns a claimed job to the queue, due after wait, with the Attempts
+	// and the Reason of j. A store may keep only the first 256 bytes of the reason and
+	// replace unprintable characters. It returns [ErrLeaseLost] as above.
 	PostponeJob(ctx context.Context, j Job, wait time.Duration) error
 
-	// KillJob takes a claimed job out of the queue. It stays listed as dead, with
-	// the Attempts and the Reason of j, until it is requeued. Returns
-	// [ErrLeaseLost] as above.
+	// KillJob takes a claimed job out of the queue. The job stays listed as dead, with
+	// the Attempts and the Reason of j, until it is requeued. It returns [ErrLeaseLost]
+	// as above.
 	KillJob(ctx context.Context, j Job) error
 
-	// RequeueJob makes a dead job due at once, with no attempts counted. It returns
+	// RequeueJob makes a dead job due at once, with Attempts set to 0. It returns
 	// [ErrNotFound] if the interview has no dead job.
 	RequeueJob(ctx context.Context, interviewID string) error
 
-	// RequeueJobs does what RequeueJob does for every dead job and returns how many
-	// there were.
+	// RequeueJobs requeues every dead job and returns their number.
 	RequeueJobs(ctx context.Context) (int, error)
 
 	// PendingJobs yields the jobs that are not dead, ordered by due time and then
@@ -62,15 +60,15 @@ type Transcripts interface {
 	Transcript(ctx context.Context, interviewID string) (Transcript, error)
 }
 
-// A Job is a transcript that is still to be fetched, or to be handed to the app.
+// A Job is a transcript that has not been fetched, or not been passed to the app.
 type Job struct {
-	Completion           // the completion as the store has it now
-	QueuedAt   time.Time // when Record or RequeueJob queued it
-	DueAt      time.Time // not to be claimed before; while it is claimed, the end of the lease
+	Completion           // as it is stored now
+	QueuedAt   time.Time // when Record or RequeueJob queued the job
+	DueAt      time.Time // when the job can be claimed; while it is claimed, the end of the lease
 	Attempts   int       // failed attempts so far
 	Reason     string    // why the last attempt failed; "" before the first
 	Fetched    bool      // the transcript is stored
-	Claim      string    // identifies the claim; opaque, set by ClaimJobs alone
+	Claim      string    // identifies the claim; opaque, set only by ClaimJobs
 }
 
 // A Transcript is an interview as the provider returned it.
