@@ -17,8 +17,8 @@ const (
 	maxPages    = 10000 // a list that is longer than this is a loop
 )
 
-// list follows a list through all its pages. An empty page is the end. A cursor
-// that stands still or comes back is an error: following it would never end.
+// list yields the items of all pages of a list. An empty page is the end. A cursor that
+// stands still or repeats is an error: following it would never end.
 func list[T listed](ctx context.Context, c *Client, path string, query url.Values, size int, after string, onPage func(items int)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
@@ -41,7 +41,7 @@ func list[T listed](ctx context.Context, c *Client, path string, query url.Value
 				onPage(len(p.items))
 			}
 			items, last := usable[T](p.items, skipped)
-			if len(p.items) == 0 || p.more == unknown && last != "" && seen[last] {
+			if len(p.items) == 0 || !p.paged && last != "" && seen[last] {
 				return // a list without has_more that begins again has no pages
 			}
 			for _, item := range items {
@@ -49,7 +49,7 @@ func list[T listed](ctx context.Context, c *Client, path string, query url.Value
 					return
 				}
 			}
-			if p.more == no || p.more == unknown && len(p.items) < size {
+			if p.paged && !p.more || !p.paged && len(p.items) < size {
 				return
 			}
 			if last == "" || seen[last] {
@@ -74,17 +74,9 @@ func (i Interview) id() string { return i.ID }
 // page is one page of a list.
 type page struct {
 	items []json.RawMessage
-	more  more
+	more  bool // has_more
+	paged bool // the response has has_more
 }
-
-// more is what a page says about whether another one follows.
-type more int
-
-const (
-	unknown more = iota
-	no
-	yes
-)
 
 // UnmarshalJSON decodes {"data":[…],"has_more":…}, the same with another name
 // for the items, and an array alone. Items that are null are no items.
@@ -96,12 +88,7 @@ func (p *page) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &o); err != nil {
 		return err
 	}
-	if more, ok := o.flag("has_more", "hasMore"); ok {
-		p.more = no
-		if more {
-			p.more = yes
-		}
-	}
+	p.more, p.paged = o.flag("has_more", "hasMore")
 	for _, name := range []string{"data", "items", "results", "studies", "experiments", "interviews"} {
 		if raw, ok := o[name]; ok && json.Unmarshal(raw, &p.items) == nil {
 			return nil
@@ -110,10 +97,9 @@ func (p *page) UnmarshalJSON(b []byte) error {
 	return errors.New("not a list")
 }
 
-// usable decodes the items that can be used and counts the others by their
-// oddity. It also returns the cursor after which the next page starts, which is
-// "" if no item has an id. A numeric id serves as a cursor although its item is
-// skipped.
+// usable decodes the items that can be used and counts the others by their oddity. It
+// also returns the id of the last item, which is the cursor of the next page, or "" if
+// no item has one. An item with a numeric id is skipped, but its id serves as a cursor.
 func usable[T listed](raws []json.RawMessage, skipped map[string]int) (items []T, last string) {
 	for _, raw := range raws {
 		var item T

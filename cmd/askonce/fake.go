@@ -5,13 +5,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/askonce/askonce/internal/loopback"
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
@@ -21,8 +19,8 @@ const fakeUsage = `Usage: askonce fake [-addr HOST:PORT] [-webhook URL] [-study 
 
 Runs a fake provider until it is interrupted, to develop an app without an
 account. Each study has an interview page with a button that finishes the
-interview, and there is a page with switches for what can go wrong. Deliveries
-that the app does not accept are printed. Everything is in memory.
+interview, and a page of switches simulates failures. Deliveries that the app
+does not accept are printed. Everything is kept in memory.
 `
 
 func fake(ctx context.Context, c *call) error {
@@ -53,10 +51,10 @@ func fake(ctx context.Context, c *call) error {
 	if err != nil {
 		return fmt.Errorf("%w: -addr chooses another address", err)
 	}
-	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL, HTTPClient: &http.Client{ // like the fake provider's own client
-		Transport:     refusals{&http.Transport{DisableKeepAlives: true}, c.hints},
-		Timeout:       10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	server := userjourneystest.Start(&userjourneystest.Options{Listener: listener, WebhookURL: webhookURL, OnDelivery: func(d userjourneystest.Delivery) {
+		if hint := refusal(webhookURL, d); hint != "" {
+			fmt.Fprintln(c.hints, hint)
+		}
 	}})
 	defer server.Close()
 	initial := server.Studies()[0]
@@ -83,29 +81,24 @@ func fake(ctx context.Context, c *call) error {
 %sWebhook    %s
 Switches   %s/ (take it down, fill the study, lose deliveries)
 
-It is stopped with Ctrl-C.
+Stop it with Ctrl-C.
 `, baseURLVariable, server.BaseURL(), keyVariable, server.APIKey(), secretVariable, server.Secret(),
 		studies.String(), webhookURL, server.URL())
 	<-ctx.Done()
 	return nil
 }
 
-// refusals sends deliveries, and prints those that the app does not accept with the
-// likely cause: the app's own log cannot show what never reaches its webhook.
-type refusals struct {
-	http.RoundTripper
-	out io.Writer
-}
-
-func (t refusals) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := t.RoundTripper.RoundTrip(r)
+// refusal describes a delivery to the webhook that the app did not accept, with the likely cause: the
+// app's own log cannot show what never reaches its webhook. It returns "" for one that
+// the app accepted.
+func refusal(webhookURL string, d userjourneystest.Delivery) string {
 	switch {
-	case err != nil:
-		fmt.Fprintf(t.out, "A delivery to %s failed: %v. Is the app running there? -webhook sets another address.\n", r.URL, err)
-	case resp.StatusCode/100 != 2:
-		fmt.Fprintf(t.out, "A delivery to %s was answered with %s: %s\n", r.URL, resp.Status, cause(resp.StatusCode))
+	case d.Dropped || d.Status/100 == 2:
+		return ""
+	case d.Err != nil:
+		return fmt.Sprintf("A delivery to %s failed: %v. Is the app running there? -webhook sets another address.", webhookURL, d.Err)
 	}
-	return resp, err
+	return fmt.Sprintf("A delivery to %s was answered with %d %s: %s", webhookURL, d.Status, http.StatusText(d.Status), cause(d.Status))
 }
 
 func cause(status int) string {

@@ -104,10 +104,14 @@ func (s *Server) deliver(st *study, i *interview) {
 			return
 		}
 		for range 1 + fate.Copies {
-			status, err := s.send(target, secret, body)
+			d := Delivery{InterviewID: i.ID}
+			d.Status, d.Err = s.send(target, secret, body)
 			s.mu.Lock()
-			s.deliveries = append(s.deliveries, Delivery{InterviewID: i.ID, Status: status, Err: err})
+			s.deliveries = append(s.deliveries, d)
 			s.mu.Unlock()
+			if s.opts.OnDelivery != nil {
+				s.opts.OnDelivery(d)
+			}
 		}
 	})
 }
@@ -122,7 +126,7 @@ func (s *Server) send(target, secret string, body []byte) (int, error) {
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Webhook-Event", userjourneys.EventInterviewCompleted)
 	req.Header.Set("X-Webhook-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
-	resp, err := s.opts.HTTPClient.Do(req)
+	resp, err := s.sender.Do(req)
 	if err != nil {
 		return 0, err
 	}

@@ -42,9 +42,9 @@ type Options struct {
 	// NewestFirst reverses lists. The provider documents no order.
 	NewestFirst bool
 
-	// HTTPClient delivers the webhooks. Defaults to a client with a timeout of
-	// 10 s.
-	HTTPClient *http.Client
+	// OnDelivery is called after each attempt to deliver the webhook, by the
+	// goroutine that made it. Defaults to nothing.
+	OnDelivery func(Delivery) `json:"-"`
 
 	// Listener accepts the connections. The server closes it. Defaults to a free
 	// port on a loopback address.
@@ -69,8 +69,9 @@ func (o Options) MarshalJSON() ([]byte, error) { return json.Marshal(o.printable
 
 // Server is the fake provider. It is safe for concurrent use.
 type Server struct {
-	opts Options
-	http *httptest.Server
+	opts   Options
+	http   *httptest.Server
+	sender *http.Client // delivers the webhook
 
 	ctx     context.Context
 	stop    context.CancelFunc // ends requests that wait and deliveries that are delayed
@@ -111,17 +112,13 @@ func Start(opts *Options) *Server {
 	}
 	o.APIKey = cmp.Or(o.APIKey, "uj_live_fake_0123456789abcdef")
 	o.Secret = cmp.Or(o.Secret, "whsec_5b69ff6a12af94c6e3901a061180ca73")
-	if o.HTTPClient == nil {
-		o.HTTPClient = &http.Client{
-			// Not the default transport: every httptest.Server that closes, in
-			// another test, closes its idle connections, sometimes before the
-			// response is read.
-			Transport:     &http.Transport{DisableKeepAlives: true},
-			Timeout:       10 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
-	}
-	s := &Server{opts: o, now: time.Now}
+	s := &Server{opts: o, now: time.Now, sender: &http.Client{
+		// Not the default transport: every httptest.Server that closes, in another
+		// test, closes its idle connections, sometimes before the response is read.
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		Timeout:       10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.AddStudy(Study{ID: "e5f6a7b8-1234-56cd-ef78-222222222222", Code: "xK9mR2pQ"})
 	s.initial = true
