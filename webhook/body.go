@@ -18,127 +18,93 @@ const (
 	maxBodies = 256      // in flight at once
 )
 
-// A body is the body of one request.
-type body struct {
-	mu      sync.Mutex
-	bytes   []byte
-	givenUp bool
-
-	// Guarded by inFlight.mu.
-	counted   bool
-	place     *list.Element // among the arriving; nil before and after that
-	interrupt func()        // makes the handler stop waiting for the body
-	because   Result        // it was interrupted, or ResultAccepted
-}
-
-// read reads the request's body within its limits. It returns ResultAccepted if
-// b.bytes is all of it.
+// read reads the request's body within its limits. The body is whole if the
+// result is ResultAccepted. Then h.flight.leave must be called.
 //
-// A slow body is interrupted by a read deadline in the past, which leaves the
-// server's own deadlines alone. Where the ResponseWriter cannot set one, because
-// a middleware's has no Unwrap, another goroutine reads the body and is left
-// behind; it ends with the connection. That costs a few percent of a request's
-// time, so not every body is read that way.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request, b *body) Result {
-	if r.Body == nil || r.Body == http.NoBody {
-		return ResultAccepted
+// Another goroutine calls Read, so that the handler can give up on a slow body
+// behind any ResponseWriter and whatever Body a middleware has put there.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, result Result) {
+	place, displaced := h.flight.enter()
+	if place == nil {
+		return nil, ResultBusy
 	}
-	canInterrupt := canEndReads(w)
-	ended := make(chan Result, 2) // of fill, and of interrupt
-	if canInterrupt {
-		b.interrupt = func() { _ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) }
-	} else {
-		b.interrupt = func() { ended <- ResultSlowBody }
-		h.warnOfWriter(w, r)
-	}
-	if !h.flight.enter(b) {
-		return ResultBusy
-	}
-	timeout := time.AfterFunc(h.opts.ReadTimeout, func() { h.flight.tooSlow(b) })
+	defer func() { h.flight.arrived(place, result == ResultAccepted) }()
+	chunks, stop := make(chan chunk), make(chan struct{})
+	defer close(stop)
+	go readChunks(r.Body, chunks, stop)
+	timeout := time.NewTimer(h.opts.ReadTimeout)
 	defer timeout.Stop()
-	var result Result
-	if canInterrupt {
-		result = b.fill(r.Body)
-	} else {
-		go func() { ended <- b.fill(r.Body) }()
-		result = <-ended
-	}
-	because := h.flight.arrived(b)
-	if because == ResultAccepted || result == ResultAccepted {
-		return result
-	}
-	if !canInterrupt {
-		b.giveUp()
-	}
-	return because
-}
-
-var chunks = sync.Pool{New: func() any { return new([4 << 10]byte) }}
-
-// fill reads until the end, an error, the limit, or giveUp.
-func (b *body) fill(r io.Reader) Result {
-	chunk := chunks.Get().(*[4 << 10]byte)
-	defer chunks.Put(chunk)
 	for {
-		n, err := guard.Get(func() (int, error) { return r.Read(chunk[:]) })
-		size, kept := b.keep(chunk[:n])
-		var limit *http.MaxBytesError
-		switch {
-		case !kept:
-			return ResultSlowBody
-		case size > maxBody:
-			return ResultTooLarge
-		case err == nil:
-		case err == io.EOF:
-			return ResultAccepted
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return ResultSlowBody
-		case errors.As(err, &limit): // of an http.MaxBytesHandler around the Handler
-			return ResultTooLarge
-		case errors.Is(err, http.ErrBodyReadAfterClose):
-			return ResultBodyConsumed
-		default:
-			return ResultAbortedBody
+		select {
+		case c := <-chunks:
+			body = append(body, c.bytes...)
+			switch {
+			case len(body) > maxBody:
+				return body, ResultTooLarge
+			case c.err != nil:
+				return body, readResult(c.err)
+			}
+		case <-timeout.C:
+			h.interrupt(w, r)
+			return body, ResultSlowBody
+		case <-displaced:
+			h.interrupt(w, r)
+			return body, ResultBusy
 		}
 	}
 }
 
-// keep appends what was read, unless the handler has given up on the body.
-func (b *body) keep(chunk []byte) (size int, kept bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.givenUp {
-		b.bytes = append(b.bytes, chunk...)
+// A chunk is what one call of Read returned.
+type chunk struct {
+	bytes []byte
+	err   error
+}
+
+// readChunks sends what it reads until the body ends or stop is closed. If Read
+// hangs, it ends with the connection.
+func readChunks(body io.Reader, chunks chan<- chunk, stop <-chan struct{}) {
+	if body == nil {
+		body = http.NoBody
 	}
-	return len(b.bytes), !b.givenUp
+	for {
+		buf := make([]byte, 1<<10)
+		n, err := guard.Get(func() (int, error) { return body.Read(buf) })
+		select {
+		case chunks <- chunk{buf[:n], err}:
+		case <-stop:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
-// giveUp drops the bytes of a body whose Read may hang for long.
-func (b *body) giveUp() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.givenUp, b.bytes = true, nil
+// readResult returns the result of a body whose Read has failed or come to the end.
+func readResult(err error) Result {
+	var limit *http.MaxBytesError
+	switch {
+	case err == io.EOF:
+		return ResultAccepted
+	case errors.Is(err, os.ErrDeadlineExceeded): // of the server
+		return ResultSlowBody
+	case errors.As(err, &limit): // of an http.MaxBytesHandler around the Handler
+		return ResultTooLarge
+	case errors.Is(err, http.ErrBodyReadAfterClose):
+		return ResultBodyConsumed
+	}
+	return ResultAbortedBody
 }
 
-// warnOfWriter warns, once, that a sender that stops in mid-body keeps its
-// connection: the handler gives up on it, but nothing ends the server's own read.
-func (h *Handler) warnOfWriter(w http.ResponseWriter, r *http.Request) {
+// interrupt ends a Read that hangs, with a read deadline in the past, which leaves
+// the server's own deadlines alone. If the ResponseWriter cannot set one and the
+// server has no ReadTimeout, the sender keeps its connection: interrupt warns of
+// that once.
+func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) {
+	err := http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if server != nil && server.ReadTimeout == 0 && h.endlessReads.changed(true) {
+	if err != nil && server != nil && server.ReadTimeout == 0 && h.endlessReads.changed(true) {
 		h.log.WarnContext(r.Context(), "askonce: a middleware's ResponseWriter has no Unwrap method, so slow senders keep their connections: set http.Server.ReadTimeout, or mount the webhook outside that middleware", "writer", fmt.Sprintf("%T", w))
-	}
-}
-
-func canEndReads(w http.ResponseWriter) bool {
-	for {
-		switch t := w.(type) {
-		case interface{ SetReadDeadline(time.Time) error }:
-			return true
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			return false
-		}
 	}
 }
 
@@ -149,69 +115,40 @@ func canEndReads(w http.ResponseWriter) bool {
 // displace it.
 type inFlight struct {
 	mu       sync.Mutex
-	n        int
-	arriving list.List // of *body, the oldest first
+	arriving list.List // of chan struct{}, the oldest first
+	whole    int       // bodies that have arrived and are being recorded
 }
 
-// enter counts b. It returns false if there are too many bodies and all of them
-// have arrived and are being recorded.
-func (f *inFlight) enter(b *body) bool {
+// enter adds a body and returns its place. The channel is closed if the body is
+// displaced. The place is nil if there are too many bodies and all of them have
+// arrived.
+func (f *inFlight) enter() (place *list.Element, displaced <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.n == maxBodies {
+	if f.whole+f.arriving.Len() >= maxBodies {
 		oldest := f.arriving.Front()
 		if oldest == nil {
-			return false
+			return nil, nil
 		}
-		f.stop(oldest.Value.(*body), ResultBusy)
+		close(f.arriving.Remove(oldest).(chan struct{}))
 	}
-	f.n++
-	b.counted, b.place = true, f.arriving.PushBack(b)
-	return true
+	c := make(chan struct{})
+	return f.arriving.PushBack(c), c
 }
 
-// tooSlow interrupts b if it is still arriving.
-func (f *inFlight) tooSlow(b *body) {
+// arrived takes a body from its place. A whole one counts until leave is called.
+func (f *inFlight) arrived(place *list.Element, whole bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if b.place != nil {
-		f.stop(b, ResultSlowBody)
+	f.arriving.Remove(place) // does nothing if it was displaced
+	if whole {
+		f.whole++
 	}
-}
-
-// arrived keeps b from being interrupted. It returns why it was, or
-// ResultAccepted.
-func (f *inFlight) arrived(b *body) Result {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.settle(b)
-	return b.because
 }
 
 // leave makes room for another body.
-func (f *inFlight) leave(b *body) {
+func (f *inFlight) leave() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.remove(b)
-}
-
-func (f *inFlight) stop(b *body, because Result) {
-	f.remove(b)
-	b.because = because
-	b.interrupt()
-}
-
-func (f *inFlight) remove(b *body) {
-	f.settle(b)
-	if b.counted {
-		b.counted = false
-		f.n--
-	}
-}
-
-func (f *inFlight) settle(b *body) {
-	if b.place != nil {
-		f.arriving.Remove(b.place)
-		b.place = nil
-	}
+	f.whole--
 }

@@ -6,43 +6,48 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/askonce/askonce/internal/guard"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 )
 
 // A Handler receives deliveries. It is safe for concurrent use.
 type Handler struct {
 	opts        Options
-	store       guardedStore
-	client      guardedClient      // if Options.Client is set
-	checkpoints guardedCheckpoints // of the store, or in memory
+	store       store.Store
+	client      Client            // nil if Options.Client is
+	checkpoints store.Checkpoints // of the store, or in memory
 	secrets     func(context.Context) ([]string, error)
 	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
 	recent      recorder
-	key         keyState
-	poison      poison
-	logged      once
+	failures    failures
 	closed      atomic.Bool
 	ran         atomic.Bool   // Run has been called
 	queued      chan struct{} // a job may have been queued
 	trouble     chan struct{} // a delivery may have been lost, so Run looks for it
 	reconciled  atomic.Int64  // Unix time in ns
+	confirming  sync.Mutex    // held while a refusal of the key is confirmed
+	confirmed   time.Time     // guarded by confirming
 
-	verified     edge // a signature was right
-	mismatched   edge // a signature was wrong, and none was right before
-	recorded     edge
-	noSecrets    edge // Options.Secrets fails
-	consumed     edge // something reads bodies before the Handler
-	endlessReads edge // slow senders keep their connections
-	oddRefs      edge // a reference was not a string
-	fetched      edge
-	walked       edge
-	unusable     edge // the provider lists interviews without ids
-	hook         hookState
+	verified      edge // a signature was right
+	mismatched    edge // a signature was wrong, and none was right before
+	recorded      edge
+	noSecrets     edge // Options.Secrets fails
+	consumed      edge // something reads bodies before the Handler
+	endlessReads  edge // slow senders keep their connections
+	oddRefs       edge // a reference was not a string
+	fetched       edge
+	walked        edge
+	unusable      edge // the provider lists interviews without ids
+	keyRefused    edge // by the provider
+	hookMissing   edge // the provider has no webhook
+	hookElsewhere edge // the provider delivers to another URL
 }
 
 const retryAfter = "30" // seconds
@@ -70,13 +75,14 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	}
 	o.setDefaults()
 	o.PreviousSecrets = nil // fmt prints the fields of a Handler
-	h := &Handler{
-		opts: o, log: o.Logger, secrets: secrets, studies: newStudies(o.Studies),
-		queued: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
+	checkpoints, ok := store.As[store.Checkpoints](s)
+	if !ok {
+		checkpoints = memstore.New()
 	}
-	h.store, h.client = guardedStore{s, h}, guardedClient{o.Client, h}
-	h.checkpoints = h.store.checkpoints()
-	return h, nil
+	return &Handler{
+		opts: o, store: s, client: o.Client, checkpoints: checkpoints, secrets: secrets, studies: newStudies(o.Studies), log: o.Logger,
+		queued: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
+	}, nil
 }
 
 // Close makes the Handler answer every later delivery with 503, so that the
@@ -95,33 +101,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.opts.Inspect {
 		d.Inspection = inspect(r.Header)
 	}
-	b := new(body)
-	defer h.flight.leave(b)
-	signatures, result := h.precheck(r)
 	read := false
+	signatures, result := h.precheck(r)
 	if result == ResultAccepted {
-		result = h.read(w, r, b)
-		read = result == ResultAccepted
-		d.Size = len(b.bytes)
+		var body []byte
+		body, result = h.read(w, r)
+		d.Size = len(body)
 		if d.Inspection != nil {
-			d.Inspection.Body = redact(b.bytes)
+			d.Inspection.Body = redact(body)
 		}
-	}
-	if result == ResultAccepted {
-		result = h.verify(r, signatures, b.bytes)
-	}
-	switch result {
-	case ResultAccepted:
-		result = h.use(r.Context(), b.bytes, &d)
-	case ResultBodyConsumed:
-		if h.consumed.changed(true) {
-			h.log.WarnContext(r.Context(), "askonce: the body is not the one that was sent; mount the webhook outside middleware that reads bodies", "declared", r.ContentLength, "read", d.Size)
+		if read = result == ResultAccepted; read {
+			defer h.flight.leave()
+			result = h.process(r, signatures, body, &d)
 		}
 	}
 	d.Result = result
 	answer(w, r, result, read)
 	d.Duration = time.Since(d.ReceivedAt)
-	h.delivered(r.Context(), d)
+	h.delivered(r, d)
 }
 
 // precheck refuses what can be refused without reading the body. Otherwise it
@@ -159,6 +156,41 @@ func encoded(header http.Header) bool {
 	return false
 }
 
+// process records a delivery if its signature is right.
+func (h *Handler) process(r *http.Request, signatures [][]byte, body []byte, d *Delivery) Result {
+	if result := h.verify(r, signatures, body); result != ResultAccepted {
+		return result
+	}
+	ctx := r.Context()
+	e, result := decode(body)
+	d.InterviewID, d.StudyID = e.interviewID, e.studyID
+	var c store.Completion
+	var err error
+	if result == ResultAccepted {
+		c, result, err = h.record(ctx, e)
+	}
+	switch result {
+	case ResultOtherStudy:
+		if h.failures.add("study " + e.studyID) {
+			h.log.WarnContext(ctx, "askonce: ignoring deliveries of a study that is not in Options.Studies", "study", e.studyID)
+		}
+	case ResultDuplicate:
+		h.checkUser(ctx, c)
+	case ResultPanic:
+		h.skip(ctx, e, result, err)
+	case ResultStore:
+		h.log.ErrorContext(ctx, "askonce: completion not recorded, the store failed", "interview", e.interviewID, "err", err)
+		signal(h.trouble)
+	case ResultMalformedJSON, ResultSchema:
+		h.log.ErrorContext(ctx, "askonce: signed delivery cannot be used", "result", result)
+		if _, err := h.keepLetter(ctx, body, result); err != nil {
+			h.log.ErrorContext(ctx, "askonce: dead letter not kept", "err", err)
+			return ResultStore
+		}
+	}
+	return result
+}
+
 // verify checks the signatures of the body.
 func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Result {
 	ctx := r.Context()
@@ -168,7 +200,8 @@ func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Resu
 			h.log.WarnContext(ctx, "askonce: signing secrets unavailable, deliveries are refused", "err", err)
 		}
 		signal(h.trouble)
-		if isPanic(err) {
+		var panicked *guard.PanicError
+		if errors.As(err, &panicked) {
 			return ResultPanic
 		}
 		return ResultSecretsUnavailable
@@ -181,7 +214,7 @@ func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Resu
 	case r.ContentLength >= 0 && r.ContentLength != int64(len(body)): // net/http never reads less or more than that
 		return ResultBodyConsumed
 	default:
-		if !h.verified.now() && h.mismatched.changed(true) {
+		if !h.verified.Load() && h.mismatched.changed(true) {
 			h.log.WarnContext(ctx, "askonce: no delivery has verified yet; check the signing secret")
 		}
 		return ResultBadSignature
@@ -195,34 +228,18 @@ func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Resu
 	return ResultAccepted
 }
 
-// use records what an authentic body says.
-func (h *Handler) use(ctx context.Context, body []byte, d *Delivery) Result {
-	e, result := decode(body)
-	d.InterviewID, d.StudyID = e.interviewID, e.studyID
-	if result == ResultAccepted {
-		result = h.accept(ctx, e)
-	}
-	switch result {
-	case ResultOtherStudy:
-		if h.logged.first("other study", e.studyID) {
-			h.log.WarnContext(ctx, "askonce: ignoring deliveries of a study that is not in Options.Studies", "study", e.studyID)
-		}
-	case ResultMalformedJSON, ResultSchema:
-		if err := h.bury(ctx, body, result); err != nil {
-			return ResultStore
-		}
-	}
-	return result
-}
-
 // delivered keeps the delivery, logs it and calls OnDelivery.
-func (h *Handler) delivered(ctx context.Context, d Delivery) {
+func (h *Handler) delivered(r *http.Request, d Delivery) {
+	ctx := r.Context()
 	h.recent.add(d)
+	if d.Result == ResultBodyConsumed && h.consumed.changed(true) {
+		h.log.WarnContext(ctx, "askonce: the body is not the one that was sent; mount the webhook outside middleware that reads bodies", "declared", r.ContentLength, "read", d.Size)
+	}
 	if h.log.Enabled(ctx, slog.LevelDebug) {
 		h.log.DebugContext(ctx, "askonce: delivery answered", "status", d.Result.Status(), "result", d.Result, "interview", d.InterviewID, "study", d.StudyID, "size", d.Size, "duration", d.Duration)
 	}
 	if h.opts.OnDelivery != nil {
-		_ = h.call("OnDelivery", d.InterviewID, func() { h.opts.OnDelivery(ctx, d) }) // a panic is logged
+		_ = h.call("OnDelivery", d.InterviewID, func() error { h.opts.OnDelivery(ctx, d); return nil })
 	}
 }
 

@@ -51,20 +51,22 @@ const healthCounts = 1000
 // that keeps no transcripts has none pending.
 func (h *Handler) Health(ctx context.Context) (Health, error) {
 	out := Health{
-		KeyRefused: h.key.isRefused(), WrongSecret: h.mismatched.now() && !h.verified.now(), Closed: h.closed.Load(),
-		NoWebhook: h.hook.missing.now(), OtherWebhook: h.hook.drifted.now(),
+		KeyRefused: h.keyRefused.Load(), WrongSecret: h.mismatched.Load() && !h.verified.Load(), Closed: h.closed.Load(),
+		NoWebhook: h.hookMissing.Load(), OtherWebhook: h.hookElsewhere.Load(),
 	}
 	if at := h.reconciled.Load(); at != 0 {
 		out.LastReconcile = time.Unix(0, at).UTC()
 	}
-	jobs, ok := h.store.transcripts()
+	jobs, ok := store.As[store.Transcripts](h.store)
 	if !ok {
 		return out, nil
 	}
-	var err error
-	if out.Pending, out.OldestPending, err = countJobs(jobs.PendingJobs(ctx)); err == nil {
-		out.Dead, _, err = countJobs(jobs.DeadJobs(ctx))
-	}
+	err := h.call("Store.PendingJobs", "", func() (err error) {
+		if out.Pending, out.OldestPending, err = countJobs(jobs.PendingJobs(ctx)); err == nil {
+			out.Dead, _, err = countJobs(jobs.DeadJobs(ctx))
+		}
+		return err
+	})
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return out, fmt.Errorf("webhook: health: %w", err)
 	}

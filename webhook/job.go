@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -35,27 +36,25 @@ const (
 	notStored    failure = "not_stored"
 )
 
-// work works on one job and puts it back if that fails.
+// work works on one job, extending its lease meanwhile, and puts it back if that
+// fails.
 func (w *worker) work(ctx context.Context, c *claim) {
-	workCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := w.heartbeat(ctx, c, cancel)
+	workCtx, cancelWork := context.WithCancel(ctx)
+	defer cancelWork()
+	// Run's end does not end the lease of what is still being finished.
+	beatCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var beat sync.WaitGroup
+	beat.Go(func() { w.heartbeat(beatCtx, c, cancelWork) })
+	defer beat.Wait()
 	defer stop()
-	j := c.current()
+
+	j := *c.Load()
 	since, err := w.finish(workCtx, c, &j)
 	if err == nil || errors.Is(err, store.ErrLeaseLost) {
 		return
 	}
-	j.Claim = c.current().Claim
-	stopped := ctx.Err() != nil
-	ctx, cancelStore := w.detached(ctx)
-	defer cancelStore()
-	if stopped { // as it was, so that the next process need not wait for the lease to end
-		err = w.jobs.PostponeJob(ctx, j, 0)
-	} else {
-		err = w.postpone(ctx, j, since, err)
-	}
-	if err != nil && !errors.Is(err, store.ErrLeaseLost) {
+	j.Claim = c.Load().Claim
+	if err := w.putBack(ctx, j, since, err); err != nil && !errors.Is(err, store.ErrLeaseLost) {
 		w.log.ErrorContext(ctx, "askonce: transcript job not put back, it is tried again when its lease ends", "interview", j.InterviewID, "err", err)
 	}
 }
@@ -76,32 +75,33 @@ func (w *worker) finish(ctx context.Context, c *claim, j *store.Job) (since time
 	if err := w.callHook(ctx, *j, t); err != nil {
 		return since, err
 	}
-	ctx, cancel := w.detached(ctx)
-	defer cancel()
-	return since, w.stored(ctx, *j, w.jobs.FinishJob(ctx, c.current()))
+	return since, w.stored(ctx, *j, "Store.FinishJob", func(ctx context.Context) error { return w.jobs.FinishJob(ctx, *c.Load()) })
 }
 
 // transcript returns the job's transcript from the store, or fetches and stores
 // it.
-func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (store.Transcript, error) {
+func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t store.Transcript, err error) {
 	if j.Fetched {
-		ctx, cancel := w.detached(ctx)
-		defer cancel()
-		t, err := w.jobs.Transcript(ctx, j.InterviewID)
-		if !errors.Is(err, store.ErrNotFound) {
-			return t, w.stored(ctx, *j, err)
+		found := true
+		err := w.stored(ctx, *j, "Store.Transcript", func(ctx context.Context) (err error) {
+			if t, err = w.jobs.Transcript(ctx, j.InterviewID); errors.Is(err, store.ErrNotFound) {
+				found, err = false, nil
+			}
+			return err
+		})
+		if err != nil || found {
+			return t, err
 		}
 	}
 	i, err := w.fetch(ctx, *j)
 	if err != nil {
-		return store.Transcript{}, err
+		return t, err
 	}
 	w.update(ctx, j, i)
-	t := store.Transcript{InterviewID: j.InterviewID, FetchedAt: time.Now(), Body: i.Raw}
-	ctx, cancel := w.detached(ctx)
-	defer cancel()
-	if err := w.stored(ctx, *j, w.jobs.SaveTranscript(ctx, c.current(), t)); err != nil {
-		return store.Transcript{}, err
+	t = store.Transcript{InterviewID: j.InterviewID, FetchedAt: time.Now(), Body: i.Raw}
+	err = w.stored(ctx, *j, "Store.SaveTranscript", func(ctx context.Context) error { return w.jobs.SaveTranscript(ctx, *c.Load(), t) })
+	if err != nil {
+		return t, err
 	}
 	j.Fetched, j.Attempts, j.Reason = true, 0, "" // what follows is tried on its own account
 	if w.fetched.changed(true) {
@@ -111,8 +111,11 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (store.
 	return t, nil
 }
 
-// stored makes a failure of a store's error and logs it.
-func (w *worker) stored(ctx context.Context, j store.Job, err error) error {
+// stored calls f, which uses the store. It logs an error and makes it notStored.
+func (w *worker) stored(ctx context.Context, j store.Job, place string, f func(context.Context) error) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	err := w.call(place, j.InterviewID, func() error { return f(ctx) })
 	if err == nil || errors.Is(err, store.ErrLeaseLost) {
 		return err
 	}
@@ -122,10 +125,13 @@ func (w *worker) stored(ctx context.Context, j store.Job, err error) error {
 	return notStored
 }
 
-func (w *worker) fetch(ctx context.Context, j store.Job) (userjourneys.Interview, error) {
+func (w *worker) fetch(ctx context.Context, j store.Job) (i userjourneys.Interview, err error) {
 	fetchCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	i, err := w.client.Interview(fetchCtx, j.InterviewID)
+	err = w.call("Client.Interview", j.InterviewID, func() (err error) {
+		i, err = w.client.Interview(fetchCtx, j.InterviewID)
+		return err
+	})
 	switch {
 	case refuses(err):
 		if w.confirmRefusal(ctx, j.StudyID) {
@@ -174,9 +180,9 @@ func (w *worker) update(ctx context.Context, j *store.Job, i userjourneys.Interv
 		w.log.ErrorContext(ctx, "askonce: late quality score not recorded, the app's code panicked", "interview", j.InterviewID, "err", err)
 		return
 	}
-	ctx, cancel := w.detached(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	if _, err := w.store.Record(ctx, c); err != nil {
+	if _, err := w.put(ctx, c); err != nil {
 		w.log.WarnContext(ctx, "askonce: late quality score not recorded", "interview", j.InterviewID, "err", err)
 		return
 	}
@@ -190,7 +196,7 @@ func (w *worker) callHook(ctx context.Context, j store.Job, t store.Transcript) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
-	err := w.do("OnCompleted", j.InterviewID, func() error { return w.opts.OnCompleted(ctx, j.Completion, t) })
+	err := w.call("OnCompleted", j.InterviewID, func() error { return w.opts.OnCompleted(ctx, j.Completion, t) })
 	if err == nil {
 		return nil
 	}
@@ -200,9 +206,16 @@ func (w *worker) callHook(ctx context.Context, j store.Job, t store.Transcript) 
 	return hookFailed
 }
 
-// postpone puts a failed job back, or gives it up. A refused key and a rate limit
+// putBack postpones a failed job, or gives it up. A refused key and a rate limit
 // are no reason to give up.
-func (w *worker) postpone(ctx context.Context, j store.Job, since time.Time, cause error) error {
+func (w *worker) putBack(ctx context.Context, j store.Job, since time.Time, cause error) (err error) {
+	defer w.catch("Store.PostponeJob", j.InterviewID, &err)
+	stopped := ctx.Err() != nil
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if stopped { // as it was, so that the next process need not wait for the lease to end
+		return w.jobs.PostponeJob(ctx, j, 0)
+	}
 	reason, wait, counts := classify(cause, j.Attempts)
 	j.Reason = reason.Error()
 	if counts {

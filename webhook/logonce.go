@@ -1,40 +1,67 @@
 package webhook
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // An edge is a boolean state of which only the transitions are logged.
-type edge struct{ is atomic.Bool }
+type edge struct{ atomic.Bool }
 
 // changed sets the state and reports whether it was another before.
-func (e *edge) changed(to bool) bool {
-	return e.is.Load() != to && e.is.Swap(to) != to
+func (e *edge) changed(to bool) bool { return e.Load() != to && e.Swap(to) != to }
+
+const (
+	firstSkip   = 10 * time.Minute
+	maxSkip     = 24 * time.Hour
+	maxFailures = 10_000 // remembered; then all are forgotten
+)
+
+// failures remembers what has failed, so that it is logged once. An interview
+// that cannot be recorded is a failure too: the walks skip it for a while, longer
+// each time.
+type failures struct {
+	mu    sync.Mutex
+	items map[string]failed
 }
 
-// now returns the state.
-func (e *edge) now() bool { return e.is.Load() }
-
-// once remembers what has been logged.
-type once struct {
-	mu   sync.Mutex
-	seen map[[2]string]bool
+type failed struct {
+	until time.Time
+	wait  time.Duration
 }
 
-const maxOnce = 1000 // events remembered; then all are forgotten
+// add notes a failure and reports whether it is the first of that key.
+func (f *failures) add(key string) (first bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	had, known := f.items[key]
+	if !known && (f.items == nil || len(f.items) >= maxFailures) {
+		f.items = map[string]failed{}
+	}
+	wait := min(max(2*had.wait, firstSkip), maxSkip)
+	f.items[key] = failed{time.Now().Add(wait), wait}
+	return !known
+}
 
-// first reports whether the event is new for the id.
-func (o *once) first(event, id string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	key := [2]string{event, id}
-	if o.seen[key] {
-		return false
+// skips reports whether to leave the key alone now.
+func (f *failures) skips(key string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().Before(f.items[key].until)
+}
+
+// forget removes a key that works after all.
+func (f *failures) forget(key string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.items, key)
+}
+
+// skip makes the walks skip an interview that cannot be recorded.
+func (h *Handler) skip(ctx context.Context, e event, result Result, err error) {
+	if h.failures.add(e.interviewID) {
+		h.log.ErrorContext(ctx, "askonce: interview cannot be recorded and is passed over", "interview", e.interviewID, "study", e.studyID, "reason", result, "err", err)
 	}
-	if o.seen == nil || len(o.seen) >= maxOnce {
-		o.seen = map[[2]string]bool{}
-	}
-	o.seen[key] = true
-	return true
 }

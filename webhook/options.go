@@ -15,19 +15,21 @@ import (
 )
 
 // A Client fetches interviews from the provider. [*userjourneys.Client]
-// implements it. A Client that also has Studies lets Options.Studies hold names,
-// or be empty. A Client that also has Webhook lets Run check where the provider
-// delivers.
+// implements it. A Client may also implement [StudyLister] and [WebhookReader].
 type Client interface {
 	Interview(ctx context.Context, id string) (userjourneys.Interview, error)
 	Interviews(ctx context.Context, f userjourneys.InterviewFilter) iter.Seq2[userjourneys.Interview, error]
 }
 
-type studyLister interface {
+// A StudyLister is a [Client] that lists the project's active studies. Without one,
+// [Options.Studies] must hold ids, and at least one unless reconciliation is off.
+type StudyLister interface {
 	Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
 }
 
-type webhookReader interface {
+// A WebhookReader is a [Client] that reads the project's webhook. Without one,
+// [Handler.Run] does not check whether and where the provider delivers.
+type WebhookReader interface {
 	Webhook(ctx context.Context) (userjourneys.Webhook, error)
 }
 
@@ -140,7 +142,7 @@ func (o *Options) faults() error {
 	if o.Retention < 0 {
 		errs = append(errs, errors.New("webhook: Retention is negative"))
 	}
-	_, lists := o.Client.(studyLister)
+	_, lists := o.Client.(StudyLister)
 	for _, s := range o.Studies {
 		switch {
 		case store.CheckID(s) != nil:

@@ -38,6 +38,6 @@ type Progress struct {
 
 func (h *Handler) progress(ctx context.Context, p Progress) {
 	if h.opts.OnProgress != nil {
-		_ = h.call("OnProgress", p.InterviewID, func() { h.opts.OnProgress(ctx, p) }) // a panic is logged
+		_ = h.call("OnProgress", p.InterviewID, func() error { h.opts.OnProgress(ctx, p); return nil })
 	}
 }

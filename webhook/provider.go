@@ -6,10 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/askonce/askonce/internal/backoff"
 	"github.com/askonce/askonce/userjourneys"
@@ -22,21 +19,6 @@ const (
 )
 
 var retries = backoff.Backoff{First: 5 * time.Second, Max: maxRetry}
-
-// A keyState records whether the provider accepts the API key.
-type keyState struct {
-	mu      sync.Mutex
-	refused bool
-	checked time.Time // when that was last seen
-
-	confirming singleflight.Group
-}
-
-func (k *keyState) isRefused() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.refused
-}
 
 // refusedKey is a refusal that another request has confirmed to concern the key,
 // and not just what was asked for.
@@ -51,47 +33,43 @@ func refuses(err error) bool {
 }
 
 // confirmRefusal reports whether the provider refuses the API key, and not just
-// one interview or study. It requests something else, once for all jobs that were
-// refused at the same time.
+// one interview or study. It requests something else to find out, unless it did
+// so lately.
 func (h *Handler) confirmRefusal(ctx context.Context, studyID string) bool {
-	confirmed, _, _ := h.key.confirming.Do("", func() (any, error) { return h.refusesOther(ctx, studyID), nil })
-	return confirmed.(bool)
-}
-
-func (h *Handler) refusesOther(ctx context.Context, studyID string) bool {
-	h.key.mu.Lock()
-	known := h.key.refused && time.Since(h.key.checked) < confirmedFor
-	h.key.mu.Unlock()
-	if known {
+	h.confirming.Lock()
+	defer h.confirming.Unlock()
+	if h.keyRefused.Load() && time.Since(h.confirmed) < confirmedFor {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	err := error(nil)
-	if studies, ok := h.client.studies(ctx); ok {
-		for _, err = range studies {
-			break
-		}
-	} else {
-		for _, err = range h.client.Interviews(ctx, userjourneys.InterviewFilter{StudyID: studyID, PageSize: 1}) {
-			break
-		}
-	}
+	err := h.call("Client.Studies", "", func() error { return h.requestOther(ctx, studyID) })
 	var answer *userjourneys.Error
 	if err == nil || errors.As(err, &answer) {
 		h.noteKey(ctx, refuses(err))
+		h.confirmed = time.Now()
 	}
 	return refuses(err)
 }
 
+// requestOther requests the first page of a list.
+func (h *Handler) requestOther(ctx context.Context, studyID string) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	if lister, ok := h.client.(StudyLister); ok {
+		for _, err := range lister.Studies(ctx) {
+			return err
+		}
+		return nil
+	}
+	for _, err := range h.client.Interviews(ctx, userjourneys.InterviewFilter{StudyID: studyID, PageSize: 1}) {
+		return err
+	}
+	return nil
+}
+
 // noteKey notes whether the provider accepts the API key, and logs a change.
 func (h *Handler) noteKey(ctx context.Context, refused bool) {
-	h.key.mu.Lock()
-	changed := h.key.refused != refused
-	h.key.refused, h.key.checked = refused, time.Now()
-	h.key.mu.Unlock()
 	switch {
-	case !changed:
+	case !h.keyRefused.changed(refused):
 	case refused:
 		h.log.ErrorContext(ctx, "askonce: the provider refuses the API key, no transcripts and no reconciliation until it accepts it")
 	default:
@@ -108,37 +86,39 @@ func retryAfterOf(err error) time.Duration {
 	return min(answer.RetryAfter, maxRetry)
 }
 
-// A hookState records whether the provider delivers to this app.
-type hookState struct {
-	missing edge
-	drifted edge
-}
-
 // checkHook warns, once for each change, if the provider has no webhook or
 // delivers to another URL. It never writes: a project has one webhook, and
 // another deployment may own it.
-func (r *reconciler) checkHook(ctx context.Context) {
+func (h *Handler) checkHook(ctx context.Context) {
+	reader, ok := h.client.(WebhookReader)
+	if !ok {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	hook, known, err := r.client.webhook(ctx)
+	var hook userjourneys.Webhook
+	err := h.call("Client.Webhook", "", func() (err error) {
+		hook, err = reader.Webhook(ctx)
+		return err
+	})
 	missing := errors.Is(err, userjourneys.ErrNotFound)
-	if !known || err != nil && !missing {
+	if err != nil && !missing {
 		return // reconciliation fails too and says so
 	}
 	switch {
-	case !r.hook.missing.changed(missing):
+	case !h.hookMissing.changed(missing):
 	case missing:
-		r.log.WarnContext(ctx, "askonce: no webhook is registered with the provider, so nothing is delivered")
+		h.log.WarnContext(ctx, "askonce: no webhook is registered with the provider, so nothing is delivered")
 	default:
-		r.log.InfoContext(ctx, "askonce: a webhook is registered again")
+		h.log.InfoContext(ctx, "askonce: a webhook is registered again")
 	}
-	drifted := !missing && r.opts.URL != "" && hook.URL != r.opts.URL
+	elsewhere := !missing && h.opts.URL != "" && hook.URL != h.opts.URL
 	switch {
-	case !r.hook.drifted.changed(drifted):
-	case drifted:
-		r.log.WarnContext(ctx, "askonce: the provider delivers to another URL, completions come late", "registered", withoutQuery(hook.URL), "ours", withoutQuery(r.opts.URL))
+	case !h.hookElsewhere.changed(elsewhere):
+	case elsewhere:
+		h.log.WarnContext(ctx, "askonce: the provider delivers to another URL, completions come late", "registered", withoutQuery(hook.URL), "ours", withoutQuery(h.opts.URL))
 	case !missing:
-		r.log.InfoContext(ctx, "askonce: the provider delivers here again")
+		h.log.InfoContext(ctx, "askonce: the provider delivers here again")
 	}
 }
 

@@ -18,22 +18,25 @@ const (
 	walkLease    = 5 * time.Minute
 	afterTrouble = time.Minute
 	heldRetry    = 2 * time.Second
+	shareEvery   = time.Hour // or at once, if a study is new
 )
 
 // A reconciler finds completions whose deliveries never came.
 type reconciler struct {
 	*Handler
 	holder    string
+	shared    time.Time // when the studies were last shared
 	failing   edge
 	unsavable edge // the position
 	unnamed   edge // Options.Studies has a name that no study has
 }
 
-// An outcome is what came of a walk through one study, or through all.
-type outcome struct {
-	held    bool      // another replica is walking it
-	more    bool      // the next walk should come soon
-	walked  time.Time // when the list was last walked, by whichever replica; zero if unknown
+// A round is one walk through the list of each study.
+type round struct {
+	forced  bool      // another replica's walk does not count
+	held    bool      // another replica is walking a study
+	more    bool      // the next round should come soon
+	walked  time.Time // when the list was last walked whose walk is the oldest
 	unnamed []string  // of Options.Studies: names that no study has
 }
 
@@ -51,7 +54,7 @@ func (r *reconciler) run(ctx context.Context) {
 		r.checkHook(ctx)
 		wait := r.opts.ReconcileEvery
 		switch {
-		case r.key.isRefused():
+		case r.keyRefused.Load():
 			wait = min(wait, pauseFor)
 		case err != nil:
 			wait = max(min(wait, afterTrouble), retryAfterOf(err))
@@ -73,12 +76,12 @@ func (r *reconciler) run(ctx context.Context) {
 }
 
 // report logs the transitions between working and failing.
-func (r *reconciler) report(ctx context.Context, got outcome, err error) {
+func (r *reconciler) report(ctx context.Context, got round, err error) {
 	if r.unnamed.changed(len(got.unnamed) > 0) && len(got.unnamed) > 0 {
 		r.log.WarnContext(ctx, "askonce: no active study has this id or name, its interviews are not reconciled", "studies", got.unnamed)
 	}
 	switch {
-	case r.key.isRefused(): // has been logged
+	case r.keyRefused.Load(): // has been logged
 	case err != nil:
 		if r.failing.changed(true) {
 			r.log.WarnContext(ctx, "askonce: reconciliation fails, trying again", "err", err)
@@ -102,10 +105,10 @@ func (r *reconciler) report(ctx context.Context, got outcome, err error) {
 // [Handler.Run] does the same at its start, at every [Options.ReconcileEvery],
 // and after trouble.
 func (h *Handler) Reconcile(ctx context.Context) error {
-	if h.opts.Client == nil {
+	if h.client == nil {
 		return errors.New("webhook: reconciliation needs Options.Client")
 	}
-	if _, lists := h.client.studies(ctx); !lists && len(h.opts.Studies) == 0 {
+	if _, lists := h.client.(StudyLister); !lists && len(h.opts.Studies) == 0 {
 		return errors.New("webhook: reconciliation needs Options.Studies, because Client cannot list them")
 	}
 	r := newReconciler(h)
@@ -125,27 +128,25 @@ func (h *Handler) Reconcile(ctx context.Context) error {
 
 // all walks every study. Unless it is forced, it leaves out those that another
 // replica has walked since about the last time.
-func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err error) {
+func (r *reconciler) all(ctx context.Context, forced bool) (round, error) {
 	begun := time.Now()
 	ids, unnamed, err := r.studyIDs(ctx)
 	errs := []error{err}
-	all.walked, all.unnamed = time.Now(), unnamed
+	got := round{forced: forced, walked: time.Now(), unnamed: unnamed}
 	for _, id := range ids {
-		one, err := r.study(ctx, id, forced)
+		err := r.study(ctx, &got, id)
 		if errors.Is(err, userjourneys.ErrNotFound) && r.studies.forget(id, begun) {
 			continue // it was not paused but deleted
 		}
 		errs = append(errs, err)
-		all.held, all.more = all.held || one.held, all.more || one.more
-		if one.walked.Before(all.walked) {
-			all.walked = one.walked
-		}
 	}
-	err = errors.Join(errs...)
-	if err == nil && !all.walked.IsZero() {
-		r.reconciled.Store(all.walked.UnixNano())
+	if err := errors.Join(errs...); err != nil {
+		return got, fmt.Errorf("webhook: reconcile: %w", err)
 	}
-	return all, err
+	if !got.held {
+		r.reconciled.Store(got.walked.UnixNano())
+	}
+	return got, nil
 }
 
 // studyIDs returns the ids of the studies to walk, and the names that no study
@@ -153,24 +154,28 @@ func (r *reconciler) all(ctx context.Context, forced bool) (all outcome, err err
 // are walked too: an interview that was under way when its study was paused is
 // completed all the same.
 func (r *reconciler) studyIDs(ctx context.Context) (ids, unnamed []string, err error) {
-	list, lists := r.client.studies(ctx)
-	if !lists {
+	lister, ok := r.client.(StudyLister)
+	switch {
+	case !ok:
 		return r.opts.Studies, nil, nil
-	}
-	if r.studies.complete() {
+	case r.studies.complete():
 		return r.studies.ids(), nil, nil
 	}
-	changed := false
-	for s, listErr := range list {
-		if listErr != nil {
-			r.checkKey(ctx, listErr, "")
-			err = fmt.Errorf("webhook: reconcile: %w", listErr)
-			break
+	due := r.shared.IsZero()
+	err = r.call("Client.Studies", "", func() error {
+		for s, err := range lister.Studies(ctx) {
+			if err != nil {
+				return err
+			}
+			due = r.studies.note(s) || due || time.Since(r.shared) > shareEvery
 		}
-		changed = r.studies.note(s) || changed
+		return nil
+	})
+	if err != nil {
+		r.checkKey(ctx, err, "")
 	}
-	if rememberErr := r.remember(ctx, changed); rememberErr != nil && err == nil {
-		err = fmt.Errorf("webhook: reconcile: %w", rememberErr)
+	if due {
+		err = errors.Join(err, r.share(ctx))
 	}
 	if err == nil {
 		unnamed = r.studies.unnamed()
@@ -178,21 +183,17 @@ func (r *reconciler) studyIDs(ctx context.Context) (ids, unnamed []string, err e
 	return r.studies.ids(), unnamed, err
 }
 
-// remember shares the studies that were listed lately with other replicas and
-// with the next process, in the store.
-func (r *reconciler) remember(ctx context.Context, changed bool) error {
+// share adds the studies that other processes have listed lately, and keeps all of
+// them in the store for other replicas and for the next process.
+func (r *reconciler) share(ctx context.Context) error {
 	const name = "reconcile/studies"
-	if !changed && r.studies.isRestored() {
-		return nil
-	}
-	ctx, cancel := r.detached(ctx)
-	defer cancel()
-	state, acquired, err := r.checkpoints.Acquire(ctx, name, r.holder, storeTimeout)
+	state, acquired, err := r.acquire(ctx, name, r.holder, storeTimeout)
 	if err != nil || !acquired {
 		return err // another replica holds the lease: next time
 	}
 	r.studies.restore(state)
-	return r.checkpoints.Release(ctx, name, r.holder, r.studies.state())
+	r.shared = time.Now()
+	return r.release(ctx, name, r.holder, r.studies.state())
 }
 
 // checkKey notes what an error of a list says about the API key.
@@ -211,51 +212,63 @@ func (r *reconciler) checkKey(ctx context.Context, err error, studyID string) {
 }
 
 // study walks one study under its lease.
-func (r *reconciler) study(ctx context.Context, studyID string, forced bool) (outcome, error) {
+func (r *reconciler) study(ctx context.Context, got *round, studyID string) error {
 	name := "reconcile/" + studyID
-	state, acquired, err := r.acquire(ctx, name)
+	state, acquired, err := r.acquire(ctx, name, r.holder, walkLease)
 	if err != nil {
-		return outcome{}, fmt.Errorf("webhook: reconcile: %w", err)
+		return err
 	}
 	if !acquired {
-		return outcome{held: true}, nil
+		got.held = true
+		return nil
 	}
 	w := &walk{reconciler: r, studyID: studyID, checkpoint: name}
 	_ = json.Unmarshal([]byte(state), &w.position) // an unreadable state is none: a whole walk
 	resumed := w.Cursor != ""
 	// A replica's clock may be ahead of ours: then nobody knows.
 	since := time.Since(w.Walked)
-	if !forced && !resumed && since >= 0 && since < r.opts.ReconcileEvery*9/10 {
-		return outcome{walked: w.Walked}, w.release(ctx)
-	}
-	err = w.run(ctx)
-	r.reportWalk(ctx, w)
-	if err == nil {
-		r.noteKey(ctx, false)
-		w.Walked = time.Now()
-	} else {
-		r.checkKey(ctx, err, studyID)
+	if got.forced || resumed || since < 0 || since >= r.opts.ReconcileEvery*9/10 {
+		err = w.run(ctx)
+		r.reportWalk(ctx, w)
+		if err == nil {
+			r.noteKey(ctx, false)
+			w.Walked = time.Now()
+		} else {
+			r.checkKey(ctx, err, studyID)
+		}
+		if err == nil && w.Cursor == "" {
+			r.progress(ctx, Progress{Step: StepReconciled, StudyID: studyID, Recorded: w.recorded})
+		}
+		got.more = got.more || err == nil && (resumed || w.Cursor != "")
 	}
 	// What was not finished goes on where it stopped.
-	if releaseErr := w.release(ctx); releaseErr != nil && err == nil {
+	if releaseErr := r.release(ctx, name, r.holder, w.state()); err == nil {
 		err = releaseErr
 	}
-	switch {
-	case errors.Is(err, store.ErrLeaseLost):
-		return outcome{held: true}, nil
-	case err != nil:
-		return outcome{}, fmt.Errorf("webhook: reconcile: %w", err)
+	if errors.Is(err, store.ErrLeaseLost) {
+		got.held = true
+		return nil
 	}
-	if w.Cursor == "" {
-		r.progress(ctx, Progress{Step: StepReconciled, StudyID: studyID, Recorded: w.recorded})
+	if w.Walked.Before(got.walked) {
+		got.walked = w.Walked
 	}
-	return outcome{more: resumed || w.Cursor != "", walked: w.Walked}, nil
+	return err
 }
 
-func (r *reconciler) acquire(ctx context.Context, name string) (string, bool, error) {
-	ctx, cancel := r.detached(ctx)
+// acquire calls the checkpoints' Acquire.
+func (h *Handler) acquire(ctx context.Context, name, holder string, lease time.Duration) (state string, acquired bool, err error) {
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	return r.checkpoints.Acquire(ctx, name, r.holder, walkLease)
+	defer h.catch("Store.Acquire", "", &err)
+	return h.checkpoints.Acquire(ctx, name, holder, lease)
+}
+
+// release calls the checkpoints' Release.
+func (h *Handler) release(ctx context.Context, name, holder, state string) (err error) {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	defer h.catch("Store.Release", "", &err)
+	return h.checkpoints.Release(ctx, name, holder, state)
 }
 
 // reportWalk logs what a walk found and what it could not use.

@@ -9,42 +9,25 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// accept records a completion, from a delivery or from the provider's list.
-func (h *Handler) accept(ctx context.Context, e event) Result {
-	c, result, err := h.tryAccept(ctx, e)
-	switch result {
-	case ResultDuplicate:
-		h.checkUser(ctx, c)
-	case ResultPanic:
-		if h.poison.add(e.interviewID) {
-			h.logPoisoned(ctx, e, result, err)
-		}
-	case ResultStore:
-		h.log.ErrorContext(ctx, "askonce: completion not recorded, the store failed", "interview", e.interviewID, "err", err)
-		signal(h.trouble)
+// record records a completion, from a delivery or from the provider's list. The
+// error belongs to ResultPanic, ResultStore and ResultSchema.
+func (h *Handler) record(ctx context.Context, e event) (c store.Completion, result Result, err error) {
+	switch {
+	case !h.studies.has(e.studyID, e.studyName):
+		return c, ResultOtherStudy, nil
+	case e.status != "" && e.status != userjourneys.StatusCompleted:
+		return c, ResultNotCompleted, nil
 	}
-	return result
-}
-
-// tryAccept is accept without its log lines. The error belongs to ResultPanic,
-// ResultStore and ResultSchema.
-func (h *Handler) tryAccept(ctx context.Context, e event) (store.Completion, Result, error) {
-	if !h.studies.has(e.studyID, e.studyName) {
-		return store.Completion{}, ResultOtherStudy, nil
-	}
-	if e.status != "" && e.status != userjourneys.StatusCompleted {
-		return store.Completion{}, ResultNotCompleted, nil
-	}
-	c, result, err := h.completion(ctx, e)
+	c, result, err = h.completion(ctx, e)
 	if err != nil {
 		return c, ResultPanic, err
 	}
-	ctx, cancel := h.detached(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	first, err := h.store.Record(ctx, c)
+	first, err := h.put(ctx, c)
 	if errors.Is(err, store.ErrInvalid) && c.UserID != "" {
 		c.UserID, result = "", ResultBadReference // the store is stricter than store.CheckID
-		first, err = h.store.Record(ctx, c)
+		first, err = h.put(ctx, c)
 	}
 	switch {
 	case errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrPermanent):
@@ -56,13 +39,13 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (store.Completion, Res
 	}
 	if h.recorded.changed(true) {
 		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
-		if h.opts.Client != nil && !h.ran.Load() {
+		if h.client != nil && !h.ran.Load() {
 			h.log.WarnContext(ctx, "askonce: Run has not been called here: unless another process calls it, no transcript is fetched and lost deliveries stay unknown")
 		}
 	}
 	signal(h.queued)
 	if h.opts.OnRecorded != nil {
-		_ = h.call("OnRecorded", c.InterviewID, func() { h.opts.OnRecorded(ctx, c) }) // a panic is logged
+		_ = h.call("OnRecorded", c.InterviewID, func() error { h.opts.OnRecorded(ctx, c); return nil })
 	}
 	return c, result, nil
 }
@@ -70,9 +53,15 @@ func (h *Handler) tryAccept(ctx context.Context, e event) (store.Completion, Res
 const storeTimeout = 5 * time.Second // of one call
 
 // detached returns a context for the store. It ends neither with the request nor
-// with Run, because what was begun is to be finished.
-func (h *Handler) detached(ctx context.Context) (context.Context, context.CancelFunc) {
+// with Run, so that what has begun is finished.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+}
+
+// put calls the store's Record.
+func (h *Handler) put(ctx context.Context, c store.Completion) (first bool, err error) {
+	defer h.catch("Store.Record", c.InterviewID, &err)
+	return h.store.Record(ctx, c)
 }
 
 // completion returns what is recorded of an event and, if it has no user, why.
@@ -98,16 +87,17 @@ func (h *Handler) completion(ctx context.Context, e event) (store.Completion, Re
 }
 
 // judge applies Options.Policy to c. The error is a panic of it.
-func (h *Handler) judge(c *store.Completion) error {
-	if h.opts.Policy == nil {
-		return nil
+func (h *Handler) judge(c *store.Completion) (err error) {
+	if h.opts.Policy != nil {
+		defer h.catch("Policy", c.InterviewID, &err)
+		h.opts.Policy(*c).apply(c)
 	}
-	return h.call("Policy", c.InterviewID, func() { h.opts.Policy(*c).apply(c) })
+	return nil
 }
 
-// user returns the user whose reference the event has. The error is a panic of
-// Options.References; any other failure of it leaves the interview without a user.
-func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
+// user returns the user whose reference the event has, or why it has none. The
+// error is a panic of Options.References.
+func (h *Handler) user(ctx context.Context, e event) (user string, result Result, err error) {
 	switch {
 	case e.badReference:
 		if h.oddRefs.changed(true) {
@@ -117,18 +107,18 @@ func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
 	case e.reference == "":
 		return "", ResultNoReference, nil
 	}
-	user, err := e.reference, error(nil)
+	user = e.reference
+	var refused error
 	if h.opts.References != nil {
-		user, err = get(h, "References", e.interviewID, func() (string, error) { return h.opts.References.UserID(e.studyID, e.reference) })
+		defer h.catch("References", e.interviewID, &err)
+		user, refused = h.opts.References.UserID(e.studyID, e.reference)
 	}
 	switch {
-	case err != nil && isPanic(err):
-		return "", ResultPanic, err
-	case errors.Is(err, ErrUnknownUser):
+	case errors.Is(refused, ErrUnknownUser):
 		return "", ResultUnknownUser, nil
-	case errors.Is(err, ErrExpiredReference):
+	case errors.Is(refused, ErrExpiredReference):
 		return "", ResultExpiredReference, nil
-	case err != nil || store.CheckID(user) != nil:
+	case refused != nil || store.CheckID(user) != nil:
 		return "", ResultBadReference, nil
 	}
 	return user, ResultAccepted, nil
@@ -137,32 +127,41 @@ func (h *Handler) user(ctx context.Context, e event) (string, Result, error) {
 // checkUser warns if the store knows the interview as another user's. The store
 // keeps the first.
 func (h *Handler) checkUser(ctx context.Context, c store.Completion) {
-	if c.UserID == "" {
+	list, ok := store.As[store.Lister](h.store)
+	if !ok || c.UserID == "" {
 		return
 	}
-	ctx, cancel := h.detached(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	for have, err := range h.store.completions(ctx, c.InterviewID) {
-		if err == nil && have.UserID != "" && have.UserID != c.UserID {
-			h.warnOtherUser(ctx, c.InterviewID)
+	_ = h.call("Store.Completions", c.InterviewID, func() error {
+		for have, err := range list.Completions(ctx, store.Filter{InterviewID: c.InterviewID}) {
+			if err == nil && have.UserID != "" && have.UserID != c.UserID {
+				h.warnOtherUser(ctx, c.InterviewID)
+			}
+			break
 		}
-		return
-	}
+		return nil
+	})
 }
 
 func (h *Handler) warnOtherUser(ctx context.Context, interviewID string) {
 	h.log.WarnContext(ctx, "askonce: the provider names another user than the first delivery did, the first is kept", "interview", interviewID)
 }
 
-// bury keeps an authentic body that cannot be used as a dead letter. The error is
-// the store's.
-func (h *Handler) bury(ctx context.Context, body []byte, result Result) error {
-	h.log.ErrorContext(ctx, "askonce: signed delivery cannot be used", "result", result)
-	ctx, cancel := h.detached(ctx)
-	defer cancel()
-	_, err := h.store.keepLetter(ctx, body, result)
-	if err != nil {
-		h.log.ErrorContext(ctx, "askonce: dead letter not kept", "err", err)
+// keepLetter keeps a body that cannot be used as a dead letter, if the store keeps
+// those.
+func (h *Handler) keepLetter(ctx context.Context, body []byte, reason Result) (kept bool, err error) {
+	letters, ok := store.As[store.DeadLetters](h.store)
+	if !ok || len(body) == 0 {
+		return false, nil
 	}
-	return err
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	err = h.call("Store.AddDeadLetter", "", func() error {
+		return letters.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Reason: reason.String(), Body: body})
+	})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -16,7 +16,7 @@ const (
 // A cleaner deletes what is older than Options.Retention.
 type cleaner struct {
 	*Handler
-	expired guardedRetention
+	items   store.Retention
 	holder  string
 	failing edge
 }
@@ -39,17 +39,18 @@ func (c *cleaner) run(ctx context.Context) {
 }
 
 func (c *cleaner) turn(ctx context.Context) error {
-	bounded, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
-	_, acquired, err := c.checkpoints.Acquire(bounded, "retention", c.holder, deleteEvery-time.Minute)
+	_, acquired, err := c.acquire(ctx, "retention", c.holder, deleteEvery-time.Minute)
 	if err != nil || !acquired {
 		return err
 	}
 	before := time.Now().Add(-c.opts.Retention)
-	for _, what := range []store.Expirable{store.ExpiredTranscripts, store.ExpiredDeadJobs, store.ExpiredDeadLetters} {
-		n, err := c.delete(ctx, what, before)
-		if n > 0 {
-			c.log.InfoContext(ctx, "askonce: deleted what was older than Options.Retention", "kind", what, "items", n)
+	for _, kind := range []store.Expirable{store.ExpiredTranscripts, store.ExpiredDeadJobs, store.ExpiredDeadLetters} {
+		all := 0
+		for n := deleteBatch; n == deleteBatch && err == nil; all += n {
+			n, err = c.delete(ctx, kind, before)
+		}
+		if all > 0 {
+			c.log.InfoContext(ctx, "askonce: deleted what was older than Options.Retention", "kind", kind, "items", all)
 		}
 		if err != nil {
 			return err
@@ -58,15 +59,10 @@ func (c *cleaner) turn(ctx context.Context) error {
 	return nil
 }
 
-// delete deletes all items of one kind and returns how many there were.
-func (c *cleaner) delete(ctx context.Context, what store.Expirable, before time.Time) (all int, err error) {
-	for {
-		bounded, cancel := context.WithTimeout(ctx, storeTimeout)
-		n, err := c.expired.DeleteExpired(bounded, what, before, deleteBatch)
-		cancel()
-		all += n
-		if err != nil || n < deleteBatch {
-			return all, err
-		}
-	}
+// delete deletes one batch and returns how many items it had.
+func (c *cleaner) delete(ctx context.Context, kind store.Expirable, before time.Time) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	defer c.catch("Store.DeleteExpired", "", &err)
+	return c.items.DeleteExpired(ctx, kind, before, deleteBatch)
 }

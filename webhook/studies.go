@@ -21,22 +21,17 @@ import (
 type studies struct {
 	named map[string]bool // canonical ids and names
 
-	mu       sync.Mutex
-	listed   map[string]listing // by id
-	restored bool
+	mu     sync.Mutex
+	listed map[string]listing // by id
 }
 
 // A listing is what is remembered of a study that the provider has listed.
 type listing struct {
-	At     time.Time `json:"at"`             // when it was last listed
-	Name   string    `json:"name,omitempty"` // if Options.Studies has it
-	shared time.Time // when At was last worth sharing
+	At   time.Time `json:"at"`             // when it was last listed
+	Name string    `json:"name,omitempty"` // if Options.Studies has it
 }
 
-const (
-	shareEvery = time.Hour
-	maxState   = 4 << 10 // of a checkpoint
-)
+const maxState = 4 << 10 // bytes of a checkpoint
 
 func newStudies(named []string) *studies {
 	s := &studies{named: map[string]bool{}, listed: map[string]listing{}}
@@ -48,13 +43,14 @@ func newStudies(named []string) *studies {
 
 // has reports whether the study belongs to the set.
 func (s *studies) has(id, name string) bool {
-	if len(s.named) == 0 || s.named[id] || s.named[name] {
-		return true
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, known := s.listed[id]
-	return known
+	return known || s.names(id, name)
+}
+
+func (s *studies) names(id, name string) bool {
+	return len(s.named) == 0 || s.named[id] || s.named[name]
 }
 
 // uuid is what an id looks like that cannot be taken for a name.
@@ -72,8 +68,7 @@ func (s *studies) complete() bool {
 }
 
 // note remembers a study that the provider has listed, if it belongs to the set.
-// It reports whether that is worth sharing: the study is new, or was noted long
-// ago.
+// It reports whether the study is new.
 func (s *studies) note(study userjourneys.Study) bool {
 	id := userjourneys.CanonicalID(study.ID)
 	if !usableID(id) || !s.has(id, study.Name) {
@@ -81,17 +76,13 @@ func (s *studies) note(study userjourneys.Study) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	had, known := s.listed[id]
-	l := listing{At: time.Now(), shared: had.shared}
+	_, known := s.listed[id]
+	l := listing{At: time.Now()}
 	if s.named[study.Name] {
 		l.Name = study.Name
 	}
-	worth := !known || time.Since(had.shared) > shareEvery
-	if worth {
-		l.shared = l.At
-	}
 	s.listed[id] = l
-	return worth
+	return !known
 }
 
 // unnamed returns the members of Options.Studies that are not ids and that no
@@ -113,44 +104,35 @@ func (s *studies) unnamed() []string {
 	return out
 }
 
-// state returns what restore reads, the latest first and as many as a checkpoint
+// state returns what restore reads: the latest listings, as many as a checkpoint
 // holds.
 func (s *studies) state() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ids := slices.SortedFunc(maps.Keys(s.listed), func(a, b string) int { return s.listed[b].At.Compare(s.listed[a].At) })
-	for n := len(ids); n > 0; n-- {
-		out := map[string]listing{}
-		for _, id := range ids[:n] {
-			out[id] = s.listed[id]
+	state := "{}"
+	latest := map[string]listing{}
+	for _, id := range slices.SortedFunc(maps.Keys(s.listed), func(a, b string) int { return s.listed[b].At.Compare(s.listed[a].At) }) {
+		latest[id] = s.listed[id]
+		b, err := json.Marshal(latest)
+		if err != nil || len(b) > maxState {
+			break
 		}
-		if b, err := json.Marshal(out); err == nil && len(b) <= maxState {
-			return string(b)
-		}
+		state = string(b)
 	}
-	return "{}"
+	return state
 }
 
-// restore adds what another process has seen.
+// restore adds what another process has seen. An unreadable state adds nothing.
 func (s *studies) restore(state string) {
 	var in map[string]listing
-	_ = json.Unmarshal([]byte(state), &in) // an unreadable state is none
+	_ = json.Unmarshal([]byte(state), &in)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.restored = true
 	for id, l := range in {
-		belongs := len(s.named) == 0 || s.named[id] || s.named[l.Name]
-		if belongs && usableID(id) && l.At.After(s.listed[id].At) {
+		if s.names(id, l.Name) && usableID(id) && l.At.After(s.listed[id].At) {
 			s.listed[id] = l
 		}
 	}
-}
-
-// isRestored reports whether restore was called.
-func (s *studies) isRestored() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.restored
 }
 
 // forget removes a study that the provider no longer knows, unless it was listed

@@ -72,7 +72,8 @@ type walk struct {
 	ordered     bool // every item so far was no newer than the one before …
 	descended   bool // … and one was older
 	rateLimited int
-	refused     []event           // items that the store has not taken, since it last took one
+	taken       store.Completion  // the last item that the store took
+	refused     []event           // items that it has not taken since
 	dead        map[string]string // dead jobs: why, by interview id
 	recorded    int               // completions that were not known before …
 	missed      int               // … and whose deliveries should have come
@@ -81,7 +82,7 @@ type walk struct {
 
 // maxRefused is how many items in a row the store may refuse before it has to
 // show that it works.
-const maxRefused = 5
+const maxRefused = 50
 
 var (
 	errEnough = errors.New("enough")
@@ -132,7 +133,8 @@ func (w *walk) run(ctx context.Context) error {
 }
 
 // pages reads on behind the last item until the end, or until it is enough.
-func (w *walk) pages(ctx context.Context) error {
+func (w *walk) pages(ctx context.Context) (err error) {
+	defer w.catch("Client.Interviews", "", &err)
 	mayStop := !w.Newest.IsZero() && time.Since(w.Whole) < wholeEvery
 	floor, empty := w.Newest.Add(-lookBack), false
 	f := userjourneys.InterviewFilter{StudyID: w.studyID, Status: userjourneys.StatusCompleted, PageSize: pageSize, After: w.last, OnPage: func(items int) { empty = items == 0 }}
@@ -210,109 +212,118 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 		w.unusable++
 		return nil
 	}
-	if i.Status != userjourneys.StatusCompleted || w.poison.skips(e.interviewID) {
+	if i.Status != userjourneys.StatusCompleted || w.failures.skips(e.interviewID) {
 		return nil
 	}
-	return w.record(ctx, e)
-}
-
-// record records an item. The error is the store's, if that seems to be down.
-func (w *walk) record(ctx context.Context, e event) error {
-	_, result, err := w.tryAccept(ctx, e)
+	result, err := w.take(ctx, e)
 	switch result {
 	case ResultOtherStudy, ResultNotCompleted:
 		return nil
+	case ResultPanic, ResultSchema:
+		w.pass(ctx, e, result, err, true)
+		return nil
 	case ResultStore:
 		w.refused = append(w.refused, e)
-		if len(w.refused) >= maxRefused {
-			return w.settle(ctx, false)
+		if len(w.refused) < maxRefused {
+			return nil
 		}
-		return nil
-	case ResultPanic, ResultSchema:
-		w.pass(ctx, e, result, err, false)
-		return nil
+		return w.settle(ctx, false)
 	}
-	w.accepted(ctx, e, result)
 	return w.settle(ctx, true)
 }
 
-// accepted counts an item that the store has.
-func (w *walk) accepted(ctx context.Context, e event, result Result) {
-	w.poison.forget(e.interviewID)
-	if result == ResultDuplicate {
+// take records an item, and counts it if it was not known.
+func (w *walk) take(ctx context.Context, e event) (Result, error) {
+	c, result, err := w.record(ctx, e)
+	switch result {
+	case ResultOtherStudy, ResultNotCompleted, ResultPanic, ResultSchema, ResultStore:
+		return result, err
+	case ResultDuplicate:
 		w.requeue(ctx, e)
-		return
+	default:
+		w.recorded++
+		if e.completedAt.Before(time.Now().Add(-deliveryTime)) {
+			w.missed++
+			w.progress(ctx, Progress{Step: StepFound, StudyID: e.studyID, InterviewID: e.interviewID})
+		}
 	}
-	w.recorded++
-	if e.completedAt.Before(time.Now().Add(-deliveryTime)) {
-		w.missed++
-		w.progress(ctx, Progress{Step: StepFound, StudyID: e.studyID, InterviewID: e.interviewID})
-	}
+	w.taken = c
+	w.failures.forget(e.interviewID)
+	return result, nil
 }
 
-// settle decides whose fault the refusals are at which the walk stands. It tries
-// the refused items once more. Those that the store refuses again are passed if
-// the store works, which it shows by having taken another item or by keeping the
-// first of them as a dead letter. Otherwise settle returns the store's error.
+// settle tries the refused items once more. It passes those that the store refuses
+// again, if the store works. The store shows that by taking another item, by taking
+// its last one again, or by keeping the refused one as a dead letter. Otherwise
+// settle returns the store's error.
 func (w *walk) settle(ctx context.Context, works bool) error {
 	refused := w.refused
 	w.refused = nil
 	for _, e := range refused {
-		_, result, err := w.tryAccept(ctx, e)
+		result, err := w.take(ctx, e)
 		switch result {
 		case ResultStore:
-			if kept := w.pass(ctx, e, result, err, works); !works && !kept {
+			works = works || w.takesAgain(ctx)
+			if works = w.pass(ctx, e, result, err, works); !works {
 				return err
 			}
 		case ResultPanic, ResultSchema:
-			w.pass(ctx, e, result, err, works)
-			continue
+			w.pass(ctx, e, result, err, true)
 		default:
-			w.accepted(ctx, e, result)
+			works = true
 		}
-		works = true
 	}
 	return nil
 }
 
-// pass notes an item that cannot be recorded, as a dead letter if the store keeps
-// those, and leaves it out of the next walks. It logs each item once. It reports
-// whether the store has kept it. An item that the store refuses and does not keep
-// is only passed if the store works.
-func (w *walk) pass(ctx context.Context, e event, result Result, err error, works bool) (kept bool) {
+// takesAgain reports whether the store takes its last item again, which changes
+// nothing.
+func (w *walk) takesAgain(ctx context.Context) bool {
+	if w.taken.InterviewID == "" {
+		return false
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	_, err := w.put(ctx, w.taken)
+	return err == nil
+}
+
+// pass keeps an item that cannot be recorded as a dead letter, if the store keeps
+// those, and makes the next walks skip it. If the store neither works nor keeps
+// the item, pass returns false: it may be down.
+func (w *walk) pass(ctx context.Context, e event, result Result, err error, works bool) bool {
 	body := e.raw
 	if len(body) == 0 {
 		body, _ = json.Marshal(map[string]string{"id": e.interviewID, "study_id": e.studyID})
 	}
-	storeCtx, cancel := w.detached(ctx)
-	defer cancel()
-	kept, keepErr := w.store.keepLetter(storeCtx, body, result)
-	if !kept && result == ResultStore && !works {
-		return false // perhaps the store is down: not the item's fault
+	kept, keepErr := w.keepLetter(ctx, body, result)
+	if !works && !kept {
+		return false
 	}
-	if w.poison.add(e.interviewID) {
-		w.logPoisoned(ctx, e, result, errors.Join(err, keepErr))
-	}
-	return kept
+	w.skip(ctx, e, result, errors.Join(err, keepErr))
+	return true
 }
 
 // deadJobs returns the jobs whose transcripts were given up although they may be
 // ready by now: all but those that the provider refuses or that are too large.
 func (w *walk) deadJobs(ctx context.Context) map[string]string {
-	jobs, ok := w.store.transcripts()
+	jobs, ok := store.As[store.Transcripts](w.store)
 	if !ok {
 		return nil
 	}
 	dead := map[string]string{}
-	for j, err := range jobs.DeadJobs(ctx) {
-		if err != nil || len(dead) == walkItems {
-			break
+	_ = w.call("Store.DeadJobs", "", func() error {
+		for j, err := range jobs.DeadJobs(ctx) {
+			if err != nil || len(dead) == walkItems {
+				break
+			}
+			final := j.Fetched || j.Reason == forbidden.Error() || j.Reason == tooLarge.Error()
+			if j.StudyID == w.studyID && !final && time.Since(j.CompletedAt) < requeueFor {
+				dead[j.InterviewID] = j.Reason
+			}
 		}
-		final := j.Fetched || j.Reason == forbidden.Error() || j.Reason == tooLarge.Error()
-		if j.StudyID == w.studyID && !final && time.Since(j.CompletedAt) < requeueFor {
-			dead[j.InterviewID] = j.Reason
-		}
-	}
+		return nil
+	})
 	return dead
 }
 
@@ -324,10 +335,11 @@ func (w *walk) requeue(ctx context.Context, e event) {
 		return
 	}
 	delete(w.dead, e.interviewID)
-	jobs, _ := w.store.transcripts()
-	ctx, cancel := w.detached(ctx)
+	jobs, _ := store.As[store.Transcripts](w.store)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := jobs.RequeueJob(ctx, e.interviewID); err != nil {
+	err := w.call("Store.RequeueJob", e.interviewID, func() error { return jobs.RequeueJob(ctx, e.interviewID) })
+	if err != nil {
 		w.log.DebugContext(ctx, "askonce: transcript not requeued", "interview", e.interviewID, "err", err)
 		return
 	}
@@ -338,9 +350,11 @@ func (w *walk) requeue(ctx context.Context, e event) {
 // save keeps the position and extends the lease. The error means that another
 // replica has the lease.
 func (w *walk) save(ctx context.Context) error {
-	ctx, cancel := w.detached(ctx)
+	ctx, cancel := detached(ctx)
 	defer cancel()
-	err := w.checkpoints.Save(ctx, w.checkpoint, w.holder, w.state(), walkLease)
+	err := w.call("Store.Save", "", func() error {
+		return w.checkpoints.Save(ctx, w.checkpoint, w.holder, w.state(), walkLease)
+	})
 	if errors.Is(err, store.ErrLeaseLost) {
 		return err
 	}
@@ -348,11 +362,4 @@ func (w *walk) save(ctx context.Context) error {
 		w.log.WarnContext(ctx, "askonce: position of a walk not saved, going on without", "err", err)
 	}
 	return nil
-}
-
-// release keeps the position and ends the lease.
-func (w *walk) release(ctx context.Context) error {
-	ctx, cancel := w.detached(ctx)
-	defer cancel()
-	return w.checkpoints.Release(ctx, w.checkpoint, w.holder, w.state())
 }

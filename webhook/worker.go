@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/askonce/askonce/internal/backoff"
 	"github.com/askonce/askonce/store"
 )
 
@@ -27,8 +29,8 @@ const (
 func (h *Handler) Run(ctx context.Context) error {
 	h.ran.Store(true)
 	var wg sync.WaitGroup
-	if h.opts.Client != nil {
-		if jobs, ok := h.store.transcripts(); ok {
+	if h.client != nil {
+		if jobs, ok := store.As[store.Transcripts](h.store); ok {
 			w := &worker{Handler: h, jobs: jobs, claims: map[string]*claim{}}
 			wg.Go(func() { w.run(ctx) })
 		} else {
@@ -38,8 +40,8 @@ func (h *Handler) Run(ctx context.Context) error {
 			wg.Go(func() { newReconciler(h).run(ctx) })
 		}
 	}
-	if items, ok := h.store.retention(); ok && h.opts.Retention > 0 {
-		c := &cleaner{Handler: h, expired: items, holder: rand.Text()}
+	if items, ok := store.As[store.Retention](h.store); ok && h.opts.Retention > 0 {
+		c := &cleaner{Handler: h, items: items, holder: rand.Text()}
 		wg.Go(func() { c.run(ctx) })
 	}
 	<-ctx.Done()
@@ -51,7 +53,7 @@ func (h *Handler) Run(ctx context.Context) error {
 // that a slow one holds up no other.
 type worker struct {
 	*Handler
-	jobs        guardedTranscripts
+	jobs        store.Transcripts
 	unavailable edge              // the queue
 	claims      map[string]*claim // by interview id: what this process works on; run's alone
 
@@ -60,24 +62,9 @@ type worker struct {
 	rateLimits  int // in a row, counted once for each pause
 }
 
-// A claim is a job that this process holds.
-type claim struct {
-	mu  sync.Mutex
-	job store.Job
-}
-
-func (c *claim) current() store.Job {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.job
-}
-
-// renew takes the token of a newer claim of the same job.
-func (c *claim) renew(j store.Job) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.job.Claim = j.Claim
-}
+// A claim is a job that this process works on. If the store gives out the job
+// again, because its lease could not be extended, the claim takes the newer one.
+type claim struct{ atomic.Pointer[store.Job] }
 
 func (w *worker) run(ctx context.Context) {
 	poll := time.NewTicker(pollEvery)
@@ -86,20 +73,20 @@ func (w *worker) run(ctx context.Context) {
 	for more := true; ctx.Err() == nil; {
 		if want := w.wanted() - len(w.claims); more && want > 0 {
 			jobs := w.claim(ctx, want)
+			more = len(jobs) == want
 			for _, j := range jobs {
-				// The store gives out a job again if its lease could not be extended.
 				if c := w.claims[j.InterviewID]; c != nil {
-					c.renew(j)
+					c.Store(&j)
 					continue
 				}
-				c := &claim{job: j}
+				c := &claim{}
+				c.Store(&j)
 				w.claims[j.InterviewID] = c
 				go func() {
 					w.work(ctx, c)
 					done <- j.InterviewID
 				}()
 			}
-			more = len(jobs) == want
 		}
 		select {
 		case <-ctx.Done():
@@ -124,14 +111,17 @@ func (w *worker) wanted() int {
 	switch {
 	case time.Now().Before(w.pausedUntil):
 		return 0
-	case w.key.isRefused(), w.rateLimits > 0:
+	case w.keyRefused.Load(), w.rateLimits > 0:
 		return 1
 	}
 	return workers
 }
 
-func (w *worker) claim(ctx context.Context, n int) []store.Job {
-	jobs, err := w.jobs.ClaimJobs(ctx, jobLease, n)
+func (w *worker) claim(ctx context.Context, n int) (jobs []store.Job) {
+	err := w.call("Store.ClaimJobs", "", func() (err error) {
+		jobs, err = w.jobs.ClaimJobs(ctx, jobLease, n)
+		return err
+	})
 	switch {
 	case ctx.Err() != nil || !w.unavailable.changed(err != nil):
 	case err != nil:
@@ -142,42 +132,27 @@ func (w *worker) claim(ctx context.Context, n int) []store.Job {
 	return jobs
 }
 
-// heartbeat extends the lease of a claim until stop is called. If the lease is
-// lost it cancels the work.
-func (w *worker) heartbeat(ctx context.Context, c *claim, cancelWork context.CancelFunc) (stop func()) {
-	// Run's end does not end the lease of what is still being finished.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		tick := time.NewTicker(jobLease / 3)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			j := c.current()
-			err := w.extend(ctx, j)
-			switch {
-			case err == nil || ctx.Err() != nil:
-			case !errors.Is(err, store.ErrLeaseLost):
-				w.log.WarnContext(ctx, "askonce: lease of a transcript job not extended", "interview", j.InterviewID, "err", err)
-			case c.current().Claim == j.Claim: // not renewed meanwhile
-				w.log.WarnContext(ctx, "askonce: lease of a transcript job lost: another replica has it, or its user was erased", "interview", j.InterviewID)
-				cancelWork()
-				return
-			}
+// heartbeat extends the lease of a claim until ctx ends. If the lease is lost it
+// cancels the work.
+func (w *worker) heartbeat(ctx context.Context, c *claim, cancelWork context.CancelFunc) {
+	for backoff.Sleep(ctx, jobLease/3) == nil {
+		j := c.Load()
+		err := w.extend(ctx, *j)
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case !errors.Is(err, store.ErrLeaseLost):
+			w.log.WarnContext(ctx, "askonce: lease of a transcript job not extended", "interview", j.InterviewID, "err", err)
+		case c.Load() == j: // not given out again meanwhile
+			w.log.WarnContext(ctx, "askonce: lease of a transcript job lost: another replica has it, or its user was erased", "interview", j.InterviewID)
+			cancelWork()
+			return
 		}
-	})
-	return func() {
-		cancel()
-		wg.Wait()
 	}
 }
 
-func (w *worker) extend(ctx context.Context, j store.Job) error {
+func (w *worker) extend(ctx context.Context, j store.Job) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
+	defer w.catch("Store.ExtendJob", j.InterviewID, &err)
 	return w.jobs.ExtendJob(ctx, j, jobLease)
 }
