@@ -92,8 +92,8 @@ func (m *Middleware) shown(w http.ResponseWriter, r *http.Request, v gate.Visito
 // pixel is a transparent GIF of one pixel.
 var pixel, _ = base64.StdEncoding.DecodeString("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
-// isOwnImage reports whether a page of the app itself loads an image, as far as its
-// browser says.
+// isOwnImage reports whether a page of the app itself loads an image, according to the
+// browser.
 func (m *Middleware) isOwnImage(r *http.Request) bool {
 	if isPrefetch(r.Header) {
 		return false
@@ -105,7 +105,7 @@ func (m *Middleware) isOwnImage(r *http.Request) bool {
 }
 
 // note records an interaction in the store, if there is one, and in the browser's cookie.
-// It records nothing for staff who preview the prompt and for visitors without an id. If
+// It records nothing for staff who preview the prompt, nor for visitors without an id. If
 // the store refuses an answer, the cookie does not get it either; it always gets an
 // opening, because the interview opens without the store.
 func (m *Middleware) note(w http.ResponseWriter, r *http.Request, v gate.Visitor, kind store.InteractionKind, study string) error {

@@ -41,8 +41,8 @@ func (m *Middleware) Serve(w http.ResponseWriter, r *http.Request, user func() s
 	return err
 }
 
-// A response is one that may get the prompt. It is also the context of its own request,
-// which saves an allocation.
+// A response is the response to a request for a page, which may get the prompt. It is also
+// the context of its request, which saves an allocation.
 type response struct {
 	context.Context
 	m       *Middleware
@@ -52,7 +52,7 @@ type response struct {
 	prompt  *prompt.Prompt
 	fit     prompt.Fit
 	visitor gate.Visitor
-	showing store.Interaction // what the response counts as seen; its time is zero if it counts nothing
+	showing store.Interaction // what the response itself counts as seen; its time is zero if nothing
 	counted bool              // the showing is in the header, or need not be
 	reports bool              // the page reports that the prompt was seen
 	claimed bool              // the app renders the prompt itself

@@ -114,8 +114,8 @@ func (m *Middleware) knownAnonymous(r *http.Request, cookies []string) string {
 	return m.anonymous.find(cookies, m.isSecure(r), func(id string) bool { return id != "" })
 }
 
-// isAnonymous reports whether the id was made here. Without Options.Anonymous none is,
-// whatever the app's own ids begin with.
+// isAnonymous reports whether the id was made here. Without Options.Anonymous no id was,
+// whatever it begins with.
 func (m *Middleware) isAnonymous(userID string) bool {
 	return m.opts.Anonymous && strings.HasPrefix(userID, anonymousPrefix)
 }
@@ -172,9 +172,8 @@ func (m *Middleware) remember(header http.Header, r *http.Request, user string, 
 	}
 }
 
-// isSecure reports whether the browser speaks TLS to the app, or to the proxy in front
-// of it. A client that forges the field gets a cookie that its own browser refuses, and
-// nothing else.
+// isSecure reports whether the browser uses TLS to reach the app, or the proxy in front of
+// it. A client that forges the field only gets a cookie that its own browser refuses.
 func (m *Middleware) isSecure(r *http.Request) bool {
 	if m.opts.Origin != "" {
 		return strings.HasPrefix(m.opts.Origin, "https:")
@@ -186,9 +185,9 @@ func (m *Middleware) isSecure(r *http.Request) bool {
 	return len(proto) > 0 && strings.EqualFold(proto[0], "https")
 }
 
-// isPrefetch reports whether a browser only prepares for a click that may never come: by
-// Sec-Purpose of the Fetch standard, its predecessors, and X-Sec-Purpose, which Turbo
-// sends because a script may not set the real one.
+// isPrefetch reports whether a browser only prepares for a click that may never come. It
+// reads Sec-Purpose of the Fetch standard, its predecessors, and X-Sec-Purpose, which Turbo
+// sends because a script may not set Sec-Purpose.
 func isPrefetch(h http.Header) bool {
 	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Sec-Purpose", "X-Moz"} {
 		if v := h[name]; len(v) > 0 && strings.HasPrefix(v[0], "prefetch") {

@@ -18,12 +18,13 @@ type policy struct {
 	sandboxed                           bool // without what the prompt needs
 }
 
-// A location is where the prompt's files and endpoints are. An unknown scheme is https:
-// whatever allows http allows it too, and what the browser blocks after all stays hidden.
+// A location is where the prompt's files and endpoints are. If the scheme is unknown, it is
+// https, because whatever allows http allows https too. What the browser blocks after all
+// stays hidden.
 type location struct {
 	scheme string
 	host   string // with its port if it has one
-	path   string // the prefix of all
+	path   string // the prefix of all of them
 }
 
 // A grant is what the policies so far allow one kind of request.
@@ -34,7 +35,8 @@ type grant struct {
 }
 
 func policyOf(h http.Header, own location) policy {
-	p := policy{own, grant{ok: true}, grant{ok: true}, grant{ok: true}, grant{ok: true}, grant{ok: true}, false}
+	free := grant{ok: true}
+	p := policy{own: own, script: free, style: free, image: free, connect: free, form: free}
 	for _, v := range h["Content-Security-Policy"] {
 		for one := range strings.SplitSeq(v, ",") {
 			p.narrow(one)
@@ -119,7 +121,7 @@ func (g *grant) narrow(own location, policy string, names ...string) {
 func directive(policy, name string) (sources []string, found bool) {
 	for d := range strings.SplitSeq(policy, ";") {
 		if fields := strings.Fields(d); len(fields) > 0 && strings.EqualFold(fields[0], name) {
-			return fields[1:], true // the first one of a name counts
+			return fields[1:], true // the first directive of a name counts
 		}
 	}
 	return nil, false
