@@ -14,13 +14,13 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// job is a [store.Job] without its completion, which the interview has.
+// job is a [store.Job] without its completion, which is kept with the interview.
 type job struct {
 	id              string
 	queuedAt, dueAt time.Time
 	attempts        int
 	reason          string
-	claim           string // "" while nobody has claimed it
+	claim           string // "" while it is not claimed
 	fetched, dead   bool
 	place           int // in the heap, unless it is dead
 }
@@ -60,7 +60,7 @@ func (s *Store) queue(id string) {
 	heap.Push(&s.due, j)
 }
 
-// unqueue drops a job, if there is one.
+// unqueue drops an interview's job, if it has one.
 func (s *Store) unqueue(id string) {
 	j, ok := s.jobs[id]
 	if !ok {
@@ -72,7 +72,7 @@ func (s *Store) unqueue(id string) {
 	}
 }
 
-// public returns j as callers see it.
+// public returns j as a [store.Job].
 func (s *Store) public(j *job) store.Job {
 	return store.Job{
 		Completion: s.interviews[j.id].Completion, QueuedAt: j.queuedAt, DueAt: j.dueAt,

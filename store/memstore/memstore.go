@@ -11,8 +11,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// A Store is a [store.Store] with every optional capability. Its clock is that of
-// the process. It is safe for concurrent use.
+// A Store is a [store.Store] with every optional capability. It uses the process's clock
+// and is safe for concurrent use.
 type Store struct {
 	mu     sync.RWMutex // guards everything below
 	closed bool
@@ -66,7 +66,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// lock takes the lock for writing, after the checks that every method makes.
+// lock takes the write lock, after the checks that every method makes.
 func (s *Store) lock(ctx context.Context, invalid error) error {
 	if err := cmp.Or(invalid, ctx.Err()); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (s *Store) lock(ctx context.Context, invalid error) error {
 	return nil
 }
 
-// rlock takes it for reading.
+// rlock is lock for reading.
 func (s *Store) rlock(ctx context.Context, invalid error) error {
 	if err := cmp.Or(invalid, ctx.Err()); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err
 	return !known, nil
 }
 
-// attribute gives an interview that is nobody's to a user.
+// attribute gives an interview without a user to one.
 func (s *Store) attribute(i *interview, userID string) {
 	p := s.people.get(userID)
 	if p.erased {
@@ -146,7 +146,7 @@ func (s *Store) attribute(i *interview, userID string) {
 	}
 }
 
-// complete notes that an interview completes its study.
+// complete records that an interview completes its study.
 func (s *Store) complete(p *person, i *interview) {
 	ends, done := p.completed[i.StudyID]
 	if !done || !ends.IsZero() && (i.Until.IsZero() || i.Until.After(ends)) {
@@ -155,7 +155,7 @@ func (s *Store) complete(p *person, i *interview) {
 	s.count(p, i.StudyID, completed, i.CompletedAt)
 }
 
-// completeAgain works out anew whether a user has completed a study.
+// completeAgain determines again whether a user has completed a study.
 func (s *Store) completeAgain(k store.Key) {
 	p := s.people.get(k.UserID)
 	delete(p.completed, k.StudyID)
@@ -166,7 +166,7 @@ func (s *Store) completeAgain(k store.Key) {
 	}
 }
 
-// forgetInterview drops what is kept beside a completion.
+// forgetInterview drops an interview's transcript and job.
 func (s *Store) forgetInterview(id string) {
 	s.unqueue(id)
 	delete(s.transcripts, id)
@@ -203,7 +203,7 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 	return nil
 }
 
-// Completions implements [store.Lister]. It lists what there was when it began.
+// Completions implements [store.Lister]. It yields what was stored when it began.
 func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	return func(yield func(store.Completion, error) bool) {
 		if err := s.rlock(ctx, store.CheckFilter(f)); err != nil {

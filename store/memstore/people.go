@@ -12,8 +12,7 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// people are the users that the store has heard of. Those who were erased are
-// found by a keyed hash alone.
+// people are the users in the store. Erased users are found by a keyed hash only.
 type people struct {
 	key    []byte
 	byID   map[string]*person
@@ -46,7 +45,7 @@ func (ps *people) hash(userID string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// find returns nil for a user whom the store has never heard of.
+// find returns a user, or nil for an unknown one.
 func (ps *people) find(userID string) *person {
 	if p, ok := ps.byID[userID]; ok || len(ps.byHash) == 0 {
 		return p
@@ -63,7 +62,7 @@ func (ps *people) get(userID string) *person {
 	return p
 }
 
-// erase forgets who the user is and returns the ids of the user's interviews.
+// erase removes the user's id and returns the ids of the user's interviews.
 func (ps *people) erase(userID string) (interviews []string) {
 	p := ps.get(userID)
 	interviews, p.interviews, p.erased = p.interviews, nil, true
@@ -100,7 +99,7 @@ type funnelKey struct {
 	day     time.Time
 }
 
-// count counts p in the funnel, on the earliest day that is known.
+// count counts p in the funnel, on the earliest known day.
 func (s *Store) count(p *person, studyID string, kind int, at time.Time) {
 	day, firsts := store.Day(at), p.firsts[studyID]
 	if first := firsts[kind]; !first.IsZero() {

@@ -17,9 +17,9 @@ var (
 	ErrForbidden  = errors.New("redisstore: the server refuses commands that the store needs")
 )
 
-// needed calls every command that the store uses, on keys of their own, and returns
-// those that are refused: scripts are not rolled back, so that one that is stopped
-// half-way leaves its work half done until it is repeated.
+// needed calls every command that the store uses, on separate keys, and returns those
+// that are refused. A refused command would stop a script halfway, and Redis does not roll
+// scripts back.
 var needed = redis.NewScript(`
 local text, hash, zset = KEYS[1], KEYS[2], KEYS[3]
 local refused = {}
@@ -35,12 +35,12 @@ end
 return refused
 `)
 
-// Check asks the server, or every master of a cluster, whether it is configured
-// to keep what Record has acknowledged, and whether the client's user may call
-// every command that the store uses. The error names every setting and command
-// that is amiss; it matches [ErrNotDurable], [ErrEvicts] or [ErrForbidden], or is
-// that of the connection. A server that does not show its settings, as managed
-// ones do not, passes: look them up there. Call it at start and log what it says.
+// Check reports whether the server, or every master of a cluster, is configured to keep
+// what Record has acknowledged, and whether the client's user may call every command that
+// the store uses. The error names every wrong setting and refused command. It matches
+// [ErrNotDurable], [ErrEvicts] or [ErrForbidden], or is an error of the connection. A
+// server that hides its settings, like most managed ones, passes: check them with its
+// operator. Call Check at startup and log its error.
 func (s *Store) Check(ctx context.Context) error {
 	return errors.Join(s.checkCommands(ctx), s.checkSettings(ctx))
 }
@@ -80,7 +80,7 @@ func checkServer(ctx context.Context, client redis.Cmdable) error {
 		found, err := client.ConfigGet(ctx, name).Result()
 		var refused redis.Error
 		if errors.As(err, &refused) {
-			continue // it may not be looked at
+			continue // the server hides its settings
 		}
 		if err != nil {
 			return failed("check", err)
@@ -97,7 +97,7 @@ func checkServer(ctx context.Context, client redis.Cmdable) error {
 		faults = append(faults, fmt.Errorf("%w: appendfsync is %s: set it to always", ErrNotDurable, fsync))
 	}
 	policy, bounded := config["maxmemory-policy"], config["maxmemory"] != "0"
-	if bounded && policy != "" && policy != "noeviction" && !strings.HasPrefix(policy, "volatile-") { // no key of ours expires
+	if bounded && policy != "" && policy != "noeviction" && !strings.HasPrefix(policy, "volatile-") { // no key of the store expires
 		faults = append(faults, fmt.Errorf("%w: maxmemory-policy is %s: set it to noeviction", ErrEvicts, policy))
 	}
 	return errors.Join(faults...)

@@ -5,29 +5,28 @@
 //
 // # Durability
 //
-// The webhook answers 200 once Record has returned, and the provider may never
-// repeat a delivery that got 200. Redis as it is installed keeps that promise only
-// until the next crash, because it writes a snapshot now and then. For "200 means
-// kept" the server needs
+// The webhook answers 200 once Record has returned, and the provider may never repeat a
+// delivery that was answered with 200. By default, Redis writes only an occasional
+// snapshot, so a crash loses what came after it. To keep every acknowledged completion,
+// the server needs
 //
 //	appendonly yes
 //	appendfsync always
 //
 // With appendfsync everysec a crash of the machine loses up to a second, which the
-// webhook's reconciliation finds again. Replication is asynchronous: a failover may
-// lose what the replica had not received, whatever the settings. maxmemory-policy
-// must be noeviction; any other lets Redis forget who has completed what when
-// memory runs out. With noeviction it refuses new completions instead, and the
-// webhook answers 503. [Store.Check] looks for all of these, and for commands that
-// the client's user may not call.
+// webhook's reconciliation finds again. Replication is asynchronous: whatever the
+// settings, a failover may lose what the replica had not received. maxmemory-policy must
+// be noeviction. With any other policy Redis forgets who has completed what when memory
+// runs out. With noeviction it refuses new completions instead, and the webhook answers
+// 503. [Store.Check] checks all of this, and whether the client's user may call every
+// command.
 //
 // # Keys
 //
-// All keys begin with the prefix in braces, "{askonce}:" by default. The braces
-// make a hash tag, so that every change is one atomic script on one node, on Redis
-// Cluster too. Completions are few, one for each interview: with ids of 36 bytes
-// about 1,000 bytes each, and 300 more until the transcript is fetched. Two apps that
-// share a server need two prefixes.
+// All keys begin with the prefix in braces, "{askonce}:" by default. The braces make a
+// hash tag, so that on Redis Cluster, too, every change is one atomic script on one node.
+// With ids of 36 bytes, an interview takes about 1,000 bytes, and 300 more until its
+// transcript is fetched. Two apps that share a server need two prefixes.
 //
 //	{askonce}:interviews       hash    interview id → completion, JSON
 //	{askonce}:by_time, :study:…        zset of interview ids by completion time, of all and of one study
@@ -46,9 +45,9 @@
 //	{askonce}:switches         hash    name → setting, JSON
 //	{askonce}:check:…          for the length of one Check
 //
-// Only claims expire. With ContextTimeoutEnabled in the client, a
-// request's deadline ends a command that is under way; without it the client's own
-// timeouts do. Leases are measured by the server's clock.
+// Only claims expire. If the client has ContextTimeoutEnabled, a request's deadline ends
+// a command in flight; otherwise the client's own timeouts do. Leases are measured by the
+// server's clock.
 //
 // Redis 6.2 and later, and Valkey, are supported.
 package redisstore

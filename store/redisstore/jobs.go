@@ -25,9 +25,9 @@ type job struct {
 	Released string `json:"p"` // the call that gave the job back last
 }
 
-// claimScript remembers for a minute what it claimed: when an answer is lost, the
-// client sends the script again, and the jobs would be hidden from everybody.
-// Orphans, of which the job or the interview is missing, leave the queue.
+// claimScript remembers for a minute what it claimed: if an answer is lost, the client
+// sends the script again, and would otherwise not get the jobs that it has claimed. Ids
+// whose job or interview is missing leave the queue.
 var claimScript = redis.NewScript(now + `
 local jobs, due, interviews, remembered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local lease, limit, claim = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -249,8 +249,7 @@ func (s *Store) requeue(ctx context.Context, invalid error, ids ...any) (int, er
 	return n, failed("requeue jobs", err)
 }
 
-// PendingJobs implements [store.Transcripts]. It lists what was queued when it
-// began.
+// PendingJobs implements [store.Transcripts]. It yields what was queued when it began.
 func (s *Store) PendingJobs(ctx context.Context) iter.Seq2[store.Job, error] {
 	return s.listJobs(ctx, s.keys.due)
 }
@@ -283,9 +282,9 @@ func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job,
 	}
 }
 
-// jobsScript reads the named jobs that are in the queue, or the first ones if none is
-// named, and then returns the ids of the others as well. It is a script so that a job
-// is not listed as it is in another queue.
+// jobsScript reads the named jobs that are in the queue. If none is named, it reads the
+// first ones and also returns the ids of the others. It is a script, so that a job cannot
+// move to the other queue between two commands.
 var jobsScript = redis.NewScript(`
 local queue, jobs, interviews = KEYS[1], KEYS[2], KEYS[3]
 local ids, rows, rest = ARGV, {}, {}

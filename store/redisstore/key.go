@@ -15,16 +15,16 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// ErrKey means that the key by which users are found does not belong to the users
-// that are there. Nobody can be found until it does, so nothing is read or
-// written. Restore {askonce}:key from a backup, or call [Store.StartOver].
+// ErrKey means that {askonce}:key is missing, or is not the key with which the stored
+// users' hashes were made. No user can be found, so nothing is read or written. Restore
+// {askonce}:key from a backup, or call [Store.StartOver].
 var ErrKey = errors.New("redisstore: {askonce}:key is missing or is not the one that {askonce}:people was written with: restore it, or call StartOver")
 
-// hasher makes the keyed hashes by which users are found, also once they are
-// erased: HMAC-SHA256, truncated to 128 bits (RFC 2104, section 5).
+// hasher makes the keyed hashes by which users are found, even after they have been
+// erased: HMAC-SHA256 truncated to 128 bits (RFC 2104, section 5).
 type hasher struct {
 	pool  sync.Pool
-	check string // the hash of no user, kept beside the users: it shows that the key fits
+	check string // the hash of the empty id, kept with the users to check the key
 }
 
 func newHasher(key []byte) *hasher {
@@ -42,8 +42,8 @@ func (h *hasher) user(userID string) string {
 	return string(mac.Sum(sum[:0])[:16])
 }
 
-// readable returns the key, or nil while nobody is stored. It does not write, so
-// that look-ups work on a replica and on a server that is full.
+// readable returns the key, or nil if no user is stored. It does not write, so that
+// look-ups work on a read replica and on a full server.
 func (s *Store) readable(ctx context.Context) (*hasher, error) {
 	if h := s.key.Load(); h != nil {
 		return h, nil
@@ -67,7 +67,7 @@ func (s *Store) readable(ctx context.Context) (*hasher, error) {
 	return h, nil
 }
 
-// makeKey keeps the first key that anybody proposes.
+// makeKey keeps the first key that any process proposes.
 var makeKey = redis.NewScript(`
 local key = redis.call('GET', KEYS[1])
 if key then return key end
@@ -105,8 +105,8 @@ func (s *Store) writable(ctx context.Context) (*hasher, error) {
 	return h, nil
 }
 
-// fits begins every script that writes about a user: ARGV[1] is the check value of
-// the caller's key.
+// fits begins every script that writes about a user. ARGV[1] is the check value of the
+// caller's key.
 const fits = `
 if redis.call('HGET', KEYS[1], '') ~= ARGV[1] then return redis.error_reply('ASKONCE stale key') end
 `
@@ -133,12 +133,11 @@ func isReply(err error, text string) bool {
 	return errors.As(err, &reply) && strings.Contains(reply.Error(), "ASKONCE "+text)
 }
 
-// StartOver makes a new key for the hashes after the old one was lost. Completions
-// are restored from the recorded interviews. What is known by hash alone is
-// forgotten: showings, answers, opt-outs and everything about erased users. A user
-// whom [Store.Erase] has forgotten may be asked again, and a late Record stores them
-// under their id. The numbers of [Store.Funnel] stay; users who are shown a prompt or
-// answer it again count once more.
+// StartOver makes a new key for the hashes after the old one was lost. It restores
+// completions from the recorded interviews. Everything known only by hash is lost:
+// showings, answers, opt-outs, resets, and everything about erased users. An erased user
+// may be asked again, and a late Record stores that user's id. The counts of
+// [Store.Funnel] stay; users who see or answer a prompt again count once more.
 //
 // Other processes notice at their next call. If StartOver is interrupted, call it
 // again.

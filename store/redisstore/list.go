@@ -44,8 +44,8 @@ func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store
 	}
 }
 
-// selectIDs yields pages of interview ids, in their order, with at least those that
-// f selects among them. The ids of one user come in one page without an order.
+// selectIDs yields pages of interview ids, in order, that include at least those that f
+// selects. The ids of one user come in one page, without an order.
 func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		switch {
@@ -63,8 +63,8 @@ func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]strin
 	}
 }
 
-// byTime goes on from the last score, past those of it that have been read: members
-// of one score come in the order of their bytes.
+// byTime continues from the last score, after the ids with that score that have been read:
+// members with the same score are in byte order.
 func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string, error) bool) {
 	key, page := s.keys.byTime, redis.ZRangeBy{Min: "-inf", Max: "+inf", Count: listPage}
 	if f.StudyID != "" {
@@ -97,7 +97,7 @@ func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string,
 			id := z.Member.(string)
 			if lastID == "" || z.Score != last {
 				page.Offset = 0
-			} else if strings.Compare(id, lastID)*direction <= 0 { // read already; one that came in between has moved it
+			} else if strings.Compare(id, lastID)*direction <= 0 { // read already: a new id has shifted the page
 				page.Offset++
 				continue
 			}
@@ -112,7 +112,7 @@ func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string,
 	}
 }
 
-// completions reads those that are there.
+// completions reads the interviews that exist.
 func (s *Store) completions(ctx context.Context, ids []string) ([]store.Completion, error) {
 	if len(ids) == 0 {
 		return nil, nil

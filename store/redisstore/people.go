@@ -43,8 +43,7 @@ func (s *study) completed() (ends time.Time, done bool) {
 	return ends, err == nil && (ends.IsZero() || time.Now().Before(ends))
 }
 
-// find reads a user, with one command. It returns an empty person for one who is
-// not known.
+// find reads a user with one command. It returns an empty person for an unknown user.
 func (s *Store) find(ctx context.Context, userID string) (p person, err error) {
 	for {
 		h, err := s.readable(ctx)
@@ -56,7 +55,7 @@ func (s *Store) find(ctx context.Context, userID string) (p person, err error) {
 			return person{}, err
 		}
 		if check, ok := found[0].(string); ok && check != h.check {
-			s.key.CompareAndSwap(h, nil) // the server was flushed and filled again
+			s.key.CompareAndSwap(h, nil) // the server was flushed and refilled
 			continue
 		}
 		text, ok := found[1].(string)

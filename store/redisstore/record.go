@@ -32,10 +32,9 @@ type interview struct {
 	Finished string `json:"f,omitempty"` // the call that finished the job, or why there is none
 }
 
-// personLua reads and writes a person: {x: erased, o: opt-out, s: studies}. Of a
-// study e is the end of its completion, w the showings, o the opening, a, t and u
-// the answer, when it was given and the end of a snooze, r the last reset, f the days
-// that the funnel counts.
+// personLua reads and writes a person: {x: erased, o: opt-out, s: studies}. In a study,
+// e is the end of the completion, w the showings, o the opening, a the answer, t its time,
+// u the end of a snooze, r the last reset, and f the days that the funnel counts.
 const personLua = `
 local function person(people, hash)
 	local p = redis.call('HGET', people, hash)
@@ -60,8 +59,8 @@ end
 local function days(us) return math.floor(tonumber(us) / 86400000000) end
 `
 
-// recordScript keeps the interview last: scripts are not rolled back, and one that
-// stopped half-way is then repeated from the beginning.
+// recordScript writes the interview last: Redis does not roll scripts back, and one that
+// stopped halfway is then repeated from the beginning.
 var recordScript = redis.NewScript(fits + now + personLua + `
 local people, interviews, by_time, by_study, by_user, funnel = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local jobs, due, dead, transcripts, transcripts_by_time = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]

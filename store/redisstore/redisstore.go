@@ -85,7 +85,7 @@ func New(client redis.UniversalClient, opts *Options) (*Store, error) {
 	}}, nil
 }
 
-// check is what comes before every command: Redis is not asked in vain.
+// check precedes every command, so that an invalid one is not sent.
 func check(ctx context.Context, err error) error { return cmp.Or(err, ctx.Err()) }
 
 // failed wraps the error of a command.
@@ -99,8 +99,8 @@ func failed(doing string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", doing, err)
 }
 
-// micros returns t as it is stored: microseconds since 1970, 0 for no time. They
-// are kept as text, because Lua's JSON rounds large numbers.
+// micros returns t as it is stored: in microseconds since 1970, or 0 for no time. It is
+// text, because Lua's JSON rounds large numbers.
 func micros(t time.Time) string {
 	if t.IsZero() {
 		return "0"
@@ -123,7 +123,7 @@ func instant(text string) (time.Time, error) {
 	return time.UnixMicro(n).UTC(), nil
 }
 
-// printable makes a reason one line of valid UTF-8 of at most 1 KB.
+// printable turns a reason into one line of valid UTF-8 of at most 1 KB.
 func printable(reason string) string {
 	reason = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// addLetterScript keeps the letter last, as recordScript does the interview.
+// addLetterScript writes the letter last, as recordScript does the interview.
 var addLetterScript = redis.NewScript(`
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
 	redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
@@ -37,8 +37,8 @@ func (s *Store) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
 	return failed("add dead letter", addLetterScript.Run(ctx, s.client, names, hex.EncodeToString(sum[:]), at, value).Err())
 }
 
-// DeadLetters implements [store.DeadLetters]. It lists what was there when it
-// began, one at a time.
+// DeadLetters implements [store.DeadLetters]. It yields what was stored when it began, and
+// reads one letter at a time.
 func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, error] {
 	return func(yield func(store.DeadLetter, error) bool) {
 		if err := check(ctx, nil); err != nil {
@@ -53,7 +53,7 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, err
 		for _, id := range ids {
 			text, err := s.client.HGet(ctx, s.keys.letters, id).Result()
 			if err == redis.Nil {
-				continue // deleted meanwhile
+				continue // deleted in the meantime
 			}
 			d, err := readLetter(id, text, err)
 			if !yield(d, failed("dead letters", err)) || err != nil {
@@ -202,9 +202,9 @@ func (s *Store) Switches(ctx context.Context) ([]store.Switch, error) {
 	return all, nil
 }
 
-// expireScript deletes up to ARGV[2] of what ARGV[1] is older than. KEYS are the
-// sorted set to look in, the hash that has the items, and for what belongs to
-// interviews the jobs and the interviews.
+// expireScript deletes up to ARGV[2] items that are older than ARGV[1]. KEYS are the
+// sorted set of the items, the hash that holds them and, for items of interviews, the jobs
+// and the interviews.
 var expireScript = redis.NewScript(`
 local what, before, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local times, items, jobs, interviews = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

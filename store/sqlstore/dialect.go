@@ -36,17 +36,17 @@ type dialect struct {
 	prepares  bool   // a prepared statement saves a round trip or a parse
 	isolation sql.IsolationLevel
 
-	now        string // the present in microseconds, constant within a statement
+	now        string // the current time in microseconds, constant within a statement
 	conflict   string // introduces the update of an existing row; %s is its key
 	proposed   string // the value of column %s that was to be inserted
 	forUpdate  string // ends a select that locks its rows
-	skipLocked string // ends a select that locks its rows and leaves out locked ones
+	skipLocked string // ends a select that locks its rows and skips locked ones
 
-	// migrate calls do while nobody else migrates, and in one transaction if the
-	// database can create tables in one. name is that of the lock.
+	// migrate calls do under the named lock, and in one transaction if the database can
+	// create tables in one.
 	migrate func(ctx context.Context, db *sql.DB, name string, do func(execer) error) error
 
-	// classify sorts an error of the driver.
+	// classify returns the class of a driver's error.
 	classify func(err error) class
 
 	// check returns an error for settings that the store cannot work with, and
@@ -59,8 +59,7 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// Statements are written once, as templates in which the words of a dialect stand
-// in braces:
+// Statements are written once, as templates with placeholders for the dialect:
 //
 //	{prefix}         the prefix of the tables
 //	{now}            dialect.now
@@ -71,7 +70,7 @@ type execer interface {
 //	?                a parameter
 var word = regexp.MustCompile(`\{([a-z ]+)(?::([^}]*))?\}`)
 
-// text returns a template in the words of the dialect.
+// text renders a template for the dialect.
 func (s *Store) text(template string) string {
 	if text, ok := s.texts.Load(template); ok {
 		return text.(string)
@@ -113,8 +112,8 @@ func (d *dialect) render(template, prefix string) string {
 	return b.String()
 }
 
-// checkSettings runs the dialect's check. If that fails because the database is
-// another one, the error says so.
+// checkSettings runs the dialect's check. If the check fails because the database is of
+// another kind, the error says so.
 func (s *Store) checkSettings(ctx context.Context) (warnings []string, err error) {
 	warnings, err = s.d.check(ctx, s.db)
 	if err == nil || ctx.Err() != nil {

@@ -1,8 +1,8 @@
 // Package sqlstore keeps a [store.Store] in PostgreSQL, MySQL, MariaDB or SQLite,
 // through database/sql and a driver of the app's choice. It imports no driver.
 //
-// A [Store] has every optional capability of package store. What it promises when
-// a call returns nil is up to the database and to the data source name:
+// A [Store] has every optional capability of package store. How durable a write is
+// depends on the database and on the data source name:
 //
 // PostgreSQL works with pgx (stdlib) and lib/pq. The database must be encoded as
 // UTF8; leave fsync and synchronous_commit on. Behind a PgBouncer that pools
@@ -12,8 +12,8 @@
 // in the first schema of the connection's search_path.
 //
 // MySQL 8.0.1 and MariaDB 10.6, or newer, work with go-sql-driver and any of its
-// settings but autocommit=0. Leave innodb_flush_log_at_trx_commit at 1. The
-// server's max_allowed_packet bounds the size of a transcript.
+// settings except autocommit=0. Leave innodb_flush_log_at_trx_commit at 1. The server's
+// max_allowed_packet limits the size of a transcript.
 //
 // SQLite is configured per connection, in the data source name. Without
 // busy_timeout a second writer fails with "database is locked"; below
@@ -31,8 +31,8 @@
 // with 0644. Back it up with "vacuum into": while the database is open, a copy of
 // the file alone lacks what is in the WAL.
 //
-// The first call checks these settings. It returns an error for those that the
-// store cannot work with, and logs a warning for those that endanger the data.
+// The first call checks these settings. It returns an error for settings with which the
+// store cannot work, and logs a warning for settings that endanger the data.
 //
 // # Size
 //
@@ -41,7 +41,7 @@
 // was shown a prompt takes about 450 bytes, and each further study 200. A transcript is
 // as large as the provider's JSON; PostgreSQL compresses it. Retention deletes
 // transcripts, dead jobs and dead letters by age, see [Store.DeleteExpired].
-// Interviews and users stay: an erased user is a hash.
+// Interviews and users are never deleted; of an erased user a hash remains.
 //
 // # Transcripts in SQL
 //
@@ -53,8 +53,8 @@
 //
 // # The hash key
 //
-// Users whom [Store.Erase] has forgotten are still recognised, by a hash with a key
-// that the table {prefix}secret keeps. Back it up together with the rest. If the
-// key is lost while there are hashes made with it, every call returns
-// [ErrKey] until the row is restored or [Store.StartOver] is called.
+// Users are found by a keyed hash, even after [Store.Erase]. The key is in the table
+// {prefix}secret. Back it up together with the other tables. If the key is lost while
+// there are hashes made with it, every call returns [ErrKey] until the row is restored or
+// [Store.StartOver] is called.
 package sqlstore

@@ -9,10 +9,10 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// ErrKey means that the key of the hashes is missing or is not the one that
-// the stored hashes were made with: by it nobody would be recognised, and users
-// who have completed a study, declined or been erased would be asked again. Restore
-// the row of the table {prefix}secret from a backup, or call [Store.StartOver].
+// ErrKey means that the key of the hashes is missing, or is not the one with which the
+// stored hashes were made. No user could be recognised, so users who have completed a
+// study, declined or been erased would be asked again. Restore the row of the table
+// {prefix}secret from a backup, or call [Store.StartOver].
 var ErrKey = errors.New("sqlstore: the key of the hashes is lost: restore the table of the secret, or call StartOver")
 
 var (
@@ -24,7 +24,7 @@ var (
 	errChanged = errors.New("changed at the same time")
 )
 
-// class says what becomes of a call that failed.
+// class says how to handle a failed call.
 type class int
 
 const (
@@ -41,8 +41,8 @@ func (s *Store) classify(err error) class {
 	return s.d.classify(err)
 }
 
-// failed adds what was being done. An error that came of the end of ctx matches
-// that of ctx, which not every driver sees to.
+// failed wraps err with the name of the operation. An error caused by the end of ctx
+// matches ctx's error, which not every driver ensures.
 func (s *Store) failed(ctx context.Context, doing string, err error) error {
 	cause := ctx.Err()
 	switch {
@@ -79,8 +79,8 @@ func state(err error) string {
 	return ""
 }
 
-// says reports whether the message of err contains one of the texts, which is all
-// there is to go by without importing the driver.
+// says reports whether the message of err contains one of the texts. Without importing the
+// driver, the message is all that identifies an error.
 func says(err error, texts ...string) bool {
 	for _, text := range texts {
 		if strings.Contains(err.Error(), text) {

@@ -34,7 +34,7 @@ const (
 	selectFunnel = `select day, shown, opened, snoozed, declined, completed from {prefix}funnel where study_id = ? and day >= ? and day < ?`
 )
 
-// funnelChange is what is to be added to a row of the funnel.
+// funnelChange is an addition to a row of the funnel.
 type funnelChange struct{ day, kind, by int64 }
 
 // count counts a user who did something in a study. A user counts once, on the
@@ -51,8 +51,8 @@ func (p *person) count(studyID string, kind int, at time.Time) {
 	*first = sql.Null[int64]{V: day, Valid: true}
 }
 
-// countFunnel writes changes in the order of their days, which keeps transactions
-// from waiting for each other in a circle.
+// countFunnel writes changes in the order of their days, so that transactions do not
+// deadlock.
 func (q querier) countFunnel(ctx context.Context, studyID string, changes []funnelChange) error {
 	slices.SortFunc(changes, func(a, b funnelChange) int { return cmp.Compare(a.day, b.day) })
 	for _, c := range changes {

@@ -86,7 +86,7 @@ func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
 }
 
 // PostponeJob implements [store.Transcripts]. It keeps the first 1,024 bytes of the
-// reason, with spaces for what is not printable.
+// reason, with spaces in place of unprintable characters.
 func (s *Store) PostponeJob(ctx context.Context, j store.Job, wait time.Duration) error {
 	return s.withClaim(ctx, "postpone a job", j, postponeJob, wait.Microseconds(), j.Attempts, printable(j.Reason))
 }
@@ -102,7 +102,7 @@ func (s *Store) withClaim(ctx context.Context, doing string, j store.Job, templa
 }
 
 func (q querier) withClaim(ctx context.Context, j store.Job, template string, args ...any) error {
-	if store.CheckID(j.InterviewID) != nil || store.CheckID(j.Claim) != nil { // no job of ours
+	if store.CheckID(j.InterviewID) != nil || store.CheckID(j.Claim) != nil { // not a job of this store
 		return store.ErrLeaseLost
 	}
 	n, err := q.exec(ctx, template, append(args, j.InterviewID, j.Claim)...)

@@ -14,9 +14,9 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// hasher makes the keyed hashes by which users are found, also after they have been
-// erased: HMAC-SHA256 cut to 128 bits (RFC 2104, section 5, allows half of the
-// output). Without the key, ids can neither be read from them nor guessed.
+// hasher makes the keyed hashes by which users are found, even after they have been
+// erased: HMAC-SHA256 truncated to 128 bits (RFC 2104, section 5, allows half of the
+// output). Without the key, ids can be neither read from them nor guessed.
 type hasher struct {
 	pool  sync.Pool
 	check int64 // identifies the key; stored beside every hash
@@ -35,7 +35,7 @@ func newHasher(secret []byte) *hasher {
 	return h
 }
 
-// user returns the hash of a user. Without a key there is none.
+// user returns the hash of a user, or nil without a key.
 func (h *hasher) user(userID string) []byte {
 	if h == nil {
 		return []byte{}
@@ -53,14 +53,14 @@ const (
 	insertSecret = `insert into {prefix}secret (id, secret, key_check) values (1, ?, ?)`
 	selectCheck  = `select key_check from {prefix}person limit 1`
 
-	// Safe updates of MySQL want a condition on a key.
+	// MySQL's safe updates require a condition on a key.
 	deletePersons = `delete from {prefix}person where user_hash >= ''`
 	deleteResets  = `delete from {prefix}reset where user_hash >= ''`
 	deleteSecret  = `delete from {prefix}secret where id = 1`
 )
 
-// loadKey returns the hasher of the stored key, or nil while nothing has been stored
-// with one. It does not write, so that look-ups work on a replica.
+// loadKey returns the hasher of the stored key, or nil if there is none yet. It does not
+// write, so that look-ups work on a read replica.
 func (s *Store) loadKey(ctx context.Context) (*hasher, error) {
 	var used sql.Null[int64]
 	err := s.db.QueryRowContext(ctx, s.text(selectCheck)).Scan(&used)
@@ -85,7 +85,7 @@ func (s *Store) loadKey(ctx context.Context) (*hasher, error) {
 	return h, nil
 }
 
-// makeKey stores a new key, unless somebody else is faster.
+// makeKey stores a new key, unless another process is faster.
 func (s *Store) makeKey(ctx context.Context) error {
 	secret := make([]byte, sha256.Size)
 	rand.Read(secret)
@@ -93,12 +93,11 @@ func (s *Store) makeKey(ctx context.Context) error {
 	return err
 }
 
-// StartOver makes a new key for the hashes after the old one was lost. Completions
-// are restored from the recorded interviews. What is known by hash alone is
-// forgotten: showings, answers, opt-outs, resets and everything about erased users. A user
-// whom [Store.Erase] has forgotten may be asked again, and a late Record stores them
-// under their id. The numbers of [Store.Funnel] stay; users who are shown a prompt or
-// answer it again count once more.
+// StartOver makes a new key for the hashes after the old one was lost. It restores
+// completions from the recorded interviews. Everything known only by hash is lost:
+// showings, answers, opt-outs, resets, and everything about erased users. An erased user
+// may be asked again, and a late Record stores that user's id. The counts of
+// [Store.Funnel] stay; users who see or answer a prompt again count once more.
 //
 // Other processes notice at their next call. If StartOver is interrupted, call it
 // again.

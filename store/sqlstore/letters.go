@@ -52,7 +52,7 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, err
 
 // DeleteDeadLetter implements [store.DeadLetters].
 func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
-	if store.CheckID(id) != nil { // no letter's
+	if store.CheckID(id) != nil { // not the id of a letter
 		return s.run(ctx, "delete a dead letter", func(querier) error { return store.ErrNotFound })
 	}
 	return s.affecting(ctx, "delete a dead letter", store.ErrNotFound, deleteLetter, id)

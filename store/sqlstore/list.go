@@ -10,8 +10,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Completions implements [store.Lister]. What is recorded in the meantime may or may
-// not be in the list.
+// Completions implements [store.Lister]. Completions that are recorded while it runs may
+// or may not be yielded.
 func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store.Completion, error] {
 	return func(yield func(store.Completion, error) bool) {
 		if err := store.CheckFilter(f); err != nil {
@@ -53,7 +53,7 @@ func selectCompletions(f store.Filter) (text string, args []any) {
 	}
 	if !f.Since.IsZero() {
 		text += `i.completed_at >= ? and `
-		args = append(args, f.Since.Add(time.Microsecond-1).UnixMicro()) // stored times were cut to the microsecond
+		args = append(args, f.Since.Add(time.Microsecond-1).UnixMicro()) // stored times are truncated to the microsecond
 	}
 	if f.NewestFirst {
 		return text + `i.completed_at <= ? and (i.completed_at < ? or i.interview_id < ?) order by i.completed_at desc, i.interview_id desc limit ?`, args
@@ -63,8 +63,8 @@ func selectCompletions(f store.Filter) (text string, args []any) {
 
 const pageSize = 500
 
-// inPages yields what next returns, page by page, until a page is shorter than
-// size. No connection is held while the consumer works.
+// inPages yields what next returns, page by page, until a page is shorter than size. It
+// holds no connection while it yields.
 func inPages[T any](s *Store, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(q querier, last *T) ([]T, error)) {
 	var last *T
 	for {

@@ -10,11 +10,11 @@ var mysql = dialect{
 	name:     "mysql",
 	prepares: true, // saves a round trip
 
-	// The default, REPEATABLE READ, would lock the gaps between rows as well.
+	// The default, REPEATABLE READ, would also lock the gaps between rows.
 	isolation: sql.LevelReadCommitted,
 
 	now:        `cast(unix_timestamp(now(6)) * 1000000 as signed)`,
-	conflict:   `on duplicate key update`, // never INSERT IGNORE, which cuts what is too long and stores that
+	conflict:   `on duplicate key update`, // never INSERT IGNORE, which truncates values that are too long
 	proposed:   `values(%s)`,
 	forUpdate:  `for update`,
 	skipLocked: `for update skip locked`,

@@ -13,11 +13,10 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Whoever writes about a user first locks the user's row with the study "", so that
-// everything about one user happens one after the other: an interview that is being
-// recorded when Erase comes is seen by it, and one that is recorded later sees that
-// the user was erased. Interviews are locked after that, then the user's rows
-// of studies, and the funnel last, which many users share.
+// Every write about a user first locks the user's row with the study "", so that writes
+// about one user are serialized: Erase sees an interview that is being recorded, and a
+// later Record sees that the user was erased. Interviews are locked next, then the user's
+// rows of studies, and last the funnel, which many users share.
 const (
 	lockPerson = `insert into {prefix}person (user_hash, study_id, key_check) values (?, '', ?)
 		{conflict:user_hash, study_id} writes = {prefix}person.writes + 1`
@@ -25,7 +24,7 @@ const (
 	personColumns = `p.study_id, p.erased, p.completed_until, p.showings, p.opened_at, p.answer, p.answered_at, p.snoozed_until,
 		p.first_shown, p.first_opened, p.first_snoozed, p.first_declined, p.first_completed, r.reset_at`
 
-	// The join yields nothing if the key has changed since it was loaded.
+	// The join yields no row if the key has changed since it was loaded.
 	selectPerson = `select ` + personColumns + ` from {prefix}secret k left join {prefix}person p on p.user_hash = ?
 		left join {prefix}reset r on r.user_hash = p.user_hash and r.study_id = p.study_id where k.id = 1 and k.key_check = ?`
 	selectCompleted = `select coalesce(p.completed_until, 0) from {prefix}secret k
@@ -113,8 +112,8 @@ func (p *person) scan(rows *sql.Rows) error {
 	return nil
 }
 
-// lock waits for others who write about the user and reads what is stored. For the
-// first user of all it makes the key.
+// lock waits for other writes about the user and reads what is stored. For the very first
+// user it makes the key.
 func (q querier) lock(ctx context.Context, userID string) (*person, error) {
 	if q.ready.hashes == nil {
 		return nil, errNoKey
@@ -145,8 +144,8 @@ func (q querier) save(ctx context.Context, p *person, studyID string) error {
 	return q.countFunnel(ctx, studyID, p.funnel)
 }
 
-// complete notes that an interview completes its study, until then or a later end
-// that is known.
+// complete records that an interview completes its study, until the given time or a known
+// later one.
 func (p *person) complete(studyID string, until, completedAt int64) {
 	st := p.study(studyID)
 	st.completedUntil = max(st.completedUntil, until, 1)
@@ -266,7 +265,7 @@ func (s *Store) Reset(ctx context.Context, k store.Key) error {
 	})
 }
 
-// Erase implements [store.Eraser]. It waits for nobody but calls about the same user.
+// Erase implements [store.Eraser]. It waits only for calls about the same user.
 func (s *Store) Erase(ctx context.Context, userID string) error {
 	if err := store.CheckID(userID); err != nil {
 		return err

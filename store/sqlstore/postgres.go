@@ -12,7 +12,7 @@ var postgres = dialect{
 	numbered:  true,
 	isolation: sql.LevelReadCommitted,
 
-	// pgx prepares by itself, and what is prepared by name does not survive a
+	// pgx prepares statements itself, and named prepared statements do not work behind
 	// PgBouncer.
 	prepares: false,
 
@@ -41,8 +41,8 @@ var postgres = dialect{
 	classify: func(err error) class {
 		switch code := state(err); {
 		case code == "40001", code == "40P01", // serialization_failure, deadlock_detected
-			code == "23505", // unique_violation: somebody else was first
-			code == "57P01", // admin_shutdown: this connection is gone, the next may work
+			code == "23505", // unique_violation: another process was first
+			code == "57P01", // admin_shutdown: another connection may work
 			code == "0A000" && says(err, "cached plan"):
 			return again
 		case code == "42P01", code == "42703": // undefined_table, undefined_column
@@ -65,7 +65,7 @@ var postgres = dialect{
 		if encoding != "UTF8" {
 			return nil, fmt.Errorf("the encoding of the database is %s, which cannot hold every id: create it with encoding UTF8", encoding)
 		}
-		if output != "hex" { // lib/pq and the binary format of pgx do not mind
+		if output != "hex" { // lib/pq, and pgx in its binary format, do not need it
 			var octets []byte
 			err := db.QueryRowContext(ctx, `select decode('00ff', 'hex')`).Scan(&octets)
 			if err != nil || !bytes.Equal(octets, []byte{0, 0xff}) {

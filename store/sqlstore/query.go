@@ -11,8 +11,8 @@ import (
 	"github.com/askonce/askonce/internal/backoff"
 )
 
-// run calls do, again if the database gave way to somebody else, and says in the
-// error what was being done.
+// run calls do, and again if the database aborted it in favor of another transaction. It
+// adds the name of the operation to the error.
 func (s *Store) run(ctx context.Context, doing string, do func(q querier) error) error {
 	err := s.retried(ctx, func() error {
 		ready, err := s.ready(ctx)
@@ -36,7 +36,7 @@ func (s *Store) runTx(ctx context.Context, doing string, do func(tx querier) err
 	return s.run(ctx, doing, func(q querier) error { return q.inTx(ctx, do) })
 }
 
-// retried calls do until its error is not one that a repetition cures.
+// retried calls do until it succeeds or fails with an error that a retry does not cure.
 func (s *Store) retried(ctx context.Context, do func() error) error {
 	const attempts = 12
 	wait := backoff.Backoff{First: 2 * time.Millisecond, Max: 128 * time.Millisecond}
@@ -48,8 +48,7 @@ func (s *Store) retried(ctx context.Context, do func() error) error {
 	}
 }
 
-// querier runs statements in a transaction or outside of one, prepared where that
-// gains something.
+// querier runs statements inside or outside a transaction, prepared where that is faster.
 type querier struct {
 	s     *Store
 	ready *session
@@ -57,11 +56,11 @@ type querier struct {
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	}
-	tx *sql.Tx // nil outside
+	tx *sql.Tx // nil outside a transaction
 }
 
-// inTx calls do in a transaction, in which every statement sees what had been
-// committed when the statement began.
+// inTx calls do in a transaction in which each statement sees what was committed when the
+// statement began.
 func (q querier) inTx(ctx context.Context, do func(tx querier) error) error {
 	tx, err := q.s.db.BeginTx(ctx, &sql.TxOptions{Isolation: q.s.d.isolation})
 	if err != nil {
@@ -146,7 +145,7 @@ func (q querier) ids(ctx context.Context, template string, args ...any) (ids []s
 	return ids, err
 }
 
-// execForIDs runs a statement that ends in "in " for ids, in portions.
+// execForIDs runs a statement that ends in "in " for ids, in batches.
 func (q querier) execForIDs(ctx context.Context, template string, args []any, ids []string) (n int64, err error) {
 	const portion = 500 // SQLite allowed no more than 999 arguments for long
 	for len(ids) > 0 && err == nil {
@@ -185,7 +184,7 @@ func instant(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
 func live(until int64) bool { return until == never || time.Now().UnixMicro() < until }
 
-// micros and optional store a time whose zero value means that there is none.
+// micros and optional convert a time whose zero value means none.
 func micros(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -12,7 +12,7 @@ import (
 const (
 	interviewColumns = `i.interview_id, i.study_id, i.user_id, i.completed_at, i.until_at, i.duration, i.quality, i.language, i.ignored`
 
-	// The second parameter finds whether the user has completed the study.
+	// The second parameter is for whether the user has completed the study.
 	selectInterview = `select ` + interviewColumns + `, i.was_reset, i.was_erased, coalesce(p.completed_until, 0) from {prefix}interview i
 		left join {prefix}person p on p.user_hash = ? and p.study_id = i.study_id where i.interview_id = ?`
 
@@ -51,7 +51,7 @@ func scanCompletion(scan func(...any) error, dest ...any) (c store.Completion, e
 	return c, err
 }
 
-// subject returns the user whom c concerns, "" for nobody.
+// subject returns the user whom c concerns, or "".
 func (i *interview) subject(c store.Completion) string {
 	if i.erased {
 		return ""
@@ -59,22 +59,22 @@ func (i *interview) subject(c store.Completion) string {
 	return cmp.Or(i.UserID, c.UserID)
 }
 
-// scored reports whether c brings the quality of i.
+// scored reports whether c adds the quality of i.
 func (i *interview) scored(c store.Completion) bool { return i.Quality == "" && c.Quality != "" }
 
-// attributes reports whether c names the user of i, who was unknown.
+// attributes reports whether c adds the user of i.
 func (i *interview) attributes(c store.Completion) bool {
 	return i.UserID == "" && c.UserID != "" && !i.erased
 }
 
-// lacks reports whether the completion of i has been lost. It is known only if c
-// names the user.
+// lacks reports whether the completion of i is missing. That is known only if c names the
+// user.
 func (i *interview) lacks(c store.Completion) bool {
 	return i.UserID != "" && i.UserID == c.UserID && !i.Ignored && !i.reset && i.completedUntil < max(untilMicros(i.Until), 1)
 }
 
-// Record implements [store.Store]. For an interview that is known it makes one
-// look-up and writes only what is new.
+// Record implements [store.Store]. For a known interview it makes one look-up and writes
+// only what is new.
 func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err error) {
 	if err := store.CheckCompletion(c); err != nil {
 		return false, err
@@ -97,8 +97,8 @@ func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err
 	return first && err == nil, err
 }
 
-// recordFirst stores an interview that is not known. If somebody else has stored it
-// meanwhile, it returns an error that is again.
+// recordFirst stores an unknown interview. If another call has stored it in the meantime,
+// the error's class is again.
 func (q querier) recordFirst(ctx context.Context, c store.Completion) (err error) {
 	p, owner := &person{}, c.UserID
 	if c.UserID != "" {
@@ -118,8 +118,7 @@ func (q querier) recordFirst(ctx context.Context, c store.Completion) (err error
 	return q.save(ctx, p, c.StudyID)
 }
 
-// recordAgain writes what c adds to an interview that is known and whose user, if
-// any, is subject.
+// recordAgain writes what c adds to a known interview, whose user, if any, is subject.
 func (q querier) recordAgain(ctx context.Context, c store.Completion, subject string) (err error) {
 	p := &person{}
 	if subject != "" {
@@ -170,7 +169,7 @@ func (q querier) recordAgain(ctx context.Context, c store.Completion, subject st
 	return q.save(ctx, p, i.StudyID)
 }
 
-// loseTranscript takes from an interview what an erased user must not leave behind.
+// loseTranscript deletes the transcript and the job of an erased user's interview.
 func (q querier) loseTranscript(ctx context.Context, interviewID string) error {
 	_, err := q.exec(ctx, loseInterview, interviewID)
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 //go:embed schema
 var schema embed.FS
 
-// migrations returns the names of the dialect's files in order: the n-th leads to
+// migrations returns the names of the dialect's files in order. The n-th migrates to
 // version n.
 func (d *dialect) migrations() []string {
 	names, err := fs.Glob(schema, path.Join("schema", d.name, "*.sql"))
@@ -27,7 +27,7 @@ func (d *dialect) migrations() []string {
 
 func (d *dialect) newest() int { return len(d.migrations()) }
 
-// migration returns what leads from version-1 to version.
+// migration returns the statements that migrate from version-1 to version.
 func (d *dialect) migration(version int, prefix string) string {
 	text, err := schema.ReadFile(d.migrations()[version-1])
 	if err != nil {
@@ -36,10 +36,10 @@ func (d *dialect) migration(version int, prefix string) string {
 	return strings.ReplaceAll(string(text), "{prefix}", prefix)
 }
 
-// Schema returns the statements that create and update the tables, for teams that
-// run their own migrations instead of [Store.Migrate]. Each statement ends with a
-// semicolon at the end of a line and may be repeated. Of opts only TablePrefix
-// counts. Nil opts mean the defaults.
+// Schema returns the statements that create and update the tables, for teams that run
+// their own migrations instead of [Store.Migrate]. Each statement ends with a semicolon at
+// the end of a line and may be repeated. Of opts only TablePrefix is used. Nil opts mean
+// the defaults.
 func Schema(d Dialect, opts *Options) (string, error) {
 	var o Options
 	if opts != nil {
@@ -56,11 +56,10 @@ func Schema(d Dialect, opts *Options) (string, error) {
 	return b.String(), nil
 }
 
-// Migrate creates the tables or brings them up to date. Any number of processes may
-// call it, at once and as often as they like. It needs the rights to create tables,
-// indexes and views, but none of them if there is nothing to do. It does not change tables that a newer version of this
-// package has made, and returns an error if that version says that this one cannot
-// use them.
+// Migrate creates the tables or brings them up to date. Any number of processes may call
+// it at the same time, and repeatedly. It needs the rights to create tables, indexes and
+// views, unless there is nothing to do. It does not change tables that a newer version of
+// this package has made. If this version cannot use them, it returns an error.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -68,8 +67,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if s.closed.Load() {
 		return store.ErrClosed
 	}
-	// Of several processes that are the first to open a SQLite file some find it
-	// locked, whatever their busy_timeout, while another one turns it to WAL.
+	// When several processes open a new SQLite file, some find it locked, whatever their
+	// busy_timeout, while another one switches it to WAL.
 	return s.failed(ctx, "migrate", s.retried(ctx, func() error { return s.migrate(ctx) }))
 }
 

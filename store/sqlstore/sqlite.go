@@ -21,8 +21,8 @@ var sqlite = dialect{
 			return err
 		}
 		defer conn.Close()
-		// BeginTx would be deferred unless the data source name says otherwise: two
-		// processes would read first and then both want to write.
+		// BeginTx is deferred unless the data source name says otherwise: two processes
+		// would read first, and then both try to write.
 		if _, err := conn.ExecContext(ctx, "begin immediate"); err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func New(db *sql.DB, d Dialect, opts *Options) (*Store, error) {
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,31}$`)
 
-// resolve checks what [New] and [Schema] have in common.
+// resolve checks the arguments that [New] and [Schema] share.
 func resolve(d Dialect, o Options) (*dialect, string, error) {
 	var errs []error
 	dialect, ok := dialects[d]
@@ -97,10 +97,10 @@ func (s *Store) Close() error {
 	return s.session.Load().close()
 }
 
-// session is what the first call reads from the database and prepares.
+// session is the state that the first call reads from the database and prepares.
 type session struct {
 	hashes   *hasher              // nil until the first write about a user
-	prepared map[string]*sql.Stmt // by text; empty if preparing gains nothing
+	prepared map[string]*sql.Stmt // by text; empty if preparing is no faster
 }
 
 func (s *session) close() error {
@@ -114,8 +114,8 @@ func (s *session) close() error {
 	return errors.Join(errs...)
 }
 
-// ready returns the session and loads it if there is none. While the store is empty
-// it loads it each time.
+// ready returns the session, and loads it if there is none. While the store is empty, it
+// loads it for each call.
 func (s *Store) ready(ctx context.Context) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (s *Store) load(ctx context.Context) (*session, error) {
 		stmt, err := s.db.PrepareContext(ctx, text)
 		if err != nil { // statements are prepared for each call then
 			s.log.DebugContext(ctx, "askonce: statement not prepared", "error", err)
-			_ = ready.close() // others may need them more
+			_ = ready.close() // leave the statements to others
 			return &session{hashes: hashes}, nil
 		}
 		ready.prepared[text] = stmt
@@ -182,14 +182,14 @@ func (s *Store) load(ctx context.Context) (*session, error) {
 	return ready, nil
 }
 
-// forget makes the next call load a new session. The old one's statements stay
-// open for the calls that use them.
+// forget makes the next call load a new session. The statements of the old one stay open
+// for the calls that use them.
 func (s *Store) forget(stale *session) {
 	if s.session.CompareAndSwap(stale, nil) {
 		time.AfterFunc(time.Minute, func() { stale.close() })
 	}
 }
 
-// hot are the statements of pages, webhooks and workers. A parameter that varies in
-// number has no place here.
+// hot are the statements of pages, webhooks and workers. Each has a fixed number of
+// parameters.
 var hot = []string{selectCompleted, selectPerson, lockPerson, savePerson, selectInterview, insertInterview, addToFunnel, selectDue, finishJob}

@@ -58,7 +58,7 @@ func notNil(body []byte) []byte {
 	return body
 }
 
-// printable returns at most 1,024 bytes that every database takes as text.
+// printable returns at most 1,024 bytes that every database accepts as text.
 func printable(reason string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
