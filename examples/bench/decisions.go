@@ -14,12 +14,12 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// decisions compares a decision of the gate with one of a feature flag library
-// in the same process, which also answers "does this user see it?".
+// decisions compares a decision of the gate with that of a feature flag library in the
+// same process, which answers the same question: does this user see it?
 func decisions(ctx context.Context, e effort) (report.Part, error) {
 	p := report.Part{
 		Title: "The gate",
-		Text: "One decision with everything cached, as behind `store.NewCached`. The first row is what it cannot go below: one go-cache look-up and one in a map. OpenFeature's in-memory\n" +
+		Text: "One decision with everything cached, as behind `store.NewCached`. The first row is the lower limit: one go-cache look-up and one in a map. OpenFeature's in-memory\n" +
 			"provider evaluates one flag for one user.",
 	}
 	done := store.NewCached(memstore.New(), nil) // as in front of a database

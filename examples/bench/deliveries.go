@@ -51,7 +51,7 @@ func deliveries(_ context.Context, e effort) (report.Part, error) {
 		for _, v := range all {
 			contenders = append(contenders, contender{name: v.name, ours: v.ours, run: func(n int) {
 				for range n {
-					_ = v.verify(v.header) // it has been seen to succeed
+					_ = v.verify(v.header) // verifiers has checked that it succeeds
 				}
 			}})
 		}
@@ -156,7 +156,7 @@ func receivers() ([]contender, error) {
 	return contenders, nil
 }
 
-// receiver is what a library's documentation leaves to the app.
+// receiver does what a library leaves to the app.
 type receiver struct {
 	verify func(h http.Header) error
 	mu     sync.Mutex

@@ -21,10 +21,10 @@ import (
 	"github.com/askonce/askonce/store/sqlstore"
 )
 
-// Databases are filled past their Record, which would be durable for each of
-// them; backend.find compares one of them with the store's own.
+// Databases are filled past Record, which would sync each completion to disk.
+// backend.find checks that one of them reads back as if Record had written it.
 
-// transcripts is a store whose jobs can be finished.
+// transcripts is a store with a queue.
 type transcripts interface {
 	store.Store
 	store.Transcripts
@@ -48,7 +48,7 @@ func fillByRecord(ctx context.Context, s transcripts, from, to int) error {
 		if err != nil {
 			return err
 		}
-		for _, j := range jobs { // as they would be done while the completions come in
+		for _, j := range jobs { // as in an app that keeps up with them
 			if err := s.FinishJob(ctx, j); err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ func (t tables) fill(ctx context.Context, from, to int) error {
 		mac.Write([]byte(k.UserID))
 		people = append(people, person{mac.Sum(nil)[:16], k.StudyID})
 	}
-	// Sorted, or every one of them would go to another page.
+	// Sorted: otherwise each row would go to another page of the index.
 	slices.SortFunc(people, func(a, b person) int { return bytes.Compare(a.hash, b.hash) })
 	return t.insert(ctx, "person (user_hash, study_id, key_check, completed_until)", len(people), func(i int) []any {
 		return []any{people[i].hash, people[i].study, check, int64(math.MaxInt64)}
@@ -152,8 +152,7 @@ func (t tables) insertSome(ctx context.Context, text string, from, to int, row f
 	return tx.Commit()
 }
 
-// bytes is what the completions take by the server's own account, after it has
-// tidied up.
+// bytes returns the size of the completions as the server reports it, after a vacuum.
 func (t tables) bytes(ctx context.Context) (n int64, err error) {
 	interview, person := t.prefix+"interview", t.prefix+"person"
 	var tidy []string
@@ -176,7 +175,7 @@ func (t tables) bytes(ctx context.Context) (n int64, err error) {
 	return n, t.db.QueryRowContext(ctx, ask).Scan(&n)
 }
 
-// redisBytes is what the store's keys take by the server's own account.
+// redisBytes returns the size of the store's keys as the server reports it.
 func redisBytes(ctx context.Context, client *redis.Client, prefix string) (sum int64, err error) {
 	all := client.Scan(ctx, 0, prefix+"*", 1000).Iterator()
 	for all.Next(ctx) {

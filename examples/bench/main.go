@@ -5,10 +5,10 @@
 //	go run ./examples/bench               # everything, under four minutes
 //	go run ./examples/bench -only gate    # one part, printed only
 //
-// Contenders take turns in short rounds. What is printed is the median over the
-// rounds of the ratio to the first of them in the same round, with its spread:
-// whatever else the machine does meanwhile slows all of them alike. Read the
-// ratios, not the nanoseconds.
+// Contenders take turns in short rounds, so that whatever else the machine does slows
+// all of them alike. Each figure is the median, over the rounds, of the ratio to the
+// first contender in the same round, with its spread. Read the ratios, not the
+// nanoseconds.
 package main
 
 import (
@@ -58,7 +58,7 @@ func main() {
 	if *quick {
 		e.rounds = 3
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // or tables would stay in the databases
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // so that tables are dropped
 	measured, err := run(ctx, e, *only)
 	stop()
 	if err == nil && *only == "" && !*quick {

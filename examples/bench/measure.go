@@ -21,8 +21,8 @@ type contender struct {
 
 const roundTime = 20 * time.Millisecond // of one contender in one round
 
-// compare lets the contenders take turns. The first is what the others are
-// compared with. The first round warms up and does not count.
+// compare lets the contenders take turns, and compares the others with the first. The
+// first round warms up and does not count.
 func compare(e effort, what string, contenders ...contender) report.Group {
 	times := make([][]float64, len(contenders)) // ns per operation, by round
 	counts := make([]int, len(contenders))
@@ -85,7 +85,7 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// machine says what the figures were measured on.
+// machine describes where the figures were measured.
 func machine() string {
 	return fmt.Sprintf("%s, %d cores of %s, %s/%s", runtime.Version(), runtime.NumCPU(), processor(), runtime.GOOS, runtime.GOARCH)
 }

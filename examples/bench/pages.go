@@ -19,7 +19,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// page is an HTML document of about so many bytes.
+// page returns an HTML document of about size bytes.
 func page(size int) []byte {
 	const head, foot = "<!doctype html>\n<html lang=\"en\"><head><title>Orders</title></head>\n<body>\n<table>\n", "</table>\n</body>\n</html>\n"
 	var b bytes.Buffer
@@ -42,7 +42,7 @@ func writeWhole(body []byte) http.Handler {
 	})
 }
 
-// writePieces serves it as a template does, in many small ones.
+// writePieces serves the page like a template, in many small Writes.
 func writePieces(body []byte, piece int) http.Handler {
 	kind := []string{"text/html; charset=utf-8"}
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -98,7 +98,7 @@ var openStudy = study{userjourneys.Study{
 	AcceptingResponses: true, SupportedLanguages: []string{"en"},
 }}
 
-// newGate returns a gate whose answer about the study is there already.
+// newGate returns a gate that has cached its study.
 func newGate(done store.Store) (*gate.Gate, error) {
 	g, err := gate.New(openStudy, openStudy.ID, done, &gate.Options{MaxShowings: -1, ShowingPause: -1})
 	if err != nil {
@@ -107,8 +107,8 @@ func newGate(done store.Store) (*gate.Gate, error) {
 	return g, g.Warm(context.Background())
 }
 
-// wrap puts the whole middleware, with a real gate and a store, around h. Ada
-// is asked; Bob has completed.
+// wrap wraps h in the whole middleware, with a real gate and store. Ada is asked, and Bob
+// has completed.
 func wrap(h http.Handler, user string) (http.Handler, error) {
 	done := store.NewCached(memstore.New(), nil) // as in front of a database
 	_, err := done.Record(context.Background(), store.Completion{
@@ -128,7 +128,7 @@ func wrap(h http.Handler, user string) (http.Handler, error) {
 	return m.Handler(h), nil
 }
 
-// request is a browser's for a page.
+// request returns a browser's request for a page.
 func request() *http.Request {
 	r, err := http.NewRequest(http.MethodGet, "http://app.example/orders", nil)
 	if err != nil {
@@ -142,8 +142,8 @@ func request() *http.Request {
 	return r
 }
 
-// discard is a response that goes nowhere but through one copy, which is the
-// least that any connection does. It takes what net/http's own takes.
+// discard is a response that copies its body once, as any connection must, and drops it.
+// It has the optional methods of net/http's own.
 type discard struct {
 	header http.Header
 	n      int

@@ -7,11 +7,11 @@ import (
 	"github.com/askonce/askonce/examples/bench/report"
 )
 
-// requests measures what a request costs that gets no prompt, without a network.
+// requests measures requests without a prompt, and without a network.
 func requests(_ context.Context, e effort) (report.Part, error) {
 	p := report.Part{
 		Title: "A request without a prompt",
-		Text: "What most requests are: a handler of a 4 KB page, into a response that goes nowhere but through one copy. The page of a user who has completed\n" +
+		Text: "Most requests: a handler of a 4 KB page, into a response that copies the page once and drops it. The page of a user who has completed\n" +
 			"includes the look-up in the store.",
 	}
 	h := writeWhole(page(4 << 10))

@@ -26,8 +26,8 @@ import (
 // servedSizes are the pages that are served over loopback.
 var servedSizes = map[string]int{"4KB": 4 << 10, "64KB": 64 << 10, "1MB": 1 << 20}
 
-// served are the servers, each a process of its own, by the name that the
-// child is given. A piece is the size of one Write, 0 for the whole page.
+// served are the servers by name. Each runs in a process of its own. A piece is the size
+// of one Write, 0 for the whole page.
 var served = map[string]func(body []byte, piece int) (http.Handler, error){
 	"bare":      func(body []byte, piece int) (http.Handler, error) { return writePage(body, piece), nil },
 	"completed": func(body []byte, piece int) (http.Handler, error) { return wrap(writePage(body, piece), "bob") },
@@ -53,12 +53,11 @@ func server(ctx context.Context, e effort) (report.Part, error) {
 	p := report.Part{
 		Title: "A page with the prompt",
 		Text: "Processor time of the server's process for one request over loopback, keep-alive. Each server has one processor, and the client another. By hand\n" +
-			"is a handler that writes the page and the same prompt itself, without deciding anything: nobody can do it for less. LastIndex is what most\n" +
+			"is a handler that writes the page and the same prompt itself, without deciding anything: that is the lower limit. LastIndex is what most\n" +
 			"hand-written injectors do: collect the page and search it for `</body>`, which it also finds in a user's text. x/net/html parses and renders the\n" +
 			"page. nginx's `sub_filter` is compared with the same nginx without it.",
 	}
-	pin(os.Getpid(), "1")
-	defer pin(os.Getpid(), fmt.Sprint("0-", runtime.NumCPU()-1))
+	defer pin(os.Getpid(), "1")()
 	for _, size := range []string{"4KB", "64KB", "1MB"} {
 		if e.quick && size != "4KB" {
 			continue
@@ -121,20 +120,26 @@ type process struct {
 	stop func()
 }
 
-// pin binds the threads of a process to processors, where there are two and the system
-// has taskset: a server whose threads wander costs twice as much in one round as in the
-// next. The servers have the first processor, and what sends them requests another.
-// The callers assume that this program began with all processors.
-func pin(pid int, processors string) {
-	if runtime.NumCPU() > 1 {
-		_ = exec.Command("taskset", "-acp", processors, strconv.Itoa(pid)).Run() // without it the spread is larger
+// pin binds the threads of a process to a processor and returns a func that undoes it:
+// a server whose threads move costs twice as much in one round as in the next. The
+// servers get the first processor, and the client the second. Without a second one, or
+// without taskset, pin does nothing, and the spread is larger.
+func pin(pid int, processor string) (undo func()) {
+	id := strconv.Itoa(pid)
+	now, err := exec.Command("taskset", "-cp", id).Output() // "pid 7's current affinity list: 0,1"
+	_, before, found := strings.Cut(strings.TrimSpace(string(now)), ": ")
+	if runtime.NumCPU() == 1 || err != nil || !found {
+		return func() {}
 	}
+	set := func(processors string) { _ = exec.Command("taskset", "-acp", processors, id).Run() }
+	set(processor)
+	return func() { set(before) }
 }
 
 const cpuTime = 100 * time.Millisecond // of one server in one round
 
-// cpu sends requests to the servers in turn and reads what each has used. The
-// first round warms up and does not count.
+// cpu sends requests to the servers in turn and reads the processor time that each used.
+// The first round warms up and does not count.
 func cpu(e effort, what string, servers []*process) (report.Group, error) {
 	times, counts := make([][]float64, len(servers)), make([]int, len(servers))
 	for i, s := range servers {
@@ -203,7 +208,7 @@ func load(s *process, n int) error {
 	return nil
 }
 
-// used is the processor time that all threads of a process have had so far.
+// used returns the processor time that all threads of a process have used so far.
 func used(pid int) (time.Duration, error) {
 	if tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid)); err == nil && len(tasks) > 0 {
 		var sum time.Duration
@@ -272,7 +277,8 @@ func startChild(ctx context.Context, name, size string, piece int) (*process, er
 	return &process{url: strings.TrimSpace(url), pid: cmd.Process.Pid, stop: stop}, nil
 }
 
-// serveChild serves if this process is a child, until its parent is gone.
+// serveChild serves until the parent is gone if this process is a child. Otherwise it
+// returns false.
 func serveChild() bool {
 	var name, size string
 	var piece int
@@ -293,7 +299,7 @@ func serveChild() bool {
 	return true
 }
 
-// nginx compares nginx's sub_filter with plain nginx, where there is one.
+// nginx compares nginx's sub_filter with plain nginx, if nginx is installed.
 func nginx(ctx context.Context, e effort, size string) (g report.Group, ok bool, err error) {
 	path, err := exec.LookPath("nginx")
 	if err != nil {

@@ -24,7 +24,7 @@ func sizes(ctx context.Context, e effort) (report.Part, error) {
 		Title: "Sizes",
 		Text: "Every store with ids of 36 bytes and all transcripts fetched, at its server's settings as installed. 4096 users spread over all are looked up, as\n" +
 			"by a page view that no cache answers. The bytes are the server's own account, with indexes and without transcripts. The ids ascend, which packs trees\n" +
-			"tightly: for random ones reckon with a third more in the databases.",
+			"tightly: with random ids, expect a third more in the databases.",
 		Tables: []report.Table{t},
 	}, err
 }
@@ -66,8 +66,8 @@ func (b *backend) grow(ctx context.Context, e effort) (rows [][]string, err erro
 	return rows, nil
 }
 
-// find sees to it that what was filled in past the store is as the store
-// itself would have recorded it.
+// find checks that what was filled in past the store is what the store itself would have
+// recorded.
 func (b *backend) find(ctx context.Context, i int) error {
 	lister, ok := store.As[store.Lister](b.store)
 	if !ok {
@@ -89,8 +89,7 @@ func (b *backend) find(ctx context.Context, i int) error {
 	return nil
 }
 
-// lookUps measures one look-up among n users, or, shifted by n, of users who are
-// not there.
+// lookUps measures one look-up among n users. With a shift of n, the users are not there.
 func (b *backend) lookUps(ctx context.Context, e effort, n, shift int) (t time.Duration, err error) {
 	keys := make([]store.Key, 4096)
 	for i := range keys {
@@ -116,7 +115,7 @@ func userKey(i int) store.Key {
 	return store.Key{StudyID: openStudy.ID, UserID: fmt.Sprintf("%08x-1111-4111-8111-%012x", i, i)}
 }
 
-// completion is the i-th, at the i-th second of a time.
+// completion returns the i-th completion, one second after the one before.
 func completion(i int) store.Completion {
 	return store.Completion{
 		Key: userKey(i), InterviewID: fmt.Sprintf("%08x-0000-4000-8000-%012x", i, i),

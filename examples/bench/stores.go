@@ -43,7 +43,7 @@ func stores(ctx context.Context, e effort) (report.Part, error) {
 	p := report.Part{
 		Title: "Stores",
 		Text: "Who has completed what, and the record of a completion with its job, beside one prepared look-up by primary key and one insert through the same\n" +
-			"driver. What a page view usually meets is the last row: the cache in front.",
+			"driver. The last row, with the cache in front, is what most page views cost.",
 	}
 	err := eachBackend(ctx, func(b *backend) error {
 		groups, err := b.measure(ctx, e)
@@ -53,7 +53,7 @@ func stores(ctx context.Context, e effort) (report.Part, error) {
 	return p, err
 }
 
-// eachBackend measures every store whose server is there, and leaves nothing behind.
+// eachBackend measures every store whose server is reachable, and removes what it made.
 func eachBackend(ctx context.Context, measure func(b *backend) error) error {
 	dir, err := os.MkdirTemp("", "askonce-bench")
 	if err != nil {
@@ -186,11 +186,11 @@ func openSQL(ctx context.Context, name, driver, dsn string, dialect sqlstore.Dia
 	}, nil
 }
 
-// dropTables leaves a shared server as it was found.
+// dropTables removes the tables from a shared server.
 func dropTables(db *sql.DB, prefix string) {
 	_, _ = db.Exec("drop view if exists " + prefix + "transcript_json")
 	for _, t := range []string{"raw", "interview", "person", "reset", "funnel", "transcript", "secret", "dead_letter", "checkpoint", "switch", "schema"} {
-		_, _ = db.Exec("drop table if exists " + prefix + t) // the next one still has to go
+		_, _ = db.Exec("drop table if exists " + prefix + t) // drop the others even if this fails
 	}
 }
 

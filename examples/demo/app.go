@@ -25,7 +25,7 @@ const (
 	consolePath = "/admin/askonce/"
 )
 
-// app is Fernly, which uses askonce like any other app, and what the demo adds.
+// app is Fernly, which uses askonce like any other app, with the demo's panel.
 type app struct {
 	url      string
 	listener net.Listener
@@ -41,8 +41,8 @@ type app struct {
 	run      sync.WaitGroup
 }
 
-// newApp returns an app that does not run yet. It registers the webhook with the
-// provider. For a real app an operator does that once, with cmd/askonce.
+// newApp returns an app that does not serve yet. It registers the webhook with the
+// provider, which an operator of a real app does once, with cmd/askonce.
 func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Logger) (_ *app, err error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -78,10 +78,10 @@ func newApp(ctx context.Context, addr, file string, p *provider, logger *slog.Lo
 		APIKey: p.APIKey(), BaseURL: p.BaseURL(), WebhookSecret: p.secret,
 		Studies:    []string{p.study.Name},
 		User:       currentUser,
-		Store:      a.store, // without a cache in front, so that a day passes at once
+		Store:      a.store, // uncached, so that a day passes at once
 		CookieKeys: [][]byte{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)},
 		Gate: &gate.Options{
-			// By default 3 and 15 minutes: longer than visitors of a demo wait.
+			// The defaults, 3 and 15 minutes, are too long for a demo.
 			Fresh: 3 * time.Second, Stale: 12 * time.Second,
 			OnDecision: a.journal.decision,
 		},
@@ -126,9 +126,9 @@ func (a *app) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", a.kit.Handler(http.NewCrossOriginProtection().Handler(pages)))
 	mux.Handle(webhookPath, a.kit.Webhook())
-	mux.Handle(consolePath, a.kit.Console(func(*http.Request) bool { return true })) // an app asks its session here
+	mux.Handle(consolePath, a.kit.Console(func(*http.Request) bool { return true })) // a real app checks its session here
 	mux.HandleFunc("GET /static/", static)
-	// The demo's own endpoints are outside of the middleware.
+	// The panel's endpoints are outside the middleware.
 	mux.HandleFunc("GET /demo/live", a.live)
 	mux.Handle("POST /demo/{switch}", http.NewCrossOriginProtection().Handler(http.HandlerFunc(a.flip)))
 	return mux
@@ -141,7 +141,7 @@ func (a *app) Close() error {
 	defer cancel()
 	err := a.server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = a.server.Close() // Shutdown waits 5 s for new connections without a request, which browsers open in advance
+		err = a.server.Close() // Shutdown waits 5 s for idle connections that browsers open in advance
 	}
 	a.stop()
 	a.run.Wait()

@@ -12,10 +12,10 @@ import (
 
 const day = 24 * time.Hour
 
-// calendar is a store in which days pass. The gate compares what a store says with
-// the time of day, so a day has passed if everything that users saw, answered and
-// completed is a day older. To that end it is kept at instants that are ahead of
-// the clock by the days that have passed, and read back from there.
+// calendar is a store that can pretend that days have passed. The gate compares times from
+// the store with the clock, so a day has passed once everything that users saw, answered
+// and completed is a day older. calendar therefore adds the days passed to every time that
+// it writes, and subtracts the days passed since from every time that it reads.
 type calendar struct {
 	*sqlstore.Store
 	days atomic.Int64
@@ -25,7 +25,7 @@ func (c *calendar) pass(days int64) { c.days.Add(days) }
 
 func (c *calendar) ahead() time.Duration { return time.Duration(c.days.Load()) * day }
 
-// shift moves instants that are set.
+// shift moves every instant that is not zero.
 func shift(by time.Duration, instants ...*time.Time) {
 	for _, t := range instants {
 		if !t.IsZero() {

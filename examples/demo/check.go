@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// checker drives the demo over HTTP like browsers and the provider.
+// checker drives the demo over HTTP, as browsers do.
 type checker struct {
 	p        *provider
 	app      *app
@@ -18,8 +18,8 @@ type checker struct {
 	start    string // the link of ada's prompt
 }
 
-// runCheck prints a line with the observation of each step, and stops at the
-// first that fails.
+// runCheck runs all steps and prints a line for each with what it observed. It stops at
+// the first step that fails.
 func runCheck(ctx context.Context, db string, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -67,8 +67,8 @@ func runCheck(ctx context.Context, db string, out io.Writer) (err error) {
 	return nil
 }
 
-// open starts the app, with browsers that have no cookies. Before it serves, it
-// calls ready.
+// open starts the app, with browsers that have no cookies. It calls ready before the app
+// serves.
 func (c *checker) open(ctx context.Context, ready func()) (err error) {
 	if c.app, err = newApp(ctx, "127.0.0.1:0", c.db, c.p, slog.New(slog.DiscardHandler)); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (c *checker) open(ctx context.Context, ready func()) (err error) {
 	return nil
 }
 
-// close may be called again.
+// close stops the app. It may be called twice.
 func (c *checker) close() error {
 	if c.app == nil {
 		return nil
@@ -94,7 +94,7 @@ func (c *checker) close() error {
 	return a.Close()
 }
 
-// eventually calls try until it succeeds, for 20 seconds at most.
+// eventually calls try until it succeeds, for at most 20 seconds.
 func eventually(ctx context.Context, try func() error) error {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if err := try(); err == nil || time.Now().After(deadline) || ctx.Err() != nil {

@@ -34,8 +34,8 @@ func (c *checker) webhookRegistered(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s, secret %s, shown once", hook.URL, webhook.SecretList{c.p.secret}), nil
 }
 
-// capacityAskedOnce sends the views at the same time, to an app that has only
-// just started.
+// capacityAskedOnce sends many page views at the same time to an app that has just
+// started.
 func (c *checker) capacityAskedOnce(ctx context.Context) (string, error) {
 	const views = 50
 	begun := time.Now()
@@ -75,8 +75,8 @@ func (c *checker) promptInPage(ctx context.Context) (string, error) {
 	return "one, to " + c.start, nil
 }
 
-// seenOnce reports showings like the script of a prompt: one browser twice, and
-// then another one.
+// seenOnce reports showings as the prompt's script does: twice from one browser, and then
+// from another.
 func (c *checker) seenOnce(ctx context.Context) (string, error) {
 	another, err := newVisitor(c.app.url, "ada")
 	if err != nil {
@@ -169,7 +169,7 @@ func (c *checker) transcriptStored(ctx context.Context) (observed string, err er
 	return observed, err
 }
 
-// pageUnderneath asks what the script of ada's page, which is still open, asks.
+// pageUnderneath sends the request that the script of ada's open page sends.
 func (c *checker) pageUnderneath(ctx context.Context) (string, error) {
 	return "without a reload", eventually(ctx, func() error {
 		now, err := c.browsers["ada"].get(ctx, "/demo/live")
@@ -200,7 +200,7 @@ func (c *checker) declinedElsewhere(ctx context.Context) (string, error) {
 	return "bob said no in one browser, one without cookies knows", err
 }
 
-// restarted ends the app and starts another on the same file.
+// restarted stops the app and starts another on the same file.
 func (c *checker) restarted(ctx context.Context) (string, error) {
 	if err := errors.Join(c.close(), c.open(ctx, func() {})); err != nil {
 		return "", err
@@ -263,7 +263,7 @@ func (c *checker) studyFull(ctx context.Context) (string, error) {
 	return c.whileOn(ctx, "study", gate.ReasonFull)
 }
 
-// whileOn turns a switch on, for which nobody may be asked then, and off again.
+// whileOn turns a switch on, checks that nobody is asked, and turns it off again.
 func (c *checker) whileOn(ctx context.Context, toggle string, reason gate.Reason) (string, error) {
 	ada := c.browsers["ada"]
 	open, err := c.expect(ctx, ada, gate.ReasonEligible)
@@ -300,8 +300,8 @@ func (c *checker) webhookForged(ctx context.Context) (string, error) {
 	return answer + ", ada has not completed", c.expectCompleted(ctx, "ada", false)
 }
 
-// trick makes the next webhook suffer a fate, and lets the user finish an
-// interview. It returns how many webhooks there were before.
+// trick sets the fate of the next webhook and finishes an interview as the user. It
+// returns how many webhooks there were before.
 func (c *checker) trick(ctx context.Context, user, fate string) (before int, err error) {
 	v := c.browsers[user]
 	if err := v.post(ctx, "/demo/webhooks", url.Values{"to": {fate}}); err != nil {
@@ -325,8 +325,8 @@ func (c *checker) webhooks() (all []webhook.Result) {
 	return all
 }
 
-// webhooksSince waits for n webhooks. The first is a duplicate if reconciliation
-// was earlier, the others always are.
+// webhooksSince waits for n webhooks. All but the first must be duplicates, and the first
+// is one if reconciliation came earlier.
 func (c *checker) webhooksSince(ctx context.Context, before, n int) (got []webhook.Result, err error) {
 	err = eventually(ctx, func() error {
 		if got = c.webhooks()[before:]; len(got) != n {
@@ -403,10 +403,9 @@ func (c *checker) console(ctx context.Context) (string, error) {
 	return consolePath + " names the study", nil
 }
 
-// providerDown starts an app that has no study cached, with a provider that does
-// not answer. The provider still has not answered when the pages arrive, so they
-// did not wait for it. How long they took depends on the machine and is not
-// checked.
+// providerDown starts an app without a cached study, with a provider that does not answer.
+// The provider has still not answered when the pages arrive, which proves that they did not
+// wait for it. How long they took depends on the machine and is not checked.
 func (c *checker) providerDown(ctx context.Context) (string, error) {
 	before := 0
 	defer c.p.Release()
@@ -436,10 +435,9 @@ func (c *checker) providerDown(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d pages with 200, %s, the slowest after %v", views, gate.ReasonUnavailable, slowest.Round(time.Millisecond)), nil
 }
 
-// expect loads the user's page until the decision has the reason, and checks that
-// the page has a prompt only if it is eligible. It does not check times: on a busy
-// machine a decision may miss its deadline and be unavailable, and what changes it
-// may still be on its way.
+// expect loads the user's page until the decision has the reason, and checks that the page
+// has a prompt only if that is ReasonEligible. It checks no times: on a busy machine a
+// decision may miss its deadline, and a change may still be in flight.
 func (c *checker) expect(ctx context.Context, v *visitor, reason gate.Reason) (found *prompt, err error) {
 	err = eventually(ctx, func() error {
 		if found, err = v.page(ctx, "/"); err != nil {
@@ -454,7 +452,7 @@ func (c *checker) expect(ctx context.Context, v *visitor, reason gate.Reason) (f
 	return found, err
 }
 
-// mismatch returns err, or if that is nil what was found instead of what should be.
+// mismatch returns err, or an error that says what was found if err is nil.
 func mismatch(err error, found string, args ...any) error {
 	if err != nil {
 		return err

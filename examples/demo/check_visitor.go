@@ -13,15 +13,15 @@ import (
 	"strings"
 )
 
-// visitor is a user at a browser, which keeps cookies, sends what browsers send,
-// and follows no redirect.
+// visitor is a user with a browser that keeps cookies, sends a browser's headers, and
+// follows no redirects.
 type visitor struct {
 	user   string
 	app    string // its URL
 	client http.Client
 }
 
-// newVisitor signs a user in at a browser without cookies.
+// newVisitor signs a user in with a new browser.
 func newVisitor(app, user string) (*visitor, error) {
 	at, err := url.Parse(app)
 	if err != nil {
@@ -75,8 +75,8 @@ func (v *visitor) get(ctx context.Context, target string) (response, error) {
 	return v.do(ctx, http.MethodGet, target, nil)
 }
 
-// post sends a form, which is answered with a redirect, or without a form what a
-// script sends, which is answered with nothing.
+// post sends a form and expects a redirect. Without a form, it sends what a script sends
+// and expects an empty response.
 func (v *visitor) post(ctx context.Context, target string, form url.Values) error {
 	resp, err := v.do(ctx, http.MethodPost, target, form)
 	if err == nil && resp.status != http.StatusSeeOther && resp.status != http.StatusNoContent {
@@ -85,7 +85,7 @@ func (v *visitor) post(ctx context.Context, target string, form url.Values) erro
 	return err
 }
 
-// prompt is what a browser needs of a prompt in a page.
+// prompt is the part of a page's prompt that the check uses.
 type prompt struct {
 	start string // the link
 	study string
@@ -111,7 +111,7 @@ func (v *visitor) page(ctx context.Context, path string) (*prompt, error) {
 	return nil, errors.New("several prompts")
 }
 
-// says sends what a prompt's script sends: shown, later, decline.
+// says sends an event as a prompt's script does: shown, later or decline.
 func (v *visitor) says(ctx context.Context, what, study string) error {
 	return v.post(ctx, "/askonce/"+what+"?study="+url.QueryEscape(study), nil)
 }

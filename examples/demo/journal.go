@@ -16,17 +16,17 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// journal keeps what askonce's hooks are called with.
+// journal records the calls of askonce's hooks.
 type journal struct {
 	mu      sync.Mutex
 	entries []entry // the newest last
 }
 
-// entry is one call of a hook, or what the visitor of the demo did.
+// entry is one call of a hook, or an action of the visitor.
 type entry struct {
 	At    time.Time
 	About string // page, click, prompt, user, webhook, store, or demo
-	User  string // whom it concerns, if anybody
+	User  string // "" if it concerns nobody
 	Code  string // as in logs and metrics
 	Words string
 }
@@ -98,7 +98,7 @@ func (j *journal) interaction(_ context.Context, e middleware.Event) {
 	j.add(entry{About: about[e.Source], User: e.UserID, Code: e.Kind.String(), Words: did[e.Kind]})
 }
 
-// about says whom an event is from: the user, or the webhook that was stored.
+// about is where an event came from: the user, or a stored webhook.
 var about = map[middleware.Source]string{middleware.SourcePage: "user", middleware.SourceWebhook: "store"}
 
 func (j *journal) delivery(_ context.Context, d webhook.Delivery) {
@@ -133,7 +133,7 @@ func (j *journal) progress(_ context.Context, p webhook.Progress) {
 	}
 }
 
-// last returns the newest entry about this, of any user if user is "".
+// last returns the newest entry about something, of any user if user is "".
 func (j *journal) last(about, user string) entry {
 	for _, e := range j.newest() {
 		if e.About == about && cmp.Or(user, e.User) == e.User {

@@ -1,10 +1,10 @@
 // Command demo shows the whole flow on one machine, without an account. It starts
-// a fake provider and Fernly, a small app that invites its users to interviews.
-// Beside Fernly's pages stand what the demo adds: three users to be, what has
-// happened, and switches for what can go wrong.
+// a fake provider and Fernly, a small app that invites its users to interviews. A
+// panel beside Fernly's pages lets you switch between three users, shows what has
+// happened, and has switches that simulate failures.
 //
 //	go run ./examples/demo          # prints a URL to open
-//	go run ./examples/demo -check   # drives itself over real HTTP, exit 1 at the first mismatch
+//	go run ./examples/demo -check   # drives itself over HTTP, exit 1 at the first mismatch
 package main
 
 import (

@@ -15,7 +15,7 @@ import (
 var embedded embed.FS
 
 var (
-	ui, _ = fs.Sub(embedded, "ui") // the name is right
+	ui, _ = fs.Sub(embedded, "ui") // cannot fail: the name is valid
 
 	templates = template.Must(template.New("").Funcs(template.FuncMap{
 		"userOf": userOf,
@@ -59,7 +59,7 @@ type toggle struct {
 	On            bool
 }
 
-// demo is what the demo shows beside Fernly.
+// demo is the panel beside Fernly.
 type demo struct {
 	Users    []standing
 	Entries  []entry
@@ -93,15 +93,15 @@ func (a *app) allPlants(w http.ResponseWriter, r *http.Request) {
 }
 func (a *app) visits(w http.ResponseWriter, r *http.Request) { a.show(w, r, "visits.html", "Visits") }
 
-// live answers the script of open pages, which asks every second, with what may
-// have changed in them.
+// live serves the parts of the panel that may have changed. The script of open pages
+// requests them every second.
 func (a *app) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = templates.ExecuteTemplate(w, "live.html", a.demo(r)) // the browser is gone
 }
 
-// back leads to the page that a form was sent from.
+// back redirects to the page that sent the form.
 func back(w http.ResponseWriter, r *http.Request) {
 	from, err := url.Parse(r.Referer())
 	if err != nil || from.Host != r.Host {

@@ -14,7 +14,7 @@ func startProvider() *provider {
 	return &provider{Server: fake, study: fake.AddStudy(userjourneystest.Study{Name: "Onboarding Feedback"})}
 }
 
-// change switches what can go wrong at the provider.
+// change changes some of the provider's conditions.
 func (p *provider) change(set func(c *userjourneystest.Conditions)) {
 	c := p.Conditions()
 	set(&c)

@@ -13,15 +13,15 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// switches are how the demo's switches stand.
+// switches are the positions of the panel's switches.
 type switches struct {
 	Down, Full, Paused bool
 	Webhooks           string // one of fates
 	Days               int64
-	Provider, Console  string // where they are
+	Provider, Console  string // their URLs
 }
 
-// fates are what can happen to webhooks.
+// fates are what can happen to deliveries, by the panel's name for it.
 var fates = map[string]userjourneystest.Fate{
 	"on time": {},
 	"lost":    {Drop: true},
@@ -39,13 +39,13 @@ func (a *app) switches(ctx context.Context) switches {
 			s.Webhooks = name
 		}
 	}
-	if all, err := a.store.Switches(ctx); err == nil { // shown as it was otherwise
+	if all, err := a.store.Switches(ctx); err == nil { // otherwise shown as not paused
 		s.Paused = slices.ContainsFunc(all, func(s store.Switch) bool { return s.Name == store.PauseAll && s.On })
 	}
 	return s
 }
 
-// flip does what one of the demo's switches says, and leads back to the page.
+// flip turns one of the panel's switches, and redirects back to the page.
 func (a *app) flip(w http.ResponseWriter, r *http.Request) {
 	what, to := r.PathValue("switch"), r.PostFormValue("to")
 	words, err := a.turn(r, what, to)
@@ -57,14 +57,14 @@ func (a *app) flip(w http.ResponseWriter, r *http.Request) {
 	default:
 		a.journal.add(entry{About: "demo", Code: what, Words: words})
 		if what == "day" || what == "reset" {
-			// This browser's own copy of what its user has seen and said has no days.
+			// The browser's own copy of what its user saw and answered would not age.
 			http.SetCookie(w, &http.Cookie{Name: "askonce", Path: "/", MaxAge: -1})
 		}
 		back(w, r)
 	}
 }
 
-// turn returns what was done, or "" if there is no such switch.
+// turn turns a switch. It returns what was done, or "" if there is no such switch.
 func (a *app) turn(r *http.Request, what, to string) (words string, err error) {
 	on := to == "on"
 	either := func(yes, no string) string {

@@ -18,7 +18,7 @@ var users = []user{
 	{"cleo", "Cleo", "Marchetti", "Marchetti Dental"},
 }
 
-// userOf returns the user with the id, or nobody.
+// userOf returns the user with the id, or the zero user.
 func userOf(id string) user {
 	for _, u := range users {
 		if u.ID == id {
@@ -44,14 +44,14 @@ func login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-// standing is how a user stands with the study.
+// standing is whether a user would be asked, and why.
 type standing struct {
 	user
 	Reason gate.Reason
 	Words  string
 }
 
-// standings returns how all users stand. Neither the store nor the gate counts that.
+// standings returns the standing of every user, without side effects.
 func (a *app) standings(ctx context.Context) (all []standing) {
 	soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond) // the gate may wait for the provider
 	defer cancel()
@@ -61,7 +61,7 @@ func (a *app) standings(ctx context.Context) (all []standing) {
 		switch {
 		case err != nil: // as unavailable
 		case seen.Completed:
-			s.Reason = gate.ReasonCompleted // whatever else there is
+			s.Reason = gate.ReasonCompleted // whatever the gate says
 		default:
 			s.Reason = a.refusal(soon, u)
 		}
@@ -78,8 +78,8 @@ func (a *app) standings(ctx context.Context) (all []standing) {
 	return all
 }
 
-// refusal returns why the gate does not invite a user, as an operator learns it, or
-// that it does.
+// refusal returns the reason of the first check that fails for a user, or
+// ReasonEligible.
 func (a *app) refusal(ctx context.Context, u user) gate.Reason {
 	for _, check := range a.kit.Gates().Explain(ctx, gate.Visitor{UserID: u.ID}) {
 		if !check.Pass {
@@ -89,8 +89,7 @@ func (a *app) refusal(ctx context.Context, u user) gate.Reason {
 	return gate.ReasonEligible
 }
 
-// forgetAll makes the users strangers again, as an operator can with one of them
-// in the console.
+// forgetAll resets all users, as an operator resets one user in the console.
 func (a *app) forgetAll(ctx context.Context) error {
 	for _, u := range users {
 		if err := a.store.Reset(ctx, store.Key{StudyID: a.provider.study.ID, UserID: u.ID}); err != nil {

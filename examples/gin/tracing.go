@@ -18,8 +18,8 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// tracing makes a span for each request, and the hooks of askonce add their
-// results to it. No attribute identifies the user.
+// tracing creates a span for each request. The hooks of askonce add their results to it.
+// No attribute identifies the user.
 type tracing struct {
 	provider *sdktrace.TracerProvider
 	tracer   trace.Tracer

@@ -8,10 +8,10 @@ import (
 	"github.com/askonce/askonce"
 )
 
-// Chi mounts askonce in a chi router, as in any router that takes
-// func(http.Handler) http.Handler: inside the session, and around pages only.
-// The webhook is mounted outside of anything that reads bodies or checks CSRF
-// tokens.
+// Chi mounts askonce in a chi router. Any router whose middleware is a
+// func(http.Handler) http.Handler works the same way. The kit's middleware runs inside
+// the session and only around pages. The webhook is outside anything that reads bodies or
+// checks CSRF tokens.
 func Chi(kit *askonce.Kit, session func(http.Handler) http.Handler, home http.HandlerFunc) http.Handler {
 	r := chi.NewRouter()
 	r.Handle("/webhooks/userjourneys", kit.Webhook())

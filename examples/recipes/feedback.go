@@ -12,16 +12,16 @@ var menu = template.Must(template.New("").Parse(`<!doctype html>
 </body></html>
 `))
 
-// Menu has a permanent "Give feedback" link to a study, by the name or id that is in
-// askonce.Config.Studies. The start endpoint confirms the click like one on the
-// prompt: it redirects to the interview, or says that the study is full or that the
-// user has done it.
+// Menu serves a page with a permanent "Give feedback" link to a study, given by the name
+// or id that askonce.Config.Studies has for it. The start endpoint confirms the click
+// like one on the prompt: it redirects to the interview, or says that the study is full
+// or that the user has completed it.
 //
-// The same address works in an e-mail, for users who are signed in. Others are asked
-// to sign in and to come again, so let the e-mail link to your login page, with this
-// address as where to go from there.
+// The same address works in an e-mail for users who are signed in. Others are asked to
+// sign in and come back, so let the e-mail link to your login page, which redirects to
+// this address afterwards.
 //
-// A single-page app with bearer tokens links to links.start of a decision instead: see
+// A single-page app with bearer tokens uses links.start of a decision instead; see
 // [SinglePage].
 func Menu(study string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

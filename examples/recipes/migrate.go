@@ -12,19 +12,19 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-const imported = "imported-" // begins the interview ids that stand for no interview
+const imported = "imported-" // prefix of the interview ids that Import makes
 
-// Import records users who completed the study before askonce was there, each
-// with the time of the interview. The provider has no interview with their id,
-// so no transcript is fetched for them.
+// Import records users who completed the study before the app used askonce, each with
+// the time of the interview. The provider does not know the interview ids that Import
+// makes, so no transcripts are fetched for them.
 //
-// Import may run again after a failure, with the same key: 32 random bytes.
-// Throw them away when the import is complete, so that nobody can tell from an
-// interview's id whose it was. Run it before the kit runs.
+// The key is 32 random bytes. After a failure, run Import again with the same key. Delete
+// the key when the import is complete, so that nobody can link an interview's id to its
+// user. Run Import before Kit.Run.
 func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq2[string, time.Time], key []byte) error {
 	for user, completedAt := range users {
 		k := store.Key{StudyID: studyID, UserID: user}
-		if err := store.CheckKey(k); err != nil { // without a user the interview would be nobody's
+		if err := store.CheckKey(k); err != nil { // without a user the interview would be anonymous
 			return err
 		}
 		mac := hmac.New(sha256.New, key)
@@ -41,8 +41,8 @@ func Import(ctx context.Context, s store.Store, studyID string, users iter.Seq2[
 	return dropImportedJobs(ctx, s)
 }
 
-// dropImportedJobs finishes the jobs that Record has queued for imported users,
-// and puts other jobs back.
+// dropImportedJobs finishes the jobs that Record queued for imported users, and returns
+// other jobs to the queue.
 func dropImportedJobs(ctx context.Context, s store.Store) error {
 	jobs, ok := store.As[store.Transcripts](s)
 	if !ok {

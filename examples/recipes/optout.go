@@ -16,9 +16,9 @@ var settings = template.Must(template.New("").Parse(`<!doctype html>
 </body></html>
 `))
 
-// Settings is a page where users keep themselves out of every study for good, or take
-// that back. Pass the store that is in askonce.Config, so that its cache counts at once.
-// Wrap it in [http.CrossOriginProtection]: other sites must not post the form.
+// Settings serves a page where users opt out of every study, or opt in again. Pass the
+// store of askonce.Config, so that its cache is updated at once. Wrap the handler in
+// [http.CrossOriginProtection], so that other sites cannot post the form.
 func Settings(s store.Store, user func(*http.Request) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id := user(r)

@@ -10,8 +10,8 @@ import (
 )
 
 // OwnStore is a store with the two required methods. Replace its map with your tables.
-// What needs an optional capability, such as [store.Transcripts], is not done with it.
-// storetest.Run tests it; see the test beside this file.
+// Without optional capabilities such as [store.Transcripts], the features that need them
+// are off. Test your store with storetest.Run, as recipes_test.go does.
 type OwnStore struct {
 	mu   sync.Mutex
 	kept map[string]store.Completion // by interview
@@ -45,7 +45,7 @@ func (s *OwnStore) Record(ctx context.Context, c store.Completion) (first bool, 
 	}
 	have, again := s.kept[c.InterviewID]
 	if again {
-		if have.Quality == "" && c.Quality != "" { // the score comes with the policy's last word
+		if have.Quality == "" && c.Quality != "" { // the score comes later, with the policy's final verdict
 			have.Quality, have.Until, have.Ignored = c.Quality, c.Until, c.Ignored
 		}
 		have.UserID = cmp.Or(have.UserID, c.UserID)

@@ -12,10 +12,10 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// Parts wires by hand what askonce.New wires. Do that when several middlewares
-// share the gates, or when another process serves the webhook: that one needs no
-// OnRecorded, because the gates find completions in the store. Set the CookieKeys
-// of opts. As Kit.Run does, call Warm of the group and Run of the webhook.
+// Parts wires by hand what askonce.New wires, for several middlewares that share the
+// gates, or for a webhook in a process of its own. Such a webhook needs no OnRecorded,
+// because the gates find completions in the store. Set CookieKeys in opts. Call
+// [gate.Group.Warm] and [webhook.Handler.Run], as Kit.Run does.
 func Parts(client *userjourneys.Client, secret string, s store.Store, user func(*http.Request) string, opts middleware.Options) (*gate.Group, *middleware.Middleware, *webhook.Handler, error) {
 	checkout, err := gate.New(client, "Checkout", s, nil)
 	onboarding, err2 := gate.New(client, "Onboarding", s, nil)
@@ -23,7 +23,7 @@ func Parts(client *userjourneys.Client, secret string, s store.Store, user func(
 		return nil, nil, nil, err
 	}
 	studies := gate.First(checkout, onboarding)            // by priority, one prompt at a time
-	opts.Interactions, _ = store.As[store.Interactions](s) // without it only the browser remembers answers
+	opts.Interactions, _ = store.As[store.Interactions](s) // without it, only the browser's cookie remembers answers
 	prompt, err := middleware.New(studies, user, &opts)
 	if err != nil {
 		return nil, nil, nil, err
@@ -32,7 +32,7 @@ func Parts(client *userjourneys.Client, secret string, s store.Store, user func(
 		Client:  client,
 		Studies: []string{"Checkout", "Onboarding"}, // the same as the gates'
 		OnRecorded: func(ctx context.Context, c store.Completion) {
-			studies.Recorded(ctx, c) // a place may be taken
+			studies.Recorded(ctx, c) // one place fewer is left
 			prompt.Recorded(ctx, c)  // for OnInteraction
 		},
 	})

@@ -24,17 +24,17 @@ if (d.ask) { // else d.reason says why
 </body></html>
 `
 
-// SinglePage serves an app that renders the prompt itself, with the client that the
-// endpoints serve. Only the endpoints are mounted, and nothing is injected. They need
-// their full path, all methods, and the origin of the app's pages.
+// SinglePage serves an app that renders the prompt itself, with the JavaScript client that
+// the endpoints serve. It mounts only the endpoints, so nothing is injected. Mount them at
+// their full path, for all methods, on the origin of the app's pages.
 //
-// An app with bearer tokens passes decide its header, {headers: {Authorization: "Bearer …"}}:
-// then the links work without a token, for instance in a new tab. So the endpoints belong
-// outside the API's check for tokens. For a "Give feedback" item, pass decide the study:
-// then d.links.start is there too if the user is not to be asked.
+// An app with bearer tokens calls decide with {headers: {Authorization: "Bearer …"}}. The
+// links of the decision then work without a token, for instance in a new tab, so mount the
+// endpoints outside the API's token check. For a "Give feedback" item, pass decide the
+// study: then d.links.start is set even if the user would not be asked.
 //
-// A page that goes through Kit.Handler instead keeps the prompt of the user who loaded
-// it: load it again when a user signs in or out.
+// A page that goes through Kit.Handler instead keeps the prompt of the user who loaded it.
+// Reload it when a user signs in or out.
 func SinglePage(m *middleware.Middleware) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/askonce/", m.Endpoints())

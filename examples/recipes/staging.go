@@ -7,13 +7,12 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// InEnvironment marks references with the environment that makes them, for a
-// study that production and staging share. A reference of another environment
-// is nobody's here: its interview is recorded without a user.
+// InEnvironment prefixes references with the name of their environment, for a study that
+// production and staging share. An interview with a reference of another environment is
+// recorded without a user.
 //
-// A project of the provider, or a study, for each environment is simpler. Then
-// this is not needed: interviews of studies that are not in Config.Studies are
-// ignored.
+// A study, or a project of the provider, for each environment is simpler and needs no
+// prefix: interviews of studies that are not in Config.Studies are ignored.
 func InEnvironment(name string, refs gate.References) gate.References {
 	return environment{name + ".", refs}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/askonce/askonce/gate"
 )
 
-// Studies invites to two studies by priority, one prompt at a time. After a
-// prompt of one study a week passes before a prompt of the other. Of all users a
-// tenth is invited to the second, whose options are otherwise those of the first.
+// Studies invites users to two studies by priority, one prompt at a time, with at least a
+// week between prompts of different studies. Only a tenth of the users are invited to the
+// second study, whose other options are those of the first.
 func Studies(cfg askonce.Config) (*askonce.Kit, error) {
 	cfg.Studies = []string{"Checkout", "Onboarding"}
 	cfg.Gate = &gate.Options{CoolDown: 7 * 24 * time.Hour}

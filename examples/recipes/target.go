@@ -16,9 +16,10 @@ type Account struct {
 // AccountKey is the key of the [Account] in the context.
 type AccountKey struct{}
 
-// Target invites paying customers of more than 30 days, and only on their dashboard.
-// Use it as Config.Gate. Clicks are not asked again where they come from. With several
-// studies, v.StudyID is the one that is being decided, as Config.Studies names it.
+// Target returns options for Config.Gate that invite only paying customers whose account
+// is older than 30 days, and only on their dashboard. The func is not called again for a
+// click. With several studies, v.StudyID is the study to decide on, as Config.Studies
+// names it.
 func Target() *gate.Options {
 	return &gate.Options{Target: func(ctx context.Context, v gate.Visitor) bool {
 		a, ok := ctx.Value(AccountKey{}).(Account)

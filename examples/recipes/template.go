@@ -14,9 +14,9 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 </body></html>
 `))
 
-// Home renders the prompt in its own template. After a call of PromptFrom the
-// middleware injects nothing, so call it only where the template shows the
-// prompt, and before the first byte is written.
+// Home renders the prompt in its own template. After a call of [middleware.PromptFrom], the
+// middleware injects nothing: call it only where the template shows the prompt, and before
+// the first byte is written.
 func Home(w http.ResponseWriter, r *http.Request) {
 	data := map[string]any{}
 	if prompt, ok := middleware.PromptFrom(r.Context()); ok {

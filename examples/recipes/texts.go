@@ -2,9 +2,9 @@ package recipes
 
 import "github.com/askonce/askonce/middleware"
 
-// Words are options for askonce.Config.Middleware with the app's own words in
-// English and Dutch, and the built-in words in every other language. The prompt
-// speaks a language only if the study lists it.
+// Words returns options for askonce.Config.Middleware with the app's own words in English
+// and Dutch. Every other language keeps the built-in words. The prompt uses a language
+// only if the study supports it.
 func Words() *middleware.Options {
 	return &middleware.Options{Texts: func(studyID, language string, words middleware.Texts) middleware.Texts {
 		switch language {

@@ -12,12 +12,12 @@ import (
 // Interview is a completed interview.
 type Interview struct {
 	store.Completion
-	Turns []userjourneys.Turn // none until the transcript has been fetched
+	Turns []userjourneys.Turn // empty until the transcript has been fetched
 }
 
-// Interviews reads the interviews that were completed since then, with their
-// transcripts, for a page or a weekly export. The store keeps each transcript as
-// the provider's JSON; [userjourneys.Interview] reads it.
+// Interviews returns the interviews completed since the given time, with their
+// transcripts, for a page or a weekly export. The store keeps each transcript as the
+// provider's JSON, which [userjourneys.Interview] decodes.
 func Interviews(ctx context.Context, s store.Store, since time.Time) (all []Interview, err error) {
 	lister, lists := store.As[store.Lister](s)
 	transcripts, keeps := store.As[store.Transcripts](s)

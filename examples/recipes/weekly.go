@@ -10,9 +10,9 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Weekly writes how many users saw the prompt for the first time in the last
-// seven days, how many opened the interview, declined, and completed it. The ids of
-// studies that are configured by name are in Kit.Gates().Status().
+// Weekly writes, for each of the last seven days, how many users saw the prompt, opened the
+// interview, declined and completed it for the first time. For a study that is configured
+// by name, Kit.Gates().Status() has the id.
 func Weekly(ctx context.Context, w io.Writer, s store.Store, studyID string) error {
 	interactions, ok := store.As[store.Interactions](s)
 	if !ok {

@@ -18,9 +18,9 @@ type Work interface {
 	Run(ctx context.Context) error
 }
 
-// Serve serves the app and does the work until ctx ends. Then it drains the
-// requests in flight, deliveries included, and ends the work last. Other sites cannot
-// post to the app.
+// Serve serves the app and runs the work until ctx ends. Then it drains the requests in
+// flight, deliveries included, and ends the work last. Requests that other sites forge are
+// refused.
 func (s *Site) Serve(ctx context.Context, app http.Handler, work Work) error {
 	server := &http.Server{
 		Handler:           http.NewCrossOriginProtection().Handler(app),

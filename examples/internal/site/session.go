@@ -16,8 +16,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// Admin is the one user who may read the interviews and see the console. It stands in for your app's
-// roles.
+// Admin is the one user who may read the interviews and see the console. It stands in for
+// your app's roles.
 const Admin = "admin"
 
 const (
@@ -91,7 +91,7 @@ func keptSecret(file string) (string, error) {
 	if errors.Is(err, fs.ErrExist) {
 		secret, err := os.ReadFile(file)
 		if err == nil && len(secret) < 32 {
-			err = fmt.Errorf("%s holds no key: delete it, and everybody is logged out", file)
+			err = fmt.Errorf("%s holds no key: delete it, which logs everybody out", file)
 		}
 		return string(secret), err
 	}

@@ -25,7 +25,7 @@ import (
 // WebhookPath is the path of the examples' webhook.
 const WebhookPath = "/webhooks/userjourneys"
 
-// Site is what an example gets to wire askonce into.
+// Site is the app that an example wires askonce into.
 type Site struct {
 	APIKey, BaseURL string // of the provider; an empty BaseURL means the real one
 	Study           string // id or name
@@ -55,15 +55,15 @@ func Main(run func(ctx context.Context, s *Site) error) {
 
 const environment = `Environment:
   USERJOURNEYS_API_KEY, USERJOURNEYS_WEBHOOK_SECRET, USERJOURNEYS_STUDY
-        the provider's account; needed without -fake
+        the provider's account; required without -fake
   DATABASE_URL
         postgres://…, mysql://… or redis://…; without it the SQLite file is used
   PUBLIC_URL
-        where the app is on the internet, https://your.app: then a warning is logged when the provider
+        the app's public URL, such as https://your.app; if set, a warning is logged when the provider
         delivers elsewhere
   COOKIE_KEY
         at least 32 random characters that sign and seal cookies, the same in all replicas; without
-        DATABASE_URL it is made and kept beside the SQLite file
+        DATABASE_URL it is generated and kept beside the SQLite file
   LOG_LEVEL
         debug, info (default), warn or error
 `
@@ -88,8 +88,7 @@ func parse(args []string, out io.Writer) (c config, err error) {
 	return c, flags.Parse(args[1:])
 }
 
-// start makes a Site from the command line and the environment and calls run
-// with it.
+// start creates a Site from the command line and the environment, and calls run with it.
 func start(ctx context.Context, args []string, getenv func(string) string, out, logs io.Writer, run func(context.Context, *Site) error) (err error) {
 	c, err := parse(args, logs)
 	if err != nil {
@@ -152,13 +151,13 @@ func (s *Site) fromEnvironment(getenv func(string) string) error {
 	if public := getenv("PUBLIC_URL"); public != "" {
 		u, err := url.Parse(public)
 		if err != nil || u.Scheme != "https" || u.Host == "" {
-			faults = append(faults, errors.New("PUBLIC_URL is no https:// URL"))
+			faults = append(faults, errors.New("PUBLIC_URL is not an https:// URL"))
 		} else {
 			s.WebhookURL = u.JoinPath(WebhookPath).String()
 		}
 	}
 	if getenv("DATABASE_URL") != "" {
-		env("COOKIE_KEY") // replicas share a database, but no file
+		env("COOKIE_KEY") // replicas share a database but no files
 	}
 	return errors.Join(faults...)
 }
@@ -168,7 +167,7 @@ func logTo(w io.Writer, level string) error {
 	var l slog.Level
 	if level != "" {
 		if err := l.UnmarshalText([]byte(level)); err != nil {
-			return fmt.Errorf("LOG_LEVEL is none of debug, info, warn and error: %w", err)
+			return fmt.Errorf("LOG_LEVEL must be debug, info, warn or error: %w", err)
 		}
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})))

@@ -28,7 +28,7 @@ func openStore(ctx context.Context, databaseURL, file string) (store.Store, func
 	}
 	u, err := url.Parse(databaseURL)
 	if err != nil {
-		return nil, nil, errors.New("DATABASE_URL is no URL") // err would show the password
+		return nil, nil, errors.New("DATABASE_URL is no URL") // err would contain the password
 	}
 	switch u.Scheme {
 	case "postgres", "postgresql":
