@@ -50,11 +50,14 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 	if opts != nil {
 		o = *opts
 	}
-	hasKeys := len(o.CookieKeys) > 0
 	o = o.withDefaults()
 	prompts, err := newRenderer(o)
 	if err := errors.Join(o.check(), err); err != nil {
 		return nil, err
+	}
+	if len(o.CookieKeys) == 0 {
+		o.Logger.Warn("askonce: no CookieKeys: the cookies of this process cannot be read after a restart or by another replica")
+		o.CookieKeys = Keys{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)}
 	}
 	m := &Middleware{
 		decider: d, user: user, opts: o, prompts: prompts,
@@ -69,9 +72,6 @@ func New(d gate.Decider, user func(*http.Request) string, opts *Options) (*Middl
 		if err := m.sameSite.AddTrustedOrigin(o.Origin); err != nil {
 			return nil, err
 		}
-	}
-	if !hasKeys {
-		o.Logger.Warn("askonce: no CookieKeys: the cookies of this process cannot be read after a restart or by another replica")
 	}
 	return m, nil
 }

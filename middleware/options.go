@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/securecookie"
-
 	"github.com/askonce/askonce/store"
 )
 
@@ -131,9 +129,6 @@ func (o Options) withDefaults() Options {
 	o.Path = cmp.Or(o.Path, "/askonce/")
 	o.Snooze = cmp.Or(o.Snooze, 7*24*time.Hour)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
-	if len(o.CookieKeys) == 0 {
-		o.CookieKeys = Keys{securecookie.GenerateRandomKey(64), securecookie.GenerateRandomKey(32)}
-	}
 	return o
 }
 
