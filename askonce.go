@@ -31,70 +31,74 @@ type Config struct {
 
 	// Studies are the studies to invite users to, each by its id or its exact
 	// name, the most important first. A user sees one prompt at a time: that of
-	// the first study that may be shown. Completions of other studies in the
-	// same project are ignored.
+	// the first study whose gate invites the user. Completions of other studies
+	// in the same project are ignored.
 	Studies []string
 
 	// User returns the app's id of the user who sent the request, or "" for an
-	// anonymous visitor. It runs in the request, usually reads the session, and
-	// must be safe for concurrent use. It is not called where an adapter for Gin or
-	// Echo has a func of its own: it may return "" then.
+	// anonymous visitor. It usually reads the session, and must be safe for
+	// concurrent use. Behind an adapter for Gin or Echo it is not called, because
+	// the adapter takes a func of its own: it may return "" then.
 	User func(*http.Request) string
 
-	// Store keeps who has completed which study. If it has [store.Interactions],
-	// it also keeps what users have seen and said. Put [store.NewCached] in front
-	// of a database so that most pages need no round trip.
+	// Store keeps who has completed which study. A store with
+	// [store.Interactions] also keeps what users saw and answered. Put
+	// [store.NewCached] in front of a database so that most pages need no round
+	// trip.
 	Store store.Store
 
 	// CookieKeys seal the prompt's cookies; see [middleware.Options]. The command
-	// "askonce keys" makes them, and all replicas need the same. Defaults to
-	// random keys and a warning: after a restart the cookies are not read any
-	// more.
+	// "askonce keys" makes them. All replicas need the same keys. Defaults to
+	// random keys and a warning, because cookies become unreadable after a
+	// restart.
 	CookieKeys middleware.Keys
 
-	// References write the user into the interview's link and read it back from
-	// the webhook. Defaults to [gate.PlainReferences].
+	// References write the user into the interview's link, and read the user from
+	// the webhook's deliveries. Defaults to [gate.PlainReferences].
 	References gate.References
 
-	// Gate applies to each study that is not in StudyGates. Its hooks are called for all
-	// of those studies: Target gets the study in [gate.Visitor], OnDecision in
-	// [gate.Decision]. Its References must be nil. Defaults to the defaults of
+	// Gate are the options of each study that is not in StudyGates. Those studies
+	// share its hooks: Target finds the study in [gate.Visitor], OnDecision in
+	// [gate.Decision]. Gate.References must be nil. Defaults to the defaults of
 	// [gate.Options].
 	Gate *gate.Options
 
-	// StudyGates are the options of studies that need their own, by the id or name that
-	// Studies has for them. They replace Gate as a whole, OnDecision included: to change
-	// one field, copy Gate and change the copy. A nil value is the defaults of
-	// [gate.Options]. Their References must be nil. Defaults to Gate for all studies.
+	// StudyGates are the options of studies that need different ones. The key is the
+	// id or name in Studies. The options replace Gate entirely, hooks included: to
+	// change one field, copy Gate and change the copy. A nil value means the defaults
+	// of [gate.Options]. Their References must be nil. Defaults to Gate for every
+	// study.
 	StudyGates map[string]*gate.Options
 
-	// Middleware's CookieKeys must be empty. Defaults to the defaults of
-	// [middleware.Options].
+	// Middleware are the options of the middleware. Middleware.CookieKeys must be
+	// empty. Defaults to the defaults of [middleware.Options].
 	Middleware *middleware.Options
 
-	// Webhook's Client, Studies and References must be unset. Defaults to the
-	// defaults of [webhook.Options].
+	// Webhook are the options of the webhook. Its Client, Studies and References
+	// must be unset. Defaults to the defaults of [webhook.Options].
 	Webhook *webhook.Options
 
-	// BaseURL is the root of the provider's API, for a fake provider. It must be
-	// https, except on a loopback host. Defaults to the provider's own.
+	// BaseURL is the root of the provider's API. Set it for a fake provider. It must
+	// be https, except on a loopback host. Defaults to
+	// [userjourneys.DefaultBaseURL].
 	BaseURL string
 
-	// Logger is the logger of every part whose options name no other.
-	// Defaults to slog.Default().
+	// Logger is the logger of every part whose options have none. Defaults to
+	// [slog.Default].
 	Logger *slog.Logger
 }
 
-// Format implements [fmt.Formatter]. It names the studies and nothing else.
+// Format implements [fmt.Formatter]. It prints only the studies.
 func (c Config) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "askonce.Config for %q", c.Studies) // fmt ignores errors of its writers
 }
 
-// MarshalText implements [encoding.TextMarshaler], for JSON and for logs.
+// MarshalText implements [encoding.TextMarshaler]. It writes what Format prints, for
+// JSON and for logs.
 func (c Config) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
 
-// A Kit is a gate for each study, the middleware that shows their prompts, and
-// the webhook that reports completions to them. It is safe for concurrent use.
+// A Kit connects a gate for each study, the middleware that shows their prompts, and the
+// webhook that reports completions to them. It is safe for concurrent use.
 type Kit struct {
 	gates      *gate.Group
 	middleware *middleware.Middleware
@@ -106,11 +110,11 @@ type Kit struct {
 // New returns a Kit. It does not connect to the provider or the store, so an app
 // starts while they are down.
 //
-// The error names every fault of cfg at once, a missing User or Store included:
-// a panic there, as in the constructors of the parts, would hide the others.
+// The error names every fault of cfg at once. A missing User or Store is one of them: a
+// panic, as in the constructors of the parts, would hide the others.
 func New(cfg Config) (*Kit, error) {
 	faults := cfg.check()
-	// What is missing is in faults. Stand-ins let the rest be checked too.
+	// Missing fields are in faults by now. Stand-ins let the rest be checked too.
 	cfg.Studies = slices.DeleteFunc(slices.Clone(cfg.Studies), func(s string) bool { return s == "" })
 	if cfg.Store == nil {
 		cfg.Store = memstore.New()
@@ -121,7 +125,7 @@ func New(cfg Config) (*Kit, error) {
 	client, err := userjourneys.NewClient(cmp.Or(cfg.APIKey, "missing"), &userjourneys.Options{BaseURL: cfg.BaseURL, Logger: cfg.Logger})
 	faults = append(faults, err)
 
-	// Gates are made only to check the options here: each set once, also if no study uses it or several do.
+	// These gates only check the options: each set once, even if several studies use it or none does.
 	_, err = gate.New(client, "missing", cfg.Store, cfg.gateOptions(cfg.Gate))
 	faults = append(faults, err)
 	for _, study := range slices.Sorted(maps.Keys(cfg.StudyGates)) {
@@ -135,7 +139,7 @@ func New(cfg Config) (*Kit, error) {
 		if !own {
 			opts = cfg.Gate
 		}
-		if g, err := gate.New(client, study, cfg.Store, cfg.gateOptions(opts)); err == nil { // else it is in faults
+		if g, err := gate.New(client, study, cfg.Store, cfg.gateOptions(opts)); err == nil { // the fault is known otherwise
 			gates = append(gates, g)
 		}
 	}
@@ -150,13 +154,13 @@ func New(cfg Config) (*Kit, error) {
 	return kit, nil
 }
 
-// recorded hears of every completion that was recorded for the first time.
+// recorded is called for every completion that was recorded for the first time.
 func (k *Kit) recorded(ctx context.Context, c store.Completion) {
 	k.gates.Recorded(ctx, c)
 	k.middleware.Recorded(ctx, c)
 }
 
-// check returns the faults that no part's constructor would find.
+// check returns the faults that the constructors of the parts do not find.
 func (c *Config) check() (faults []error) {
 	for _, f := range []struct {
 		wrong bool
@@ -170,7 +174,7 @@ func (c *Config) check() (faults []error) {
 		{c.Middleware != nil && len(c.Middleware.CookieKeys) > 0, "Middleware.CookieKeys is set: set CookieKeys"},
 		{c.Webhook != nil && c.Webhook.References != nil, "Webhook.References is set: set References, which the gates get too"},
 		{c.Webhook != nil && len(c.Webhook.Studies) > 0, "Webhook.Studies is set: set Studies, which the gates get too"},
-		{c.Webhook != nil && c.Webhook.Client != nil, "Webhook.Client is set: it is made of APIKey and BaseURL"},
+		{c.Webhook != nil && c.Webhook.Client != nil, "Webhook.Client is set: set APIKey and BaseURL"},
 	} {
 		if f.wrong {
 			faults = append(faults, errors.New("askonce: Config."+f.says))
@@ -195,7 +199,7 @@ func (c *Config) check() (faults []error) {
 	return faults
 }
 
-// gateOptions returns opts with what c has for all gates.
+// gateOptions returns opts with the fields that all gates share.
 func (c *Config) gateOptions(opts *gate.Options) *gate.Options {
 	var o gate.Options
 	if opts != nil {
@@ -252,26 +256,27 @@ func (k *Kit) Handler(next http.Handler) http.Handler { return k.middleware.Hand
 // answers other methods than POST itself.
 func (k *Kit) Webhook() *webhook.Handler { return k.webhook }
 
-// Run does the work in the background until ctx ends, which is not an error: it
-// fetches the studies, so that the first pages need not wait for them, and then
-// transcripts and completions whose delivery was lost. Replicas that share a
-// store share the work, and each may call Run.
+// Run does the background work until ctx ends, which is not an error. It fetches the
+// studies, so that the first pages need not wait for them, and then transcripts, and
+// completions whose delivery was lost. Call it in every replica: replicas that share a
+// store share the work.
 func (k *Kit) Run(ctx context.Context) error {
 	var warm sync.WaitGroup
-	warm.Go(func() { _ = k.gates.Warm(ctx) }) // the gates log it and try again by themselves
+	warm.Go(func() { _ = k.gates.Warm(ctx) }) // the gates log the error and retry
 	defer warm.Wait()
 	return k.webhook.Run(ctx)
 }
 
-// Close makes the webhook answer 503 from now on, for a process that closes the
-// store while its server runs. A server that is shut down first needs no Close: see
-// [http.Server.Shutdown]. It does not end Run, whose context does.
+// Close makes the webhook answer every further delivery with 503. Call it only if the
+// store is closed while the server still runs. A server that is shut down first needs no
+// Close, because [http.Server.Shutdown] waits for deliveries in flight. Close does not
+// stop Run: end its context.
 func (k *Kit) Close() error { return k.webhook.Close() }
 
-// Middleware returns the middleware, for the adapters of web frameworks and for
-// apps that mount its endpoints without its pages.
+// Middleware returns the middleware, for the adapters of web frameworks and for apps that
+// mount only its endpoints.
 func (k *Kit) Middleware() *middleware.Middleware { return k.middleware }
 
-// Gates returns the gates of all studies, to explain a decision or to report how
-// old the provider's answers are.
+// Gates returns the gates of all studies, to explain decisions and to report the state of
+// the studies.
 func (k *Kit) Gates() *gate.Group { return k.gates }

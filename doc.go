@@ -2,8 +2,8 @@
 // and stops asking once they have done it. The interviews are run by
 // userjourneys.ai.
 //
-// [New] connects the parts: who is asked, the prompt in the pages, the webhook
-// that reports a finished interview, and the background work.
+// [New] connects the parts: the gates that decide who is asked, the prompt in the
+// pages, the webhook that reports completed interviews, and the background work.
 //
 //	kit, err := askonce.New(askonce.Config{
 //		APIKey:        os.Getenv("USERJOURNEYS_API_KEY"),
@@ -19,19 +19,18 @@
 //
 // # Where to mount it
 //
-// [Kit.Handler] belongs inside the session middleware, because it calls
-// Config.User; inside compression, because a compressed page gets no prompt;
-// and outside any cache of pages, because a prompt is meant for one user.
-// Checks for CSRF tokens belong inside it or must leave "/askonce/" alone: the
-// prompt's forms carry no token, and the endpoints check the origin themselves.
-// [Kit.Webhook] must see the request's body unread.
+// Put [Kit.Handler] inside the session middleware, because it calls Config.User;
+// inside compression, because a compressed page gets no prompt; and outside any
+// cache of pages, because a prompt is meant for one user. Checks for CSRF tokens
+// belong inside it, or must exempt "/askonce/": the prompt's forms carry no
+// token, and the endpoints check the origin themselves. Nothing may read the
+// request's body before [Kit.Webhook].
 //
 // # The parts
 //
-// Each part is a package of its own and works without this one. Wire them by
-// hand when the studies need different options, when several middlewares share
-// one gate, or when pages and webhook are served by different processes:
-// [gate] decides who is asked, [middleware] puts the prompt into pages,
-// [webhook] receives and reconciles completions, [store] keeps them, and
-// [userjourneys] is the provider's API.
+// Each part is a package of its own and works without this one. Wire the parts
+// by hand if several middlewares share the gates, or if different processes
+// serve pages and the webhook: [gate] decides who is asked, [middleware] puts
+// the prompt into pages, [webhook] receives and reconciles completions, [store]
+// keeps them, and [userjourneys] is the provider's API.
 package askonce
