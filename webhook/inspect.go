@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -64,112 +64,67 @@ func cut(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// redact returns what may be seen of a body. Equal keys and their order are kept,
-// because they may be what is wrong with it.
+// jsonLine matches a line of indented JSON: the key, if any, the value, and a comma.
+var jsonLine = regexp.MustCompile(`^(?:("(?:[^"\\]|\\.)*"): )?(.*?)(,?)$`)
+
+// redact returns what may be seen of a body, line by line. Equal keys and their
+// order are kept, because they may be what is wrong with it.
 func redact(body []byte) string {
 	if len(body) == 0 {
 		return "(empty)"
 	}
-	if !json.Valid(body) {
+	var lines bytes.Buffer
+	if json.Indent(&lines, body, "", "") != nil {
 		return fmt.Sprintf("(not JSON, %d bytes)", len(body))
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	r := redactor{in: d}
-	if r.value("", 0) != nil {
-		r.out.WriteString("…")
-	}
-	return r.out.String()
-}
-
-// A redactor copies JSON that is valid, with its texts hidden.
-type redactor struct {
-	in  *json.Decoder
-	out strings.Builder
-}
-
-// value copies the value of the named field. It fails where the output has become
-// too long or too deep.
-func (r *redactor) value(name string, depth int) error {
-	t, err := r.in.Token()
-	if err != nil {
-		return err
-	}
-	if depth > inspectedDepth || r.out.Len() > inspectedBody {
-		return io.ErrShortWrite
-	}
-	switch t := t.(type) {
-	case json.Delim:
-		return r.children(t, depth)
-	case nil:
-		r.out.WriteString("null")
-	case string:
-		if !isPlain(name, depth) {
-			t = hidden(len(t))
+	var out strings.Builder
+	depth := 0
+	for line := range strings.SplitSeq(strings.TrimSpace(lines.String()), "\n") {
+		if out.Len() > 0 {
+			out.WriteByte('\n')
 		}
-		r.string(t)
-	default: // a number or a boolean
-		if !isPlain(name, depth) {
-			t = "(hidden)"
+		if line[0] == '}' || line[0] == ']' {
+			depth--
 		}
-		r.out.WriteString(cut(fmt.Sprint(t), inspectedValue))
+		out.WriteString(strings.Repeat("  ", depth))
+		if depth > inspectedDepth || out.Len() > inspectedBody {
+			return out.String() + "…"
+		}
+		m := jsonLine.FindStringSubmatch(line)
+		key, value := m[1], m[2]
+		plain := depth <= 2 && plainFields[strings.Trim(key, `"`)] // not in what was said
+		if key != "" {
+			out.WriteString(redactString(key, isWord.MatchString(key)) + ": ")
+		}
+		switch {
+		case value[0] == '"':
+			value = redactString(value, plain)
+		case strings.HasSuffix(value, "{"), strings.HasSuffix(value, "["):
+			depth++
+		case value == "null", strings.ContainsAny(value, "{}[]"):
+		case plain:
+			value = cut(value, inspectedValue)
+		default:
+			value = "(hidden)"
+		}
+		out.WriteString(value + m[3])
 	}
-	return nil
+	return out.String()
 }
 
-// isPlain reports whether the values of a field may be seen: of the event itself
-// or of its data, but not of what may be in there.
-func isPlain(name string, depth int) bool { return depth <= 2 && plainFields[name] }
+// isWord matches what can be the name of a field and not, for instance, an e-mail
+// address.
+var isWord = regexp.MustCompile(`^"[A-Za-z_]{0,40}"$`)
 
-// children copies what is in an object or an array.
-func (r *redactor) children(open json.Delim, depth int) error {
-	r.out.WriteString(open.String())
-	first := true
-	for r.in.More() {
-		if !first {
-			r.out.WriteByte(',')
-		}
-		first = false
-		r.line(depth + 1)
-		name := ""
-		if open == '{' {
-			t, err := r.in.Token()
-			if err != nil {
-				return err
-			}
-			if name = t.(string); !isWord(name) {
-				name = hidden(len(name))
-			}
-			r.string(name)
-			r.out.WriteString(": ")
-		}
-		if err := r.value(name, depth+1); err != nil {
-			return err
-		}
+// redactString shortens a JSON string, or hides it unless it is plain.
+func redactString(quoted string, plain bool) string {
+	var s string
+	_ = json.Unmarshal([]byte(quoted), &s) // it is valid
+	if plain {
+		s = cut(s, inspectedValue)
+	} else {
+		s = hidden(len(s))
 	}
-	end, err := r.in.Token()
-	if err != nil {
-		return err
-	}
-	if !first {
-		r.line(depth)
-	}
-	r.out.WriteString(end.(json.Delim).String())
-	return nil
-}
-
-// isWord reports whether s can be the name of a field and not, for instance, an
-// e-mail address.
-func isWord(s string) bool {
-	return len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
-}
-
-func (r *redactor) line(depth int) {
-	r.out.WriteByte('\n')
-	r.out.WriteString(strings.Repeat("  ", depth))
-}
-
-func (r *redactor) string(s string) {
-	quoted, _ := json.Marshal(cut(s, inspectedValue)) // a string always can be
-	r.out.Write(quoted)
+	b, _ := json.Marshal(s) // a string always can be
+	return string(b)
 }

@@ -1,13 +1,22 @@
 package webhook
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
+	"unicode"
+
+	"github.com/askonce/askonce/internal/guard"
 )
 
 // Errors of [Verify].
@@ -101,4 +110,130 @@ func anyMatches(signatures [][]byte, secrets []string, body []byte) bool {
 		}
 	}
 	return found
+}
+
+const (
+	secretPrefix   = "whsec_"
+	minSecret      = 16 // bytes; crypto/hmac refuses less than 14 in FIPS 140 mode
+	maxSecrets     = 4  // every forged request costs one HMAC for each
+	secretsTimeout = 5 * time.Second
+)
+
+// ErrSecret is matched by every error about a signing secret that cannot be used.
+var ErrSecret = errors.New("webhook: unusable signing secret")
+
+// SecretList is a list of signing secrets that never prints them: with fmt,
+// encoding/json and log/slog a secret reads like whsec_…ca73. A []string is
+// assignable to it.
+type SecretList []string
+
+func (l SecretList) redacted() []string {
+	out := make([]string, len(l))
+	for i, s := range l {
+		if strings.HasPrefix(s, secretPrefix) {
+			out[i] = secretPrefix
+		}
+		out[i] += "…"
+		if len(s) >= minSecret {
+			out[i] += s[len(s)-4:]
+		}
+	}
+	return out
+}
+
+// Format implements [fmt.Formatter].
+func (l SecretList) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, l.redacted()) }
+
+// MarshalJSON implements [json.Marshaler].
+func (l SecretList) MarshalJSON() ([]byte, error) { return json.Marshal(l.redacted()) }
+
+// LogValue implements [slog.LogValuer].
+func (l SecretList) LogValue() slog.Value { return slog.AnyValue(l.redacted()) }
+
+// checkSecrets applies check to each secret and returns every fault. A secret
+// that is listed twice counts once.
+func checkSecrets(secrets []string, check func(string) error) error {
+	if len(secrets) == 0 {
+		return fmt.Errorf("%w: there is none", ErrSecret)
+	}
+	var errs []error
+	distinct := 0
+	for i, s := range secrets {
+		if !slices.Contains(secrets[:i], s) {
+			distinct++
+			errs = append(errs, check(s))
+		}
+	}
+	if distinct > maxSecrets {
+		errs = append(errs, fmt.Errorf("%w: there are more than %d", ErrSecret, maxSecrets))
+	}
+	return errors.Join(errs...)
+}
+
+// tooWeak refuses what anybody could sign with, or what can only be a mistake.
+// The error never contains the secret.
+func tooWeak(s string) error {
+	switch {
+	case s == "":
+		return fmt.Errorf("%w: it is empty", ErrSecret)
+	case strings.HasPrefix(s, "uj_"):
+		return fmt.Errorf("%w: this is an API key; the signing secret begins with %s", ErrSecret, secretPrefix)
+	case strings.ContainsFunc(s, isBlank):
+		return fmt.Errorf("%w: it contains white space, perhaps the newline of a file or its byte order mark", ErrSecret)
+	case s[0] == '"', s[0] == '\'':
+		return fmt.Errorf("%w: it is in quotes, which are not part of it", ErrSecret)
+	case len(s) < minSecret:
+		return fmt.Errorf("%w: it is shorter than %d bytes", ErrSecret, minSecret)
+	}
+	return nil
+}
+
+// isBlank reports whether r is invisible: white space, or a format character
+// such as a byte order mark.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+
+// misread is tooWeak and also refuses what no provider issues: a secret that was
+// read from the wrong place would verify nothing, and nobody would know why.
+func misread(s string) error {
+	if err := tooWeak(s); err != nil {
+		return err
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c > '~':
+			return fmt.Errorf("%w: it contains bytes that are not visible ASCII, perhaps it was read as UTF-16", ErrSecret)
+		case c == '"', c == '\'', c == '`':
+			return fmt.Errorf("%w: it contains quotes, which are not part of it", ErrSecret)
+		case c == ',':
+			return fmt.Errorf("%w: it contains a comma; give each secret by itself, without a version in front", ErrSecret)
+		}
+	}
+	if strings.LastIndex(s, secretPrefix) > 0 {
+		return fmt.Errorf("%w: it does not begin with %s: remove what is in front of it", ErrSecret, secretPrefix)
+	}
+	return nil
+}
+
+// newSecretSource returns a function that returns the accepted secrets, and an
+// error if the options that name them are wrong. The secrets are kept in that
+// function, and not in the Handler, because fmt prints every field.
+func newSecretSource(secret string, o *Options) (func(context.Context) ([]string, error), error) {
+	if o.Secrets == nil {
+		fixed := append([]string{secret}, o.PreviousSecrets...)
+		return func(context.Context) ([]string, error) { return fixed, nil }, checkSecrets(fixed, misread)
+	}
+	if secret != "" || len(o.PreviousSecrets) > 0 {
+		return nil, errors.New("webhook: Options.Secrets excludes a fixed secret and Options.PreviousSecrets: it returns every secret that is accepted")
+	}
+	source := o.Secrets
+	return func(ctx context.Context) ([]string, error) {
+		// A sender that hangs up must not make the source fail.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretsTimeout)
+		defer cancel()
+		secrets, err := guard.Get(func() ([]string, error) { return source(ctx) })
+		if err == nil {
+			err = checkSecrets(secrets, misread)
+		}
+		return secrets, err
+	}, nil
 }
