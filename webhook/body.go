@@ -18,11 +18,11 @@ const (
 	maxBodies = 256      // in flight at once
 )
 
-// read reads the request's body within its limits. The body is whole if the
-// result is ResultAccepted. Then h.flight.leave must be called.
+// read reads the request's body within its limits. If it returns ResultAccepted,
+// the body is whole and the caller must call h.flight.leave.
 //
-// Another goroutine calls Read, so that the handler can give up on a slow body
-// behind any ResponseWriter and whatever Body a middleware has put there.
+// Another goroutine calls Read. So the handler can give up on a slow body behind
+// any ResponseWriter, and with any Body that a middleware has put there.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, result Result) {
 	place, displaced := h.flight.enter()
 	if place == nil {
@@ -54,14 +54,14 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, res
 	}
 }
 
-// A chunk is what one call of Read returned.
+// A chunk is the result of one Read.
 type chunk struct {
 	bytes []byte
 	err   error
 }
 
-// readChunks sends what it reads until the body ends or stop is closed. If Read
-// hangs, it ends with the connection.
+// readChunks sends chunks until the body ends or stop is closed. If Read hangs,
+// readChunks returns when the connection ends.
 func readChunks(body io.Reader, chunks chan<- chunk, stop <-chan struct{}) {
 	if body == nil {
 		body = http.NoBody
@@ -80,15 +80,15 @@ func readChunks(body io.Reader, chunks chan<- chunk, stop <-chan struct{}) {
 	}
 }
 
-// readResult returns the result of a body whose Read has failed or come to the end.
+// readResult returns the result for the error that ended a body.
 func readResult(err error) Result {
 	var limit *http.MaxBytesError
 	switch {
 	case err == io.EOF:
 		return ResultAccepted
-	case errors.Is(err, os.ErrDeadlineExceeded): // of the server
+	case errors.Is(err, os.ErrDeadlineExceeded): // the server's ReadTimeout
 		return ResultSlowBody
-	case errors.As(err, &limit): // of an http.MaxBytesHandler around the Handler
+	case errors.As(err, &limit): // from an http.MaxBytesHandler around the Handler
 		return ResultTooLarge
 	case errors.Is(err, http.ErrBodyReadAfterClose):
 		return ResultBodyConsumed
@@ -96,10 +96,9 @@ func readResult(err error) Result {
 	return ResultAbortedBody
 }
 
-// interrupt ends a Read that hangs, with a read deadline in the past, which leaves
-// the server's own deadlines alone. If the ResponseWriter cannot set one and the
-// server has no ReadTimeout, the sender keeps its connection: interrupt warns of
-// that once.
+// interrupt ends a Read that hangs by setting a read deadline in the past. If the
+// ResponseWriter cannot set one and the server has no ReadTimeout, the sender keeps
+// its connection, and interrupt logs a warning once.
 func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) {
 	err := http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
@@ -111,7 +110,7 @@ func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) {
 // inFlight bounds the bodies that are held at once, from the first byte until
 // the response. When there are too many, a new one displaces the one that has
 // been arriving for the longest: a slow sender can keep out only other slow
-// senders. A body that comes in one piece is there before 256 newer ones can
+// senders. A body that comes in one piece arrives before 256 newer ones can
 // displace it.
 type inFlight struct {
 	mu       sync.Mutex
@@ -119,9 +118,8 @@ type inFlight struct {
 	whole    int       // bodies that have arrived and are being recorded
 }
 
-// enter adds a body and returns its place. The channel is closed if the body is
-// displaced. The place is nil if there are too many bodies and all of them have
-// arrived.
+// enter adds a body and returns its place. The channel is closed when the body is
+// displaced. The place is nil if there is no room and every body has arrived.
 func (f *inFlight) enter() (place *list.Element, displaced <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -136,11 +134,11 @@ func (f *inFlight) enter() (place *list.Element, displaced <-chan struct{}) {
 	return f.arriving.PushBack(c), c
 }
 
-// arrived takes a body from its place. A whole one counts until leave is called.
+// arrived removes a body from its place. A whole body counts until leave is called.
 func (f *inFlight) arrived(place *list.Element, whole bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.arriving.Remove(place) // does nothing if it was displaced
+	f.arriving.Remove(place) // a no-op if it was displaced
 	if whole {
 		f.whole++
 	}

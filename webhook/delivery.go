@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Delivery is one request that the [Handler] has answered.
+// A Delivery is a request that the [Handler] has answered.
 type Delivery struct {
 	ReceivedAt time.Time     `json:"received_at"`
 	Duration   time.Duration `json:"duration"`
@@ -15,11 +15,11 @@ type Delivery struct {
 	Size       int           `json:"size"` // bytes of the body that were read
 
 	// InterviewID and StudyID are "" unless the signature is right and the body
-	// is an interview.completed.
+	// is an interview.completed event.
 	InterviewID string `json:"interview_id,omitempty"`
 	StudyID     string `json:"study_id,omitempty"`
 
-	// Inspection is what was sent, or nil unless [Options.Inspect] is set.
+	// Inspection shows what was sent. It is nil unless [Options.Inspect] is set.
 	Inspection *Inspection `json:"-"`
 }
 
@@ -40,7 +40,7 @@ func (r *recorder) add(d Delivery) {
 }
 
 // Deliveries returns the last 100 requests that this process has answered, the
-// newest first. They hold no reference, and no body but that of an [Inspection].
+// newest first. They hold no references, and no bodies except in an [Inspection].
 func (h *Handler) Deliveries() []Delivery {
 	r := &h.recent
 	r.mu.Lock()
@@ -53,7 +53,7 @@ func (h *Handler) Deliveries() []Delivery {
 	return out
 }
 
-// A Result is the outcome of a delivery. There are few of them, so that they can
+// A Result is the outcome of a delivery. The set is small and fixed, so a Result can
 // label a metric. The sender sees only the status.
 type Result uint8
 
@@ -64,22 +64,22 @@ const (
 	ResultNoReference                      // 200: recorded without a user: the link had no reference
 	ResultBadReference                     // 200: recorded without a user: the reference is not one of the app's
 	ResultExpiredReference                 // 200: recorded without a user: the reference is too old
-	ResultUnknownUser                      // 200: recorded without a user: the user does not exist any more
-	ResultUnknownEvent                     // 200: ignored: another event than interview.completed
+	ResultUnknownUser                      // 200: recorded without a user: the user no longer exists
+	ResultUnknownEvent                     // 200: ignored: not an interview.completed event
 	ResultOtherStudy                       // 200: ignored: not one of Options.Studies
-	ResultNotCompleted                     // 200: ignored: the status says that the interview is not completed
+	ResultNotCompleted                     // 200: ignored: the interview has another status than completed
 	ResultMethod                           // 405
 	ResultContentEncoding                  // 415
 	ResultMissingSignature                 // 401
 	ResultMalformedSignature               // 401
 	ResultBadSignature                     // 401
-	ResultBodyConsumed                     // 401: something reads or changes the body before the Handler
+	ResultBodyConsumed                     // 401: a middleware has read or changed the body
 	ResultTooLarge                         // 413: the body is larger than 64 KiB
 	ResultSlowBody                         // 408
 	ResultAbortedBody                      // 400: the sender hung up
 	ResultMalformedJSON                    // 400: the signature is right, the body is not JSON
 	ResultSchema                           // 400: the signature is right, the body is not an event that can be recorded
-	ResultBusy                             // 503: too many bodies at once, and this one was the slowest
+	ResultBusy                             // 503: too many bodies in flight, and this one was the slowest
 	ResultSecretsUnavailable               // 503: Options.Secrets failed
 	ResultStore                            // 503: the store failed, or took longer than 5 s
 	ResultShuttingDown                     // 503: after Close

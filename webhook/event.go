@@ -14,7 +14,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// An event is what is read from a delivery, or from an item of the provider's list.
+// An event is a completed interview, from a delivery or from the provider's list.
 type event struct {
 	interviewID  string
 	studyID      string
@@ -29,9 +29,9 @@ type event struct {
 	raw          []byte
 }
 
-// decode reads a body whose signature is right. It returns ResultAccepted if e
-// is an interview.completed. Keys are compared exactly, and none may appear
-// twice: two readers of one body must not see two different things.
+// decode decodes a body whose signature is right. It returns ResultAccepted if e
+// is an interview.completed event. Keys are compared exactly, and none may appear
+// twice: no other decoder may understand the body differently.
 func decode(body []byte) (e event, r Result) {
 	if !json.Valid(body) {
 		return e, ResultMalformedJSON
@@ -62,7 +62,8 @@ func decode(body []byte) (e event, r Result) {
 	return e, ResultAccepted
 }
 
-// eventOf reads an item of the provider's list of one study the same way.
+// eventOf returns the event of an item in the list of one study, and whether its
+// ids are usable.
 func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 	e := event{
 		interviewID: userjourneys.CanonicalID(i.ID), studyID: userjourneys.CanonicalID(cmp.Or(i.StudyID, studyID)), status: i.Status,
@@ -99,8 +100,8 @@ func members(object []byte) (map[string]json.RawMessage, bool) {
 }
 
 // text returns the string in raw, and "" for null or no value. It fails for any
-// other value. It also refuses U+FFFD, which encoding/json puts in the place of
-// invalid UTF-8 and unpaired surrogates: that is not the string that was sent.
+// other value. It also refuses U+FFFD, which encoding/json substitutes for invalid
+// UTF-8 and unpaired surrogates: that is not the string that was sent.
 func text(raw json.RawMessage) (s string, ok bool) {
 	if len(raw) == 0 {
 		return "", true
@@ -136,7 +137,7 @@ func firstTime(raws ...json.RawMessage) time.Time {
 	return time.Time{}
 }
 
-// plausible returns t, or the zero time if nobody can have been interviewed
+// plausible returns t, or the zero time if no interview can have taken place
 // then. Not every database has the year 0, and JSON has no year 10000.
 func plausible(t time.Time) time.Time {
 	if year := t.UTC().Year(); year < 1970 || year >= 2200 {
@@ -145,6 +146,7 @@ func plausible(t time.Time) time.Time {
 	return t
 }
 
+// seconds returns a duration of up to 1e6 seconds, or 0 for any other value.
 func seconds(raw json.RawMessage) time.Duration {
 	n, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil || n < 0 || n > 1e6 {

@@ -10,17 +10,17 @@ import (
 )
 
 // Every call of the app's code, that is of its callbacks, its store and its
-// Client, is made under call or catch. So a panic costs only the interview that
-// caused it.
+// Client, is made under call or catch, so that a panic costs only the interview
+// that caused it.
 
-// call calls f. It returns the error of f, or its panic.
+// call calls f and returns its error. A panic of f is returned as an error.
 func (h *Handler) call(place, interviewID string, f func() error) (err error) {
 	defer h.catch(place, interviewID, &err)
 	return f()
 }
 
-// catch, deferred, turns a panic into an error. It logs the first panic at a place
-// for an interview.
+// catch must be deferred. It recovers a panic, stores it in *err and logs it, once
+// for each place and interview.
 func (h *Handler) catch(place, interviewID string, err *error) {
 	p := recover()
 	if p == nil {
@@ -36,18 +36,18 @@ func (h *Handler) catch(place, interviewID string, err *error) {
 // An edge is a boolean state of which only the transitions are logged.
 type edge struct{ atomic.Bool }
 
-// changed sets the state and reports whether it was another before.
+// changed sets the state and reports whether it differed before.
 func (e *edge) changed(to bool) bool { return e.Load() != to && e.Swap(to) != to }
 
 const (
 	firstSkip   = 10 * time.Minute
 	maxSkip     = 24 * time.Hour
-	maxFailures = 10_000 // remembered; then all are forgotten
+	maxFailures = 10_000 // when there are more, all are forgotten
 )
 
-// failures remembers what has failed, so that it is logged once. An interview
-// that cannot be recorded is a failure too: the walks skip it for a while, longer
-// each time.
+// failures remembers what has failed, so that it is logged once. Its keys include
+// the ids of interviews that cannot be recorded. The walks skip those for a while,
+// and for longer after each failure.
 type failures struct {
 	mu    sync.Mutex
 	items map[string]failed
@@ -58,7 +58,7 @@ type failed struct {
 	wait  time.Duration
 }
 
-// add notes a failure and reports whether it is the first of that key.
+// add adds a failure and reports whether it is the first for the key.
 func (f *failures) add(key string) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,21 +71,21 @@ func (f *failures) add(key string) (first bool) {
 	return !known
 }
 
-// skips reports whether to leave the key alone now.
+// skips reports whether the key is to be skipped now.
 func (f *failures) skips(key string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return time.Now().Before(f.items[key].until)
 }
 
-// forget removes a key that works after all.
+// forget removes a key that has succeeded.
 func (f *failures) forget(key string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.items, key)
 }
 
-// skip makes the walks skip an interview that cannot be recorded.
+// skip makes the walks skip an interview that cannot be recorded, and logs that once.
 func (h *Handler) skip(ctx context.Context, e event, result Result, err error) {
 	if h.failures.add(e.interviewID) {
 		h.log.ErrorContext(ctx, "askonce: interview cannot be recorded and is passed over", "interview", e.interviewID, "study", e.studyID, "reason", result, "err", err)

@@ -29,9 +29,9 @@ type Handler struct {
 	failures    failures
 	closed      atomic.Bool
 	ran         atomic.Bool   // Run has been called
-	queued      chan struct{} // a job may have been queued
-	trouble     chan struct{} // a delivery may have been lost, so Run looks for it
-	reconciled  atomic.Int64  // Unix time in ns
+	queued      chan struct{} // signalled when a job may have been queued
+	trouble     chan struct{} // signalled when a delivery may have been lost
+	reconciled  atomic.Int64  // Health.LastReconcile as Unix time in ns
 	confirming  sync.Mutex    // held while a refusal of the key is confirmed
 	confirmed   time.Time     // guarded by confirming
 
@@ -54,9 +54,9 @@ const retryAfter = "30" // seconds
 
 // New returns a Handler that accepts deliveries signed with the secret and
 // records them in s. The secret must have at least 16 bytes; it must be empty if
-// [Options.Secrets] is set. A nil opts means defaults. The error names every
-// fault of the configuration at once. New panics if s is nil. It does not connect
-// to anything.
+// [Options.Secrets] is set. A nil opts means defaults. New does not connect to
+// anything. It reports all faults of the configuration in one error, and panics if
+// s is nil.
 func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	if s == nil {
 		panic("webhook: New: s is nil")
@@ -85,9 +85,9 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 	}, nil
 }
 
-// Close makes the Handler answer every later delivery with 503, so that the
-// provider tries again when another process is there. It does not end
-// [Handler.Run], whose context does.
+// Close makes the Handler answer every later delivery with 503, so that another
+// process can receive it. It does not end [Handler.Run]; cancel its context
+// instead. The error is always nil.
 func (h *Handler) Close() error {
 	h.closed.Store(true)
 	return nil
@@ -121,8 +121,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.delivered(r, d)
 }
 
-// precheck refuses what can be refused without reading the body. Otherwise it
-// returns the signatures.
+// precheck returns the signatures, or refuses the request without reading the
+// body.
 func (h *Handler) precheck(r *http.Request) ([][]byte, Result) {
 	switch {
 	case r.Method != http.MethodPost:
@@ -156,7 +156,7 @@ func encoded(header http.Header) bool {
 	return false
 }
 
-// process records a delivery if its signature is right.
+// process records a delivery whose signature is right.
 func (h *Handler) process(r *http.Request, signatures [][]byte, body []byte, d *Delivery) Result {
 	if result := h.verify(r, signatures, body); result != ResultAccepted {
 		return result
@@ -191,7 +191,7 @@ func (h *Handler) process(r *http.Request, signatures [][]byte, body []byte, d *
 	return result
 }
 
-// verify checks the signatures of the body.
+// verify reports whether one of the signatures is right for the body.
 func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Result {
 	ctx := r.Context()
 	secrets, err := h.secrets(ctx)
@@ -243,8 +243,8 @@ func (h *Handler) delivered(r *http.Request, d Delivery) {
 	}
 }
 
-// signal wakes the receiver of c, or the next one if nobody is waiting. It does
-// not block.
+// signal wakes the receiver of c, or the next one if none is waiting. It does not
+// block.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -252,8 +252,8 @@ func signal(c chan struct{}) {
 	}
 }
 
-// answer sends the status and no body. It always calls WriteHeader and never sets
-// a Content-Length, which some compressors get wrong.
+// answer sends the status and no body. It sets no Content-Length, because some
+// compressing middlewares get that wrong.
 func answer(w http.ResponseWriter, r *http.Request, result Result, read bool) {
 	h := w.Header()
 	status := result.Status()
@@ -263,9 +263,9 @@ func answer(w http.ResponseWriter, r *http.Request, result Result, read bool) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", retryAfter)
 	}
-	// Otherwise net/http would wait for the rest of the body before it sends the
-	// answer. HTTP/2 ends the stream alone and forbids the field (RFC 9113,
-	// section 8.2.2): Go's server would close the connection for everybody on it.
+	// Without this, net/http waits for the rest of the body before it sends the
+	// response. HTTP/2 ends only the stream and forbids the field (RFC 9113,
+	// section 8.2.2): Go's server would close the connection for every stream on it.
 	if !read && r.ContentLength != 0 && r.ProtoMajor == 1 {
 		h.Set("Connection", "close")
 	}

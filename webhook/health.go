@@ -12,43 +12,42 @@ import (
 
 // Health is the state of the webhook's work, for a readiness check or a metric.
 type Health struct {
-	// Pending is the number of transcripts that are still to be fetched or to be
-	// handed to OnCompleted. Dead is the number of those that were given up.
-	// Neither counts beyond 1000.
+	// Pending counts the transcripts that were not fetched yet, or not passed to
+	// OnCompleted. Dead counts those that were given up. Both stop at 1000.
 	Pending int `json:"pending"`
 	Dead    int `json:"dead"`
 
 	// OldestPending is when the oldest pending job was queued, or the zero time.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 
-	// LastReconcile is when the provider's list was last walked without an error,
-	// by this process or by another one that shares the store. It is the zero time
-	// if this process does not know.
+	// LastReconcile is when every study's list had last been walked without an
+	// error, by this process or by one that shares its store. It is the zero time if
+	// this process does not know.
 	LastReconcile time.Time `json:"last_reconcile,omitzero"`
 
 	// KeyRefused is true while the provider refuses the API key. Then no
 	// transcript is fetched and nothing is reconciled.
 	KeyRefused bool `json:"key_refused"`
 
-	// WrongSecret is true if deliveries have come, and every one of them has
-	// failed its signature.
+	// WrongSecret is true if this process has received deliveries and none of them
+	// had a valid signature.
 	WrongSecret bool `json:"wrong_secret,omitempty"`
 
 	// NoWebhook is true if no webhook is registered with the provider, and
-	// OtherWebhook if one is, but not at [Options.URL]. [Handler.Run] looks after
-	// every walk of the provider's list.
+	// OtherWebhook if one is, but not at [Options.URL]. [Handler.Run] checks both
+	// after every walk of the provider's list.
 	NoWebhook    bool `json:"no_webhook,omitempty"`
 	OtherWebhook bool `json:"other_webhook,omitempty"`
 
-	// Closed is true after Close.
+	// Closed is true after [Handler.Close].
 	Closed bool `json:"closed"`
 }
 
 const healthCounts = 1000
 
 // Health returns the state of the webhook's work. It fails if the store does, or
-// if ctx ends first. The fields that need no store are set even then. A store
-// that keeps no transcripts has none pending.
+// if ctx ends first; the fields that need no store are set even then. Pending and
+// Dead are 0 if the store keeps no transcripts.
 func (h *Handler) Health(ctx context.Context) (Health, error) {
 	out := Health{
 		KeyRefused: h.keyRefused.Load(), WrongSecret: h.mismatched.Load() && !h.verified.Load(), Closed: h.closed.Load(),

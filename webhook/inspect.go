@@ -12,10 +12,10 @@ import (
 )
 
 // An Inspection is a redacted copy of a delivery's header and body. Only fields that
-// are known to hold no user data, no secret and no speech keep their text.
+// are known to hold no user data, secrets or answers keep their text.
 type Inspection struct {
 	Header []string // lines such as "Content-Type: application/json", sorted
-	Body   string   // indented JSON, or what else it is; at most 4 KB
+	Body   string   // indented JSON, or a note such as "(empty)"; at most 4 KB
 }
 
 const (
@@ -67,8 +67,8 @@ func cut(s string, n int) string {
 // jsonLine matches a line of indented JSON: the key, if any, the value, and a comma.
 var jsonLine = regexp.MustCompile(`^(?:("(?:[^"\\]|\\.)*"): )?(.*?)(,?)$`)
 
-// redact returns what may be seen of a body, line by line. Equal keys and their
-// order are kept, because they may be what is wrong with it.
+// redact returns what may be shown of a body. It works on lines of indented JSON,
+// so equal keys and their order, which may be the fault, stay visible.
 func redact(body []byte) string {
 	if len(body) == 0 {
 		return "(empty)"
@@ -92,7 +92,7 @@ func redact(body []byte) string {
 		}
 		m := jsonLine.FindStringSubmatch(line)
 		key, value := m[1], m[2]
-		plain := depth <= 2 && plainFields[strings.Trim(key, `"`)] // not in what was said
+		plain := depth <= 2 && plainFields[strings.Trim(key, `"`)] // deeper is what users said
 		if key != "" {
 			out.WriteString(redactString(key, isWord.MatchString(key)) + ": ")
 		}
@@ -112,8 +112,8 @@ func redact(body []byte) string {
 	return out.String()
 }
 
-// isWord matches what can be the name of a field and not, for instance, an e-mail
-// address.
+// isWord matches a key that looks like the name of a field, and not for instance
+// like an e-mail address.
 var isWord = regexp.MustCompile(`^"[A-Za-z_]{0,40}"$`)
 
 // redactString shortens a JSON string, or hides it unless it is plain.

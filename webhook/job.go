@@ -14,10 +14,10 @@ const (
 	fetchTimeout = 10 * time.Second
 	hookTimeout  = time.Minute
 	giveUpAfter  = 24 * time.Hour
-	emptyAfter   = giveUpAfter / 2 // later than that, an interview is stored without turns
+	emptyAfter   = giveUpAfter / 2 // then an interview is stored even without turns
 )
 
-// A failure is why a job could not be finished. It is the job's Reason.
+// A failure is the reason why a job could not be finished, as in [store.Job].Reason.
 type failure string
 
 func (f failure) Error() string { return string(f) }
@@ -29,19 +29,19 @@ const (
 	idMismatch   failure = "id_mismatch" // the provider returned another interview
 	hookFailed   failure = "hook_failed"
 	badAnswer    failure = "bad_answer"
-	forbidden    failure = "forbidden"    // this interview alone
+	forbidden    failure = "forbidden"    // access to this interview is refused
 	unauthorized failure = "unauthorized" // the API key is refused
 	rateLimited  failure = "rate_limited"
 	unavailable  failure = "unavailable"
 	notStored    failure = "not_stored"
 )
 
-// work works on one job, extending its lease meanwhile, and puts it back if that
-// fails.
+// work works on one job and extends its lease meanwhile. It puts the job back if it
+// cannot be finished.
 func (w *worker) work(ctx context.Context, c *claim) {
 	workCtx, cancelWork := context.WithCancel(ctx)
 	defer cancelWork()
-	// Run's end does not end the lease of what is still being finished.
+	// The lease is extended even after the end of Run, until the work has stopped.
 	beatCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beat sync.WaitGroup
 	beat.Go(func() { w.heartbeat(beatCtx, c, cancelWork) })
@@ -60,9 +60,9 @@ func (w *worker) work(ctx context.Context, c *claim) {
 }
 
 // finish stores the job's transcript, calls OnCompleted and deletes the job, in
-// this order: a process that dies in between calls OnCompleted again, and no
-// transcript is lost while the app's code fails. It updates j with what it
-// learns, and returns since when the step that fails has been tried.
+// this order. So no transcript is lost while OnCompleted fails, and if the process
+// dies in between, OnCompleted is called again. finish updates j, and returns since
+// when the step that failed has been tried.
 func (w *worker) finish(ctx context.Context, c *claim, j *store.Job) (since time.Time, err error) {
 	t, err := w.transcript(ctx, c, j)
 	if err != nil {
@@ -82,14 +82,11 @@ func (w *worker) finish(ctx context.Context, c *claim, j *store.Job) (since time
 // it.
 func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t store.Transcript, err error) {
 	if j.Fetched {
-		found := true
 		err := w.stored(ctx, *j, "Store.Transcript", func(ctx context.Context) (err error) {
-			if t, err = w.jobs.Transcript(ctx, j.InterviewID); errors.Is(err, store.ErrNotFound) {
-				found, err = false, nil
-			}
+			t, err = w.jobs.Transcript(ctx, j.InterviewID)
 			return err
 		})
-		if err != nil || found {
+		if !errors.Is(err, store.ErrNotFound) {
 			return t, err
 		}
 	}
@@ -103,7 +100,7 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t stor
 	if err != nil {
 		return t, err
 	}
-	j.Fetched, j.Attempts, j.Reason = true, 0, "" // what follows is tried on its own account
+	j.Fetched, j.Attempts, j.Reason = true, 0, "" // attempts of OnCompleted are counted anew
 	if w.fetched.changed(true) {
 		w.log.InfoContext(ctx, "askonce: first transcript fetched", "interview", j.InterviewID)
 	}
@@ -111,12 +108,13 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t stor
 	return t, nil
 }
 
-// stored calls f, which uses the store. It logs an error and makes it notStored.
+// stored calls f, which uses the store. It logs an error of f and returns notStored
+// for it, except for [store.ErrLeaseLost] and [store.ErrNotFound].
 func (w *worker) stored(ctx context.Context, j store.Job, place string, f func(context.Context) error) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	err := w.call(place, j.InterviewID, func() error { return f(ctx) })
-	if err == nil || errors.Is(err, store.ErrLeaseLost) {
+	if err == nil || errors.Is(err, store.ErrLeaseLost) || errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	if j.Reason != notStored.Error() { // the first time
@@ -125,6 +123,7 @@ func (w *worker) stored(ctx context.Context, j store.Job, place string, f func(c
 	return notStored
 }
 
+// fetch fetches an interview that has its transcript.
 func (w *worker) fetch(ctx context.Context, j store.Job) (i userjourneys.Interview, err error) {
 	fetchCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -135,7 +134,7 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (i userjourneys.Intervi
 	switch {
 	case refuses(err):
 		if w.confirmRefusal(ctx, j.StudyID) {
-			return i, refusedKey{err}
+			return i, errors.Join(unauthorized, err)
 		}
 		return i, err
 	case err != nil:
@@ -157,8 +156,8 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (i userjourneys.Intervi
 	return i, nil
 }
 
-// update records what the provider knew only after the delivery. The user stays
-// the one whom the first delivery named.
+// update records a quality score that was not known at the delivery. The user stays
+// the one of the first delivery.
 func (w *worker) update(ctx context.Context, j *store.Job, i userjourneys.Interview) {
 	e, ok := eventOf(i, j.StudyID)
 	if !ok {
@@ -206,14 +205,14 @@ func (w *worker) callHook(ctx context.Context, j store.Job, t store.Transcript) 
 	return hookFailed
 }
 
-// putBack postpones a failed job, or gives it up. A refused key and a rate limit
-// are no reason to give up.
+// putBack postpones a failed job, or gives it up. A refused key or a rate limit is
+// not a reason to give up.
 func (w *worker) putBack(ctx context.Context, j store.Job, since time.Time, cause error) (err error) {
 	defer w.catch("Store.PostponeJob", j.InterviewID, &err)
 	stopped := ctx.Err() != nil
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if stopped { // as it was, so that the next process need not wait for the lease to end
+	if stopped { // unchanged, so that the next process need not wait for the lease to end
 		return w.jobs.PostponeJob(ctx, j, 0)
 	}
 	reason, wait, counts := classify(cause, j.Attempts)
@@ -232,16 +231,13 @@ func (w *worker) putBack(ctx context.Context, j store.Job, since time.Time, caus
 	return w.jobs.PostponeJob(ctx, j, wait)
 }
 
-// classify returns what a failure is called, how long its job has to wait, and
-// whether it counts as an attempt of that job.
+// classify returns the reason for a failure, how long to wait before the next
+// attempt, and whether the attempt counts.
 func classify(err error, attempts int) (reason failure, wait time.Duration, counts bool) {
 	wait = max(time.Second+retries.Wait(attempts), retryAfterOf(err))
-	var key refusedKey
 	switch {
 	case errors.As(err, &reason):
-		return reason, wait, true
-	case errors.As(err, &key):
-		return unauthorized, wait, false
+		return reason, wait, reason != unauthorized
 	case errors.Is(err, userjourneys.ErrTooLarge):
 		return tooLarge, wait, true
 	case errors.Is(err, userjourneys.ErrNotFound):
@@ -256,21 +252,21 @@ func classify(err error, attempts int) (reason failure, wait time.Duration, coun
 	return unavailable, wait, true
 }
 
-// pauseAll stops the claiming of jobs after a failure that concerns all of them. It
-// returns for how long.
+// pauseAll pauses the claiming of jobs after a failure that affects all of them. It
+// returns the length of the pause.
 func (w *worker) pauseAll(reason failure, asked time.Duration) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
 	if left := w.pausedUntil.Sub(now); left > 0 && asked <= left {
-		return left // several were under way when the first was refused
+		return left // another job that was under way has failed first
 	}
 	var wait time.Duration
 	switch {
 	case reason == unauthorized:
 		wait = max(pauseFor, asked)
 	case asked > 0:
-		wait = asked + retries.Wait(0) // the replicas need not come back together
+		wait = asked + retries.Wait(0) // so that replicas do not come back together
 	default:
 		wait = time.Second + retries.Wait(w.rateLimits)
 	}

@@ -21,96 +21,98 @@ type Client interface {
 	Interviews(ctx context.Context, f userjourneys.InterviewFilter) iter.Seq2[userjourneys.Interview, error]
 }
 
-// A StudyLister is a [Client] that lists the project's active studies. Without one,
-// [Options.Studies] must hold ids, and at least one unless reconciliation is off.
+// A StudyLister is a [Client] that lists the project's active studies.
+// [Options.Studies] may hold names, or be empty, only with such a Client.
 type StudyLister interface {
 	Studies(ctx context.Context) iter.Seq2[userjourneys.Study, error]
 }
 
-// A WebhookReader is a [Client] that reads the project's webhook. Without one,
-// [Handler.Run] does not check whether and where the provider delivers.
+// A WebhookReader is a [Client] that reads the project's webhook. With such a
+// Client, [Handler.Run] checks where the provider delivers. Webhook returns an error
+// that matches [userjourneys.ErrNotFound] if no webhook is registered.
 type WebhookReader interface {
 	Webhook(ctx context.Context) (userjourneys.Webhook, error)
 }
 
-// References reads a reference back into a user id, as gate.References does. An
-// error that matches [ErrUnknownUser] or [ErrExpiredReference] gets a [Result] of
-// its own. Any other error means that the reference is not one of the app's.
+// References turns a reference back into a user id, as gate.References does. An
+// error that matches [ErrUnknownUser] gives [ResultUnknownUser], and one that
+// matches [ErrExpiredReference] gives [ResultExpiredReference]. Any other error
+// gives [ResultBadReference].
 type References interface {
 	UserID(studyID, reference string) (string, error)
 }
 
-// Errors that [References] may return.
+// Errors for [References] to return.
 var (
 	ErrUnknownUser      = errors.New("webhook: unknown user")
 	ErrExpiredReference = errors.New("webhook: expired reference")
 )
 
 // Options configure a [Handler]. A zero field means its default. Every callback
-// must be safe for concurrent use. A callback that panics is logged and costs
-// only the item it was called for.
+// must be safe for concurrent use. A panic in a callback is logged and affects only
+// the interview that it was called for.
 type Options struct {
-	// PreviousSecrets are accepted too, until a rotation has reached every
-	// sender. At most 4 secrets are accepted in all. Defaults to none.
+	// PreviousSecrets are accepted too. They are for the time after a rotation, when
+	// deliveries signed with the old secret may be in flight. At most 4 secrets are
+	// accepted in all. Defaults to none.
 	PreviousSecrets SecretList
 
 	// Secrets returns the accepted secrets, so that a rotation needs no restart.
 	// It is called for every delivery that has a well-formed signature, forged
 	// ones included, so it should answer from memory. Its ctx ends after 5 s, and
 	// not when the sender hangs up. If it fails, or returns a secret that [New]
-	// would refuse, deliveries are answered with 503. It excludes the secret
-	// given to New and PreviousSecrets. Defaults to these.
+	// would refuse, deliveries are answered with 503. It cannot be combined with a
+	// secret given to New or with PreviousSecrets. Defaults to returning those.
 	Secrets func(ctx context.Context) ([]string, error)
 
 	// Studies are the studies whose completions are recorded and reconciled,
 	// each by its id or its exact name, as in gate.New. Interviews of other
 	// studies of the project, for instance those of a staging environment, are
 	// neither recorded nor fetched; their deliveries get [ResultOtherStudy].
-	// Names need a Client that lists studies, as [*userjourneys.Client] does. The
-	// provider lists only active studies, so a study that is named, and not
-	// given by id, is reconciled for 72 hours after it was last listed.
-	// Defaults to all studies of the project.
+	// Names need a Client that is a [StudyLister], as [*userjourneys.Client] is. The
+	// provider lists only active studies, so a study given by name is reconciled
+	// until 72 hours after it was last listed. Defaults to all studies of the project.
 	Studies []string
 
-	// ReadTimeout is how long a body may take to arrive. The server's own timeouts
-	// apply too. Raise it if deliveries pass a slow proxy. Defaults to 10 s.
+	// ReadTimeout limits how long a body may take to arrive. The server's own
+	// timeouts apply too. Defaults to 10 s.
 	ReadTimeout time.Duration
 
-	// Client fetches transcripts and missed completions, in [Handler.Run].
-	// Defaults to none: then neither is fetched.
+	// Client fetches transcripts and missed completions in [Handler.Run].
+	// Defaults to none, which turns both off.
 	Client Client
 
-	// References reads references back into user ids. It must be the one that
-	// the gate writes them with. Defaults to references that are user ids.
+	// References turns references back into user ids. It must be the value that the
+	// gate makes references with. By default a reference is the user id.
 	References References
 
-	// Policy decides what a completion means before it is recorded. It must
-	// depend on c alone: it is called again for every delivery of the same
-	// interview, and when the provider scores the quality only later. Defaults
-	// to [Complete] for every quality.
+	// Policy decides what a completion means before it is recorded. It must depend
+	// on c alone, because it is called again for every delivery of the same
+	// interview, and again if the provider adds the quality score later. Defaults to
+	// [Complete] for every quality.
 	Policy func(c store.Completion) Verdict
 
 	// OnDelivery is called after every request, for metrics. It must be quick.
 	OnDelivery func(ctx context.Context, d Delivery)
 
-	// OnRecorded is called for every completion that was recorded for the first
-	// time, by a request or by [Handler.Run]. It must be quick. Wire it to
+	// OnRecorded is called when a completion has been recorded for the first time,
+	// by a request or by [Handler.Run]. It must be quick. Connect it to
 	// Gate.Recorded.
 	OnRecorded func(ctx context.Context, c store.Completion)
 
 	// OnCompleted is called by [Handler.Run] for every transcript, at least once.
-	// If it fails, or the process ends before its success is noted, it is called
-	// again with backoff, for 24 hours. Its ctx ends after a minute. It is not
-	// called twice at once for one interview, but calls for different interviews
-	// overlap.
+	// If it fails, or the process ends before its success is stored, it is called
+	// again with backoff, for 24 hours. Its ctx ends after a minute. Calls for one
+	// interview do not overlap; calls for different interviews may.
 	OnCompleted func(ctx context.Context, c store.Completion, t store.Transcript) error
 
-	// OnProgress is called for what [Handler.Run] has done, for metrics. It must
+	// OnProgress is called after each [Step] of [Handler.Run], for metrics. It must
 	// be quick.
 	OnProgress func(ctx context.Context, p Progress)
 
-	// URL is where the provider should deliver. [Handler.Run] warns if the
-	// provider has another URL; it never changes it. Defaults to no check.
+	// URL is the URL that the provider should deliver to. [Handler.Run] warns if the
+	// provider has another one, but never changes it. It needs a Client that is a
+	// [WebhookReader]. Defaults to no check.
 	URL string
 
 	// ReconcileEvery is the time between two walks through the provider's list of
@@ -124,16 +126,16 @@ type Options struct {
 	// everything.
 	Retention time.Duration
 
-	// Inspect keeps an [Inspection] with each of the last 100 deliveries, to see
-	// what is sent. Defaults to false.
+	// Inspect attaches an [Inspection] to each of the last 100 deliveries, for
+	// debugging. Defaults to false.
 	Inspect bool
 
-	// Logger receives what went wrong. No line holds a body, a secret, a
-	// signature or a user. Defaults to [slog.Default].
+	// Logger receives failures and recoveries, and each delivery at Debug. No line
+	// holds a body, a secret, a signature or a user. Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
-// faults returns everything that is wrong with the options.
+// faults returns all faults of the options.
 func (o *Options) faults() error {
 	var errs []error
 	if o.ReadTimeout < 0 {
@@ -166,7 +168,8 @@ func (o *Options) faults() error {
 	return errors.Join(errs...)
 }
 
-// setDefaults fills in the zero fields, and copies what the app could change.
+// setDefaults fills in the zero fields, and copies the slice that the app could
+// change.
 func (o *Options) setDefaults() {
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 10*time.Second)
 	o.ReconcileEvery = cmp.Or(o.ReconcileEvery, 10*time.Minute)
@@ -174,8 +177,8 @@ func (o *Options) setDefaults() {
 	o.Studies = slices.Clone(o.Studies)
 }
 
-// A Verdict is what [Options.Policy] makes of a completion: [Complete], [Snooze]
-// or [Ignore]. The zero value is Complete.
+// A Verdict is the decision of [Options.Policy] about a completion: [Complete],
+// [Snooze] or [Ignore]. The zero value is Complete.
 type Verdict struct {
 	ignore bool
 	snooze time.Duration
@@ -189,8 +192,7 @@ func Complete() Verdict { return Verdict{} }
 func Snooze(d time.Duration) Verdict { return Verdict{ignore: d <= 0, snooze: d} }
 
 // Ignore returns the verdict that the interview does not count: the user may be
-// asked again at once. The interview is recorded all the same, and its
-// transcript is fetched.
+// asked again at once. The interview is still recorded and its transcript fetched.
 func Ignore() Verdict { return Verdict{ignore: true} }
 
 // apply writes the verdict into c.
@@ -201,15 +203,15 @@ func (v Verdict) apply(c *store.Completion) {
 	}
 }
 
-// A Step is something that [Handler.Run] has done.
+// A Step is a kind of work that [Handler.Run] reports to [Options.OnProgress].
 type Step uint8
 
 // The steps.
 const (
 	StepFetched    Step = iota // a transcript was fetched and stored
 	StepGivenUp                // a transcript, or OnCompleted for it, was given up
-	StepFound                  // a completion was found whose delivery had not come
-	StepReconciled             // a walk through one study's interviews came to its end
+	StepFound                  // a completion was found whose delivery had not arrived
+	StepReconciled             // a walk through one study's interviews was finished
 )
 
 var steps = [...]string{StepFetched: "fetched", StepGivenUp: "given_up", StepFound: "found", StepReconciled: "reconciled"}

@@ -20,12 +20,6 @@ const (
 
 var retries = backoff.Backoff{First: 5 * time.Second, Max: maxRetry}
 
-// refusedKey is a refusal that another request has confirmed to concern the key,
-// and not just what was asked for.
-type refusedKey struct{ error }
-
-func (r refusedKey) Unwrap() error { return r.error }
-
 // refuses reports whether the provider has refused access.
 func refuses(err error) bool {
 	var answer *userjourneys.Error
@@ -33,8 +27,8 @@ func refuses(err error) bool {
 }
 
 // confirmRefusal reports whether the provider refuses the API key, and not just
-// one interview or study. It requests something else to find out, unless it did
-// so lately.
+// one interview or study. It makes another request to find out, unless a refused
+// key was confirmed lately.
 func (h *Handler) confirmRefusal(ctx context.Context, studyID string) bool {
 	h.confirming.Lock()
 	defer h.confirming.Unlock()
@@ -122,7 +116,7 @@ func (h *Handler) checkHook(ctx context.Context) {
 	}
 }
 
-// withoutQuery returns the URL without what may hide a token.
+// withoutQuery returns the URL without the parts that may hold a token.
 func withoutQuery(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

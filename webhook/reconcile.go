@@ -25,19 +25,19 @@ const (
 type reconciler struct {
 	*Handler
 	holder    string
-	shared    time.Time // when the studies were last shared
+	shared    time.Time // when share last succeeded
 	failing   edge
-	unsavable edge // the position
+	unsavable edge // a walk's position cannot be saved
 	unnamed   edge // Options.Studies has a name that no study has
 }
 
 // A round is one walk through the list of each study.
 type round struct {
-	forced  bool      // another replica's walk does not count
+	forced  bool      // also walk what another replica has just walked
 	held    bool      // another replica is walking a study
 	more    bool      // the next round should come soon
-	walked  time.Time // when the list was last walked whose walk is the oldest
-	unnamed []string  // of Options.Studies: names that no study has
+	walked  time.Time // the oldest of the studies' last walks
+	unnamed []string  // names in Options.Studies that no study has
 }
 
 func newReconciler(h *Handler) *reconciler {
@@ -67,7 +67,7 @@ func (r *reconciler) run(ctx context.Context) {
 			return
 		case <-r.trouble:
 			forced = true
-			if backoff.Sleep(ctx, afterTrouble) != nil { // whatever it was, give it time to pass
+			if backoff.Sleep(ctx, afterTrouble) != nil { // give the trouble time to pass
 				return
 			}
 		case <-time.After(wait):
@@ -81,7 +81,7 @@ func (r *reconciler) report(ctx context.Context, got round, err error) {
 		r.log.WarnContext(ctx, "askonce: no active study has this id or name, its interviews are not reconciled", "studies", got.unnamed)
 	}
 	switch {
-	case r.keyRefused.Load(): // has been logged
+	case r.keyRefused.Load(): // noteKey has logged it
 	case err != nil:
 		if r.failing.changed(true) {
 			r.log.WarnContext(ctx, "askonce: reconciliation fails, trying again", "err", err)
@@ -97,13 +97,13 @@ func (r *reconciler) report(ctx context.Context, got round, err error) {
 	}
 }
 
-// Reconcile walks the provider's list of interviews once, now, and records what
-// is missing. It waits while another replica does. It reads at most 5000 interviews
-// of each study; the next walk continues after them. The error also says which
-// name in [Options.Studies] no active study has.
+// Reconcile walks the provider's list of interviews once, now, and records the
+// missing completions. It waits while another replica does so. It reads at most 5000
+// interviews of each study; the next walk continues after them. The error also
+// names the members of [Options.Studies] that match no active study.
 //
-// [Handler.Run] does the same at its start, at every [Options.ReconcileEvery],
-// and after trouble.
+// [Handler.Run] does the same when it starts, every [Options.ReconcileEvery], and
+// after a delivery that may have been lost.
 func (h *Handler) Reconcile(ctx context.Context) error {
 	if h.client == nil {
 		return errors.New("webhook: reconciliation needs Options.Client")
@@ -126,8 +126,8 @@ func (h *Handler) Reconcile(ctx context.Context) error {
 	}
 }
 
-// all walks every study. Unless it is forced, it leaves out those that another
-// replica has walked since about the last time.
+// all walks every study. Unless forced, it skips those that another replica has
+// walked within the last interval.
 func (r *reconciler) all(ctx context.Context, forced bool) (round, error) {
 	begun := time.Now()
 	ids, unnamed, err := r.studyIDs(ctx)
@@ -136,7 +136,7 @@ func (r *reconciler) all(ctx context.Context, forced bool) (round, error) {
 	for _, id := range ids {
 		err := r.study(ctx, &got, id)
 		if errors.Is(err, userjourneys.ErrNotFound) && r.studies.forget(id, begun) {
-			continue // it was not paused but deleted
+			continue // the study was deleted
 		}
 		errs = append(errs, err)
 	}
@@ -150,9 +150,9 @@ func (r *reconciler) all(ctx context.Context, forced bool) (round, error) {
 }
 
 // studyIDs returns the ids of the studies to walk, and the names that no study
-// has. The provider lists active studies only, so those that it has listed lately
-// are walked too: an interview that was under way when its study was paused is
-// completed all the same.
+// has. The provider lists active studies only, but an interview that was under way
+// when its study was paused is still completed. So the studies that were listed
+// lately are walked too.
 func (r *reconciler) studyIDs(ctx context.Context) (ids, unnamed []string, err error) {
 	lister, ok := r.client.(StudyLister)
 	switch {
@@ -183,20 +183,20 @@ func (r *reconciler) studyIDs(ctx context.Context) (ids, unnamed []string, err e
 	return r.studies.ids(), unnamed, err
 }
 
-// share adds the studies that other processes have listed lately, and keeps all of
-// them in the store for other replicas and for the next process.
+// share adds the listed studies in the store to this process's, and stores them for
+// other replicas and for the next process.
 func (r *reconciler) share(ctx context.Context) error {
 	const name = "reconcile/studies"
 	state, acquired, err := r.acquire(ctx, name, r.holder, storeTimeout)
 	if err != nil || !acquired {
-		return err // another replica holds the lease: next time
+		return err // if another replica holds the lease, the next round tries again
 	}
 	r.studies.restore(state)
 	r.shared = time.Now()
 	return r.release(ctx, name, r.holder, r.studies.state())
 }
 
-// checkKey notes what an error of a list says about the API key.
+// checkKey notes what the error of a list request says about the API key.
 func (r *reconciler) checkKey(ctx context.Context, err error, studyID string) {
 	var answer *userjourneys.Error
 	switch {
@@ -223,10 +223,9 @@ func (r *reconciler) study(ctx context.Context, got *round, studyID string) erro
 		return nil
 	}
 	w := &walk{reconciler: r, studyID: studyID, checkpoint: name}
-	_ = json.Unmarshal([]byte(state), &w.position) // an unreadable state is none: a whole walk
+	_ = json.Unmarshal([]byte(state), &w.position) // an unreadable position means a whole walk
 	resumed := w.Cursor != ""
-	// A replica's clock may be ahead of ours: then nobody knows.
-	since := time.Since(w.Walked)
+	since := time.Since(w.Walked) // negative if the other replica's clock is ahead
 	if got.forced || resumed || since < 0 || since >= r.opts.ReconcileEvery*9/10 {
 		err = w.run(ctx)
 		r.reportWalk(ctx, w)
@@ -241,7 +240,6 @@ func (r *reconciler) study(ctx context.Context, got *round, studyID string) erro
 		}
 		got.more = got.more || err == nil && (resumed || w.Cursor != "")
 	}
-	// What was not finished goes on where it stopped.
 	if releaseErr := r.release(ctx, name, r.holder, w.state()); err == nil {
 		err = releaseErr
 	}
@@ -271,11 +269,11 @@ func (h *Handler) release(ctx context.Context, name, holder, state string) (err 
 	return h.checkpoints.Release(ctx, name, holder, state)
 }
 
-// reportWalk logs what a walk found and what it could not use.
+// reportWalk logs the lost deliveries and the unusable items of a walk.
 func (r *reconciler) reportWalk(ctx context.Context, w *walk) {
 	if w.missed > 0 {
 		level := slog.LevelWarn
-		if w.Walked.IsZero() { // the first walk finds everything from before
+		if w.Walked.IsZero() { // the first walk finds everything older than the webhook
 			level = slog.LevelInfo
 		}
 		r.log.Log(ctx, level, "askonce: found completions whose deliveries had not come", "study", w.studyID, "completions", w.missed)

@@ -10,7 +10,7 @@ import (
 )
 
 // record records a completion, from a delivery or from the provider's list. The
-// error belongs to ResultPanic, ResultStore and ResultSchema.
+// error is set with ResultPanic, ResultStore and ResultSchema.
 func (h *Handler) record(ctx context.Context, e event) (c store.Completion, result Result, err error) {
 	switch {
 	case !h.studies.has(e.studyID, e.studyName):
@@ -52,8 +52,8 @@ func (h *Handler) record(ctx context.Context, e event) (c store.Completion, resu
 
 const storeTimeout = 5 * time.Second // of one call
 
-// detached returns a context for the store. It ends neither with the request nor
-// with Run, so that what has begun is finished.
+// detached returns a context for calls of the store. It does not end with the
+// request or with Run, so that they are not cut off.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 }
@@ -64,8 +64,8 @@ func (h *Handler) put(ctx context.Context, c store.Completion) (first bool, err 
 	return h.store.Record(ctx, c)
 }
 
-// completion returns what is recorded of an event and, if it has no user, why.
-// The error is a panic of the app's code.
+// completion returns the completion to record for an event. The result says why it
+// has no user. The error is a panic of the app's code.
 func (h *Handler) completion(ctx context.Context, e event) (store.Completion, Result, error) {
 	user, result, err := h.user(ctx, e)
 	c := store.Completion{
@@ -86,7 +86,7 @@ func (h *Handler) completion(ctx context.Context, e event) (store.Completion, Re
 	return c, result, err
 }
 
-// judge applies Options.Policy to c. The error is a panic of it.
+// judge applies Options.Policy to c. The error is a panic of Policy.
 func (h *Handler) judge(c *store.Completion) (err error) {
 	if h.opts.Policy != nil {
 		defer h.catch("Policy", c.InterviewID, &err)
@@ -95,8 +95,8 @@ func (h *Handler) judge(c *store.Completion) (err error) {
 	return nil
 }
 
-// user returns the user whose reference the event has, or why it has none. The
-// error is a panic of Options.References.
+// user returns the user that the event's reference stands for, or the reason why
+// there is none. The error is a panic of Options.References.
 func (h *Handler) user(ctx context.Context, e event) (user string, result Result, err error) {
 	switch {
 	case e.badReference:
@@ -124,8 +124,7 @@ func (h *Handler) user(ctx context.Context, e event) (user string, result Result
 	return user, ResultAccepted, nil
 }
 
-// checkUser warns if the store knows the interview as another user's. The store
-// keeps the first.
+// checkUser warns if the store has the interview under another user.
 func (h *Handler) checkUser(ctx context.Context, c store.Completion) {
 	list, ok := store.As[store.Lister](h.store)
 	if !ok || c.UserID == "" {
@@ -148,8 +147,7 @@ func (h *Handler) warnOtherUser(ctx context.Context, interviewID string) {
 	h.log.WarnContext(ctx, "askonce: the provider names another user than the first delivery did, the first is kept", "interview", interviewID)
 }
 
-// keepLetter keeps a body that cannot be used as a dead letter, if the store keeps
-// those.
+// keepLetter stores an unusable body as a dead letter, if the store keeps those.
 func (h *Handler) keepLetter(ctx context.Context, body []byte, reason Result) (kept bool, err error) {
 	letters, ok := store.As[store.DeadLetters](h.store)
 	if !ok || len(body) == 0 {

@@ -21,8 +21,8 @@ type cleaner struct {
 	failing edge
 }
 
-// run cleans up once an hour. Replicas take turns: the lease lasts until the next
-// time and is not given back.
+// run cleans up once an hour, on one of the replicas: the lease is not released and
+// lasts for almost an hour.
 func (c *cleaner) run(ctx context.Context) {
 	for {
 		err := c.turn(ctx)
@@ -45,12 +45,9 @@ func (c *cleaner) turn(ctx context.Context) error {
 	}
 	before := time.Now().Add(-c.opts.Retention)
 	for _, kind := range []store.Expirable{store.ExpiredTranscripts, store.ExpiredDeadJobs, store.ExpiredDeadLetters} {
-		all := 0
-		for n := deleteBatch; n == deleteBatch && err == nil; all += n {
-			n, err = c.delete(ctx, kind, before)
-		}
-		if all > 0 {
-			c.log.InfoContext(ctx, "askonce: deleted what was older than Options.Retention", "kind", kind, "items", all)
+		n, err := c.delete(ctx, kind, before)
+		if n > 0 {
+			c.log.InfoContext(ctx, "askonce: deleted what was older than Options.Retention", "kind", kind, "items", n)
 		}
 		if err != nil {
 			return err
@@ -59,10 +56,16 @@ func (c *cleaner) turn(ctx context.Context) error {
 	return nil
 }
 
-// delete deletes one batch and returns how many items it had.
-func (c *cleaner) delete(ctx context.Context, kind store.Expirable, before time.Time) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
-	defer cancel()
+// delete deletes all expired items of one kind and returns how many there were.
+func (c *cleaner) delete(ctx context.Context, kind store.Expirable, before time.Time) (all int, err error) {
 	defer c.catch("Store.DeleteExpired", "", &err)
-	return c.items.DeleteExpired(ctx, kind, before, deleteBatch)
+	for {
+		bounded, cancel := context.WithTimeout(ctx, storeTimeout)
+		n, err := c.items.DeleteExpired(bounded, kind, before, deleteBatch)
+		cancel()
+		all += n
+		if err != nil || n < deleteBatch {
+			return all, err
+		}
+	}
 }

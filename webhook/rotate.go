@@ -14,9 +14,9 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// ErrNotRotated means that the provider updated a webhook instead of creating
-// one, so the secret is the old one: somebody else has created a webhook in
-// between.
+// ErrNotRotated means that the secret is unchanged: somebody else created a webhook
+// after [Rotate] had deleted the old one, so the provider updated that webhook
+// instead of creating one.
 var ErrNotRotated = errors.New("webhook: the secret was not rotated")
 
 const (
@@ -37,8 +37,8 @@ var rotateRetries = backoff.Backoff{First: time.Second, Max: 45 * time.Second}
 // Every error says what exists now and what to do.
 //
 // Keep accepting the old secret for a day ([Options.PreviousSecrets]), because
-// deliveries signed with it may be on their way. Reconciliation finds what was
-// not delivered: it runs when the app starts with the new secret.
+// deliveries signed with it may be in flight. Reconciliation finds completions that
+// were not delivered: it runs when the app starts with the new secret.
 func Rotate(ctx context.Context, client *userjourneys.Client, hookURL string, save func(ctx context.Context, secret string) error) error {
 	switch {
 	case client == nil:
@@ -63,9 +63,9 @@ func Rotate(ctx context.Context, client *userjourneys.Client, hookURL string, sa
 	return nil
 }
 
-// recreate deletes the webhook and creates it again. A creation whose answer was
-// lost may have made a secret that nobody knows. The next attempt is then an
-// update, which shows no secret, and everything begins again.
+// recreate deletes the webhook and creates it again. If the response to a creation
+// is lost, the new secret may be lost with it. The next attempt is then an update,
+// which returns no secret, and recreate starts over.
 func recreate(ctx context.Context, client *userjourneys.Client, hookURL string) (hook userjourneys.Webhook, err error) {
 	for range rotateAttempts {
 		_, err := definite(ctx, deleteAttempts, func(error) {}, func() error { return client.DeleteWebhook(ctx) })
@@ -94,15 +94,15 @@ func recreate(ctx context.Context, client *userjourneys.Client, hookURL string) 
 	return hook, nil
 }
 
-// definite calls do until it has a definite answer, at most attempts times or,
-// with 0, until ctx ends. It reports whether an answer was lost on the way, and
-// calls failed for the first failure.
+// definite calls do until the provider has definitely carried out or refused the
+// request, at most attempts times or, with 0, until ctx ends. It reports whether a
+// response was lost on the way, and calls failed for the first failure.
 func definite(ctx context.Context, attempts int, failed func(error), do func() error) (lost bool, err error) {
 	for n := 1; ; n++ {
 		if err = do(); isDefinite(err) {
 			return lost, err
 		}
-		lost = lost || !errors.Is(err, userjourneys.ErrRateLimited) // such a request was not carried out
+		lost = lost || !errors.Is(err, userjourneys.ErrRateLimited) // a rate-limited request is not carried out
 		if n == attempts {
 			return lost, err
 		}
@@ -115,8 +115,8 @@ func definite(ctx context.Context, attempts int, failed func(error), do func() e
 	}
 }
 
-// isDefinite reports whether the provider has carried the request out, or
-// refused it.
+// isDefinite reports whether the provider has certainly carried out or refused the
+// request.
 func isDefinite(err error) bool {
 	var answer *userjourneys.Error
 	return err == nil || errors.As(err, &answer) && answer.StatusCode < 500 && answer.StatusCode != http.StatusTooManyRequests

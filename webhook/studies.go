@@ -14,10 +14,10 @@ import (
 // studies is the set of studies whose completions are recorded: those that
 // Options.Studies names by id or by name. If it names none, all belong to it.
 //
-// A delivery has its study's id and name. The provider's list of interviews is
-// read by study id alone, and a paused study is missing from the list of studies.
-// So the ids that the provider has listed lately are remembered, in this process
-// and in the store.
+// A delivery has its study's id and name, but the provider's list of interviews is
+// read by study id, and a paused study is missing from the list of studies. So the
+// ids that the provider has listed lately are remembered, in this process and in the
+// store.
 type studies struct {
 	named map[string]bool // canonical ids and names
 
@@ -25,7 +25,7 @@ type studies struct {
 	listed map[string]listing // by id
 }
 
-// A listing is what is remembered of a study that the provider has listed.
+// A listing is a study that the provider has listed.
 type listing struct {
 	At   time.Time `json:"at"`             // when it was last listed
 	Name string    `json:"name,omitempty"` // if Options.Studies has it
@@ -53,11 +53,11 @@ func (s *studies) names(id, name string) bool {
 	return len(s.named) == 0 || s.named[id] || s.named[name]
 }
 
-// uuid is what an id looks like that cannot be taken for a name.
+// uuid matches an id that cannot be mistaken for a name.
 var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
-// complete reports whether the set is known without the provider's list of
-// studies, because all of its studies are named by id.
+// complete reports whether all studies of the set are named by id, so that the
+// provider's list of studies is not needed.
 func (s *studies) complete() bool {
 	for n := range s.named {
 		if !uuid.MatchString(n) {
@@ -85,8 +85,7 @@ func (s *studies) note(study userjourneys.Study) bool {
 	return !known
 }
 
-// unnamed returns the members of Options.Studies that are not ids and that no
-// study has as its name.
+// unnamed returns the names in Options.Studies that no listed study has.
 func (s *studies) unnamed() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +103,7 @@ func (s *studies) unnamed() []string {
 	return out
 }
 
-// state returns what restore reads: the latest listings, as many as a checkpoint
-// holds.
+// state encodes the latest listings for restore, as many as fit into a checkpoint.
 func (s *studies) state() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,7 +120,7 @@ func (s *studies) state() string {
 	return state
 }
 
-// restore adds what another process has seen. An unreadable state adds nothing.
+// restore adds the listings of another process. An unreadable state adds nothing.
 func (s *studies) restore(state string) {
 	var in map[string]listing
 	_ = json.Unmarshal([]byte(state), &in)
@@ -135,8 +133,8 @@ func (s *studies) restore(state string) {
 	}
 }
 
-// forget removes a study that the provider no longer knows, unless it was listed
-// after begun.
+// forget removes a study that the provider does not know, unless it was listed after
+// begun. It reports whether it did.
 func (s *studies) forget(id string, begun time.Time) (forgotten bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +146,7 @@ func (s *studies) forget(id string, begun time.Time) (forgotten bool) {
 	return true
 }
 
-// ids returns the ids of the set that are known.
+// ids returns the known ids of the set.
 func (s *studies) ids() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,8 +32,8 @@ const (
 	maxTokens       = 16 // signatures in one request
 )
 
-// otherScheme is what a signature of another kind looks like: name=value, with a
-// token of RFC 9110, section 5.6.2, as the name.
+// otherScheme matches a signature of another scheme: name=value, where the name is a
+// token of RFC 9110, section 5.6.2.
 var otherScheme = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+=[!-~]+$")
 
 // Verify returns nil if the header carries a signature of the body made with one
@@ -43,8 +43,8 @@ var otherScheme = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+=[!-~]+$")
 //
 // Verify returns [ErrMissingSignature], [ErrMalformedSignature],
 // [ErrBadSignature], or an error that matches [ErrSecret] and says what is wrong
-// with the secrets: an empty or weak one never verifies anything. The header's
-// name must be in its canonical form, as net/http makes it.
+// with the secrets: an empty or weak secret never verifies anything. The header's
+// key must be in canonical form, as net/http makes it.
 func Verify(secrets []string, header http.Header, body []byte) error {
 	if err := checkSecrets(secrets, tooWeak); err != nil {
 		return err
@@ -60,9 +60,8 @@ func Verify(secrets []string, header http.Header, body []byte) error {
 }
 
 // parseSignatures returns the signatures of all fields and of the lists in them
-// (RFC 9110, section 5.3). It skips schemes other than sha256, so that the
-// provider can add one. Anything else that is not exactly a signature makes the
-// request malformed.
+// (RFC 9110, section 5.3). It skips schemes other than sha256, so that the provider
+// can add one. It fails if anything else is not exactly a signature.
 func parseSignatures(header http.Header) ([][]byte, error) {
 	var signatures [][]byte
 	tokens := 0
@@ -97,8 +96,8 @@ func parseSignatures(header http.Header) ([][]byte, error) {
 	return signatures, nil
 }
 
-// anyMatches compares every signature with that of every secret. It does not stop
-// at a match, so that its duration says nothing about the secrets.
+// anyMatches compares every signature with every secret's. It does not stop at a
+// match, so that its duration reveals nothing about the secrets.
 func anyMatches(signatures [][]byte, secrets []string, body []byte) bool {
 	found := false
 	for _, secret := range secrets {
@@ -119,12 +118,11 @@ const (
 	secretsTimeout = 5 * time.Second
 )
 
-// ErrSecret is matched by every error about a signing secret that cannot be used.
+// ErrSecret is matched by every error about an unusable signing secret.
 var ErrSecret = errors.New("webhook: unusable signing secret")
 
-// SecretList is a list of signing secrets that never prints them: with fmt,
-// encoding/json and log/slog a secret reads like whsec_…ca73. A []string is
-// assignable to it.
+// A SecretList holds signing secrets and never prints them: fmt, encoding/json and
+// log/slog show a secret as whsec_…ca73. A []string is assignable to it.
 type SecretList []string
 
 func (l SecretList) redacted() []string {
@@ -170,8 +168,8 @@ func checkSecrets(secrets []string, check func(string) error) error {
 	return errors.Join(errs...)
 }
 
-// tooWeak refuses what anybody could sign with, or what can only be a mistake.
-// The error never contains the secret.
+// tooWeak returns an error for a secret that can be guessed, or that can only be a
+// mistake. The error never contains the secret.
 func tooWeak(s string) error {
 	switch {
 	case s == "":
@@ -192,8 +190,8 @@ func tooWeak(s string) error {
 // such as a byte order mark.
 func isBlank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
-// misread is tooWeak and also refuses what no provider issues: a secret that was
-// read from the wrong place would verify nothing, and nobody would know why.
+// misread is like tooWeak, and also refuses secrets that the provider does not issue.
+// A secret that was read wrongly would verify nothing without saying why.
 func misread(s string) error {
 	if err := tooWeak(s); err != nil {
 		return err
@@ -214,9 +212,9 @@ func misread(s string) error {
 	return nil
 }
 
-// newSecretSource returns a function that returns the accepted secrets, and an
-// error if the options that name them are wrong. The secrets are kept in that
-// function, and not in the Handler, because fmt prints every field.
+// newSecretSource returns a function that returns the accepted secrets. It fails if
+// the options for them are wrong. The function holds the secrets because fmt would
+// print a field of the Handler.
 func newSecretSource(secret string, o *Options) (func(context.Context) ([]string, error), error) {
 	if o.Secrets == nil {
 		fixed := append([]string{secret}, o.PreviousSecrets...)

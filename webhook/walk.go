@@ -16,45 +16,45 @@ const (
 	pageSize       = 100
 	lookBack       = 72 * time.Hour
 	wholeEvery     = 24 * time.Hour
-	walkItems      = 5000 // per run; the next one goes on where this one stopped
+	walkItems      = 5000 // per run; the next run continues after them
 	stuckAfter     = time.Hour
 	maxRateLimited = 10               // per run
-	maxRepeats     = pageSize         // items seen before in one run: more than one page is a loop
+	maxRepeats     = pageSize         // items seen twice in one run; more than a page of them is a loop
 	deliveryTime   = 45 * time.Second // a delivery typically takes 5 to 30
 	requeueFor     = 7 * 24 * time.Hour
 )
 
-// A position is what is remembered of the walks through one study's list.
+// A position is the stored state of the walks through one study's list.
 type position struct {
 	// Newest is the latest created_at, by the provider's clock, that a finished
 	// walk has seen.
 	Newest time.Time `json:"newest"`
 
-	// Cursor is the last item of the last page of a walk that has not finished,
-	// Pending the Newest that it has seen so far, and Moved when Cursor was set.
+	// Cursor is the last item that an unfinished walk has read, Pending the Newest
+	// that it has seen so far, and Moved the time when Cursor was set.
 	Cursor  string    `json:"cursor,omitempty"`
 	Pending time.Time `json:"pending"`
 	Moved   time.Time `json:"moved"`
 
-	// End is the last item of the last walk that came to the end of the list,
-	// and Whole when one last came there beyond doubt.
+	// End is the last item of the last walk that reached the end of the list. Whole
+	// is when a walk last reached it beyond doubt.
 	End   string    `json:"end,omitempty"`
 	Whole time.Time `json:"whole"`
 
-	// Walked is when a run last ended well, by the clock of its replica.
+	// Walked is when a run last succeeded, by the clock of its replica.
 	Walked time.Time `json:"walked"`
 }
 
-// state returns p as it is stored. What cannot be encoded, such as a year beyond
-// 9999, is no position: the next walk is a whole one.
+// state returns p as it is stored. It is empty if p cannot be encoded, for instance
+// because of a year beyond 9999. Then the next walk is a whole one.
 func (p position) state() string {
 	b, _ := json.Marshal(p)
 	return string(b)
 }
 
-// A walk is one run through one study's list, whose order is undocumented. It
-// stops early only where the list has come newest first so far, and not even
-// there once a day: an order that only looks like one must not hide anything
+// A walk is one run through one study's list. The order of the list is
+// undocumented. A walk stops early only if the list has been sorted newest first so
+// far, and once a day it never does: an apparent order must not hide an interview
 // forever. It saves its position after every page.
 type walk struct {
 	*reconciler
@@ -66,22 +66,22 @@ type walk struct {
 	seen        map[string]bool
 	items       int       // so far in this run
 	unsaved     int       // items since the position was saved
-	doubtful    bool      // the end may not be the end
-	newest      time.Time // created_at so far
+	doubtful    bool      // the last page was empty, so more may follow
+	newest      time.Time // the latest created_at so far
 	previous    time.Time
 	ordered     bool // every item so far was no newer than the one before …
 	descended   bool // … and one was older
 	rateLimited int
-	taken       store.Completion  // the last item that the store took
-	refused     []event           // items that it has not taken since
-	dead        map[string]string // dead jobs: why, by interview id
+	taken       store.Completion  // the last item that the store accepted
+	refused     []event           // items that it has refused since
+	dead        map[string]string // reasons of dead jobs, by interview id
 	recorded    int               // completions that were not known before …
 	missed      int               // … and whose deliveries should have come
 	unusable    int               // items without ids
 }
 
-// maxRefused is how many items in a row the store may refuse before it has to
-// show that it works.
+// maxRefused is the number of items in a row after which the walk ends if the store
+// seems to be down.
 const maxRefused = 50
 
 var (
@@ -89,7 +89,7 @@ var (
 	errLoop   = errors.New("the provider's list repeats itself")
 )
 
-// run walks on from the position.
+// run continues the walk from its position.
 func (w *walk) run(ctx context.Context) error {
 	w.last, w.newest, w.ordered, w.seen = w.Cursor, w.Pending, true, map[string]bool{}
 	w.dead = w.deadJobs(ctx)
@@ -110,7 +110,7 @@ func (w *walk) run(ctx context.Context) error {
 			w.finishedWhole()
 			return nil
 		case resumed && w.items == 0 && answer != nil && (answer.StatusCode == http.StatusBadRequest || answer.StatusCode == http.StatusNotFound):
-			// Where the last run stopped is gone: from the top, once.
+			// The item where the last run stopped is gone. Start again from the top, once.
 			resumed = false
 			w.restart()
 			w.last, w.newest = "", time.Time{}
@@ -123,7 +123,8 @@ func (w *walk) run(ctx context.Context) error {
 				return sleepErr
 			}
 		case errors.Is(err, errLoop), resumed && w.items == 0 && retryAfterOf(err) == 0 && time.Since(w.Moved) > stuckAfter:
-			// This page cannot be read. What is above it must not wait for it forever.
+			// This page cannot be read. The next run starts from the top, so that new
+			// items do not wait for it forever.
 			w.restart()
 			return err
 		default:
@@ -132,7 +133,8 @@ func (w *walk) run(ctx context.Context) error {
 	}
 }
 
-// pages reads on behind the last item until the end, or until it is enough.
+// pages reads the list after the last item. It returns errEnough if it stops before
+// the end.
 func (w *walk) pages(ctx context.Context) (err error) {
 	defer w.catch("Client.Interviews", "", &err)
 	mayStop := !w.Newest.IsZero() && time.Since(w.Whole) < wholeEvery
@@ -162,8 +164,8 @@ func (w *walk) pages(ctx context.Context) (err error) {
 			}
 		}
 	}
-	// If the last item of a page is deleted before the next page is read, that
-	// page is empty, as it is at the end.
+	// An empty page is not always the end: the next page is empty, too, if the last
+	// item of a page is deleted meanwhile.
 	w.doubtful = empty && w.last != ""
 	return nil
 }
@@ -171,14 +173,14 @@ func (w *walk) pages(ctx context.Context) (err error) {
 // restart makes the next run begin at the top.
 func (w *walk) restart() { w.Cursor, w.Pending = "", time.Time{} }
 
-// finished notes that nothing is left for the next run.
+// finished leaves nothing for the next run.
 func (w *walk) finished() {
 	w.Newest = w.newest
 	w.restart()
 }
 
-// finishedWhole notes that the list came to its end. After a doubtful one the
-// next run reads the whole list again, unless the end is where it was before.
+// finishedWhole is finished for a walk that reached the end of the list. If the end
+// is doubtful and not where it was before, the next run reads the whole list again.
 func (w *walk) finishedWhole() {
 	w.finished()
 	if w.doubtful && w.last != w.End {
@@ -189,6 +191,8 @@ func (w *walk) finishedWhole() {
 	w.End = w.last
 }
 
+// item records an item of the list. The error is the store's, if it seems to be
+// down.
 func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	w.items++
 	if usableID(i.ID) { // as a cursor
@@ -200,7 +204,7 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 		w.descended = w.descended || i.CreatedAt.Before(w.previous)
 	}
 	w.previous = i.CreatedAt
-	// An item from the future must not make everything else look old.
+	// An item from the future must not make all others look old.
 	if i.CreatedAt.After(w.newest) {
 		w.newest = i.CreatedAt
 		if now := time.Now(); w.newest.After(now) {
@@ -232,7 +236,7 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	return w.settle(ctx, true)
 }
 
-// take records an item, and counts it if it was not known.
+// take records an item, and counts it if it is new.
 func (w *walk) take(ctx context.Context, e event) (Result, error) {
 	c, result, err := w.record(ctx, e)
 	switch result {
@@ -252,10 +256,10 @@ func (w *walk) take(ctx context.Context, e event) (Result, error) {
 	return result, nil
 }
 
-// settle tries the refused items once more. It passes those that the store refuses
-// again, if the store works. The store shows that by taking another item, by taking
-// its last one again, or by keeping the refused one as a dead letter. Otherwise
-// settle returns the store's error.
+// settle tries the refused items once more. If the store refuses one again although
+// it works, settle passes the item. Otherwise it returns the store's error. The
+// store is known to work if it accepts another item, or the last one again, or keeps
+// the refused item as a dead letter.
 func (w *walk) settle(ctx context.Context, works bool) error {
 	refused := w.refused
 	w.refused = nil
@@ -276,7 +280,7 @@ func (w *walk) settle(ctx context.Context, works bool) error {
 	return nil
 }
 
-// takesAgain reports whether the store takes its last item again, which changes
+// takesAgain reports whether the store accepts its last item again, which changes
 // nothing.
 func (w *walk) takesAgain(ctx context.Context) bool {
 	if w.taken.InterviewID == "" {
@@ -288,9 +292,9 @@ func (w *walk) takesAgain(ctx context.Context) bool {
 	return err == nil
 }
 
-// pass keeps an item that cannot be recorded as a dead letter, if the store keeps
-// those, and makes the next walks skip it. If the store neither works nor keeps
-// the item, pass returns false: it may be down.
+// pass makes the next walks skip an item that cannot be recorded, and keeps it as a
+// dead letter if the store keeps those. It returns false, and does not skip the
+// item, if the store may be down.
 func (w *walk) pass(ctx context.Context, e event, result Result, err error, works bool) bool {
 	body := e.raw
 	if len(body) == 0 {
@@ -304,8 +308,8 @@ func (w *walk) pass(ctx context.Context, e event, result Result, err error, work
 	return true
 }
 
-// deadJobs returns the jobs whose transcripts were given up although they may be
-// ready by now: all but those that the provider refuses or that are too large.
+// deadJobs returns the dead jobs whose transcripts may be ready by now: all but
+// those that the provider refuses or that are too large.
 func (w *walk) deadJobs(ctx context.Context) map[string]string {
 	jobs, ok := store.As[store.Transcripts](w.store)
 	if !ok {
@@ -327,8 +331,7 @@ func (w *walk) deadJobs(ctx context.Context) map[string]string {
 	return dead
 }
 
-// requeue gives the transcript of an interview that the provider lists as
-// completed another chance.
+// requeue requeues the dead job of an interview that the provider lists as completed.
 func (w *walk) requeue(ctx context.Context, e event) {
 	reason, ok := w.dead[e.interviewID]
 	if !ok {
@@ -347,8 +350,8 @@ func (w *walk) requeue(ctx context.Context, e event) {
 	signal(w.queued)
 }
 
-// save keeps the position and extends the lease. The error means that another
-// replica has the lease.
+// save saves the position and extends the lease. It fails only if another replica
+// has the lease.
 func (w *walk) save(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()

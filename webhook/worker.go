@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	pollEvery = 10 * time.Second // for jobs of other replicas, and for jobs that are due again
+	pollEvery = 10 * time.Second // for jobs that other replicas have queued or that are due again
 	jobLease  = 2 * time.Minute  // extended while a job is worked on
 	workers   = 4
 )
 
-// Run fetches transcripts and looks for missed completions until ctx ends, and
-// then returns nil. Replicas that share a store share the work, and each should
-// call Run. It also deletes what is older than [Options.Retention]. Without either
-// there is nothing to do, and it only waits.
+// Run fetches transcripts, finds completions that were not delivered, and deletes
+// items older than [Options.Retention], until ctx ends. Then it returns nil. Every
+// replica should call Run; those that share a store share the work. The first two
+// need [Options.Client].
 //
 // A transcript that cannot be fetched within 24 hours is given up, and so is an
-// OnCompleted that fails for 24 hours. The job stays listed by
-// [store.Transcripts], with the reason, until it is requeued.
+// OnCompleted that fails for 24 hours. The dead job stays in [store.Transcripts],
+// with the reason, until it is requeued.
 func (h *Handler) Run(ctx context.Context) error {
 	h.ran.Store(true)
 	var wg sync.WaitGroup
@@ -49,21 +49,21 @@ func (h *Handler) Run(ctx context.Context) error {
 	return nil
 }
 
-// A worker works on the jobs of the queue, at most workers of them at once, so
-// that a slow one holds up no other.
+// A worker works on jobs from the queue, at most workers of them at once, so that a
+// slow one does not hold up the others.
 type worker struct {
 	*Handler
 	jobs        store.Transcripts
 	unavailable edge              // the queue
-	claims      map[string]*claim // by interview id: what this process works on; run's alone
+	claims      map[string]*claim // by interview id; used by run alone
 
 	mu          sync.Mutex
 	pausedUntil time.Time
 	rateLimits  int // in a row, counted once for each pause
 }
 
-// A claim is a job that this process works on. If the store gives out the job
-// again, because its lease could not be extended, the claim takes the newer one.
+// A claim is a job that this process works on. If the lease could not be extended
+// and the store hands the job out again, the claim holds the newer job.
 type claim struct{ atomic.Pointer[store.Job] }
 
 func (w *worker) run(ctx context.Context) {
@@ -72,7 +72,7 @@ func (w *worker) run(ctx context.Context) {
 	done := make(chan string)
 	for more := true; ctx.Err() == nil; {
 		if want := w.wanted() - len(w.claims); more && want > 0 {
-			jobs := w.claim(ctx, want)
+			jobs := w.claimJobs(ctx, want)
 			more = len(jobs) == want
 			for _, j := range jobs {
 				if c := w.claims[j.InterviewID]; c != nil {
@@ -103,8 +103,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// wanted returns how many jobs to work on now: none in a pause, and one to find
-// out whether the pause was long enough.
+// wanted returns how many jobs to work on now: none during a pause, and one after it
+// to find out whether it was long enough.
 func (w *worker) wanted() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,7 +117,7 @@ func (w *worker) wanted() int {
 	return workers
 }
 
-func (w *worker) claim(ctx context.Context, n int) (jobs []store.Job) {
+func (w *worker) claimJobs(ctx context.Context, n int) (jobs []store.Job) {
 	err := w.call("Store.ClaimJobs", "", func() (err error) {
 		jobs, err = w.jobs.ClaimJobs(ctx, jobLease, n)
 		return err
@@ -132,8 +132,8 @@ func (w *worker) claim(ctx context.Context, n int) (jobs []store.Job) {
 	return jobs
 }
 
-// heartbeat extends the lease of a claim until ctx ends. If the lease is lost it
-// cancels the work.
+// heartbeat extends the lease of a claim until ctx ends. It cancels the work if the
+// lease is lost.
 func (w *worker) heartbeat(ctx context.Context, c *claim, cancelWork context.CancelFunc) {
 	for backoff.Sleep(ctx, jobLease/3) == nil {
 		j := c.Load()
@@ -142,7 +142,7 @@ func (w *worker) heartbeat(ctx context.Context, c *claim, cancelWork context.Can
 		case err == nil || ctx.Err() != nil:
 		case !errors.Is(err, store.ErrLeaseLost):
 			w.log.WarnContext(ctx, "askonce: lease of a transcript job not extended", "interview", j.InterviewID, "err", err)
-		case c.Load() == j: // not given out again meanwhile
+		case c.Load() == j: // the job was not handed out again meanwhile
 			w.log.WarnContext(ctx, "askonce: lease of a transcript job lost: another replica has it, or its user was erased", "interview", j.InterviewID)
 			cancelWork()
 			return
