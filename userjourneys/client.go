@@ -16,7 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/askonce/askonce/internal/backoff"
 	"github.com/askonce/askonce/internal/loopback"
 )
 
@@ -40,17 +39,16 @@ type Options struct {
 	// response headers, and 30 s in total.
 	HTTPClient *http.Client
 
-	// MaxRetries is how often a GET is tried again after a network error or a
-	// 429, 502, 503 or 504. Certificates that fail to verify are not a reason to
-	// try again, and PUT and DELETE are never repeated. The wait before a retry
-	// is random, up to a ceiling that starts at 200 ms and doubles up to 5 s,
-	// plus the response's Retry-After up to 60 s. It ends with the context.
-	// Defaults to 3. A negative value means no retries, for tests and for callers
-	// that retry by themselves.
+	// MaxRetries is how often a GET is retried after a network error or a 429, 502,
+	// 503 or 504. A certificate that fails to verify causes no retry, and PUT and
+	// DELETE are never retried. The wait before a retry is random, up to a ceiling
+	// that starts at 200 ms and doubles up to 5 s, plus the response's Retry-After
+	// up to 60 s. It ends with the context. Defaults to 3. A negative value means no
+	// retries, for tests and for callers that retry themselves.
 	MaxRetries int
 
-	// Logger logs retries at debug level, and list items that are skipped as a
-	// warning, once per kind. Defaults to [slog.Default].
+	// Logger logs retries at Debug, and skipped list items at Warn, once per kind.
+	// Defaults to [slog.Default].
 	Logger *slog.Logger
 }
 
@@ -93,13 +91,11 @@ func NewClient(apiKey string, opts *Options) (*Client, error) {
 }
 
 func checkKey(key string) error {
-	if key == "" {
+	switch {
+	case key == "":
 		return errors.New("userjourneys: the API key is empty")
-	}
-	for _, r := range key {
-		if r <= ' ' || r > '~' {
-			return errors.New("userjourneys: the API key contains white space or a character that no key has")
-		}
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errors.New("userjourneys: the API key contains white space or a character that no key has")
 	}
 	return nil
 }
@@ -115,22 +111,6 @@ func parseBaseURL(s string) (*url.URL, error) {
 		return nil, errors.New("userjourneys: the base URL must be https: the key would travel in the clear")
 	}
 	return u, nil
-}
-
-// get sends a GET, again if it may succeed a little later, and decodes the
-// response into out.
-func (c *Client) get(ctx context.Context, path string, query url.Values, out any) error {
-	for attempt := 0; ; attempt++ {
-		err := c.do(ctx, http.MethodGet, path, query, nil, out)
-		if err == nil || attempt >= c.retries || ctx.Err() != nil || !retryable(err) {
-			return err
-		}
-		wait := retryWait(attempt, err)
-		c.log.DebugContext(ctx, "userjourneys: trying again", "path", path, "attempt", attempt+1, "wait", wait, "err", err)
-		if ended := backoff.Sleep(ctx, wait); ended != nil {
-			return fmt.Errorf("userjourneys: %w (after %w)", ended, err)
-		}
-	}
 }
 
 // do sends one request and decodes the response into out, which may be nil. The

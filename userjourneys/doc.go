@@ -7,7 +7,7 @@
 //		fmt.Println(study.InterviewLink)
 //	}
 //
-// Tests of a program need no account: package
+// Tests need no account: package
 // [github.com/askonce/askonce/userjourneys/userjourneystest] is a fake provider
 // that this client talks to over HTTP.
 //
@@ -17,7 +17,7 @@
 // a list that it cannot use, and keeps the raw JSON of whatever has no
 // documented shape.
 //
-// A project has exactly one webhook. A [Client.PutWebhook] from a laptop takes
-// it away from production, so nothing in askonce changes the webhook unless an
-// operator runs a command that does.
+// A project has exactly one webhook. A [Client.PutWebhook] from a laptop takes it
+// away from production, so askonce never changes the webhook except in commands
+// that an operator runs for that purpose.
 package userjourneys

@@ -26,13 +26,12 @@ var (
 	// ErrAmbiguous is returned by [Client.FindStudy]. Use the study's id instead.
 	ErrAmbiguous = errors.New("userjourneys: more than one study has this name")
 
-	// ErrTooLarge means that a response is larger than 16 MiB. No more of it is
-	// read.
+	// ErrTooLarge means that a response is larger than 16 MiB. The rest is not read.
 	ErrTooLarge = errors.New("userjourneys: the response is larger than 16 MiB")
 
 	// ErrUnexpectedResponse means that a 2xx is not what the API documents: an
-	// HTML page, as captive portals serve it, JSON that is cut short, an object
-	// without an id, a list that never ends.
+	// HTML page, as captive portals serve it, truncated JSON, an object without an
+	// id, or a list that never ends.
 	ErrUnexpectedResponse = errors.New("userjourneys: unexpected response")
 )
 
@@ -67,7 +66,7 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// message finds the provider's words in the shapes that APIs commonly use:
+// message finds the provider's error message in the shapes that APIs commonly use:
 // {"error":"…"}, {"error":{"message":"…"}} and {"message":"…"}.
 func message(body []byte) string {
 	var o object

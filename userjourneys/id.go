@@ -2,9 +2,9 @@ package userjourneys
 
 import "strings"
 
-// CanonicalID returns id in lower case if it is a UUID (RFC 9562, section 4), so
-// that an id from the API and one from a webhook are the same key however their
-// digits are written. It returns any other id unchanged, because ids are opaque.
+// CanonicalID returns id in lower case if it is a UUID (RFC 9562, section 4), so that an
+// id is the same key whether it comes from the API or a webhook. It returns any other id
+// unchanged, because ids are opaque.
 func CanonicalID(id string) string {
 	if len(id) != 36 {
 		return id

@@ -31,8 +31,8 @@ type Interview struct {
 	ID              string
 	StudyID         string
 	Status          string // StatusStarted, StatusProcessing, StatusCompleted; expect others
-	ReferenceID     string // as in the interview link; "" if there was none or it is unreadable
-	RespondentEmail string // "" if the provider knows none
+	ReferenceID     string // from the interview link; "" if there was none or it is unreadable
+	RespondentEmail string // "" if the provider has none
 	Language        string // BCP 47 tag
 	QualityScore    string // QualityInsightful, …; "" until the provider has scored it
 	Duration        time.Duration
@@ -52,9 +52,9 @@ type Interview struct {
 	Raw json.RawMessage
 }
 
-// UnmarshalJSON decodes the provider's interview object, with its newer or its
-// older names. Only the id is required. It also decodes what Raw holds, and so
-// the body of a stored transcript.
+// UnmarshalJSON decodes the provider's interview object, with its newer or its older
+// names. Only the id is required. It also decodes Raw, and therefore the body of a stored
+// transcript.
 func (i *Interview) UnmarshalJSON(b []byte) error {
 	o, err := decodeObject(b, "id", "interview")
 	if err != nil {
@@ -84,17 +84,17 @@ func (i *Interview) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// UnreadableReference reports whether the provider sent a reference id that is
-// not a string, such as a number. ReferenceID is then empty, as it is if there
-// was none: a number may have lost digits on the way and name another user.
+// UnreadableReference reports whether the provider sent a reference id that is not a
+// string, such as a number. ReferenceID is then empty, because a number may have lost
+// digits on the way and name another user.
 func (i Interview) UnreadableReference() bool {
 	o, _ := decodeObject(i.Raw, "id", "interview") // an Interview that was not decoded has no Raw
 	raw, ok := o["reference_id"]
 	return ok && raw[0] != '"' && string(raw) != "null"
 }
 
-// InterviewFilter selects interviews. StudyID is required; every other field
-// that is empty does not filter.
+// InterviewFilter selects interviews. StudyID is required. Other fields filter only if
+// they are set.
 type InterviewFilter struct {
 	StudyID      string
 	Status       string
@@ -109,10 +109,10 @@ type InterviewFilter struct {
 	// to the start of the list.
 	After string
 
-	// OnPage is called with the number of items of each page that was read,
-	// before they are yielded. A page can be empty although the one before said
-	// that there is more: at the end of some lists, and where the item after
-	// which it starts has just been deleted. Defaults to nothing.
+	// OnPage is called with the number of items of each page, before they are
+	// yielded. A page can be empty although the one before promised more: at the
+	// end of some lists, and if the item that it starts after has just been deleted.
+	// Defaults to nothing.
 	OnPage func(items int)
 }
 

@@ -22,7 +22,7 @@ const (
 func list[T listed](ctx context.Context, c *Client, path string, query url.Values, size int, after string, onPage func(items int)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		// A sequence may be ranged over again, so nothing outside is changed.
+		// The sequence may be ranged over again, so change only copies.
 		query, after := maps.Clone(query), after
 		query.Set("limit", strconv.Itoa(size))
 		seen := map[string]bool{after: true}
@@ -42,7 +42,7 @@ func list[T listed](ctx context.Context, c *Client, path string, query url.Value
 			}
 			items, last := usable[T](p.items, skipped)
 			if len(p.items) == 0 || !p.paged && last != "" && seen[last] {
-				return // a list without has_more that begins again has no pages
+				return // a list without has_more that starts over has no pages
 			}
 			for _, item := range items {
 				if !yield(item, nil) {
@@ -78,8 +78,8 @@ type page struct {
 	paged bool // the response has has_more
 }
 
-// UnmarshalJSON decodes {"data":[…],"has_more":…}, the same with another name
-// for the items, and an array alone. Items that are null are no items.
+// UnmarshalJSON decodes {"data":[…],"has_more":…}, the same with another name for the
+// items, and a bare array.
 func (p *page) UnmarshalJSON(b []byte) error {
 	if b[0] == '[' {
 		return json.Unmarshal(b, &p.items)
@@ -116,7 +116,7 @@ func usable[T listed](raws []json.RawMessage, skipped map[string]int) (items []T
 	return items, last
 }
 
-// oddity names why an item of a list is skipped.
+// oddity returns why an item of a list is skipped.
 func oddity(raw json.RawMessage) string {
 	var o object
 	switch {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// object is a JSON object whose fields are read one by one and tolerantly: a
-// field that is missing, null or of another type reads as its zero value. Each
-// reader takes the names that a field may have and uses the first that fits.
+// object is a JSON object with tolerant fields: one that is missing, null or of another
+// type reads as its zero value. Each reader takes the names that a field may have, and
+// uses the first one that it can read.
 type object map[string]json.RawMessage
 
-// decodeObject decodes an object. If it lacks the field key, and has it inside a
-// field "data" or one of these wrappers, the object there is returned.
+// decodeObject decodes an object that has the field key. It also finds one inside a field
+// "data" or one of the wrappers.
 func decodeObject(b []byte, key string, wrappers ...string) (object, error) {
 	var o object
 	err := json.Unmarshal(b, &o)
@@ -53,8 +53,7 @@ func (o object) raw(names ...string) json.RawMessage {
 	return nil
 }
 
-// flag reads true, 1, "true" and the like. It returns false for ok if there is
-// no such field.
+// flag reads true, 1, "true" and the like. It also reports whether there is such a field.
 func (o object) flag(names ...string) (value, ok bool) {
 	for _, name := range names {
 		if v, err := strconv.ParseBool(unquoted(o[name])); err == nil {
@@ -64,8 +63,8 @@ func (o object) flag(names ...string) (value, ok bool) {
 	return false, false
 }
 
-// parseNumber reads a number, also in quotes. A negative one, and one that is
-// larger than any count or duration of an interview, is none.
+// parseNumber reads a number, with or without quotes. It rejects negative numbers, and
+// those larger than any count or duration of an interview.
 func (o object) parseNumber(names ...string) (n float64, ok bool) {
 	for _, name := range names {
 		if n, err := strconv.ParseFloat(unquoted(o[name]), 64); err == nil && n >= 0 && n < 1e9 {

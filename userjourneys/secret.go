@@ -2,9 +2,9 @@ package userjourneys
 
 import "fmt"
 
-// A Secret holds a webhook's signing secret and does not print it: with fmt,
-// encoding/json, log/slog and html/template it shows "whsec_…". The zero value
-// is no secret and prints as "". Call [Secret.Reveal] to read it.
+// A Secret holds a webhook's signing secret without printing it: fmt, encoding/json,
+// log/slog and html/template show "whsec_…". The zero value is no secret and prints as "".
+// Call [Secret.Reveal] to read it.
 type Secret struct {
 	// A pointer, because fmt prints the unexported fields of other packages'
 	// structs without calling any method.
@@ -36,13 +36,7 @@ func (s Secret) String() string {
 
 // Format implements [fmt.Formatter]. It never prints the secret.
 func (s Secret) Format(f fmt.State, verb rune) {
-	if verb == 'v' {
-		verb = 's'
-		if f.Flag('#') {
-			verb = 'q'
-		}
-	}
-	_, _ = fmt.Fprintf(f, "%"+string(verb), s.String()) // fmt ignores errors of its writers
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), s.String()) // fmt ignores errors of its writers
 }
 
 // MarshalText implements [encoding.TextMarshaler], for JSON and for logs. It

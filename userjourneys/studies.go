@@ -29,8 +29,8 @@ type Study struct {
 	Limits             Limits
 	CreatedAt          time.Time
 
-	// The fields below are missing in lists. [Client.FindStudy] sets them if it
-	// is given an id.
+	// The fields below are not part of lists. [Client.FindStudy] sets them if it is
+	// called with an id.
 	ResearchGoal   string
 	ProductName    string
 	Questions      []string
@@ -79,7 +79,7 @@ func (s *Study) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// limit reads the limit of a period. One that is not a number is no limit:
+// limit reads the limit of a period. A limit that is not a number counts as none, because
 // AcceptingResponses decides in any case.
 func (o object) limit(period string) *Limit {
 	l := field[object](o, period)
@@ -96,8 +96,8 @@ func (c *Client) Studies(ctx context.Context) iter.Seq2[Study, error] {
 	return list[Study](ctx, c, "/studies", url.Values{}, maxPageSize, "", nil)
 }
 
-// idPattern matches whatever may be an id. Ids are opaque: the documentation
-// shows UUIDs and promises nothing.
+// idPattern matches everything that may be an id. The documentation shows UUIDs and
+// promises nothing.
 var idPattern = regexp.MustCompile(`^[0-9A-Za-z_-]+$`)
 
 // FindStudy returns the active study with this id or with exactly this name. An
@@ -128,7 +128,7 @@ func (c *Client) FindStudy(ctx context.Context, idOrName string) (Study, error) 
 	}
 	var found []Study
 	for s, err := range c.Studies(ctx) {
-		if errors.Is(err, ErrNotFound) { // every project has a list, so this is no answer about the study
+		if errors.Is(err, ErrNotFound) { // every project has a list, so this says nothing about the study
 			return Study{}, fmt.Errorf("%w: GET /studies: status 404: is the base URL the root of the API?", ErrUnexpectedResponse)
 		}
 		if err != nil {

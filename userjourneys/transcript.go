@@ -26,8 +26,8 @@ var (
 // maxNesting is how deep Turns looks.
 const maxNesting = 8
 
-// transcriptOf returns the first field that holds a transcript with something
-// in it, or else what "transcript" holds.
+// transcriptOf returns the first field with a transcript in which something was said, or
+// else the field "transcript".
 func transcriptOf(o object) json.RawMessage {
 	for _, name := range []string{"transcript", "turns"} {
 		if saysSomething(o[name]) {
@@ -73,8 +73,8 @@ func turns(raw json.RawMessage, depth int) []Turn {
 	return nil
 }
 
-// turn reads an object with a text, or a text alone. Without either the Text of
-// the result is empty.
+// turn reads an object with a text, or a text alone. Without a text it returns the zero
+// Turn.
 func turn(raw json.RawMessage) Turn {
 	var o object
 	var text string
@@ -89,11 +89,10 @@ func turn(raw json.RawMessage) Turn {
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
-// HasTranscript reports whether Transcript holds anything that was said. It
-// judges the content: null, "", [], {}, {"turns":[]} and a list of empty texts
-// hold nothing, which is what a provider may send before the transcript is
-// ready. A shape that [Interview.Turns] does not understand counts as a
-// transcript if there is text in it.
+// HasTranscript reports whether Transcript holds anything that was said. A provider may
+// send null, "", [], {}, {"turns":[]} or a list of empty texts before the transcript is
+// ready: these hold nothing. A shape that [Interview.Turns] does not understand counts as
+// a transcript if it contains text.
 func (i Interview) HasTranscript() bool { return saysSomething(i.Transcript) }
 
 func saysSomething(raw json.RawMessage) bool {
@@ -117,9 +116,9 @@ func says(v any, inList bool) bool {
 	return false
 }
 
-// isSpeech reports whether the text under this name is something that was said.
-// An unknown name is taken for it only in an item of a list that has no known
-// one: elsewhere it is more likely a status or a language.
+// isSpeech reports whether the text under this name is something that was said. An unknown
+// name counts only in an item of a list that has no known name: elsewhere it is more
+// likely a status or a language.
 func isSpeech(o map[string]any, name string, inList bool) bool {
 	if slices.Contains(textNames, name) || slices.Contains(turnsNames, name) {
 		return true

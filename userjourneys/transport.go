@@ -63,7 +63,7 @@ func stayOnHost(base *url.URL, next func(*http.Request, []*http.Request) error) 
 
 const module = "github.com/askonce/askonce"
 
-// userAgent names this module and its version, as it is built into the program.
+// userAgent returns the module and the version that is built into the program.
 var userAgent = sync.OnceValue(func() string {
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -23,8 +23,8 @@ type Webhook struct {
 	SigningSecret Secret
 }
 
-// UnmarshalJSON decodes the provider's webhook object. It never fails on a field
-// because the secret in it is never shown again.
+// UnmarshalJSON decodes the provider's webhook object. It tolerates every field, because
+// the provider never shows the secret again.
 func (w *Webhook) UnmarshalJSON(b []byte) error {
 	o, err := decodeObject(b, "url", "webhook")
 	*w = Webhook{
@@ -51,8 +51,7 @@ func (c *Client) Webhook(ctx context.Context) (Webhook, error) {
 // SigningSecret only if the webhook was created.
 //
 // The request is sent once. Unless the error is an [*Error] with a 4xx status, the
-// provider may have carried the request out nevertheless: call [Client.Webhook]
-// to find out.
+// provider may have carried it out nevertheless: call [Client.Webhook] to find out.
 func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	u, err := url.Parse(w.URL)
 	if err != nil || u.Host == "" || !loopback.Secure(u) {
@@ -68,9 +67,8 @@ func (c *Client) PutWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 }
 
 // DeleteWebhook removes the project's webhook. The error matches [ErrNotFound]
-// if there is none. Completions between this call and the next
-// [Client.PutWebhook] may never be delivered. The request is sent once, as
-// PutWebhook's is.
+// if there is none. Completions between this call and the next [Client.PutWebhook] may
+// never be delivered. The request is sent once.
 func (c *Client) DeleteWebhook(ctx context.Context) error {
 	return c.do(ctx, http.MethodDelete, "/webhooks", nil, nil, nil)
 }

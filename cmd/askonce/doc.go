@@ -1,5 +1,4 @@
-// Command askonce is for the operators of an app that uses askonce, and for its
-// developers.
+// Command askonce helps the operators and the developers of an app that uses askonce.
 //
 //	go run github.com/askonce/askonce/cmd/askonce@latest <command> [flags]
 //
@@ -22,14 +21,15 @@
 //
 //	askonce fake -webhook http://localhost:8080/webhooks/userjourneys
 //
-// The page that it names has switches: take the provider down, fill the study,
-// lose deliveries. To try only the app's endpoint, without any provider:
+// The page that it names has switches that take the provider down, fill the study or
+// lose deliveries. To try only the app's endpoint, without a provider:
 //
 //	USERJOURNEYS_WEBHOOK_SECRET=whsec_… askonce send -url http://localhost:8080/webhooks/userjourneys -user ada
 //
 // # Go to production
 //
-// A project has exactly one webhook. setup creates it and never overwrites one:
+// A project has exactly one webhook. setup creates it, and never overwrites one unless
+// told to:
 //
 //	USERJOURNEYS_API_KEY=uj_live_… askonce setup -url https://your.app/webhooks/userjourneys -secret-file secret
 //	USERJOURNEYS_WEBHOOK_SECRET=$(cat secret)

@@ -11,8 +11,8 @@ import (
 const keysUsage = `Usage: askonce keys
 
 Prints a new pair of keys for Config.CookieKeys, as a line for a file of
-environment variables. All replicas need the same keys. Another pair, in a
-variable of another name, suits gate.SealedReferences.
+environment variables. All replicas need the same keys. For
+gate.SealedReferences, make another pair and rename its variable.
 `
 
 const keysHint = `
@@ -23,8 +23,8 @@ Keep the line with the app's other secrets. Read it like this:
 To rotate, append a new pair and deploy, then move it to the front and deploy again.
 `
 
-// keys prints a hash key and a block key. The line goes to out and the rest does
-// not, so that "askonce keys >> .env" works.
+// keys prints a hash key and a block key. Only that line goes to out, so that
+// "askonce keys >> .env" works.
 func keys(_ context.Context, c *call) error {
 	if err := c.parse(flag.NewFlagSet("keys", flag.ContinueOnError), keysUsage); err != nil {
 		return err

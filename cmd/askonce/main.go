@@ -70,12 +70,12 @@ func run(ctx context.Context, c *call) error {
 type call struct {
 	args   []string
 	getenv func(string) string
-	out    io.Writer // what was asked for
+	out    io.Writer // the result
 	hints  io.Writer // what to do with it
 }
 
-// parse parses the arguments. Asked for help, it prints the usage and the flags
-// and returns [flag.ErrHelp].
+// parse parses the arguments. For -h, it prints the usage and the flags and returns
+// [flag.ErrHelp].
 func (c *call) parse(flags *flag.FlagSet, usage string) error {
 	flags.SetOutput(io.Discard) // the caller prints the error, once
 	err := flags.Parse(c.args)
@@ -108,9 +108,9 @@ func (c *call) client() (*userjourneys.Client, error) {
 	return userjourneys.NewClient(key, &userjourneys.Options{BaseURL: c.getenv(baseURLVariable)})
 }
 
-// checkTarget refuses a webhook over http, because deliveries contain what users
-// said. It is allowed only if both it and the API are on this machine, as a fake
-// provider is.
+// checkTarget refuses a webhook over http, because deliveries contain what users said. It
+// allows one only if the webhook and the API are both on this machine, as with a fake
+// provider.
 func (c *call) checkTarget(raw string) error {
 	if raw == "" {
 		return nil

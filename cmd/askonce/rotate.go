@@ -13,9 +13,9 @@ import (
 
 const rotateUsage = `Usage: askonce rotate [-url URL] [-secret-file FILE]
 
-Deletes the webhook and creates it again at the same URL, which is the only way
-to a new signing secret. Interviews that finish in between are not delivered; the
-app finds them at its next reconciliation.
+Deletes the webhook and creates it again at the same URL: the only way to get a
+new signing secret. Interviews that finish in between are not delivered; the app
+finds them at its next reconciliation.
 
 The API key is read from USERJOURNEYS_API_KEY.
 `

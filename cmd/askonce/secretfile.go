@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// secretFile hands a new secret to the operator: in a file, or printed if there
-// is none. The file is made before the secret is, so that a file that cannot be
-// made costs nothing.
+// secretFile gives a new secret to the operator: in a file, or printed if there is none.
+// The file is created before the secret, so that a file that cannot be created fails
+// before anything has changed.
 type secretFile struct {
 	out     io.Writer
 	file    *os.File // nil: print

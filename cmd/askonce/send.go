@@ -27,7 +27,7 @@ func send(ctx context.Context, c *call) error {
 	var forged bool
 	flags := flag.NewFlagSet("send", flag.ContinueOnError)
 	flags.StringVar(&target, "url", "", "the `URL` of the app's webhook")
-	flags.StringVar(&user, "user", "", "the reference `ID`, which is the user's id unless the app signs or seals references (default none)")
+	flags.StringVar(&user, "user", "", "the reference `ID`: the user's id, unless the app signs or seals references (default none)")
 	flags.StringVar(&event.Data.StudyID, "study", event.Data.StudyID, "the study's `ID`")
 	flags.StringVar(&event.Data.StudyName, "study-name", event.Data.StudyName, "the study's `NAME`")
 	flags.StringVar(&event.Data.InterviewID, "interview", event.Data.InterviewID, "the interview's `ID`; repeat one to send a duplicate (default random)")
@@ -70,9 +70,9 @@ func send(ctx context.Context, c *call) error {
 func meaning(status int) string {
 	switch status {
 	case http.StatusOK:
-		return "The app verified the signature and has recorded the interview, without a user if -user is not a reference of the app; or ignores it because its study or event is not the app's: see OnDelivery or the debug log."
+		return "The app verified the signature and recorded the interview, without a user if -user is not a reference of the app. Or it ignored the interview, because its study or event is not the app's: see OnDelivery or the debug log."
 	case http.StatusBadRequest:
-		return "The signature is right, and the body is not an event that the app can record; it is kept as a dead letter."
+		return "The signature is right, but the body is not an event that the app can record. It is kept as a dead letter."
 	case http.StatusUnauthorized:
 		return "The signature is missing or wrong: the app has another secret, or something changes the body before the webhook reads it."
 	case http.StatusForbidden:

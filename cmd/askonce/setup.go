@@ -88,7 +88,7 @@ func deliversInterviews(hook userjourneys.Webhook) bool {
 func (c *call) show(hook userjourneys.Webhook) {
 	fmt.Fprintf(c.out, "The webhook is %s for %s. Nothing was changed.\n", hook.URL, strings.Join(hook.Events, ", "))
 	if !deliversInterviews(hook) {
-		fmt.Fprintf(c.out, "It does not deliver %s: mend it with -url and -replace.\n", userjourneys.EventInterviewCompleted)
+		fmt.Fprintf(c.out, "It does not deliver %s: fix it with -url and -replace.\n", userjourneys.EventInterviewCompleted)
 	}
 	fmt.Fprintln(c.out, "Its secret was shown when it was created. If it is lost, askonce rotate makes a new one.")
 }
@@ -106,7 +106,7 @@ func (c *call) create(ctx context.Context, client *userjourneys.Client, f setupF
 		return fmt.Errorf("the webhook was not created: %w", err)
 	case err != nil:
 		return fmt.Errorf("a webhook may exist now, with a secret that nobody knows: run askonce setup, "+
-			"and if it shows this URL, askonce rotate for a new secret: %w", err)
+			"and if it shows this URL, run askonce rotate for a new secret: %w", err)
 	case hook.SigningSecret.Reveal() == "":
 		return errors.New("somebody else created a webhook at the same moment and has its secret; it has this URL now")
 	}

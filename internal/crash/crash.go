@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package crash tests that what a webhook has acknowledged survives the death of
-// its process.
+// Package crash tests that every delivery that a webhook acknowledged survives the death
+// of its process.
 package crash
 
 import (
@@ -40,12 +40,12 @@ const (
 // SIGKILL and as often with SIGTERM. After each round it opens the store again:
 // every delivery answered with 200 must be in it, with its job.
 //
-// All rounds share one store. Test calls open with a directory of its own, in
-// this process and in children that run the same test of the same binary. It
-// closes the store if that has a Close method.
+// All rounds share one store. Test calls open with a temporary directory, in this process
+// and in children that run the same test of the same binary. It closes the store if that
+// has a Close method.
 //
-// SIGKILL ends a process and not the machine, so what the operating system has
-// accepted survives, written to the disk or not.
+// SIGKILL ends the process, not the machine: whatever the operating system has accepted
+// survives, even if it is not on the disk yet.
 func Test(t *testing.T, rounds int, open func(dir string) (store.Store, error)) {
 	t.Helper()
 	if dir := os.Getenv(childVariable); dir != "" {
@@ -64,11 +64,11 @@ func Test(t *testing.T, rounds int, open func(dir string) (store.Store, error)) 
 	}
 	n := 0
 	acknowledged.Range(func(any, any) bool { n++; return true })
-	require.Positive(t, n, "a test that acknowledged nothing proves nothing")
+	require.Positive(t, n, "nothing was acknowledged, so nothing is proven")
 	t.Logf("%d deliveries acknowledged, all kept over %d SIGKILL and %d SIGTERM", n, rounds, rounds)
 }
 
-// pattern makes -test.run find exactly this test.
+// pattern returns the -test.run pattern that matches exactly this test.
 func pattern(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
@@ -170,7 +170,7 @@ func serve(t *testing.T, dir string, open func(string) (store.Store, error)) {
 	go func() { _ = server.Serve(l) }()
 	fmt.Println(l.Addr())
 	<-ctx.Done()
-	// As an app should: refuse what comes, finish what has come.
+	// As an app should: refuse new deliveries, and finish those in flight.
 	_ = h.Close()
 	grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

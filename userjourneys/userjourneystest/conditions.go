@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Conditions is how the provider behaves. The zero value behaves as documented.
+// Conditions are how the provider behaves. The zero value behaves as documented.
 type Conditions struct {
 	Down bool          // every API request is answered with 503
 	Slow time.Duration // every API request waits this long first
@@ -41,7 +41,8 @@ func (s *Server) Conditions() Conditions {
 	return s.conditions
 }
 
-// SetAccepting opens or closes the study whatever its limits say.
+// SetAccepting opens or closes the study. A closed study accepts nothing, whatever its
+// limits are.
 func (s *Server) SetAccepting(studyID string, accepting bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,8 +60,8 @@ func (s *Server) SetActive(studyID string, active bool) {
 	}
 }
 
-// HideTranscripts makes an interview's detail answer 404 for this long after the
-// interview has finished. Defaults to 0.
+// HideTranscripts makes requests for an interview fail with 404 until d after it has
+// finished. The default is 0.
 func (s *Server) HideTranscripts(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +86,7 @@ func (s *Server) FailNextRetryAfter(n, status int, retryAfter string) {
 	}
 }
 
-// Recover cancels the failures that are left of [Server.FailNext].
+// Recover cancels the remaining failures of [Server.FailNext].
 func (s *Server) Recover() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,8 +113,8 @@ func (s *Server) Release() {
 	}
 }
 
-// intercept lets an API request wait or fail as the conditions say. It reports
-// whether the request has been answered.
+// intercept makes an API request wait or fail as the conditions say. It reports whether
+// the request has been answered.
 func (s *Server) intercept(w http.ResponseWriter, r *http.Request) bool {
 	s.mu.Lock()
 	hang, slow := s.hang, s.conditions.Slow
@@ -176,7 +177,7 @@ type limiter struct {
 	count int
 }
 
-// take counts a request. It returns how long to wait if there are too many.
+// take counts a request. It returns how long to wait if the limit is exceeded, or 0.
 func (l *limiter) take(now time.Time, limit int) time.Duration {
 	if now.Sub(l.start) >= time.Minute {
 		*l = limiter{start: now}

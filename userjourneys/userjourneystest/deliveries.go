@@ -33,8 +33,8 @@ type Fate struct {
 	Delay  time.Duration // delivered this much later
 }
 
-// NextDeliveries sets what happens to the next deliveries, one after the other.
-// Those after them have the fate of [Conditions].
+// NextDeliveries sets what happens to the next deliveries, in order. Later ones have the
+// fate of [Conditions].
 func (s *Server) NextDeliveries(fates ...Fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ type Delivery struct {
 	InterviewID string
 	Status      int // 0 if there was no response
 	Err         error
-	Dropped     bool // because of its Fate
+	Dropped     bool // by its Fate
 }
 
 // Deliveries returns the attempts so far, in the order in which they ended.
@@ -82,7 +82,7 @@ func (s *Server) Redeliver(interviewID string) {
 	}
 }
 
-// deliver sends the webhook to where it is registered now.
+// deliver sends the webhook to the URL that is registered now.
 func (s *Server) deliver(st *study, i *interview) {
 	if s.webhook == nil || s.ctx.Err() != nil {
 		return

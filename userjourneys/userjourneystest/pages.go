@@ -16,8 +16,8 @@ var files embed.FS
 
 var templates = template.Must(template.ParseFS(files, "pages/*.html"))
 
-// pages adds the pages for people to mux: each study's interview, as
-// respondents see it, and at the root the switches. They need no JavaScript.
+// pages adds the pages for people to mux: each study's interview, as respondents see it,
+// and the switches at the root. They need no JavaScript.
 func (s *Server) pages(mux *http.ServeMux) {
 	page := func(pattern string, h http.HandlerFunc) {
 		mux.Handle(pattern, new(http.CrossOriginProtection).Handler(secured(h)))
@@ -121,7 +121,7 @@ func latest[T any](all []T) []T {
 	return all
 }
 
-// switchConditions sets all conditions as the overview's form has them.
+// switchConditions sets all conditions from the overview's form.
 func (s *Server) switchConditions(w http.ResponseWriter, r *http.Request) {
 	on := func(name string) bool { return r.PostFormValue(name) != "" }
 	number := func(name string) int { n, _ := strconv.Atoi(r.PostFormValue(name)); return max(0, n) }

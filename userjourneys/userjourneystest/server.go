@@ -35,8 +35,8 @@ type Options struct {
 	// WebhookURL registers a webhook at the start, with Secret. Defaults to none.
 	WebhookURL string
 
-	// ProjectLimit is the project's monthly number of interviews, which no
-	// response shows. Defaults to 0, which means none.
+	// ProjectLimit is the project's monthly limit of interviews, which no response
+	// shows. Defaults to 0, which means none.
 	ProjectLimit int
 
 	// NewestFirst reverses lists. The provider documents no order.
@@ -51,8 +51,8 @@ type Options struct {
 	Listener net.Listener
 }
 
-// printable is o without its methods, key and secret: a test may use those of a
-// real account.
+// printable returns o without its methods, key and secret: a test may use those of a real
+// account.
 func (o Options) printable() any {
 	type plain Options
 	o.APIKey, o.Secret = "uj_…", "whsec_…"
