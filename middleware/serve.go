@@ -36,7 +36,7 @@ func (m *Middleware) Serve(w http.ResponseWriter, r *http.Request, user func() s
 	}
 	panicked := true
 	defer func() { resp.finish(panicked) }()
-	err := next(resp.page.Writer(), resp.page.Request())
+	err := next(&resp.page, resp.page.Request)
 	panicked = false
 	return err
 }
@@ -116,7 +116,7 @@ func (m *Middleware) render(ctx context.Context, p gate.Prompt) *prompt.Prompt {
 
 // Fits implements [page.Snippet].
 func (r *response) Fits(h http.Header) (ok bool) {
-	req := r.page.Request()
+	req := r.page.Request
 	target := prompt.Page{Header: h, Host: req.Host, URI: req.URL.RequestURI()}
 	if nonce := r.m.opts.Nonce; nonce != nil {
 		r.m.call(r, "Options.Nonce", func() { target.Nonce = nonce(req) })
@@ -133,7 +133,7 @@ func (r *response) Bytes(language string) []byte {
 	root := r.root
 	p, rendered := root.invited, root.prompt
 	p.Language = p.LanguageFor(language)
-	if p.Language != "" && p.LanguageFor(root.m.ownLanguage(root.page.Request())) == "" {
+	if p.Language != "" && p.LanguageFor(root.m.ownLanguage(root.page.Request)) == "" {
 		rendered = cmp.Or(root.m.render(root, p), rendered)
 	}
 	return rendered.Snippet(r.fit)
@@ -150,7 +150,7 @@ func (r *response) Carry(h http.Header) {
 		return
 	}
 	root.counted = true
-	if req := root.page.Request(); !isPrefetch(req.Header) && !root.visitor.Preview {
+	if req := root.page.Request; !isPrefetch(req.Header) && !root.visitor.Preview {
 		root.showing = store.Interaction{Key: root.invited.Key(), Kind: store.InteractionShown, At: time.Now()}
 		r.m.remember(h, req, root.visitor.UserID, with(root.visitor.History, root.showing))
 	}
@@ -158,11 +158,10 @@ func (r *response) Carry(h http.Header) {
 
 // finish ends the response. Only the outermost of several reports its outcome.
 func (r *response) finish(panicked bool) {
-	o, first := r.page.Finish(panicked)
-	if !first || r.root != r {
+	outcome, req := Outcome(r.page.Finish(panicked)), r.page.Request
+	if r.root != r {
 		return
 	}
-	outcome, req := Outcome(o), r.page.Request()
 	if !r.showing.At.IsZero() && (outcome == OutcomeInjected || outcome == OutcomeRendered) {
 		e := Event{Interaction: r.showing}
 		if r.claimed {

@@ -1,14 +1,13 @@
-// Package page puts a snippet at the end of an HTML page while a handler writes
-// it.
+// Package page injects a snippet at the end of an HTML page while a handler writes the page.
 //
-// Every byte of the page passes unchanged. The writer holds back the last kilobyte and
-// decides by that alone when the handler returns: by the HTML standard an element behind
-// </body> or </html> still goes into the body. So the page is never searched, and none of
-// its text can be mistaken for its end.
+// The page itself is sent unchanged. The last kilobyte is held back until the handler
+// returns, and only there does the package look for the place: by the HTML standard,
+// browsers insert an element after </body> or </html> into the body as well. No text in the
+// rest of the page can be mistaken for its end, because nothing reads it.
 //
-// While a page fits into the buffer of 5 KB, its header waits for the end, so a page that
-// cannot have the snippet leaves as the handler made it. The header of a longer page leaves
-// earlier. What does not begin as a document is refused by then.
+// A page of up to 5 KB is buffered with its header until the handler returns or flushes. If
+// it cannot have the snippet, it is sent as the handler wrote it. The header of a longer page is
+// sent earlier, provided that the page begins as a document.
 //
-// The package knows requests, responses and bytes. It knows no gate, user or prompt.
+// The package knows requests, responses and bytes, but no gates, users or prompts.
 package page

@@ -1,24 +1,138 @@
 package page
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// carry changes the header of a page that carries the snippet: one that is injected, the
-// app's own rendering, or the one in the browser's cache. It is called once, before the
-// header leaves.
-func (w *writer) carry(h http.Header) {
-	w.personalize(h)
-	w.resp.snippet.Carry(h)
+// refusal returns why a response with this header cannot have the snippet, or
+// OutcomeNoAnswer.
+func (p *Response) refusal(h http.Header) Outcome {
+	status := p.status
+	if p.root.owner.Load() == byApp && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
+		return OutcomeRendered
+	}
+	if status != http.StatusOK {
+		return OutcomeStatus
+	}
+	if !p.sniff { // first, because most responses that are no page have another type
+		if o := typeRefusal(h["Content-Type"]); o != OutcomeNoAnswer {
+			return o
+		}
+	}
+	encoding := strings.Join(h["Content-Encoding"], ",")
+	cacheControl := strings.ToLower(strings.Join(h["Cache-Control"], ","))
+	switch {
+	case len(h["Content-Range"]) > 0:
+		return OutcomePartial
+	case p.declared == invalidLength:
+		return OutcomeNotHTML // net/http logs it
+	case p.declared == 0:
+		return OutcomeEmpty
+	case valueIs(first(h["Content-Disposition"]), "attachment"):
+		return OutcomeAttachment
+	case strings.Contains(cacheControl, "no-transform"), len(h["Signature"]) > 0:
+		return OutcomeNoTransform // RFC 9111, section 5.2.2.6; RFC 9421
+	case encoding != "" && encoding != p.encoding && !strings.EqualFold(encoding, "identity"):
+		return OutcomeEncoded // unless an outer compressor will compress what is written here
+	}
+	return OutcomeNoAnswer
 }
 
-// personalize makes the header that of one user's page: no shared cache may keep the
-// page, and its validators differ from those of the plain page. It sets "private" and not
-// "no-store", which would disable the browser's back-forward cache.
-func (w *writer) personalize(h http.Header) {
+// bodyRefusal returns why a response whose body begins with p.head cannot have the snippet,
+// or OutcomeNoAnswer.
+func (p *Response) bodyRefusal(h http.Header, when moment) Outcome {
+	isHead := p.Request.Method == http.MethodHead
+	switch {
+	case p.root.owner.Load() == byApp:
+		return OutcomeRendered
+	case when == abandoned:
+		return OutcomePanicked // or hijacked: Hijack sets that
+	case len(p.head) == 0 && when == atEnd && !isHead:
+		return OutcomeEmpty
+	case len(p.head) == 0 && p.sniff:
+		return OutcomeNotHTML // net/http does not detect a type either
+	case p.isCompressed():
+		return OutcomeEncoded
+	case p.sniff && !valueIs(http.DetectContentType(p.head), "text/html"):
+		return OutcomeNotHTML
+	case bytes.HasPrefix(p.head, []byte("\xfe\xff")), bytes.HasPrefix(p.head, []byte("\xff\xfe")): // the byte order mark of UTF-16 takes precedence over the header
+		return OutcomeCharset
+	case isHead:
+		return OutcomeHeadOnly
+	case !p.snippet.Fits(h):
+		return OutcomePolicy
+	}
+	return OutcomeNoAnswer
+}
+
+// isCompressed reports whether the handler has compressed the body for an outer compressor
+// that has set Content-Encoding. Such a compressor may look for this too, so nothing is
+// collected before it sees the handler's writes. The magic numbers are those of gzip
+// (RFC 1952, section 2.3.1) and zstd (RFC 8878, section 3.1.1).
+func (p *Response) isCompressed() bool {
+	return p.encoding != "" && (bytes.HasPrefix(p.head, []byte("\x1f\x8b")) || bytes.HasPrefix(p.head, []byte("\x28\xb5")))
+}
+
+// notASCII lists charsets in which ASCII bytes do not always mean ASCII characters. The
+// labels are from the Encoding standard, section 4.2, and from older software. Those of
+// ISO 2022 begin with "iso-2022-".
+var notASCII = []string{
+	"utf-16", "utf-16le", "utf-16be", "utf16", "ucs-2", "iso-10646-ucs-2", "unicode", "csunicode", "unicodefeff", "unicodefffe",
+	"utf-32", "utf-32le", "utf-32be", "utf-7", "csiso2022jp", "csiso2022kr", "hz-gb-2312", "replacement",
+}
+
+// typeRefusal returns why a page of this type cannot have the snippet, or OutcomeNoAnswer.
+// A charset in a meta element is not read.
+func typeRefusal(contentType []string) Outcome {
+	if len(contentType) != 1 || !valueIs(contentType[0], "text/html") {
+		return OutcomeNotHTML
+	}
+	for param := range strings.SplitSeq(contentType[0], ";") {
+		name, value, _ := strings.Cut(param, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "charset") {
+			continue
+		}
+		label := strings.ToLower(strings.Trim(value, " \t\"'"))
+		if strings.HasPrefix(label, "iso-2022-") || slices.Contains(notASCII, label) {
+			return OutcomeCharset
+		}
+		break // the first one counts
+	}
+	return OutcomeNoAnswer
+}
+
+// valueIs reports whether a header value is want, apart from its parameters.
+func valueIs(value, want string) bool {
+	value, _, _ = strings.Cut(value, ";")
+	return strings.EqualFold(strings.TrimSpace(value), want)
+}
+
+const (
+	noLength      = -1
+	invalidLength = -2
+)
+
+// contentLength returns the Content-Length in h, noLength or invalidLength.
+func contentLength(h http.Header) int64 {
+	v := h["Content-Length"]
+	if len(v) == 0 {
+		return noLength
+	}
+	n, err := strconv.ParseInt(v[0], 10, 62)
+	if err != nil || n < 0 || len(v) > 1 {
+		return invalidLength
+	}
+	return n
+}
+
+// personalize changes the header to that of a page for one user: shared caches must not keep
+// the page, and its validators differ from those of the plain page. The page is "private" and
+// not "no-store", which would disable the browser's back-forward cache.
+func (p *Response) personalize(h http.Header) {
 	for name := range h {
 		switch name {
 		case "Last-Modified", "Accept-Ranges",
@@ -31,10 +145,10 @@ func (w *writer) personalize(h http.Header) {
 			}
 		}
 	}
-	w.values[0] = private(h["Cache-Control"])
-	h["Cache-Control"] = w.values[:1:1]
+	p.values[0] = private(h["Cache-Control"])
+	h["Cache-Control"] = p.values[:1:1]
 	if tag := h["Etag"]; len(tag) == 1 && isEntityTag(tag[0]) {
-		h["Etag"] = []string{tag[0][:len(tag[0])-1] + w.resp.snippet.Tag() + `"`}
+		h["Etag"] = []string{tag[0][:len(tag[0])-1] + p.snippet.Tag() + `"`}
 	} else {
 		delete(h, "Etag")
 	}
@@ -45,69 +159,18 @@ func isEntityTag(v string) bool {
 	return len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"'
 }
 
-// private rewrites Cache-Control (RFC 9111, section 5.2.2) for a page that only
-// the user's own browser may keep.
-func private(values []string) string {
-	if len(values) == 0 {
-		return "private"
-	}
-	var kept strings.Builder
-	kept.WriteString("private")
-	for d := range directives(values) {
+// private returns Cache-Control (RFC 9111, section 5.2.2) for a page that only the user's
+// browser may keep.
+func private(cacheControl []string) string {
+	kept := "private"
+	for d := range strings.SplitSeq(strings.Join(cacheControl, ","), ",") {
+		d = strings.TrimSpace(d)
 		name, _, _ := strings.Cut(d, "=")
 		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "public", "private", "s-maxage", "proxy-revalidate":
+		case "", "public", "private", "s-maxage", "proxy-revalidate":
 		default:
-			kept.WriteString(", " + d)
+			kept += ", " + d
 		}
 	}
-	return kept.String()
-}
-
-// contentLength returns the Content-Length in h, or false if there is none. An invalid one
-// is negative.
-func contentLength(h http.Header) (n int64, ok bool) {
-	v := h["Content-Length"]
-	if len(v) == 0 {
-		return -1, false
-	}
-	n, err := strconv.ParseInt(v[0], 10, 62)
-	if err != nil || len(v) > 1 {
-		n = -1
-	}
-	return n, true
-}
-
-// restoreHeader reverts the changes to the header since the first byte and returns them:
-// net/http would not have sent them, but they may be trailers.
-func (w *writer) restoreHeader(h http.Header) (later http.Header) {
-	if w.snapshot == nil {
-		return nil
-	}
-	for name, values := range h {
-		if !slices.Equal(values, w.before(name)) {
-			if later == nil {
-				later = http.Header{}
-			}
-			later[name] = values
-		}
-	}
-	if later == nil && len(h) == len(w.snapshot) {
-		return nil // the usual case
-	}
-	w.closed = true
-	clear(h)
-	for _, f := range w.snapshot {
-		h[f.name] = f.values
-	}
-	return later
-}
-
-func (w *writer) before(name string) []string {
-	for _, f := range w.snapshot {
-		if f.name == name {
-			return f.values
-		}
-	}
-	return nil
+	return kept
 }

@@ -29,9 +29,8 @@ func inject(h http.Handler) (*httptest.ResponseRecorder, page.Outcome) {
 	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
 	var p page.Response
 	p.Init(r.Context(), rec, r, plain{}, nil)
-	h.ServeHTTP(p.Writer(), p.Request())
-	outcome, _ := p.Finish(false)
-	return rec, outcome
+	h.ServeHTTP(&p, p.Request)
+	return rec, p.Finish(false)
 }
 
 // place returns where the snippet goes in a page that is written in one piece.

@@ -8,26 +8,29 @@ import (
 	"net/http"
 )
 
-// The optional interfaces of an http.ResponseWriter. Frameworks assert them on the
-// writer itself and do not look below it, so Unwrap alone is not enough. What the
-// writer below does not support returns an error that matches http.ErrNotSupported.
+// This file has the optional interfaces of an [http.ResponseWriter]. Frameworks assert them
+// on the writer that they are given, so Unwrap is not enough. What the underlying writer
+// does not support returns an error that matches [http.ErrNotSupported].
 
-// ReadFrom implements [io.ReaderFrom]. If the handler has declared the length, all
-// but the beginning and the tail goes to the writer below in one piece, so that a
-// file still leaves by sendfile.
-func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
+// ReadFrom implements [io.ReaderFrom]. If the handler has declared the length of a large
+// page, everything but the beginning and the tail is copied straight to the underlying
+// writer, so that the kernel can still copy a file to the connection (sendfile).
+func (p *Response) ReadFrom(src io.Reader) (n int64, err error) {
 	chunk := buffers.Get().(*buffer)
 	defer buffers.Put(chunk)
-	for size := sniffSize; ; size = w.readSize() { // net/http begins with as much, too
-		switch w.state {
-		case passing:
-			m, err := io.Copy(w.below, src)
+	for {
+		size := bufferSize
+		switch {
+		case p.state >= passing:
+			m, err := io.Copy(p.underlying, src)
 			return n + m, err
-		case discarding:
+		case p.state == discarding:
 			m, err := io.Copy(io.Discard, src)
 			return n + m, err
-		case holding:
-			m, err := w.sendDirectly(src)
+		case len(p.head) < headSize:
+			size = headSize - len(p.head)
+		case p.declared > bufferSize:
+			m, err := p.sendDirectly(src)
 			if n += m; err != nil {
 				return n, err
 			}
@@ -35,7 +38,7 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 		m, err := src.Read(chunk.body[:size])
 		if m > 0 {
 			n += int64(m)
-			if _, werr := w.Write(chunk.body[:m]); werr != nil {
+			if _, werr := p.Write(chunk.body[:m]); werr != nil {
 				return n, werr
 			}
 		}
@@ -48,91 +51,80 @@ func (w *writer) ReadFrom(src io.Reader) (n int64, err error) {
 	}
 }
 
-// readSize is how much ReadFrom reads at a time: of a large page whose length is known
-// only what it takes to see how it begins.
-func (w *writer) readSize() int {
-	if w.declared > bufferSize && w.written < headSize {
-		return headSize - int(w.written)
-	}
-	return bufferSize
-}
-
-// sendDirectly lets bytes of src pass that cannot be in the tail because the
-// handler has declared that more will come. When they do not, the response is
-// broken anyway.
-func (w *writer) sendDirectly(src io.Reader) (n int64, err error) {
-	limit := w.declared - w.written - tailSize
-	if limit <= 0 || w.written < headSize {
+// sendDirectly copies to the underlying writer what cannot be in the tail of the page,
+// because the handler has declared more bytes after it. If they do not come, the response
+// is broken anyway.
+func (p *Response) sendDirectly(src io.Reader) (n int64, err error) {
+	limit := p.declared - p.gone - int64(len(p.buf)) - tailSize
+	if limit <= 0 {
 		return 0, nil
 	}
-	if !begin(w, "") {
-		return 0, nil // ReadFrom goes on with the state that this has led to
+	if p.state == collecting {
+		p.decide(midway)
 	}
-	body := &io.LimitedReader{R: src, N: limit}
-	limited, _ := src.(*io.LimitedReader)
-	if limited != nil { // net/http and the system below look through one of these, not two
-		body.R, body.N = limited.R, min(limit, limited.N)
+	if p.state != streaming {
+		return 0, nil
 	}
-	if err := w.send(len(w.buf)); err != nil {
+	if err := p.send(len(p.buf)); err != nil {
 		return 0, err
 	}
-	w.buf, w.sent = w.buf[:0], 0
-	n, err = io.Copy(w.below, body)
+	p.gone, p.buf, p.sent = p.gone+int64(len(p.buf)), p.buf[:0], 0
+	body := &io.LimitedReader{R: src, N: limit}
+	limited, _ := src.(*io.LimitedReader)
+	if limited != nil { // net/http uses sendfile through one LimitedReader, not through two
+		body.R, body.N = limited.R, min(limit, limited.N)
+	}
+	n, err = io.Copy(p.underlying, body)
 	if limited != nil {
 		limited.N -= n
 	}
-	w.written += n
+	p.gone += n
 	return n, err
 }
 
-// FlushError is what http.ResponseController calls. Everything leaves but what
-// may yet turn out to be the closing tags of the page.
-func (w *writer) FlushError() error {
-	if w.state == undecided {
-		w.close(http.StatusOK)
+// FlushError implements the Flush of [http.ResponseController]. It sends everything but what
+// may be the closing tags of the page.
+func (p *Response) FlushError() error {
+	if p.state == undecided {
+		p.begin(http.StatusOK)
 	}
-	if w.state == pending {
-		w.closed = true
-		w.decide(w.buf, byFlush)
+	if p.state == collecting {
+		p.decide(midway)
 	}
-	if w.state == holding {
-		w.take()
-		if begin(w, "") {
-			if err := w.send(len(w.buf) - closingTags(w.buf)); err != nil {
-				return err
-			}
+	if p.state == streaming {
+		if err := p.send(len(p.buf) - closingTags(p.buf)); err != nil {
+			return err
 		}
 	}
-	return http.NewResponseController(w.below).Flush()
+	return http.NewResponseController(p.underlying).Flush()
 }
 
-// Flush implements http.Flusher.
-func (w *writer) Flush() { _ = w.FlushError() }
+// Flush implements [http.Flusher].
+func (p *Response) Flush() { _ = p.FlushError() }
 
-// Hijack implements http.Hijacker. What was written before leaves before.
-func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if w.state == pending {
-		w.decide(w.buf, byFlush)
-	}
-	if w.state == holding {
-		w.commit(false, false)
-		if err := w.send(len(w.buf)); err != nil {
+// Hijack implements [http.Hijacker]. It first sends what was held back.
+func (p *Response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	switch p.state {
+	case collecting:
+		p.decide(abandoned)
+	case streaming:
+		if err := p.send(len(p.buf)); err != nil {
 			return nil, nil, err
 		}
 	}
-	conn, rw, err := http.NewResponseController(w.below).Hijack()
+	conn, rw, err := http.NewResponseController(p.underlying).Hijack()
 	if err == nil {
-		w.release()
-		w.state, w.outcome = passing, OutcomeHijacked
+		p.state, p.outcome = passing, OutcomeHijacked
+		p.release()
 	}
 	return conn, rw, err
 }
 
-// Push implements http.Pusher.
-func (w *writer) Push(target string, opts *http.PushOptions) error {
-	for below := w.below; ; {
-		if p, ok := below.(http.Pusher); ok {
-			return p.Push(target, opts)
+// Push implements [http.Pusher].
+func (p *Response) Push(target string, opts *http.PushOptions) error {
+	for below := p.underlying; ; {
+		if pusher, ok := below.(http.Pusher); ok {
+			return pusher.Push(target, opts)
 		}
 		u, ok := below.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
@@ -142,13 +134,13 @@ func (w *writer) Push(target string, opts *http.PushOptions) error {
 	}
 }
 
-// CloseNotify implements the deprecated http.CloseNotifier, which Gin asserts.
-func (w *writer) CloseNotify() <-chan bool {
-	if n, ok := w.below.(interface{ CloseNotify() <-chan bool }); ok {
+// CloseNotify implements the deprecated [http.CloseNotifier], which Gin asserts.
+func (p *Response) CloseNotify() <-chan bool {
+	if n, ok := p.underlying.(interface{ CloseNotify() <-chan bool }); ok {
 		return n.CloseNotify()
 	}
 	gone := make(chan bool, 1)
-	ctx := w.resp.request.Context()
+	ctx := p.Request.Context()
 	go func() { // ends with the request
 		<-ctx.Done()
 		gone <- true

@@ -1,26 +1,25 @@
 package page
 
-// An Outcome says whether one response got the snippet, and if not, why. There
-// are few, so that they can label a metric.
+// An Outcome says whether a response got the snippet, and if not, why.
 type Outcome uint8
 
 const (
 	OutcomeNoAnswer    Outcome = iota // the handler wrote nothing
 	OutcomeInjected                   // the snippet is in the page
-	OutcomeRendered                   // the app claimed the snippet's place and rendered it itself
+	OutcomeRendered                   // the app claimed the snippet and rendered it itself
 	OutcomeStatus                     // the status is not 200
-	OutcomeNotHTML                    // another media type, or none that could be determined
-	OutcomeEncoded                    // compressed by the handler or by something inside of it
-	OutcomeCharset                    // a character encoding in which ASCII does not stand for itself
+	OutcomeNotHTML                    // another media type, or none that could be detected
+	OutcomeEncoded                    // compressed by the handler or by an inner middleware
+	OutcomeCharset                    // a charset in which ASCII bytes do not always mean ASCII characters
 	OutcomePartial                    // a part of a page (Content-Range)
 	OutcomeAttachment                 // to be saved, not displayed
 	OutcomeNoTransform                // Cache-Control: no-transform, or signed
 	OutcomeEmpty                      // no body
 	OutcomeFragment                   // HTML that does not begin as a document
-	OutcomeUnfinished                 // cut off, or open in a comment, a script or the like
-	OutcomeAMP                        // an AMP page, which our script would make invalid
-	OutcomeHeadOnly                   // a HEAD request: the header of the page without the page
-	OutcomeHijacked                   // the handler took the connection over
+	OutcomeUnfinished                 // cut off, or a comment, a script or the like is open at the end
+	OutcomeAMP                        // an AMP page, which the snippet's script would make invalid
+	OutcomeHeadOnly                   // the header of a page, in response to HEAD
+	OutcomeHijacked                   // the handler hijacked the connection
 	OutcomePanicked                   // the handler panicked
 	OutcomePolicy                     // the page's Content-Security-Policy does not allow the snippet
 )
@@ -33,13 +32,10 @@ var outcomeNames = [...]string{
 	OutcomePanicked: "panicked", OutcomePolicy: "policy",
 }
 
-// String returns the outcome in snake case, as in metrics and logs.
+// String returns the outcome in snake case, such as "not_html".
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) {
 		return outcomeNames[o]
 	}
 	return "unknown"
 }
-
-// MarshalText implements [encoding.TextMarshaler].
-func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

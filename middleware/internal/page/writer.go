@@ -2,49 +2,123 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
-// writer is the http.ResponseWriter of a response that may get the snippet. Its state
+// A Snippet is what is injected into one page.
+type Snippet interface {
+	// Fits reports whether a page with this header can have the snippet. It must not
+	// change the header.
+	Fits(h http.Header) bool
+
+	// Bytes returns the snippet. It is called only after Fits has returned true. The
+	// language is the lang attribute of the page's html element, or "" if there is none or
+	// if it is not known when the header is sent.
+	Bytes(language string) []byte
+
+	// Tag returns what is appended to the entity tag of a page with this snippet.
+	Tag() string
+
+	// Carry changes the header of a page with the snippet, just before it is sent.
+	Carry(h http.Header)
+}
+
+// A Response is the [http.ResponseWriter] of one response that may get a snippet. Like any
+// ResponseWriter, it is not safe for concurrent use; only [Response.Claim] is. Its state
 // only moves forward:
 //
-//	undecided   nothing has been written
-//	pending     the status is set, and the header is closed and allows the snippet;
-//	            the first bytes of the body decide
-//	holding     the body allows the snippet too: everything but the tail passes
-//	discarding  the same for HEAD: the header is that of the page, without a body
-//	passing     the snippet is placed, or has no place: writes go to the writer below
+//	undecided   Nothing has been written.
+//	collecting  The header allows the snippet. Header and body wait in the buffer.
+//	streaming   The header of a page with the snippet has been sent. So is the body, except
+//	            for its tail.
+//	discarding  The same for HEAD: the header has been sent, and the body is dropped.
+//	passing     There will be no snippet. Everything goes to the underlying writer.
+//	finished    The handler has returned. Everything goes to the underlying writer.
 //
-// The writer is not pooled, because error pages and late goroutines may keep it and must
-// still reach the writer below. Its buffer is pooled.
-type writer struct {
-	below       http.ResponseWriter
-	resp        *Response
-	encoding    string // Content-Encoding before the handler ran
-	revalidates bool   // the handler was given validators of pages with this snippet
+// The first write or WriteHeader begins the response: it collects if the header allows the
+// snippet, and passes if not. Once the buffer is full, the handler flushes or the handler
+// returns, decide sends the header; the response then streams, discards or passes. Finish
+// completes a response that streams.
+//
+// Responses are not pooled, because error pages and goroutines that outlive the handler
+// may still write to them. Only their buffers are pooled.
+type Response struct {
+	// Request is the request to call the handler with.
+	Request *http.Request
 
-	state     state
-	outcome   Outcome
-	status    int     // once it is no longer undecided
-	sniff     bool    // pending: net/http would determine the Content-Type from the body
-	closed    bool    // WriteHeader must be called below before the next byte
-	snapshot  []field // the header at the first byte
-	committed bool    // holding: the header has left
+	underlying  http.ResponseWriter
+	original    *http.Request
+	snippet     Snippet
+	encoding    string // the Content-Encoding that an outer compressor set before the handler ran
+	revalidates bool   // the browser has sent the entity tag of a page with this snippet
 
-	buf      []byte // pending: what was written; holding: what is held back, after its first sent bytes
-	pooled   *buffer
-	sent     int
-	head     []byte // the beginning of the page, once buf no longer has it
-	start    opening
-	declared int64 // Content-Length of the handler, -1 for none
-	written  int64
-	snippet  []byte
-	values   [2]string // the values of two header fields, so that they need no allocation
+	root    *Response     // the outermost response of the request, which keeps the owner
+	owner   atomic.Uint32 // who renders the snippet: nobody, byApp or byWriter
+	tooLate atomic.Bool   // a header that lets shared caches keep the page has been sent
+
+	state    state
+	outcome  Outcome
+	status   int
+	explicit bool    // WriteHeader must be called, because the handler has or the header was restored
+	sniff    bool    // there is no Content-Type: net/http would detect it
+	declared int64   // the handler's Content-Length, noLength or invalidLength
+	snapshot []field // the header as it was at the first write or WriteHeader
+
+	pooled *buffer
+	head   []byte    // the first bytes of the page, up to headSize
+	buf    []byte    // the last bytes of the page, at least tailSize unless it is shorter
+	gone   int64     // the size of the page before buf
+	sent   int       // how many bytes of buf have been sent
+	at     int       // where in buf the snippet goes; set when the page has ended
+	code   []byte    // the snippet; set when the header is sent
+	values [2]string // the values of two header fields, to save their allocation
+}
+
+type state uint8
+
+const (
+	undecided state = iota
+	collecting
+	streaming
+	discarding
+	passing
+	finished
+)
+
+// The owners of the snippet.
+const (
+	nobody uint32 = iota
+	byApp
+	byWriter
+)
+
+// moment says when the header is sent.
+type moment uint8
+
+const (
+	midway    moment = iota // the page may go on
+	atEnd                   // the handler has returned
+	abandoned               // the handler has panicked or hijacks the connection
+)
+
+const (
+	tailSize   = 1 << 10          // the end of the page, which is read and so held back
+	bufferSize = 4<<10 + tailSize // writes of 4 KB fill net/http's own buffer
+)
+
+// buffer is the memory of one response. Its body has room for the snippet too, so that the
+// snippet and the end of the page are sent with one Write.
+type buffer struct {
+	body   [bufferSize + 6<<10]byte
+	head   [headSize]byte
+	fields [16]field
 }
 
 // field is one field of a header.
@@ -53,420 +127,335 @@ type field struct {
 	values []string
 }
 
-type state uint8
-
-const (
-	undecided state = iota
-	pending
-	holding
-	discarding
-	passing
-)
-
-const (
-	tailSize   = 1 << 10          // the part of the page that is read at its end, and so held back
-	bufferSize = 4<<10 + tailSize // how much is collected before a part is sent: enough to fill net/http's buffer
-	sniffSize  = 512              // what http.DetectContentType reads
-	markSize   = 2                // what identifies a UTF-16 byte order mark, or gzip
-)
-
-// buffer is the memory of one response. The body has room for the snippet, which leaves
-// with the end of the page in one Write.
-type buffer struct {
-	body   [bufferSize + 6<<10]byte
-	head   [headSize]byte
-	fields [16]field
-}
-
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// Header implements http.ResponseWriter.
-func (w *writer) Header() http.Header { return w.below.Header() }
+// Init prepares p to write the response to r through w. The handler's request gets the
+// context ctx. If the request already has a Response, outer is its outermost one, and the
+// snippet appears in one of them only.
+func (p *Response) Init(ctx context.Context, w http.ResponseWriter, r *http.Request, s Snippet, outer *Response) {
+	p.underlying, p.original, p.snippet, p.root = w, r, s, p
+	if outer != nil {
+		p.root = outer
+	}
+	p.encoding = first(w.Header()["Content-Encoding"])
+	p.Request = r.WithContext(ctx)
+	p.hideFromHandler(r.Header)
+}
 
-// Unwrap returns the writer below, for http.ResponseController.
-func (w *writer) Unwrap() http.ResponseWriter { return w.below }
+// Claim makes the app the owner of the snippet: the app renders it itself, and nothing is
+// injected. Claim returns false if the snippet has been injected, or if a header that lets
+// shared caches keep the page has been sent.
+func (p *Response) Claim() bool {
+	return p.root.owner.Load() == byApp || !p.tooLate.Load() && p.root.owner.CompareAndSwap(nobody, byApp)
+}
 
-// WriteHeader implements http.ResponseWriter. Informational statuses pass and
-// decide nothing (RFC 9110, section 15.2).
-func (w *writer) WriteHeader(status int) {
-	switch {
-	case w.state == holding && !w.committed && status >= 200: // a second call has no effect, and the first status has yet to leave
-	case status < 200 && status != http.StatusSwitchingProtocols, w.state > pending:
-		w.below.WriteHeader(status) // net/http complains about a second one
-	case w.state == undecided:
-		w.closed = true
-		w.close(status)
-		if w.state == pending {
-			w.keepHeader()
+// IsBelow reports whether what is written to w still goes through p, which has not finished.
+func (p *Response) IsBelow(w http.ResponseWriter) bool {
+	for {
+		if w == http.ResponseWriter(p) {
+			return p.state != finished
 		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		w = u.Unwrap()
 	}
 }
 
-// close fixes the status, as net/http does at the first byte, and gives up if the header
-// alone rules the snippet out.
-func (w *writer) close(status int) {
-	w.state, w.status = pending, status
-	h := w.Header()
-	_, typed := h["Content-Type"] // nil forbids net/http to determine it
-	w.sniff = !typed && len(h["Transfer-Encoding"]) == 0
-	if w.outcome = w.refusal(h); w.outcome != OutcomeNoAnswer {
-		w.pass()
+// Header implements [http.ResponseWriter].
+func (p *Response) Header() http.Header { return p.underlying.Header() }
+
+// Unwrap returns the underlying writer, for [http.ResponseController].
+func (p *Response) Unwrap() http.ResponseWriter { return p.underlying }
+
+// WriteHeader implements [http.ResponseWriter]. Informational statuses are sent at once
+// and begin nothing (RFC 9110, section 15.2).
+func (p *Response) WriteHeader(status int) {
+	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols, p.state > collecting:
+		p.underlying.WriteHeader(status) // net/http logs a superfluous one
+	case p.state == undecided:
+		p.explicit = true
+		p.begin(status)
 	}
 }
 
-// keepHeader copies the header at the first byte of the body, because net/http would not
-// send later changes to it.
-func (w *writer) keepHeader() {
-	if w.state > holding || w.snapshot != nil {
+// begin fixes the status and the header, as net/http does at the first write or
+// WriteHeader.
+func (p *Response) begin(status int) {
+	h := p.Header()
+	_, typed := h["Content-Type"] // a nil value forbids net/http to detect it
+	p.status, p.sniff = status, !typed && len(h["Transfer-Encoding"]) == 0
+	p.declared = contentLength(h)
+	if p.outcome = p.refusal(h); p.outcome != OutcomeNoAnswer {
+		p.pass()
 		return
 	}
-	w.take()
-	w.snapshot = w.pooled.fields[:0]
-	for name, values := range w.Header() {
-		w.snapshot = append(w.snapshot, field{name, values})
+	p.state = collecting
+	p.pooled = buffers.Get().(*buffer)
+	p.buf, p.head, p.snapshot = p.pooled.body[:0], p.pooled.head[:0], p.pooled.fields[:0]
+	for name, values := range h {
+		p.snapshot = append(p.snapshot, field{name, values})
 	}
 }
 
-// cause is what makes the writer decide.
-type cause uint8
-
-const (
-	byBytes cause = iota // a Write
-	byFlush
-	byEnd
-)
-
-// decide leaves the pending state by head, the first bytes of the body. It returns false
-// if more bytes are needed and may still come.
-func (w *writer) decide(head []byte, why cause) bool {
-	if why == byBytes && len(head) < w.wanted() {
-		w.keepHeader()
-		return false
+// Write implements [io.Writer]. What is held back counts as written.
+func (p *Response) Write(b []byte) (int, error) {
+	if p.collects(len(b)) {
+		p.buf = append(p.buf, b...)
+		return len(b), nil
 	}
-	h := w.Header()
-	later := w.restoreHeader(h)
-	if w.outcome = w.refusalByBody(head, why); w.outcome == OutcomeNoAnswer {
-		w.hold(h, head)
-	} else {
-		w.pass()
-	}
-	maps.Copy(h, later)
-	return true
+	return write(p, b)
 }
 
-// wanted returns how many bytes it takes to decide.
-func (w *writer) wanted() int {
-	if w.sniff {
-		return sniffSize
-	}
-	return markSize
-}
-
-// hold begins to hold the tail back: the page gets the snippet unless its end rules it
-// out. The header waits as long as the buffer has room.
-func (w *writer) hold(h http.Header, head []byte) {
-	w.snapshot = nil
-	if w.sniff {
-		h.Set("Content-Type", http.DetectContentType(head))
-	}
-	if w.resp.request.Method == http.MethodHead {
-		delete(h, "Content-Length") // that of the page is not known
-		w.personalize(h)
-		w.state, w.outcome = discarding, OutcomeHeadOnly
-		w.below.WriteHeader(w.status)
-		w.release()
-		return
-	}
-	if !w.resp.snippet.Fits(h) {
-		w.outcome = OutcomePolicy
-		w.pass()
-		return
-	}
-	w.declared = -1
-	if n, declared := contentLength(h); declared {
-		w.declared = n
-	}
-	w.state = holding
-	w.keepHeader()
-	w.written = int64(len(w.buf))
-}
-
-// commit sends the header of a page that is being held. With personal, the page carries
-// the snippet or the app's own rendering of it; with injected, it is the former.
-func (w *writer) commit(personal, injected bool) {
-	if w.committed {
-		return
-	}
-	w.committed = true
-	h := w.Header()
-	later := w.restoreHeader(h)
-	if injected {
-		w.snippet = w.resp.snippet.Bytes(w.start.language)
-	}
-	if injected && w.declared >= 0 {
-		w.values[1] = strconv.FormatInt(w.declared+int64(len(w.snippet)), 10)
-		h["Content-Length"] = w.values[1:2:2]
-	}
-	if personal {
-		w.carry(h)
-	}
-	w.below.WriteHeader(w.status)
-	maps.Copy(h, later)
-}
-
-// begin commits to the snippet before the end of the page is known, because the page
-// continues with p and the buffer cannot hold it. It returns false if the beginning rules
-// the snippet out; the response passes then.
-func begin[T string | []byte](w *writer, p T) bool {
-	if w.committed {
-		return true
-	}
-	w.head = append(w.pooled.head[:0], w.beginning()...)
-	w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
-	w.start = open(w.head)
-	if w.resp.claim.by(byApp) {
-		w.outcome = OutcomeRendered
-	} else if len(w.head) == headSize { // a Flush may come before that much is known
-		w.outcome = w.start.refusal()
-	}
-	if w.outcome == OutcomeNoAnswer {
-		w.commit(true, true)
-		return true
-	}
-	w.pass()
-	return false
-}
-
-// beginning returns the first headSize bytes of the page, or fewer if no more have come.
-func (w *writer) beginning() []byte {
-	if w.head != nil {
-		return w.head
-	}
-	return w.buf[:min(len(w.buf), headSize)]
-}
-
-// pass gives up on the snippet: it writes what has come so far, and later writes go
-// straight to the writer below.
-func (w *writer) pass() {
-	h := w.Header()
-	later := w.restoreHeader(h)
-	if w.outcome == OutcomeRendered || w.status == http.StatusNotModified && w.revalidates {
-		w.carry(h)
-	}
-	w.state = passing
-	if w.closed {
-		w.below.WriteHeader(w.status)
-	}
-	maps.Copy(h, later)
-	if len(w.buf) > 0 {
-		_, _ = w.below.Write(w.buf) // the next Write returns the same error
-	}
-	w.release()
-	if w.outcome != OutcomeRendered {
-		w.resp.tooLate.Store(true)
-	}
-}
-
-// Write implements io.Writer. It returns the length of p: what is held back
-// counts as written.
-func (w *writer) Write(p []byte) (int, error) {
-	if w.collects(len(p)) {
-		w.buf = append(w.buf, p...)
-		return len(p), nil
-	}
-	return write(w, p)
-}
-
-// WriteString implements io.StringWriter.
-func (w *writer) WriteString(s string) (int, error) {
-	if w.collects(len(s)) {
-		w.buf = append(w.buf, s...)
+// WriteString implements [io.StringWriter].
+func (p *Response) WriteString(s string) (int, error) {
+	if p.collects(len(s)) {
+		p.buf = append(p.buf, s...)
 		return len(s), nil
 	}
-	return write(w, s)
+	return write(p, s)
 }
 
-// collects counts n more bytes and reports whether they need only be appended. That is
-// the case of most writes of a template, which are short.
-func (w *writer) collects(n int) bool {
-	if w.state != holding || w.declared >= 0 || len(w.buf)+n > bufferSize || w.committed && len(w.head) < headSize {
-		return false
-	}
-	w.written += int64(n)
-	return true
+// collects reports whether n more bytes need only be appended to buf, as most of the short
+// writes of a template do.
+func (p *Response) collects(n int) bool {
+	return len(p.head) == headSize && p.declared < 0 && len(p.buf)+n <= bufferSize
 }
 
-func write[T string | []byte](w *writer, p T) (int, error) {
-	if w.state == undecided {
-		w.close(http.StatusOK)
+// write does what a Write has to do if it does more than append to buf.
+func write[T string | []byte](p *Response, b T) (int, error) {
+	if p.state == undecided {
+		p.begin(http.StatusOK)
 	}
-	if w.state == pending {
-		w.take()
-		first := p[:min(len(p), max(0, w.wanted()-len(w.buf)))]
-		if !w.decide(append(w.buf, first...), byBytes) {
-			w.buf = append(w.buf, p...) // all of it was first
-			return len(p), nil
+	if p.state == collecting || p.state == streaming {
+		if p.declared >= 0 && p.gone+int64(len(p.buf)+len(b)) > p.declared {
+			return 0, http.ErrContentLength // net/http cannot tell: it expects the snippet as well
+		}
+		p.head = append(p.head, b[:min(len(b), headSize-len(p.head))]...)
+		full := len(p.buf)+len(b) > bufferSize
+		if p.state == collecting && (full || p.isCompressed()) {
+			p.decide(midway)
+		} else if !full {
+			p.buf = append(p.buf, b...)
+			return len(b), nil
 		}
 	}
-	switch w.state {
-	case holding:
-		return holdBack(w, p)
+	switch p.state {
+	case streaming:
+		return stream(p, b)
 	case discarding:
-		return len(p), nil
+		return len(b), nil
 	}
-	return writeTo(w.below, p)
+	return writeTo(p.underlying, b)
 }
 
-// holdBack appends p to the buffer. Without room there, it sends all but the last
-// tailSize bytes.
-func holdBack[T string | []byte](w *writer, p T) (int, error) {
-	if w.declared >= 0 && int64(len(p)) > w.declared-w.written {
-		return 0, http.ErrContentLength // net/http would count the snippet's bytes as the handler's
-	}
-	w.written += int64(len(p))
-	w.take()
-	if w.committed && len(w.head) < headSize {
-		w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
-	}
-	if len(w.buf)+len(p) <= bufferSize {
-		w.buf = append(w.buf, p...)
-		return len(p), nil
-	}
-	if !begin(w, p) {
-		return writeTo(w.below, p)
-	}
-	if len(p) < tailSize {
-		cut := len(w.buf) + len(p) - tailSize
-		err := w.send(cut)
-		n := copy(w.buf, w.buf[cut:])
-		w.buf, w.sent = append(w.buf[:n], p...), max(0, w.sent-cut)
-		return len(p), err
-	}
-	if err := w.send(len(w.buf)); err != nil {
+// stream sends everything but the last tailSize bytes of buf and b.
+func stream[T string | []byte](p *Response, b T) (int, error) {
+	n := len(p.buf) + len(b) - tailSize
+	p.gone += int64(n)
+	fromBuf := min(n, len(p.buf))
+	if err := p.send(fromBuf); err != nil {
 		return 0, err
 	}
-	cut := len(p) - tailSize
-	if n, err := writeTo(w.below, p[:cut]); err != nil {
-		return n, err
+	p.buf, p.sent = p.buf[:copy(p.buf, p.buf[fromBuf:])], max(0, p.sent-fromBuf)
+	fromB := n - fromBuf
+	if fromB > 0 {
+		if n, err := writeTo(p.underlying, b[:fromB]); err != nil {
+			return n, err
+		}
 	}
-	w.buf, w.sent = append(w.buf[:0], p[cut:]...), 0
-	return len(p), nil
+	p.buf = append(p.buf, b[fromB:]...)
+	return len(b), nil
 }
 
-func writeTo[T string | []byte](w io.Writer, p T) (int, error) {
-	switch p := any(p).(type) {
+func writeTo[T string | []byte](w io.Writer, b T) (int, error) {
+	switch b := any(b).(type) {
 	case string:
-		return io.WriteString(w, p)
+		return io.WriteString(w, b)
 	case []byte:
-		return w.Write(p)
+		return w.Write(b)
 	}
 	return 0, nil
 }
 
-// send sends the buffer's first n bytes, except those that have been sent.
-func (w *writer) send(n int) error {
-	if n <= w.sent {
+// send sends the first n bytes of buf, unless they have been sent already.
+func (p *Response) send(n int) error {
+	if n <= p.sent {
 		return nil
 	}
-	_, err := w.below.Write(w.buf[w.sent:n])
-	w.sent = n
+	_, err := p.underlying.Write(p.buf[p.sent:n])
+	p.sent = n
 	return err
 }
 
-func (w *writer) take() {
-	if w.pooled == nil {
-		w.pooled = buffers.Get().(*buffer)
-		w.buf = w.pooled.body[:0]
+// decide sends the header of a response that was collected: with the snippet's changes if
+// the page gets the snippet as far as is known, otherwise as the handler wrote it.
+func (p *Response) decide(when moment) {
+	h := p.Header()
+	later := p.restoreHeader(h)
+	o := readOpening(p.head)
+	p.outcome = p.bodyRefusal(h, when)
+	switch {
+	case p.outcome != OutcomeNoAnswer:
+	case when == atEnd:
+		p.outcome = p.place(o)
+	case len(p.head) == headSize: // otherwise an early Flush has come before the beginning
+		p.outcome = o.refusal
 	}
+	switch p.outcome {
+	case OutcomeNoAnswer, OutcomeInjected, OutcomeHeadOnly:
+		p.announce(h, o.language)
+	default:
+		p.pass()
+	}
+	maps.Copy(h, later)
 }
 
-func (w *writer) release() {
-	if w.pooled != nil {
-		clear(w.pooled.fields[:])
-		buffers.Put(w.pooled)
-		w.pooled, w.buf, w.head, w.snapshot = nil, nil, nil, nil
+// announce sends the header of a page with the snippet.
+func (p *Response) announce(h http.Header, language string) {
+	if p.sniff {
+		h.Set("Content-Type", http.DetectContentType(p.head))
 	}
-}
-
-// finish ends the response and returns what became of the snippet.
-func (w *writer) finish(panicked bool) Outcome {
-	defer w.release()
-	if w.state == pending {
-		if panicked {
-			w.pass()
-		} else {
-			w.decide(w.buf, byEnd)
+	p.personalize(h)
+	if p.Request.Method == http.MethodHead {
+		p.state, p.outcome = discarding, OutcomeHeadOnly
+		delete(h, "Content-Length") // it depends on the page, which HEAD does not have
+		p.release()
+	} else {
+		p.state = streaming
+		p.code = p.snippet.Bytes(language)
+		if p.declared >= 0 {
+			p.values[1] = strconv.FormatInt(p.declared+int64(len(p.code)), 10)
+			h["Content-Length"] = p.values[1:2:2]
 		}
+		p.snippet.Carry(h)
 	}
-	was := w.state
-	w.state = passing
+	p.underlying.WriteHeader(p.status)
+}
+
+// pass gives up on the snippet: it sends what was collected, and later writes go straight to
+// the underlying writer.
+func (p *Response) pass() {
+	p.state = passing
+	if h := p.Header(); p.outcome == OutcomeRendered || p.status == http.StatusNotModified && p.revalidates {
+		p.personalize(h) // the page has the app's rendering; or it is in the browser's cache, with the snippet
+		p.snippet.Carry(h)
+	}
+	if p.explicit {
+		p.underlying.WriteHeader(p.status)
+	}
+	if len(p.buf) > 0 {
+		_, _ = p.underlying.Write(p.buf) // the next Write returns the error again
+	}
+	p.release()
+	if p.outcome != OutcomeRendered {
+		p.tooLate.Store(true)
+	}
+}
+
+// Finish must be called once, when the handler has returned. It injects the snippet at the
+// end of the page. If the handler has panicked, it sends what was held back instead.
+func (p *Response) Finish(panicked bool) Outcome {
+	if form := p.Request.MultipartForm; form != nil {
+		p.original.MultipartForm = form // net/http removes the uploaded files of the original only
+	}
+	switch {
+	case p.state == collecting && panicked:
+		p.decide(abandoned)
+	case p.state == collecting:
+		p.decide(atEnd)
+	case p.state == streaming && !panicked:
+		p.outcome = p.place(readOpening(p.head))
+	}
+	if p.state == streaming {
+		p.complete()
+	}
+	p.state = finished
+	p.release()
+	p.tooLate.Store(true)
 	switch {
 	case panicked:
-		if was == holding {
-			w.pad()
-			w.commit(false, false)
-			_ = w.send(len(w.buf)) // the panic matters more than this error
-		}
 		return OutcomePanicked
-	case was == holding:
-		return w.place()
+	case p.root.owner.Load() == byWriter:
+		return OutcomeInjected // perhaps by an inner response
 	}
-	return w.outcome
+	return p.outcome
 }
 
-// pad appends spaces to a page that was announced with the snippet's length and ends
-// without the snippet.
-func (w *writer) pad() {
-	if w.committed && w.declared == w.written {
-		w.buf = append(w.buf, bytes.Repeat([]byte{' '}, len(w.snippet))...)
+// place sets where in buf the snippet goes. It returns OutcomeInjected and makes the writer
+// the owner of the snippet, or it returns why the page does not get it.
+func (p *Response) place(o opening) Outcome {
+	whole := p.gone == 0
+	begin := max(0, len(p.buf)-tailSize)
+	at, ok := endOf(p.buf[begin:], whole && begin == 0)
+	p.at = begin + at
+	if whole && begin > 0 && (!ok || p.at == len(p.buf)) { // in doubt, read all of it
+		p.at, ok = endOf(p.buf, true)
 	}
-}
-
-// place puts the snippet where the end of the page says.
-func (w *writer) place() Outcome {
-	at, outcome := w.end()
-	if outcome == OutcomeInjected && !w.resp.claim.take(byWriter) {
-		outcome = OutcomeRendered
-	}
-	if outcome != OutcomeInjected {
-		w.pad()
-	}
-	if at < w.sent {
-		at = len(w.buf) // a Flush has sent the closing tags: after them is as good
-	}
-	injected := outcome == OutcomeInjected
-	w.commit(injected || outcome == OutcomeRendered, injected)
-	if injected {
-		w.buf = slices.Insert(w.buf, at, w.snippet...)
-	}
-	err := w.send(len(w.buf))
-	if err != nil && injected {
-		w.resp.claim.release()
-		return OutcomeUnfinished
-	}
-	return outcome
-}
-
-// end returns where in buf the snippet goes, and why it does not if it does not.
-func (w *writer) end() (at int, outcome Outcome) {
-	w.start = open(w.beginning())
-	whole := w.written == int64(len(w.buf))
-	begin := max(0, len(w.buf)-tailSize)
-	at, ok := endOf(w.buf[begin:], whole && begin == 0)
-	if at += begin; whole && begin > 0 && (!ok || at == len(w.buf)) { // in doubt, it is read from its beginning
-		at, ok = endOf(w.buf, true)
-	}
-	switch {
-	case w.written == 0:
-		return at, OutcomeEmpty
-	case len(w.buf) == 0, w.declared >= 0 && w.written != w.declared:
-		return at, OutcomeUnfinished // the handler wrote less than it declared, or the client has gone
-	case w.start.refusal() != OutcomeNoAnswer:
-		return at, w.start.refusal()
+	switch written := p.gone + int64(len(p.buf)); {
+	case written == 0:
+		return OutcomeEmpty
+	case len(p.buf) == 0, p.declared >= 0 && written != p.declared:
+		return OutcomeUnfinished // the handler wrote less than it declared, or the client has gone
+	case o.refusal != OutcomeNoAnswer:
+		return o.refusal
 	case !ok:
-		return at, OutcomeUnfinished
-	case at == len(w.buf) && !w.start.document:
-		return at, OutcomeFragment
+		return OutcomeUnfinished
+	case p.at == len(p.buf) && !o.document:
+		return OutcomeFragment
+	case !p.root.owner.CompareAndSwap(nobody, byWriter):
+		return OutcomeRendered
 	}
-	return at, OutcomeInjected
+	return OutcomeInjected
+}
+
+// complete sends the rest of a page whose header has announced the snippet.
+func (p *Response) complete() {
+	switch {
+	case p.outcome == OutcomeInjected:
+		if p.at < p.sent {
+			p.at = len(p.buf) // a Flush has sent the closing tags: after them will do
+		}
+		p.buf = slices.Insert(p.buf, p.at, p.code...)
+	case p.declared == p.gone+int64(len(p.buf)): // the announced length includes the snippet
+		p.buf = append(p.buf, bytes.Repeat([]byte{' '}, len(p.code))...)
+	}
+	if err := p.send(len(p.buf)); err != nil && p.outcome == OutcomeInjected {
+		p.root.owner.Store(nobody)
+		p.outcome = OutcomeUnfinished
+	}
+}
+
+// restoreHeader reverts and returns the changes that the handler has made to the header
+// since the snapshot. They must not be sent, because net/http would not have sent them. The
+// caller puts them back after WriteHeader, because they may be trailers.
+func (p *Response) restoreHeader(h http.Header) (later http.Header) {
+	changed := len(h) != len(p.snapshot)
+	for _, f := range p.snapshot {
+		values, ok := h[f.name]
+		changed = changed || !ok || !slices.Equal(values, f.values)
+	}
+	if !changed {
+		return nil
+	}
+	p.explicit = true
+	later = maps.Clone(h)
+	clear(h)
+	for _, f := range p.snapshot {
+		h[f.name] = f.values
+		if slices.Equal(later[f.name], f.values) {
+			delete(later, f.name)
+		}
+	}
+	return later
+}
+
+func (p *Response) release() {
+	if p.pooled != nil {
+		clear(p.pooled.fields[:])
+		buffers.Put(p.pooled)
+		p.pooled, p.buf, p.head, p.snapshot = nil, nil, nil, nil
+	}
 }
