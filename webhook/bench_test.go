@@ -24,9 +24,9 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// alternate measures two operations in turns, so that what else the machine
-// does meets both, and returns the median duration of each. Neither pays for
-// the garbage of the other, or of what ran before.
+// alternate measures two operations in turns, so that other work of the machine
+// affects both, and returns the median duration of each. It collects garbage first,
+// so that neither pays for earlier allocations.
 func alternate(rounds int, a, b func()) (medianA, medianB time.Duration) {
 	var as, bs []time.Duration
 	timed := func(f func()) time.Duration {
@@ -43,8 +43,8 @@ func alternate(rounds int, a, b func()) (medianA, medianB time.Duration) {
 	return as[rounds/2], bs[rounds/2]
 }
 
-// BenchmarkVerify compares with what a handler would write by hand: a new HMAC
-// for each delivery. x_raw is Verify's time divided by that.
+// BenchmarkVerify compares Verify with a plain HMAC per delivery. x_raw is Verify's
+// time divided by the HMAC's.
 func BenchmarkVerify(b *testing.B) {
 	for _, size := range []int{700, 64 << 10} {
 		body := bytes.Repeat([]byte("x"), size)
@@ -123,7 +123,8 @@ func (l *load) send(url string, n, status int, delivery func(i int64) (body []by
 	wg.Wait()
 }
 
-// deliveries makes bodies of 700 bytes, each of a new interview of a new user.
+// deliveries returns a function that makes bodies of 700 bytes, each for a new
+// interview of a new user.
 func deliveries(tb testing.TB) func(i int64) []byte {
 	const id, user = "a1b2c3d4-0000-0000-0000-000000000000", "user_00000000"
 	e := webhooktest.Completed(user)
@@ -140,10 +141,9 @@ func deliveries(tb testing.TB) func(i int64) []byte {
 	}
 }
 
-// BenchmarkHandler compares a server with the handler and the memory store with
-// one whose handler only answers 200, over loopback. x_empty is the former's
-// requests per second divided by the latter's. The client takes part of both,
-// so it is as quick as net/http's can be.
+// BenchmarkHandler compares a server that uses the handler and the memory store with
+// one that only answers 200, over loopback. x_empty is the requests per second of
+// the former divided by those of the latter.
 func BenchmarkHandler(b *testing.B) {
 	delivery := deliveries(b)
 	forged := "sha256=" + strings.Repeat("0", 64)
@@ -175,8 +175,8 @@ func BenchmarkHandler(b *testing.B) {
 				l.send(url, 8, c.status, c.delivery)
 			}
 			b.StopTimer()
-			// A store of its own, so that what is measured does not depend on how
-			// many transcripts the loop above has queued, which nobody fetches.
+			// A new store, so that the measurement does not depend on how many
+			// transcripts the loop above has queued.
 			url = hook()
 			sent := func(url string, status int) func() { return func() { l.send(url, 800, status, c.delivery) } }
 			alternate(3, sent(url, c.status), sent(empty, http.StatusOK))
@@ -187,7 +187,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// BenchmarkServeHTTP is the handler alone, without a network.
+// BenchmarkServeHTTP measures the handler alone, without a network.
 func BenchmarkServeHTTP(b *testing.B) {
 	delivery := deliveries(b)
 	forged := "sha256=" + strings.Repeat("0", 64)
@@ -205,7 +205,7 @@ func BenchmarkServeHTTP(b *testing.B) {
 			requests := make([]*http.Request, 1000)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if i%len(requests) == 0 { // the sender's work is not the handler's
+				if i%len(requests) == 0 { // do not measure the sender's work
 					b.StopTimer()
 					for n := range requests {
 						body, signature := c.next(int64(i + n))

@@ -10,9 +10,9 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// TestCrash uses an append-only journal that is synced before each answer: the
-// databases' drivers are not among what this module requires. The same test of
-// the databases is in store/integration.
+// TestCrash uses an append-only journal that is synced before each answer, because
+// this module does not require the drivers of databases. store/integration has the
+// same test for databases.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	rounds := 20

@@ -14,7 +14,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// decoded returns the result of a signed body, and what was recorded of it.
+// decoded delivers a signed body and returns the result and what was recorded.
 func decoded(t testing.TB, body []byte) (result webhook.Result, status int, recorded []store.Completion) {
 	t.Helper()
 	s := memstore.New()
@@ -66,8 +66,8 @@ func TestDecodeKeys(t *testing.T) {
 	}
 }
 
-// FuzzDecode sends any body with a right signature: it is answered, and what is
-// recorded of it can be stored.
+// FuzzDecode sends any body with a valid signature. It must be answered, and what is
+// recorded must be valid.
 func FuzzDecode(f *testing.F) {
 	b, err := json.Marshal(webhooktest.Completed("user_1"))
 	require.NoError(f, err)

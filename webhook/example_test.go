@@ -111,7 +111,7 @@ func ExampleHandler_Reconcile() {
 	// true <nil>
 }
 
-// Verify is for a handler of your own. It needs the body byte for byte.
+// Verify is for a handler that you write yourself. It needs the body byte for byte.
 func ExampleVerify() {
 	secret := "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	body := []byte(`{"event":"interview.completed"}`)
@@ -201,7 +201,7 @@ func ExampleSnooze() {
 	// Output: 2160h0m0s <nil>
 }
 
-// Transcripts that were given up stay listed with the reason and can be requeued.
+// Transcripts that were given up stay listed with the reason, and can be requeued.
 func ExampleHandler_Health() {
 	ctx := context.Background()
 	done := memstore.New()
@@ -219,7 +219,7 @@ func ExampleHandler_Health() {
 	// Output: 0 0 false <nil>
 }
 
-// There are few results, so that they can label a metric.
+// The set of results is small and fixed, so they can label a metric.
 func ExampleResult() {
 	const secret = "whsec_5b69ff6a12af94c6e3901a061180ca73"
 	var counted []string
@@ -240,7 +240,7 @@ func ExampleResult() {
 	// Output: [accepted duplicate bad_signature]
 }
 
-// The last deliveries show why nothing arrives: here the secret is wrong.
+// Deliveries shows why nothing is recorded: here the secret is wrong.
 func ExampleHandler_Deliveries() {
 	hook, err := webhook.New("whsec_5b69ff6a12af94c6e3901a061180ca73", memstore.New(), nil)
 	if err != nil {

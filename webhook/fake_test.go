@@ -16,14 +16,14 @@ import (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// newLog is a logger down to the level that is on by default, and what it wrote.
+// newLog returns a logger at the default level, and its output.
 func newLog() (*bytes.Buffer, *slog.Logger) {
 	var b bytes.Buffer
 	return &b, slog.New(slog.NewTextHandler(&b, nil))
 }
 
-// fakeInterviews is a provider without a network, for tests in a synctest
-// bubble and for answers that no sane provider gives.
+// fakeInterviews is a provider without a network, for tests in a synctest bubble
+// and for responses that no sane provider sends.
 type fakeInterviews struct {
 	mu        sync.Mutex
 	list      []userjourneys.Interview
@@ -40,7 +40,7 @@ type fakeInterviews struct {
 	always    func(id string) (userjourneys.Interview, error) // what Interview answers, if set
 }
 
-// completed is an interview as the provider's list and detail show it.
+// completed returns an interview as the provider's list and detail show it.
 func completed(id, reference string) userjourneys.Interview {
 	at := time.Now().UTC()
 	raw := fmt.Sprintf(`{"id":%q,"study_id":%q,"status":"completed","reference_id":%q,"transcript":[{"role":"user","text":"hello"}]}`, id, studyID, reference)

@@ -26,8 +26,8 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// post is one delivery without a network: the recorder is a ResponseWriter like
-// any other, and what TCP does to bodies is in the vectors.
+// post makes one delivery without a network. The vectors cover what TCP does to
+// bodies.
 func post(h http.Handler, body []byte, signature string) int {
 	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("X-Webhook-Signature", signature)
@@ -71,7 +71,7 @@ func TestForgedFlood(t *testing.T) { // not parallel: it measures the heap of th
 			}
 		}
 		if bytes.Equal(mutated, body) && string(sig) == good {
-			continue // two flips that undid each other
+			continue // two flips have undone each other
 		}
 		if code := post(h, mutated, string(sig)); code != http.StatusUnauthorized {
 			t.Fatalf("%d for %q signed %q", code, mutated, sig)
@@ -189,8 +189,8 @@ func TestCancelledRequestStillRecords(t *testing.T) {
 	require.True(t, done)
 }
 
-// TestBodiesInFlight fills every place with bodies that never end: each further
-// one takes the place of the slowest.
+// TestBodiesInFlight fills every place with bodies that never end. Each further one
+// displaces the slowest.
 func TestBodiesInFlight(t *testing.T) {
 	t.Parallel()
 	const most, senders = 256, 300
@@ -238,7 +238,8 @@ func TestBodiesInFlight(t *testing.T) {
 	require.ElementsMatch(t, []webhook.Result{webhook.ResultBusy, webhook.ResultAccepted}, []webhook.Result{<-reasons, <-reasons}, "one made way for it")
 }
 
-// TestNoPlaceLeft holds every place in a store that hangs: nobody can make way.
+// TestNoPlaceLeft fills every place with whole bodies, whose store hangs, so that
+// none can be displaced.
 func TestNoPlaceLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -272,8 +273,8 @@ func TestNoPlaceLeft(t *testing.T) {
 	})
 }
 
-// TestUnreadBodiesHaveADeadline sends a refused header and never the body:
-// net/http reads on before it answers, but not for ever.
+// TestUnreadBodiesHaveADeadline sends a header that is refused, and never the body.
+// net/http must not wait for the body forever before it answers.
 func TestUnreadBodiesHaveADeadline(t *testing.T) {
 	t.Parallel()
 	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, ReadTimeout: 100 * time.Millisecond})
@@ -320,13 +321,14 @@ func TestEatenBodyIsNamedInTheLogAndNowhereElse(t *testing.T) {
 	}
 }
 
-// closedBody is what net/http leaves of a body that was closed.
+// closedBody behaves like a body of net/http after Close.
 type closedBody struct{}
 
 func (closedBody) Read([]byte) (int, error) { return 0, http.ErrBodyReadAfterClose }
 func (closedBody) Close() error             { return nil }
 
-// TestASmallerLimitAroundTheHandler is an app that bounds all its bodies.
+// TestASmallerLimitAroundTheHandler tests an app that limits the bodies of all
+// requests.
 func TestASmallerLimitAroundTheHandler(t *testing.T) {
 	t.Parallel()
 	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
@@ -342,8 +344,8 @@ func TestASmallerLimitAroundTheHandler(t *testing.T) {
 	}
 }
 
-// TestPlacesOutliveABrokenWriter: what is around the handler must not use its
-// places up.
+// TestPlacesOutliveABrokenWriter checks that a ResponseWriter that panics does not
+// leak places.
 func TestPlacesOutliveABrokenWriter(t *testing.T) {
 	t.Parallel()
 	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
@@ -362,7 +364,7 @@ type brokenWriter struct{ http.ResponseWriter }
 
 func (brokenWriter) WriteHeader(int) { panic("test: a middleware's writer") }
 
-// TestDebugSaysWhatBecameOfEachDelivery, for whoever looks for a wrong secret.
+// TestDebugSaysWhatBecameOfEachDelivery checks the debug line of each delivery.
 func TestDebugSaysWhatBecameOfEachDelivery(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -414,7 +416,7 @@ type panicking struct{}
 
 func (panicking) UserID(_, reference string) (string, error) { panic(reference) }
 
-// strictStore refuses ids that others take.
+// strictStore refuses ids that other stores accept.
 type strictStore struct{ *memstore.Store }
 
 func (s strictStore) Record(ctx context.Context, c store.Completion) (bool, error) {
@@ -450,8 +452,7 @@ func TestStoreThatIsStricter(t *testing.T) {
 	require.Equal(t, 1, letters)
 }
 
-// TestLogs sends everything that must not be logged through everything that
-// logs.
+// TestLogs sends everything that must not be logged through all code that logs.
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	log, logger := newLog()

@@ -14,7 +14,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// inspected sends a signed body with the headers and returns what was kept.
+// inspected sends a signed body with the headers and returns the inspection.
 func inspected(t *testing.T, body string, header http.Header) *webhook.Inspection {
 	t.Helper()
 	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, Inspect: true})
@@ -65,7 +65,7 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// deep is how n arrays in each other begin.
+// deep returns the beginning of n nested arrays.
 func deep(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -114,7 +114,7 @@ func TestInspectIsOffByDefault(t *testing.T) {
 	require.Nil(t, h.Deliveries()[0].Inspection)
 }
 
-// What is refused before its body is read has only headers.
+// A delivery that is refused before its body is read has only headers.
 func TestInspectWithoutASignature(t *testing.T) {
 	t.Parallel()
 	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, Inspect: true})

@@ -52,7 +52,7 @@ func TestASlowHookRunsOnceOnAnyNumberOfReplicas(t *testing.T) {
 	}
 }
 
-// deafStore does not extend leases, so it gives the jobs out again.
+// deafStore does not extend leases, so it hands out the jobs again.
 type deafStore struct{ *memstore.Store }
 
 func (deafStore) ExtendJob(context.Context, store.Job, time.Duration) error {

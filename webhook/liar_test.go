@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// kind is what is wrong with an interview, or with what the app does with it.
+// kind is what goes wrong with an interview, at the provider or in the app.
 type kind string
 
 const (
@@ -34,7 +34,7 @@ const (
 
 var kinds = []kind{plain, emptyAtFirst, readyLate, scoredLate, unsuccessful, numbered, fromTomorrow, forbiddenOne, oddQuality, oddReference, refusedByDB, panickingHook, slowHook}
 
-// lied is an interview of a liar.
+// lied is an interview of the liar.
 type lied struct {
 	id, study, user string
 	kind            kind
@@ -63,7 +63,7 @@ func (l lied) reference() any {
 	return l.user
 }
 
-// item is the interview as the provider shows it now.
+// item returns the interview as the provider shows it now.
 func (l lied) item(now time.Time, detail bool) map[string]any {
 	created := l.at.Add(-10 * time.Minute)
 	if l.kind == fromTomorrow {
@@ -85,10 +85,10 @@ func (l lied) item(now time.Time, detail bool) map[string]any {
 	return out
 }
 
-// liar is a provider that lies, over HTTP without TCP: with a quota of ten pages
-// in fifteen minutes, odd items, flags that are missing or strings, empty pages
-// that claim more, rows that are deleted while one reads, and a flaky API whose
-// key is refused for hours.
+// liar is a provider that lies, over HTTP without TCP. It has a quota of ten pages
+// in fifteen minutes, odd items, flags that are missing or strings, empty pages that
+// claim more, rows that are deleted during a walk, failing requests, and hours in
+// which it refuses the key.
 type liar struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -210,7 +210,7 @@ func (l *liar) page(r *http.Request, reply func(int, any, ...string) (*http.Resp
 	out := map[string]any{"object": "list", "data": items, "has_more": more}
 	switch {
 	case len(items) > 0 && !more && l.lie(3):
-		out["has_more"] = true // and then there is nothing
+		out["has_more"] = true // but the next page is empty
 	case l.lie(5):
 		out["has_more"] = fmt.Sprint(more)
 	case l.lie(5):
@@ -220,7 +220,7 @@ func (l *liar) page(r *http.Request, reply func(int, any, ...string) (*http.Resp
 	return reply(200, out)
 }
 
-// delivery is the signed body of the interview's webhook.
+// delivery returns the body of the interview's delivery.
 func (l lied) delivery() []byte {
 	b, err := json.Marshal(map[string]any{"event": "interview.completed", "timestamp": l.at.Format(time.RFC3339Nano), "data": map[string]any{
 		"interview_id": l.id, "study_id": l.study, "status": "completed", "completed_at": l.at.Format(time.RFC3339Nano),

@@ -20,7 +20,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// withTranscript is an interview as the provider's detail shows it.
+// withTranscript returns an interview as the provider's detail shows it.
 func withTranscript(id, transcript string) userjourneys.Interview {
 	i := completed(id, "ada")
 	i.Transcript = json.RawMessage(transcript)

@@ -22,8 +22,8 @@ import (
 
 const private = "jane@example.com"
 
-// A minefield panics where it is told to: in the methods of a store and of a
-// Client, and in the callbacks of Options.
+// A minefield panics at one chosen place: in a method of a store or of a Client, or
+// in a callback of Options.
 type minefield struct {
 	*memstore.Store
 	*fakeInterviews
@@ -153,10 +153,10 @@ func (m *minefield) options() webhook.Options {
 	}
 }
 
-// TestAPanicAnywhereCostsOneItem panics in every place that the app's code is
-// called from, for one interview where there is one, and all the time elsewhere.
-// The other interviews, some delivered and some only listed, are worked on, and
-// everything is done once the code is mended.
+// TestAPanicAnywhereCostsOneItem panics at every place where the app's code is
+// called. Where the call is for an interview, it panics for one interview alone. The
+// other interviews, some delivered and some only listed, must not be affected, and
+// everything must be finished once the code is fixed.
 func TestAPanicAnywhereCostsOneItem(t *testing.T) {
 	t.Parallel()
 	const bad = "int-bad"
@@ -210,7 +210,7 @@ func TestAPanicAnywhereCostsOneItem(t *testing.T) {
 				require.LessOrEqual(t, strings.Count(b.log.String(), "stack="), 2, "a panic is logged once, whatever it is about")
 				require.LessOrEqual(t, strings.Count(b.log.String(), "panic: string"), 12, "and what comes of it not all the time:\n%s", b.log)
 
-				for _, j := range b.jobs(true) { // what was given up meanwhile
+				for _, j := range b.jobs(true) { // given up meanwhile
 					require.Equal(t, bad, j.InterviewID)
 					require.NoError(t, m.RequeueJob(b.t.Context(), bad))
 				}

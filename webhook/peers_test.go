@@ -11,8 +11,8 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// TestPeersSignatures runs what other projects test about their signatures. With -v it
-// prints how many cases come from each.
+// TestPeersSignatures runs the signature tests of other projects. With -v it prints how
+// many cases come from each.
 func TestPeersSignatures(t *testing.T) {
 	t.Parallel()
 	var peers struct {

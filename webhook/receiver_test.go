@@ -22,7 +22,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// resolver is the one that the vectors are written for.
+// resolver is the References that the vectors assume.
 type resolver struct{}
 
 func (resolver) UserID(_, reference string) (string, error) {
@@ -38,7 +38,7 @@ func (resolver) UserID(_, reference string) (string, error) {
 	return "", errors.New("test: forged")
 }
 
-// receiver is a handler behind a real server, and what it was told.
+// receiver is a handler behind a real server, and what its callbacks were given.
 type receiver struct {
 	*webhook.Handler
 	store   *switchStore
@@ -106,7 +106,7 @@ func (r *receiver) accept(secrets ...string) {
 	r.secrets = secrets
 }
 
-// answer is nil where the framing makes one impossible.
+// answer is nil if the framing makes a response impossible.
 func (r *receiver) send(t testing.TB, req request, body []byte) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.addr)
@@ -173,7 +173,7 @@ func (r *receiver) send(t testing.TB, req request, body []byte) *http.Response {
 	return resp
 }
 
-// latin1 is how the vectors write bytes above 0x7f.
+// latin1 encodes bytes above 0x7f as the vectors do.
 func latin1(s string) []byte {
 	var b []byte
 	for _, r := range s {
@@ -182,7 +182,7 @@ func latin1(s string) []byte {
 	return b
 }
 
-// state is what is in the store.
+// state is the content of the store.
 type state struct {
 	interviews, jobs, dead int
 	quality, user          string

@@ -27,7 +27,7 @@ func TestReconciliation(t *testing.T) {
 	}
 }
 
-// reconcileCases are sentences and the tests of them.
+// reconcileCases are tests, named by what they show.
 var reconcileCases = map[string]func(t *testing.T){
 	"items are recorded as deliveries are": withClient(webhook.Options{References: resolver{}}, func(b *clientBubble) {
 		b.wire.add(interviewJSON("int-1", "user_1"), interviewJSON("int-2", "forged"), interviewJSON("int-3", "user_3"))
@@ -87,7 +87,7 @@ var reconcileCases = map[string]func(t *testing.T){
 			b.wire.mu.Lock()
 			b.wire.list = slices.Insert(b.wire.list, 0, interviewJSON("new", "zoe"))
 			b.wire.mu.Unlock()
-			return listAnswer(true, append(list[99:100:100], list[100:199]...)...)(r) // pages that are cut by number repeat one
+			return listAnswer(true, append(list[99:100:100], list[100:199]...)...)(r) // with pages by number, an insertion repeats an item
 		})
 		b.reconcile()
 		require.Equal(b.t, 250, b.recorded())

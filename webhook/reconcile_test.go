@@ -19,7 +19,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// interviews are n of them, newest first, a minute apart.
+// interviews returns n interviews, newest first, a minute apart.
 func interviews(n int) (list []userjourneys.Interview) {
 	now := time.Now().UTC()
 	for i := range n {
@@ -90,7 +90,7 @@ func TestReconcileStopsBelowTheLookBackWhenNewestFirst(t *testing.T) {
 		require.NoError(t, b.Reconcile(b.t.Context()))
 		require.InDelta(t, 73, b.source.items, 2, "then 72 hours are enough")
 
-		// One that was created long ago and finished only now.
+		// An interview that was created long ago and finished just now.
 		b.source.mu.Lock()
 		late := completed("late", "zoe")
 		late.CreatedAt = list[70].CreatedAt.Add(-time.Minute)
@@ -106,7 +106,7 @@ func TestReconcileTakesTheServersClock(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {
 		list := interviews(300)
-		for i := range list { // by the provider's clock it is 100 hours earlier than by ours
+		for i := range list { // the provider's clock is 100 hours behind ours
 			list[i].CreatedAt = time.Now().Add(-100*time.Hour - time.Duration(i)*time.Hour)
 		}
 		b.source.add(list...)
@@ -117,7 +117,7 @@ func TestReconcileTakesTheServersClock(t *testing.T) {
 	})
 }
 
-// listing is a provider that lists its studies too, the active ones.
+// listing is a provider that also lists its active studies.
 type listing struct {
 	*fakeInterviews
 	active []string
@@ -139,8 +139,8 @@ func (l *listing) Studies(context.Context) iter.Seq2[userjourneys.Study, error] 
 	}
 }
 
-// TestReconcileRemembersAPausedStudy: what was under way when it was paused is
-// completed all the same.
+// TestReconcileRemembersAPausedStudy checks that interviews that were under way when
+// their study was paused are found.
 func TestReconcileRemembersAPausedStudy(t *testing.T) {
 	t.Parallel()
 	l := &listing{fakeInterviews: &fakeInterviews{}, active: []string{studyID}}
@@ -161,7 +161,8 @@ func TestReconcileRemembersAPausedStudy(t *testing.T) {
 	})
 }
 
-// TestReconcileForgetsADeletedStudy: it is no failure that its list is gone.
+// TestReconcileForgetsADeletedStudy checks that the missing list of a deleted study
+// is not a failure.
 func TestReconcileForgetsADeletedStudy(t *testing.T) {
 	t.Parallel()
 	l := &listing{fakeInterviews: &fakeInterviews{}, active: []string{studyID}}
@@ -178,8 +179,8 @@ func TestReconcileForgetsADeletedStudy(t *testing.T) {
 	})
 }
 
-// TestReconcileDoesNotBelieveTheFuture: one item that was created in the year
-// 9999 must not make all that come behind it look old.
+// TestReconcileDoesNotBelieveTheFuture checks that an item created in the year 9999
+// does not make all later items look old.
 func TestReconcileDoesNotBelieveTheFuture(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {
@@ -255,8 +256,8 @@ func TestReconcileNoticesALoop(t *testing.T) {
 	})
 }
 
-// TestReconcileIsNotStoppedByOneItem: what cannot be recorded as it is must not
-// keep out what comes behind it.
+// TestReconcileIsNotStoppedByOneItem checks that an item that cannot be recorded
+// does not hide the items after it.
 func TestReconcileIsNotStoppedByOneItem(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {
@@ -276,8 +277,8 @@ func TestReconcileIsNotStoppedByOneItem(t *testing.T) {
 	})
 }
 
-// TestReconcileSeesThroughAnOrderThatOnlyLooksLikeOne has a list that begins
-// newest first and does not go on like that.
+// TestReconcileSeesThroughAnOrderThatOnlyLooksLikeOne has a list that begins newest
+// first and continues in another order.
 func TestReconcileSeesThroughAnOrderThatOnlyLooksLikeOne(t *testing.T) {
 	t.Parallel()
 	inBubble(t, webhook.Options{}, func(b *bubble) {

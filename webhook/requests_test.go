@@ -15,8 +15,8 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// TestRequests are cases beside those of the vectors, over TCP like them. Each
-// is the documented delivery but for one thing.
+// TestRequests adds to the vectors, over TCP like them. Each case differs from the
+// documented delivery in one thing.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	doc := loadVectors(t).documented(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// deleting counts how often it is told to delete, and may fail.
+// deleting counts the calls of DeleteExpired, and may fail them.
 type deleting struct {
 	*memstore.Store
 	calls   atomic.Int64

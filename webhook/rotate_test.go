@@ -75,7 +75,7 @@ func TestRotateWhoseSaveFails(t *testing.T) {
 	require.NoError(t, webhook.Rotate(t.Context(), r.client(t), hookURL, func(context.Context, string) error { return nil }))
 }
 
-// TestRotateAgainstTheFakeProvider is the whole of it over HTTP.
+// TestRotateAgainstTheFakeProvider runs a whole rotation over HTTP.
 func TestRotateAgainstTheFakeProvider(t *testing.T) {
 	t.Parallel()
 	provider := userjourneystest.NewServer(t, nil)
@@ -146,7 +146,7 @@ type registrar struct {
 	secret  string
 	fails   []error // of the next calls; nil: it works
 	always  error   // of those after
-	lost    bool    // a failing creation has worked all the same
+	lost    bool    // a creation that fails has still been carried out
 	created func(r *registrar)
 	calls   []string
 }

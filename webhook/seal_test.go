@@ -26,8 +26,8 @@ func TestSealedReferences(t *testing.T) {
 	}
 }
 
-// sealCases are sentences and the tests of them, of the references that the gate
-// seals, as they come back in a webhook.
+// sealCases are tests, named by what they show, of sealed references that come back
+// in a delivery.
 var sealCases = map[string]func(t *testing.T){
 	"what is sealed is unsealed": func(t *testing.T) {
 		returned(t, "ada", webhook.ResultAccepted, sealing(t, 1), seal(t, sealing(t, 1), "ada"))
@@ -77,7 +77,7 @@ var sealCases = map[string]func(t *testing.T){
 	},
 }
 
-// sealing seals with the first of the keys, and unseals with all.
+// sealing seals with the first key and unseals with all keys.
 func sealing(t *testing.T, keys ...byte) gate.References {
 	var pairs [][]byte
 	for _, k := range keys {
@@ -104,8 +104,8 @@ func unsealable(t *testing.T, study, ref string) {
 	require.ErrorIs(t, err, gate.ErrBadReference)
 }
 
-// returned delivers an interview under the reference: whoever it belongs to, it
-// is recorded and answered 200.
+// returned delivers an interview with the reference. It must be recorded and answered
+// with 200, whoever it belongs to.
 func returned(t *testing.T, user string, reason webhook.Result, refs gate.References, ref string) {
 	s := memstore.New()
 	var got webhook.Result

@@ -27,7 +27,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// flakyStore is down for a while, and never takes some interviews.
+// flakyStore is down for a while, and always refuses some interviews.
 type flakyStore struct {
 	*memstore.Store
 	down    atomic.Bool
@@ -81,7 +81,7 @@ func (s *flakyStore) AddDeadLetter(ctx context.Context, d store.DeadLetter) erro
 	return s.Store.AddDeadLetter(ctx, d)
 }
 
-// hostileApp is what an app does wrong, and what it was told.
+// hostileApp is an app that does things wrong, and a record of its calls.
 type hostileApp struct {
 	mu        sync.Mutex
 	rng       *rand.Rand
@@ -139,10 +139,10 @@ func (a *hostileApp) completed(_ context.Context, c store.Completion, _ store.Tr
 }
 
 // TestSevenDays runs two replicas for a week over one store, with a provider that
-// lies in every way, an app that is hostile and a store that is down for an hour.
-// Webhooks are lost, late, doubled and out of order, a study is paused, and both
-// replicas are restarted every day. In the end exactly the right completions,
-// transcripts and calls of the hook are there.
+// lies in every way, a hostile app and a store that is down for an hour. Deliveries
+// are lost, late, repeated and out of order, a study is paused, and both replicas
+// are restarted every day. In the end, exactly the right completions, transcripts
+// and calls of the hook must be there.
 func TestSevenDays(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(3)
@@ -251,7 +251,7 @@ func sevenDays(t *testing.T, seed uint64) {
 			})
 		}
 	}
-	for day := 2; day < 7; day++ { // a row goes while somebody reads, when its transcript is long here
+	for day := 2; day < 7; day++ { // a row is deleted during a walk, long after its transcript was stored
 		at(time.Duration(day)*24*time.Hour, func() {
 			provider.set(func() {
 				old := slices.IndexFunc(provider.list, func(i lied) bool { return i.kind == plain && time.Since(i.at) > 36*time.Hour })
@@ -275,7 +275,7 @@ func sevenDays(t *testing.T, seed uint64) {
 	app.mu.Lock()
 	app.healthy = true
 	app.mu.Unlock()
-	time.Sleep(54 * time.Hour) // what is ready after 26 hours, and what is given up after a day
+	time.Sleep(54 * time.Hour) // for transcripts that are ready after 26 hours, and for jobs given up after a day
 	stop()
 	running.Wait()
 

@@ -20,8 +20,8 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// statusLogger is what many middlewares have around the ResponseWriter: it has no
-// Unwrap, so no read deadline can be set through it.
+// statusLogger wraps the ResponseWriter as many middlewares do: without Unwrap, so no
+// read deadline can be set through it.
 type statusLogger struct {
 	http.ResponseWriter
 	status int
@@ -32,7 +32,7 @@ func (s *statusLogger) WriteHeader(status int) {
 	s.ResponseWriter.WriteHeader(status)
 }
 
-// unwrapping is a good one.
+// unwrapping is a wrapper that has Unwrap.
 type unwrapping struct{ http.ResponseWriter }
 
 func (u unwrapping) Unwrap() http.ResponseWriter { return u.ResponseWriter }
@@ -48,7 +48,7 @@ var wrappers = map[string]func(http.Handler) http.Handler{
 	"http.TimeoutHandler": func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") },
 }
 
-// halfBody sends the first byte of a body and no more.
+// halfBody sends only the first byte of a body.
 func halfBody(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)

@@ -16,7 +16,7 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// project is a provider with several studies, each with interviews of its own.
+// project is a provider with several studies, each with one interview.
 type project struct {
 	*fakeInterviews
 	mu      sync.Mutex

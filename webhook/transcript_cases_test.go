@@ -18,9 +18,8 @@ import (
 	"github.com/askonce/askonce/webhook/webhooktest"
 )
 
-// transcriptCase receives one webhook while Run runs, lets the provider answer
-// as scripted and then well, and says when there was nothing yet and when the
-// transcript was there.
+// transcriptCase receives one delivery while Run runs. The provider first responds as
+// scripted and then well. The transcript must not be there too early, nor too late.
 func transcriptCase(reason string, attempts int, early, late time.Duration, script ...answer) func(t *testing.T) {
 	return withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		b.wire.add(interviewJSON(interviewID, "ada"))
@@ -50,7 +49,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// transcriptCases are sentences and the tests of them.
+// transcriptCases are tests, named by what they show.
 var transcriptCases = map[string]func(t *testing.T){
 	"a transcript is stored once, byte for byte": withClient(webhook.Options{ReconcileEvery: -1}, func(b *clientBubble) {
 		want := interviewJSON(interviewID, "ada")

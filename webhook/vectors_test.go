@@ -132,7 +132,7 @@ func loadVectors(t testing.TB) *vectors {
 	return &v
 }
 
-// documented is the body of the documentation, compact.
+// documented is the body in the provider's documentation, in compact form.
 func (v *vectors) documented(t testing.TB) []byte {
 	t.Helper()
 	for _, s := range v.Signature {

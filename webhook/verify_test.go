@@ -73,7 +73,7 @@ func TestVerifyNeverTrustsWeakSecrets(t *testing.T) {
 	}
 }
 
-// TestNothingPrintsASecret prints what an app might, in each way.
+// TestNothingPrintsASecret prints every value that an app might, in every way.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
 	opts := webhook.Options{PreviousSecrets: []string{previous}}
@@ -181,7 +181,7 @@ func TestOptionsAreCopied(t *testing.T) {
 	require.True(t, done)
 }
 
-// TestSecretsFromASource changes them under a running handler.
+// TestSecretsFromASource changes the secrets of a running handler.
 func TestSecretsFromASource(t *testing.T) {
 	t.Parallel()
 	log, logger := newLog()
@@ -203,7 +203,7 @@ func TestSecretsFromASource(t *testing.T) {
 		{[]string{previous, secret, previous, secret, secret}, nil, 200}, // each counts once
 		{nil, nil, 503},
 		{[]string{""}, nil, 503},
-		{[]string{secret, "short"}, nil, 503}, // a weak one spoils all
+		{[]string{secret, "short"}, nil, 503}, // one weak secret is enough
 		{[]string{secret}, errors.New("test"), 503},
 		{[]string{secret}, nil, 200},
 	} {
@@ -214,8 +214,8 @@ func TestSecretsFromASource(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "signing secrets available again"))
 }
 
-// TestSecretsFromASourceThatHangs: it has five seconds of its own, whatever the
-// sender does.
+// TestSecretsFromASourceThatHangs checks that Options.Secrets has five seconds, even if
+// the sender hangs up.
 func TestSecretsFromASourceThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -256,8 +256,8 @@ var (
 	otherScheme = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+=[!-~]+$")
 )
 
-// oracle says what Verify must say of one field, by crypto/hmac used plainly
-// and by what a signature looks like.
+// oracle returns what Verify must return for one header field, computed plainly with
+// crypto/hmac.
 func oracle(key string, field string, body []byte) error {
 	mac := hmac.New(sha256.New, []byte(key))
 	mac.Write(body)
@@ -287,9 +287,9 @@ func oracle(key string, field string, body []byte) error {
 	return nil
 }
 
-// FuzzVerify compares with the oracle, and flips each kind of bit: of the body,
-// of the signature and of the secret. In field, $ stands for the signature and @
-// for one of another body.
+// FuzzVerify compares Verify with the oracle, and flips bits of the body, the
+// signature and the secret. In field, $ stands for the signature and @ for the
+// signature of another body.
 func FuzzVerify(f *testing.F) {
 	f.Add([]byte(`{"event":"interview.completed"}`), secret, uint16(3), "$")
 	f.Add([]byte{}, secret, uint16(0), ",$ ,")

@@ -20,7 +20,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// quota answers pages until n have been read in one window, and then 429.
+// quota allows n pages in each window, and fails further ones with 429.
 func quota(n int, window time.Duration, retryAfter bool) func() error {
 	var began time.Time
 	left := 0
@@ -39,7 +39,7 @@ func quota(n int, window time.Duration, retryAfter bool) func() error {
 	}
 }
 
-// days is n days, or one where only processor time would be lost.
+// days returns n days, or one day if the tests are to be short.
 func days(n int) time.Duration {
 	if testing.Short() || raceDetector {
 		n = 1
@@ -73,7 +73,7 @@ func TestAWeekWithAQuotaOfTenPagesInFifteenMinutesFindsEverything(t *testing.T) 
 	}
 }
 
-// pickyStore never takes some interviews.
+// pickyStore always refuses some interviews.
 type pickyStore struct {
 	*memstore.Store
 	refuses  map[string]error
@@ -184,7 +184,7 @@ func TestAnItemThatTheStoreRefusesForGoodAtTheSecondTryIsNoted(t *testing.T) {
 	})
 }
 
-// interviewsOf are the ids of interviews(n).
+// interviewsOf returns the ids of interviews(n).
 func interviewsOf(n int) (ids []string) {
 	for i := range n {
 		ids = append(ids, fmt.Sprintf("int-%05d", n-i))
@@ -234,7 +234,7 @@ func TestARowThatIsDeletedBetweenTwoPagesHidesNothingForLong(t *testing.T) {
 	withClient(webhook.Options{}, func(b *clientBubble) {
 		list := interviewList(300, 10*time.Hour)
 		b.wire.add(list...)
-		b.wire.next(b.wire.serve, listAnswer(false)) // after a row that is gone there is nothing
+		b.wire.next(b.wire.serve, listAnswer(false)) // nothing follows a row that is gone
 		b.reconcile()
 		require.Equal(t, 100, b.recorded())
 		b.reconcile()
@@ -256,7 +256,7 @@ func TestAnItemFromTheFutureHidesNothing(t *testing.T) {
 				b.source.add(list...)
 				b.run()
 				lost := completed("lost", "zoe")
-				lost.CreatedAt = time.Now().Add(-60 * time.Hour) // long ago by its creation, finished now
+				lost.CreatedAt = time.Now().Add(-60 * time.Hour) // created long ago, finished now
 				b.source.add(lost)
 				b.wait(10*time.Minute + time.Second)
 				require.Equal(t, 51, b.recorded(), "found within one interval")

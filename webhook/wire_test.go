@@ -18,8 +18,8 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// wire is the provider's API for the real client, as far as a bubble of
-// synctest allows: everything but TCP.
+// wire is the provider's API for the real client in a synctest bubble: everything but
+// TCP.
 type wire struct {
 	mu       sync.Mutex
 	list     []map[string]any // what GET /interviews lists
@@ -58,7 +58,7 @@ func (w *wire) add(items ...map[string]any) {
 	w.list = append(w.list, items...)
 }
 
-// asked are the requests so far, and forgets them.
+// asked returns the requests so far and forgets them.
 func (w *wire) asked() []*http.Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -126,7 +126,8 @@ func noAnswer(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// interviewJSON is an interview as the provider shows it, changed by pairs.
+// interviewJSON returns an interview as the provider shows it, with fields replaced by
+// the pairs.
 func interviewJSON(id, reference string, changes ...any) map[string]any {
 	now := time.Now().UTC()
 	i := map[string]any{
@@ -140,7 +141,7 @@ func interviewJSON(id, reference string, changes ...any) map[string]any {
 	return i
 }
 
-// interviewList is n interviews, newest first, step apart.
+// interviewList returns n interviews, newest first, step apart.
 func interviewList(n int, step time.Duration) (list []map[string]any) {
 	for i := range n {
 		at := time.Now().UTC().Add(-time.Duration(i) * step).Format(time.RFC3339Nano)
@@ -149,7 +150,7 @@ func interviewList(n int, step time.Duration) (list []map[string]any) {
 	return list
 }
 
-// clientBubble is a bubble whose provider is the real client over a wire.
+// clientBubble is a bubble that uses the real client over a wire.
 type clientBubble struct {
 	*bubble
 	wire *wire
@@ -167,7 +168,7 @@ func withClient(opts webhook.Options, test func(b *clientBubble)) func(t *testin
 
 func (b *clientBubble) reconcile() { require.NoError(b.t, b.Reconcile(b.t.Context())) }
 
-// cursors are the starting_after of the requests so far.
+// cursors returns the starting_after of the requests so far.
 func (b *clientBubble) cursors() (list []string) {
 	for _, r := range b.wire.asked() {
 		list = append(list, r.URL.Query().Get("starting_after"))

@@ -23,8 +23,7 @@ import (
 
 const interviewID = "a1b2c3d4-5678-90ab-cdef-111111111111"
 
-// bubble is a handler with a memory store and a fake provider in a synctest
-// bubble.
+// bubble is a handler in a synctest bubble, with a memory store and a fake provider.
 type bubble struct {
 	*webhook.Handler
 	t      *testing.T
@@ -40,8 +39,8 @@ func inBubble(t *testing.T, opts webhook.Options, test func(b *bubble)) {
 	synctestHandler(t, nil, opts, test)
 }
 
-// synctestHandler is inBubble with a store around the bubble's memory store; nil
-// for none.
+// synctestHandler is like inBubble, with a store around the bubble's memory store. A
+// nil store means the memory store itself.
 func synctestHandler(t *testing.T, around store.Store, opts webhook.Options, test func(b *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +79,7 @@ func (b *bubble) run() {
 	synctest.Wait()
 }
 
-// receive delivers the interview's webhook.
+// receive delivers the interview.
 func (b *bubble) receive(id, reference string) {
 	e := webhooktest.Completed(reference)
 	e.Data.InterviewID = id
@@ -123,7 +122,7 @@ func (b *bubble) stored() bool {
 	return err == nil
 }
 
-// answer makes the provider's next answers for a transcript.
+// answer sets the provider's next responses for a transcript.
 func (b *bubble) answer(answers ...func(id string) (userjourneys.Interview, error)) {
 	b.source.mu.Lock()
 	defer b.source.mu.Unlock()
@@ -237,8 +236,8 @@ func TestRefusedKeyPausesTheQueueAndIsReportedOnce(t *testing.T) {
 	})
 }
 
-// TestLongTroubleKillsNothing: a key that is refused, or a rate limit, for days
-// is no failure of any job's own.
+// TestLongTroubleKillsNothing checks that no job is given up because the key is refused
+// or a rate limit lasts for days.
 func TestLongTroubleKillsNothing(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{"a refused key": status(401, 0), "a rate limit": status(429, 10*time.Minute)} {
@@ -261,8 +260,8 @@ func TestLongTroubleKillsNothing(t *testing.T) {
 	}
 }
 
-// TestARateLimitPausesTheQueue: a limit is the provider's for all jobs, and with
-// or without Retry-After none of them presses on.
+// TestARateLimitPausesTheQueue checks that a rate limit pauses all jobs, with or
+// without Retry-After.
 func TestARateLimitPausesTheQueue(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -347,7 +346,8 @@ func TestSlowHookHoldsUpNoOtherTranscript(t *testing.T) {
 	})
 }
 
-// TestStopping gives a job in the middle back as it was, and keeps what is done.
+// TestStopping checks that a job in progress is put back unchanged, and that finished
+// work is kept.
 func TestStopping(t *testing.T) {
 	t.Parallel()
 	hook := func(ctx context.Context, _ store.Completion, _ store.Transcript) error {

@@ -1,10 +1,9 @@
 // Package guard calls an app's code, that is its callbacks and its store, and
 // turns a panic there into an error.
 //
-// Every call of an app's code goes through this package, wherever it is made.
-// So a panic costs the one item that caused it: one delivery, one transcript,
-// one page without a prompt. It may not end a goroutine of the library, because
-// that would end the process.
+// Every call of an app's code goes through this package. So a panic costs only the
+// item that caused it: one delivery, one transcript, the prompt of one page. Without
+// it, a panic in one of the library's goroutines would end the process.
 package guard
 
 import (
@@ -19,19 +18,19 @@ import (
 // A PanicError is a panic that was recovered.
 type PanicError struct {
 	// What is the type of the panic's value, or the message of a
-	// [runtime.Error]. No other value is kept: it may hold whatever the app's
-	// code was given, such as a reference or a transcript.
+	// [runtime.Error]. The value itself is not kept, because it may hold whatever
+	// the app's code was given, such as a reference or a transcript.
 	What string
 
 	// Stack is the stack of the goroutine at the panic, as [debug.Stack] formats it.
 	Stack string
 }
 
-// Error names what was thrown. It leaves out the stack; see [Stack].
+// Error returns What after "panic: ". For the stack, see [Stack].
 func (e *PanicError) Error() string { return "panic: " + e.What }
 
-// Recovered returns the error for a value that recover returned. Call it in the
-// deferred function that recovered, so that the stack is that of the panic.
+// Recovered returns the error for a value that recover returned. It must be called in
+// the deferred function that recovered, so that the stack is that of the panic.
 func Recovered(value any) *PanicError {
 	what := fmt.Sprintf("%T", value)
 	if e, ok := value.(runtime.Error); ok {
@@ -71,14 +70,14 @@ func Get[T any](f func() (T, error)) (v T, err error) {
 }
 
 // Seq returns a sequence that yields what seq yields. If seq panics, or is nil,
-// the sequence ends with a [*PanicError]. A panic of the loop's body is the
-// body's own and is passed on.
+// the sequence ends with a [*PanicError]. A panic in the loop's body is not
+// recovered.
 func Seq[T any](seq iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		inBody, stopped := false, false
 		defer func() {
 			if inBody {
-				return // the panic goes on
+				return // do not recover
 			}
 			if p := recover(); p != nil && !stopped {
 				var zero T

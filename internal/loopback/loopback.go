@@ -1,4 +1,4 @@
-// Package loopback recognises this machine's own addresses, which are the only
+// Package loopback recognises the addresses of this machine, which are the only
 // ones that may be used without TLS.
 package loopback
 
@@ -7,8 +7,8 @@ import (
 	"net/url"
 )
 
-// Secure reports whether nobody else can read what is sent to u: it is an https
-// URL, or an http one of a loopback address.
+// Secure reports whether requests to u cannot be read on the network: u is an https
+// URL, or an http URL of a loopback address.
 func Secure(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" && URL(u) }
 
 // URL reports whether u names a loopback address, or localhost.

@@ -32,7 +32,7 @@ func ExampleNewRequest() {
 	// Output: 200
 }
 
-// A delivery to a server that runs, signed well and then with another secret.
+// A delivery to a running server, signed with the right and then with a wrong secret.
 func ExampleDeliver() {
 	server := httptest.NewServer(app())
 	defer server.Close()
@@ -63,7 +63,8 @@ func ExampleCompleted() {
 	// 400
 }
 
-// Sign makes the header's value for a request of one's own.
+// Sign returns the value of the signature header, for a request that you build
+// yourself.
 func ExampleSign() {
 	fmt.Println(webhooktest.Sign(secret, []byte(`{"event":"interview.completed"}`))[:15] + "…")
 	// Output: sha256=1151e686…

@@ -37,8 +37,7 @@ type Event struct {
 	Data      Data   `json:"data"`
 }
 
-// Data is the interview that an [Event] is about. A nil pointer is null on the
-// wire.
+// Data describes the interview of an [Event]. A nil pointer is encoded as null.
 type Data struct {
 	InterviewID     string  `json:"interview_id"`
 	StudyID         string  `json:"study_id"`
@@ -55,12 +54,12 @@ type Data struct {
 	RespondentID    *string `json:"respondent_id"`
 }
 
-// StudyID is the study of the events that [Completed] returns. If your gate asks
-// for another study, set Data.StudyID to that, or give your fake study this id.
+// StudyID is the study of the events that [Completed] returns. If your gate uses
+// another study, set Data.StudyID to that, or give your fake study this id.
 const StudyID = "e5f6a7b8-1234-56cd-ef78-222222222222"
 
-// Completed returns the event of a new interview that has just been completed
-// under the reference. An empty reference makes it anonymous.
+// Completed returns the event of a new interview that has just been completed with
+// the reference. An empty reference means an anonymous user.
 func Completed(reference string) Event {
 	const format = "2006-01-02T15:04:05.000Z"
 	now := time.Now().UTC()
@@ -96,8 +95,8 @@ func NewRequest(secret string, event any) *http.Request {
 }
 
 // Deliver sends the signed event to the URL and returns the status. The event is
-// as for [NewRequest]. Deliver does not follow redirects, because no sender of
-// webhooks can be relied on to do so.
+// as for [NewRequest]. Deliver does not follow redirects, because senders of
+// webhooks cannot be relied on to do so.
 func Deliver(ctx context.Context, url, secret string, event any) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
@@ -105,8 +104,8 @@ func Deliver(ctx context.Context, url, secret string, event any) (int, error) {
 	}
 	setBody(r, secret, event)
 	client := http.Client{
-		// Not the default transport: an httptest.Server that closes, in another test,
-		// closes its idle connections, at times before the response is returned.
+		// The default transport is shared: an httptest.Server of another test closes
+		// its idle connections, sometimes before the response is returned.
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

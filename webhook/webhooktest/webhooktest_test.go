@@ -36,8 +36,8 @@ func TestCompletedIsWhatTheProviderDocuments(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, other.Data.InterviewID)
 }
 
-// TestDeliverDoesNotFollowRedirects: one that is followed turns a POST into a
-// GET, and hides that the URL is not quite the endpoint's.
+// TestDeliverDoesNotFollowRedirects checks that a redirect is reported: following it
+// would turn the POST into a GET, and hide that the URL is wrong.
 func TestDeliverDoesNotFollowRedirects(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusMovedPermanently))
