@@ -153,7 +153,7 @@ func kindOf(name []byte) kind {
 		return ordinary
 	}
 	for i, c := range name {
-		b[i] = lower(c)
+		b[i] = lower[c]
 	}
 	switch string(b[:len(name)]) {
 	case "html", "body":
@@ -411,12 +411,16 @@ func trimLeft(b []byte, set *byteSet) []byte {
 	return b
 }
 
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
+// lower maps the letters of ASCII to lower case, and other bytes to themselves.
+var lower = func() (table [256]byte) {
+	for i := range table {
+		table[i] = byte(i)
 	}
-	return c
-}
+	for c := 'A'; c <= 'Z'; c++ {
+		table[c] = byte(c) + 'a' - 'A'
+	}
+	return table
+}()
 
 // equalFold compares names and ignores the case of ASCII letters only, as the HTML standard
 // does. To bytes.EqualFold, </ſcript> would be the end of a script.
@@ -425,7 +429,7 @@ func equalFold[T string | []byte](a []byte, b T) bool {
 		return false
 	}
 	for i, c := range a {
-		if lower(c) != lower(b[i]) {
+		if lower[c] != lower[b[i]] {
 			return false
 		}
 	}

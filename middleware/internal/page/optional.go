@@ -22,7 +22,7 @@ func (p *Response) ReadFrom(src io.Reader) (n int64, err error) {
 		size := bufferSize
 		switch {
 		case p.state >= passing:
-			m, err := io.Copy(p.underlying, src)
+			m, err := io.Copy(p.ResponseWriter, src)
 			return n + m, err
 		case p.state == discarding:
 			m, err := io.Copy(io.Discard, src)
@@ -74,7 +74,7 @@ func (p *Response) sendDirectly(src io.Reader) (n int64, err error) {
 	if limited != nil { // net/http uses sendfile through one LimitedReader, not through two
 		body.R, body.N = limited.R, min(limit, limited.N)
 	}
-	n, err = io.Copy(p.underlying, body)
+	n, err = io.Copy(p.ResponseWriter, body)
 	if limited != nil {
 		limited.N -= n
 	}
@@ -96,7 +96,7 @@ func (p *Response) FlushError() error {
 			return err
 		}
 	}
-	return http.NewResponseController(p.underlying).Flush()
+	return http.NewResponseController(p.ResponseWriter).Flush()
 }
 
 // Flush implements [http.Flusher].
@@ -112,7 +112,7 @@ func (p *Response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 			return nil, nil, err
 		}
 	}
-	conn, rw, err := http.NewResponseController(p.underlying).Hijack()
+	conn, rw, err := http.NewResponseController(p.ResponseWriter).Hijack()
 	if err == nil {
 		p.state, p.outcome = passing, OutcomeHijacked
 		p.release()
@@ -122,7 +122,7 @@ func (p *Response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // Push implements [http.Pusher].
 func (p *Response) Push(target string, opts *http.PushOptions) error {
-	for below := p.underlying; ; {
+	for below := p.ResponseWriter; ; {
 		if pusher, ok := below.(http.Pusher); ok {
 			return pusher.Push(target, opts)
 		}
@@ -136,7 +136,7 @@ func (p *Response) Push(target string, opts *http.PushOptions) error {
 
 // CloseNotify implements the deprecated [http.CloseNotifier], which Gin asserts.
 func (p *Response) CloseNotify() <-chan bool {
-	if n, ok := p.underlying.(interface{ CloseNotify() <-chan bool }); ok {
+	if n, ok := p.ResponseWriter.(interface{ CloseNotify() <-chan bool }); ok {
 		return n.CloseNotify()
 	}
 	gone := make(chan bool, 1)

@@ -50,10 +50,11 @@ type Snippet interface {
 // Responses are not pooled, because error pages and goroutines that outlive the handler
 // may still write to them. Only their buffers are pooled.
 type Response struct {
+	http.ResponseWriter // the underlying one
+
 	// Request is the request to call the handler with.
 	Request *http.Request
 
-	underlying  http.ResponseWriter
 	original    *http.Request
 	snippet     Snippet
 	encoding    string // the Content-Encoding that an outer compressor set before the handler ran
@@ -77,7 +78,7 @@ type Response struct {
 	gone   int64     // the size of the page before buf
 	sent   int       // how many bytes of buf have been sent
 	at     int       // where in buf the snippet goes; set when the page has ended
-	code   []byte    // the snippet; set when the header is sent
+	code   []byte    // the bytes of the snippet; set when the header is sent
 	values [2]string // the values of two header fields, to save their allocation
 }
 
@@ -133,7 +134,7 @@ var buffers = sync.Pool{New: func() any { return new(buffer) }}
 // context ctx. If the request already has a Response, outer is its outermost one, and the
 // snippet appears in one of them only.
 func (p *Response) Init(ctx context.Context, w http.ResponseWriter, r *http.Request, s Snippet, outer *Response) {
-	p.underlying, p.original, p.snippet, p.root = w, r, s, p
+	p.ResponseWriter, p.original, p.snippet, p.root = w, r, s, p
 	if outer != nil {
 		p.root = outer
 	}
@@ -163,18 +164,15 @@ func (p *Response) IsBelow(w http.ResponseWriter) bool {
 	}
 }
 
-// Header implements [http.ResponseWriter].
-func (p *Response) Header() http.Header { return p.underlying.Header() }
-
 // Unwrap returns the underlying writer, for [http.ResponseController].
-func (p *Response) Unwrap() http.ResponseWriter { return p.underlying }
+func (p *Response) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // WriteHeader implements [http.ResponseWriter]. Informational statuses are sent at once
 // and begin nothing (RFC 9110, section 15.2).
 func (p *Response) WriteHeader(status int) {
 	switch {
 	case status < 200 && status != http.StatusSwitchingProtocols, p.state > collecting:
-		p.underlying.WriteHeader(status) // net/http logs a superfluous one
+		p.ResponseWriter.WriteHeader(status) // net/http logs a superfluous one
 	case p.state == undecided:
 		p.explicit = true
 		p.begin(status)
@@ -248,7 +246,7 @@ func write[T string | []byte](p *Response, b T) (int, error) {
 	case discarding:
 		return len(b), nil
 	}
-	return writeTo(p.underlying, b)
+	return writeTo(p.ResponseWriter, b)
 }
 
 // stream sends everything but the last tailSize bytes of buf and b.
@@ -262,7 +260,7 @@ func stream[T string | []byte](p *Response, b T) (int, error) {
 	p.buf, p.sent = p.buf[:copy(p.buf, p.buf[fromBuf:])], max(0, p.sent-fromBuf)
 	fromB := n - fromBuf
 	if fromB > 0 {
-		if n, err := writeTo(p.underlying, b[:fromB]); err != nil {
+		if n, err := writeTo(p.ResponseWriter, b[:fromB]); err != nil {
 			return n, err
 		}
 	}
@@ -285,7 +283,7 @@ func (p *Response) send(n int) error {
 	if n <= p.sent {
 		return nil
 	}
-	_, err := p.underlying.Write(p.buf[p.sent:n])
+	_, err := p.ResponseWriter.Write(p.buf[p.sent:n])
 	p.sent = n
 	return err
 }
@@ -332,7 +330,7 @@ func (p *Response) announce(h http.Header, language string) {
 		}
 		p.snippet.Carry(h)
 	}
-	p.underlying.WriteHeader(p.status)
+	p.ResponseWriter.WriteHeader(p.status)
 }
 
 // pass gives up on the snippet: it sends what was collected, and later writes go straight to
@@ -344,10 +342,10 @@ func (p *Response) pass() {
 		p.snippet.Carry(h)
 	}
 	if p.explicit {
-		p.underlying.WriteHeader(p.status)
+		p.ResponseWriter.WriteHeader(p.status)
 	}
 	if len(p.buf) > 0 {
-		_, _ = p.underlying.Write(p.buf) // the next Write returns the error again
+		_, _ = p.ResponseWriter.Write(p.buf) // the next Write returns the error again
 	}
 	p.release()
 	if p.outcome != OutcomeRendered {
