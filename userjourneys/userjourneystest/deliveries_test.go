@@ -105,7 +105,8 @@ func TestPageFinishesTheInterview(t *testing.T) {
 
 func TestDeliveriesSayWhatBecameOfThem(t *testing.T) {
 	t.Parallel()
-	s := userjourneystest.NewServer(t, nil)
+	told := make(chan userjourneystest.Delivery, 10)
+	s := userjourneystest.NewServer(t, &userjourneystest.Options{OnDelivery: func(d userjourneystest.Delivery) { told <- d }})
 	st := s.AddStudy(userjourneystest.Study{})
 	s.FinishInterview(st.ID, userjourneystest.Interview{ID: "before"}) // nobody to tell
 	require.Empty(t, s.Deliveries())
@@ -134,6 +135,11 @@ func TestDeliveriesSayWhatBecameOfThem(t *testing.T) {
 	last := delivered(t, s, 6)[5]
 	require.Error(t, last.Err)
 	require.Equal(t, userjourneystest.Delivery{InterviewID: "before", Err: last.Err}, last)
+	for _, d := range s.Deliveries() {
+		if !d.Dropped {
+			require.Equal(t, d, <-told)
+		}
+	}
 }
 
 func TestDelay(t *testing.T) {

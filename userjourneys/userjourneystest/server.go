@@ -42,8 +42,9 @@ type Options struct {
 	// NewestFirst reverses lists. The provider documents no order.
 	NewestFirst bool
 
-	// OnDelivery is called after each attempt to deliver the webhook, by the
-	// goroutine that made it. Defaults to nothing.
+	// OnDelivery is called after each request that delivers the webhook, from the
+	// goroutine that sent it. It must be safe for concurrent use. Defaults to
+	// nothing.
 	OnDelivery func(Delivery) `json:"-"`
 
 	// Listener accepts the connections. The server closes it. Defaults to a free
