@@ -9,9 +9,9 @@ import (
 
 // New returns an Echo middleware that puts the prompt into the pages of users who are
 // asked, and serves the endpoints below [middleware.Options].Path. The func user
-// returns the app's id of whoever sent the request, or "" for an anonymous visitor; it
-// is called at most once for a request, and only if it is needed. A nil user means the
-// func that m was made with. A nil m panics. The middleware is safe for concurrent use.
+// returns the app's id of the user who sent the request, or "" for an anonymous visitor.
+// It is called at most once for a request, and only if it is needed. If it is nil, the func
+// that m was created with is called. New panics if m is nil. The middleware is safe for concurrent use.
 func New(m *middleware.Middleware, user func(echo.Context) string) echo.MiddlewareFunc {
 	if m == nil {
 		panic("askechov4: New: m is nil")
@@ -35,10 +35,9 @@ func New(m *middleware.Middleware, user func(echo.Context) string) echo.Middlewa
 				c.SetResponse(inner)
 				c.SetRequest(r)
 				defer func() {
-					// The HTTPErrorHandler comes later and has a response of its own to write. The
-					// timeout middleware leaves a writer that keeps a late handler from the connection:
-					// that one stays. So does the request, with what the handlers have put into its
-					// context.
+					// The HTTPErrorHandler runs later and must write to the outer response. A writer
+					// that the timeout middleware left stays, because it keeps a late handler from the
+					// connection. So does the request, because handlers may have added to its context.
 					if c.Response() == inner && inner.Writer == w {
 						c.SetResponse(outer)
 					}
@@ -49,8 +48,8 @@ func New(m *middleware.Middleware, user func(echo.Context) string) echo.Middlewa
 	}
 }
 
-// PromptFrom returns the prompt of the request for a template that renders it itself;
-// see [middleware.PromptFrom].
+// PromptFrom returns the prompt of the request for an app that renders it in its own
+// template. See [middleware.PromptFrom].
 func PromptFrom(c echo.Context) (middleware.Content, bool) {
 	return middleware.PromptFrom(c.Request().Context())
 }

@@ -53,8 +53,8 @@ func TestAdapter(t *testing.T) {
 	adapter.Test(t)
 }
 
-// After its answer the timeout middleware leaves a writer in place that keeps
-// the late handler from the connection.
+// After its response, the timeout middleware leaves a writer in place that keeps a late
+// handler from the connection.
 func TestTimeoutStandsFirst(t *testing.T) {
 	t.Parallel()
 	e := echo.New()

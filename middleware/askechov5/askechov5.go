@@ -9,9 +9,9 @@ import (
 
 // New returns an Echo middleware that puts the prompt into the pages of users who are
 // asked, and serves the endpoints below [middleware.Options].Path. The func user
-// returns the app's id of whoever sent the request, or "" for an anonymous visitor; it
-// is called at most once for a request, and only if it is needed. A nil user means the
-// func that m was made with. A nil m panics. The middleware is safe for concurrent use.
+// returns the app's id of the user who sent the request, or "" for an anonymous visitor.
+// It is called at most once for a request, and only if it is needed. If it is nil, the func
+// that m was created with is called. New panics if m is nil. The middleware is safe for concurrent use.
 func New(m *middleware.Middleware, user func(*echo.Context) string) echo.MiddlewareFunc {
 	if m == nil {
 		panic("askechov5: New: m is nil")
@@ -25,8 +25,8 @@ func New(m *middleware.Middleware, user func(*echo.Context) string) echo.Middlew
 			if user != nil {
 				id = func() string { return user(c) }
 			}
-			// The prompt is placed above the Response, where a gzip middleware is too: below it
-			// there are only compressed bytes.
+			// This may be the writer of a gzip middleware around the Response. The bytes that
+			// reach the Response are compressed.
 			outer := c.Response()
 			return m.Serve(outer, c.Request(), id, func(w http.ResponseWriter, r *http.Request) error {
 				if w == outer {
@@ -35,8 +35,8 @@ func New(m *middleware.Middleware, user func(*echo.Context) string) echo.Middlew
 				c.SetResponse(w)
 				c.SetRequest(r)
 				defer func() {
-					// The HTTPErrorHandler comes later and has a response of its own to write. The
-					// request stays, with what the handlers have put into its context.
+					// The HTTPErrorHandler runs later and must write to the outer response. The request
+					// stays, because handlers may have added to its context.
 					if c.Response() == w {
 						c.SetResponse(outer)
 					}
@@ -47,8 +47,8 @@ func New(m *middleware.Middleware, user func(*echo.Context) string) echo.Middlew
 	}
 }
 
-// PromptFrom returns the prompt of the request for a template that renders it itself;
-// see [middleware.PromptFrom].
+// PromptFrom returns the prompt of the request for an app that renders it in its own
+// template. See [middleware.PromptFrom].
 func PromptFrom(c *echo.Context) (middleware.Content, bool) {
 	return middleware.PromptFrom(c.Request().Context())
 }

@@ -10,42 +10,42 @@ import (
 
 // New returns a Gin middleware that puts the prompt into the pages of users who are
 // asked, and serves the endpoints below [middleware.Options].Path. The func user
-// returns the app's id of whoever sent the request, or "" for an anonymous visitor; it
-// is called at most once for a request, and only if it is needed. A nil user means the
-// func that m was made with. A nil m panics. The handler is safe for concurrent use.
+// returns the app's id of the user who sent the request, or "" for an anonymous visitor.
+// It is called at most once for a request, and only if it is needed. If it is nil, the func
+// that m was created with is called. New panics if m is nil. The handler is safe for concurrent use.
 func New(m *middleware.Middleware, user func(*gin.Context) string) gin.HandlerFunc {
 	if m == nil {
 		panic("askgin: New: m is nil")
 	}
 	return func(c *gin.Context) {
 		if c.Writer.Written() {
-			return // Gin goes on with the chain
+			return // Gin continues the chain
 		}
 		w := writers.Get().(*writer)
 		w.ResponseWriter = c.Writer
 		serve(m, c, user, w)
-		if !w.used { // a writer that a handler has seen is never used again: others may have kept it
+		if !w.used { // handlers may have kept one that was used
 			w.ResponseWriter = nil
 			writers.Put(w)
 		}
 	}
 }
 
-// PromptFrom returns the prompt of the request for a template that renders it itself;
-// see [middleware.PromptFrom].
+// PromptFrom returns the prompt of the request for an app that renders it in its own
+// template. See [middleware.PromptFrom].
 func PromptFrom(c *gin.Context) (middleware.Content, bool) {
 	return middleware.PromptFrom(c.Request.Context())
 }
 
 var writers = sync.Pool{New: func() any { return new(writer) }}
 
-// serve runs the rest of the chain with a writer that places the prompt, if there is
-// one. Otherwise it leaves that to Gin, with Gin's own writer.
+// serve runs the rest of the chain with w if the request gets a prompt. Otherwise it
+// returns, and Gin continues the chain with its own writer.
 func serve(m *middleware.Middleware, c *gin.Context, user func(*gin.Context) string, w *writer) {
 	outer, reached := c.Writer, false
 	defer func() {
 		w.finish()
-		if c.Writer == gin.ResponseWriter(w) { // or it is that of Engine.HandleContext, or of another middleware
+		if c.Writer == gin.ResponseWriter(w) { // not one that Engine.HandleContext or another middleware left
 			c.Writer = outer
 		}
 	}()
@@ -59,14 +59,13 @@ func serve(m *middleware.Middleware, c *gin.Context, user func(*gin.Context) str
 			return nil
 		}
 		w.use(inner)
-		// The request stays when the chain is done, with what the handlers have put into
-		// its context.
+		// The request stays after the chain, because handlers may have added to its context.
 		c.Writer, c.Request = w, r
 		c.Next()
 		w.end()
 		return nil
 	})
-	if !reached { // an endpoint of ours
+	if !reached { // Serve has served an endpoint
 		c.Abort()
 	}
 }

@@ -60,7 +60,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// A check for tokens that comes before the middleware lets nobody decline.
+// A check of CSRF tokens before the middleware rejects "No thanks".
 func TestTokensAreCheckedAfter(t *testing.T) {
 	t.Parallel()
 	csrf := func(c *gin.Context) {
@@ -110,14 +110,14 @@ func TestWriterAndRequest(t *testing.T) {
 	}, newAsk(t))
 	e.GET("/", func(c *gin.Context) { within, inner = c.Writer, c.Request; servePage(c) })
 	adaptertest.Get(e, "/", adaptertest.UserHeader, "bob")
-	require.Same(t, before, within, "nothing is wrapped for who is not asked")
+	require.Same(t, before, within, "nothing is wrapped without a prompt")
 	require.Same(t, r, inner)
 	adaptertest.Get(e, "/")
 	require.NotSame(t, before, within)
 	require.Same(t, before, after)
 }
 
-// Some middlewares leave a writer of their own behind, for a reason.
+// leftBehind is a writer that a middleware deliberately leaves in place.
 type leftBehind struct{ gin.ResponseWriter }
 
 func TestForeignWriterStays(t *testing.T) {
@@ -181,7 +181,7 @@ func TestNewPanicsWithoutAMiddleware(t *testing.T) {
 	require.PanicsWithValue(t, "askgin: New: m is nil", func() { askgin.New(nil, currentUser) })
 }
 
-// Without a func of the framework the middleware's own finds out who the user is.
+// Without the adapter's func for the user, the middleware calls its own.
 func TestUserOfTheMiddleware(t *testing.T) {
 	t.Parallel()
 	adaptertest.Prompt(t, serve(servePage, askgin.New(adaptertest.NewWithUser(t), nil)))

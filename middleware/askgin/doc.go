@@ -1,58 +1,60 @@
 // Package askgin puts askonce's prompt into the pages of a Gin application.
 //
 // Mount it once for the engine, before the routes, because Gin does not apply
-// a middleware to routes that exist already:
+// a middleware to existing routes:
 //
-//	e.Use(gin.Logger(), gin.Recovery())   // they see everything
-//	e.Use(gzip.Gzip(gzip.BestSpeed))      // compresses what the prompt is in
+//	e.Use(gin.Logger(), gin.Recovery())   // see everything
+//	e.Use(gzip.Gzip(gzip.BestSpeed))      // compresses the page with the prompt
 //	e.Use(sessions, auth)                 // know who the user is
 //	e.Use(ask)                            // askgin.New
-//	e.Use(csrf)                           // would ask the prompt's forms for a token
+//	e.Use(csrf)                           // would reject the prompt's forms
 //	e.Use(timeout, pageCache)             // must not see the prompt
 //	e.GET("/", home)                      // then the routes
 //
-// What must see the finished response comes before it (loggers count the
-// prompt's bytes), and so do what recovers from panics, a compressor (the
-// middleware hides from the handlers that the browser accepts compressed
-// pages, unless one before it has set Content-Encoding) and whatever finds out who
-// the user is: the func given to [New] reads it from the *gin.Context.
-// gin-contrib/timeout comes after it, because it copies the context while its
-// handler still runs, and so does whatever caches pages within the app,
-// because the prompt is one user's. A check for tokens against forged
-// requests comes after it too: the prompt's forms carry none, and the
-// endpoints check for themselves that no other site posts to them.
+// These come before it:
+//
+//   - loggers, which count the prompt's bytes, and what recovers from panics;
+//   - compressors, because the middleware removes Accept-Encoding from the request of a
+//     page with the prompt, unless a compressor before it has set Content-Encoding;
+//   - what finds out who the user is, because the func given to [New] reads it from the
+//     *gin.Context.
+//
+// These come after it:
+//
+//   - gin-contrib/timeout, which copies the context while its handler still runs;
+//   - caches of pages, because the prompt is for one user;
+//   - a check of CSRF tokens, because the prompt's forms have none. The endpoints
+//     themselves reject requests from other sites.
 //
 // The engine's middlewares also run for requests without a route, so the
-// endpoints below [middleware.Options].Path need none. A group's do not: with
-// the middleware on a group only, give the endpoints a route:
+// endpoints below [middleware.Options].Path need none. Those of a group do not. If the
+// middleware is on a group only, give the endpoints a route:
 //
 //	e.Any("/askonce/*any", sessions, auth, ask)
 //
-// Without it, their links and the prompt's script answer 404, and the prompt stays hidden.
+// Without it, the prompt's links and script answer 404, and the prompt stays hidden.
 //
-// askonce.Config.User is not called by a middleware that has a func of its own; let
-// it return "". The console's check cannot see the *gin.Context either: let a group
-// check, and accept what has passed,
+// A middleware with its own func for the user does not call askonce.Config.User; let that
+// func return "". The console's check does not get the *gin.Context either. Let a group check
+// instead:
 //
 //	admin := e.Group("/admin", requireAdmin)
 //	admin.Any("/askonce/*page", gin.WrapH(kit.Console(func(*http.Request) bool { return true })))
 //
 // The middleware may be mounted twice; the prompt appears once.
 //
-// [PromptFrom] is for a template that places the prompt itself. Wrapping the
-// whole engine with [middleware.Middleware.Handler] works as well, but there
+// [PromptFrom] is for a template that renders the prompt itself. Wrapping the
+// whole engine with [middleware.Middleware.Handler] works too, but there
 // the user must be known from the *http.Request.
 //
-// The provider's webhook needs no adapter. Mount it outside of everything
-// that reads bodies or checks for forged requests:
+// The provider's webhook needs no adapter:
 //
 //	e.POST("/webhooks/userjourneys", gin.WrapH(hook))
 //
-// on an engine or a group whose middlewares neither bind the body
-// (ShouldBindBodyWith and the like leave nothing for the signature to be
-// checked against) nor ask for a token. The path must be exactly the
-// registered one: Gin redirects a trailing slash, and a sender does not
-// follow.
+// Mount it on an engine or a group whose middlewares neither read the body, which
+// ShouldBindBodyWith does, nor check CSRF tokens. The signature covers the body. The
+// request path must be exactly the registered one: Gin redirects a trailing slash, and the
+// sender does not follow redirects.
 //
-// It works with Gin from v1.9.1 on.
+// The package works with Gin v1.9.1 and later.
 package askgin

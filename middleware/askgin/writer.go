@@ -9,7 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// core is the part of the middleware's writer that is used here.
+// core is what this package uses of the middleware's writer.
 type core interface {
 	http.ResponseWriter
 	http.Flusher
@@ -17,21 +17,21 @@ type core interface {
 	io.StringWriter
 }
 
-// writer is the gin.ResponseWriter above the middleware's own. Gin sets a status long
-// before it is meant: before the Content-Type in every render, 404 and then 200 for a
-// static file, -1 for a redirect. So a status goes straight to the Gin writer below, as
-// it would without the prompt, and to the middleware with the first byte.
+// writer is a [gin.ResponseWriter] around the middleware's writer. Gin sets a status before
+// it is final: before the Content-Type when it renders, 404 and then 200 for a static file,
+// -1 for a redirect. So WriteHeader sets the status of Gin's own writer only, as without the
+// prompt, and the middleware gets it with the first byte.
 //
-// Header, Status, CloseNotify and Pusher are those of the writer below.
+// Header, Status, CloseNotify and Pusher are those of Gin's own writer.
 type writer struct {
 	gin.ResponseWriter
 	core   core
-	used   bool // a handler has seen it
+	used   bool // handlers were given it
 	size   int
-	set    bool // a status was set by the handler
-	wrote  bool // something was written, though it may be held back
-	due    bool // without the prompt, the head would have left
-	headed bool // the middleware has set the status below
+	set    bool // a handler has set a status
+	wrote  bool // a handler has written something; it may be held back
+	due    bool // without the prompt, the header would have been sent
+	headed bool // the middleware has set the status of Gin's writer
 }
 
 func (w *writer) WriteHeader(code int) {
@@ -41,8 +41,8 @@ func (w *writer) WriteHeader(code int) {
 	}
 }
 
-// begin passes the status to the middleware before the first byte. Only an
-// informational one has to leave at once.
+// begin gives the middleware the status before the first byte. An informational status is
+// sent at once.
 func (w *writer) begin() {
 	if w.wrote {
 		return
@@ -55,9 +55,9 @@ func (w *writer) begin() {
 	}
 }
 
-// WriteHeaderNow sends the head unless the middleware needs more of the page to know
-// what goes into it. The adapter itself never sends it before a byte, because
-// gin-contrib/gzip may still change it.
+// WriteHeaderNow sends the header, unless the middleware has to see more of the page first.
+// Nothing else in this package sends it before the first byte, because gin-contrib/gzip may
+// still change it.
 func (w *writer) WriteHeaderNow() {
 	w.begin()
 	w.due = true
@@ -100,26 +100,26 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.core.H
 
 func (w *writer) use(inner http.ResponseWriter) { w.core, w.used = inner.(core), true }
 
-// end ends the response as the handlers left it.
+// end gives the middleware the status of a response without a body, such as one to HEAD.
 func (w *writer) end() {
 	if w.set && !w.wrote {
-		w.core.WriteHeader(w.Status()) // no body, as for HEAD
+		w.core.WriteHeader(w.Status())
 	}
 }
 
-// finish ends the response below, when the prompt is placed.
+// finish sends the header, if what was written has not: even an empty write sends it in Gin.
 func (w *writer) finish() {
 	if w.wrote && !w.ResponseWriter.Written() {
-		w.ResponseWriter.WriteHeaderNow() // even an empty write sends the head in Gin
+		w.ResponseWriter.WriteHeaderNow()
 	}
 }
 
-// Unwrap is for http.ResponseController, and lets the middleware find itself.
+// Unwrap is for [http.ResponseController], and lets the middleware find its own writer.
 func (w *writer) Unwrap() http.ResponseWriter { return w.core }
 
-// below is the same writer as the middleware sees it: Gin's, which notes whether the
-// status has come through. A head that is due leaves with it; otherwise it would leave
-// with what the handler has done to the header since.
+// below is the writer that the middleware writes to: Gin's own. It notes that the
+// middleware has set the status. If the header is due, it is sent at once, without later
+// changes of the handler.
 type below writer
 
 func (b *below) WriteHeader(code int) {

@@ -33,27 +33,27 @@ const Page = "<!doctype html><html><body><p>Hello</p></body></html>"
 // UserHeader is the header with the user's id, in place of a session.
 const UserHeader = "X-User"
 
-// New returns a Middleware that invites Ada, whose users only the adapter knows.
+// New returns a Middleware that invites Ada. Its own func for the user knows nobody, so the
+// adapter's must be called.
 func New(t *testing.T) *middleware.Middleware {
 	m, err := middleware.New(AsksAda{}, func(*http.Request) string { return "" }, nil)
 	require.NoError(t, err)
 	return m
 }
 
-// NewWithUser returns a Middleware that invites Ada and knows its users itself.
+// NewWithUser returns a Middleware that invites Ada and reads the user from [UserHeader].
 func NewWithUser(t *testing.T) *middleware.Middleware {
 	m, err := middleware.New(AsksAda{}, func(r *http.Request) string { return r.Header.Get(UserHeader) }, nil)
 	require.NoError(t, err)
 	return m
 }
 
-// Get requests a page as Ada's browser does. The header is given as pairs of names and
-// values.
+// Get sends a request of Ada's browser. The header is a list of names and values.
 func Get(h http.Handler, path string, header ...string) *httptest.ResponseRecorder {
 	return Send(h, http.MethodGet, path, header...)
 }
 
-// Send is [Get] with another method.
+// Send sends a request like [Get], with another method.
 func Send(h http.Handler, method, path string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, nil)
 	r.Header.Set("Accept", "text/html,*/*;q=0.8")
@@ -76,13 +76,13 @@ func Prompt(t *testing.T, h http.Handler) {
 	require.Equal(t, Page, Get(h, "/", "Accept", "*/*").Body.String(), "a tool is not asked")
 }
 
-// RenderedByTheApp tests an app that takes the prompt at "/" and serves [Page].
+// RenderedByTheApp tests an app that calls PromptFrom at "/" and serves [Page].
 func RenderedByTheApp(t *testing.T, h http.Handler) {
-	require.Equal(t, Page, Get(h, "/").Body.String(), "who takes the prompt renders it")
+	require.Equal(t, Page, Get(h, "/").Body.String(), "nothing is injected")
 	require.Equal(t, Page, Get(h, "/", UserHeader, "bob").Body.String())
 }
 
-// Endpoints tests the endpoints of an app that answers "the app's" to other paths.
+// Endpoints tests the endpoints in an app that answers "the app's" to other paths.
 func Endpoints(t *testing.T, h http.Handler) {
 	w := Get(h, "/askonce/start?study=s1")
 	require.Equal(t, http.StatusSeeOther, w.Code)
@@ -119,13 +119,12 @@ func Endpoints(t *testing.T, h http.Handler) {
 	}
 }
 
-// Decline returns the status of a "No thanks" without a token.
+// Decline returns the status of a "No thanks" without a CSRF token.
 func Decline(h http.Handler) int {
 	return Send(h, http.MethodPost, "/askonce/decline?study=s1", "Accept", "*/*", "Origin", "http://example.com").Code
 }
 
-// UserOnlyWhenNeeded tests an app whose func for the user counts its calls and knows
-// nobody.
+// UserOnlyWhenNeeded tests an app whose func for the user counts its calls and returns "".
 func UserOnlyWhenNeeded(t *testing.T, h http.Handler, calls *int) {
 	Get(h, "/", "Accept", "*/*")
 	Get(h, "/", "Sec-Fetch-Dest", "image")
@@ -136,7 +135,7 @@ func UserOnlyWhenNeeded(t *testing.T, h http.Handler, calls *int) {
 	require.Equal(t, 2, *calls)
 }
 
-// Allocs returns the allocations of a page that asks nobody.
+// Allocs returns the number of allocations of a page without the prompt.
 func Allocs(h http.Handler) float64 {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Accept", "text/html")

@@ -1,4 +1,4 @@
-// Package adaptertest holds what the tests of the adapters share: the tests that hold
-// for any framework, and all those of Echo, whose two lines differ in types alone. What
-// only one framework or line has is tested beside its adapter. It imports no framework.
+// Package adaptertest holds what the tests of the adapters share: the tests for every
+// framework, and those for both versions of Echo, whose APIs differ only in types. Tests
+// for one framework or version are beside its adapter. The package imports no framework.
 package adaptertest

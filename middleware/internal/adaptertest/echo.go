@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// EchoContext is what the contexts of both lines have.
+// EchoContext has methods that the contexts of both versions have.
 type EchoContext interface {
 	Get(key string) any
 	Set(key string, value any)
@@ -21,15 +21,15 @@ type EchoContext interface {
 	String(code int, s string) error
 }
 
-// Echo is one line of Echo with its adapter. C is its context, H its handlers and M its
-// middlewares.
+// Echo is one version of Echo with its adapter. C is the type of its contexts, H of its
+// handlers and M of its middlewares.
 type Echo[C EchoContext, H ~func(C) error, M ~func(H) H] struct {
-	Adapter    string // its package
+	Adapter    string // the name of its package
 	New        func(*middleware.Middleware, func(C) string) M
 	PromptFrom func(C) (middleware.Content, bool)
 
 	App       func(EchoApp[C, H, M]) http.Handler
-	Writer    func(C) http.ResponseWriter // the one that a middleware replaces
+	Writer    func(C) http.ResponseWriter // the writer that middlewares replace
 	SetWriter func(C, http.ResponseWriter)
 	Response  func(*testing.T, C) EchoResponse
 	CSRF      func() M
@@ -42,16 +42,16 @@ type EchoApp[C EchoContext, H ~func(C) error, M ~func(H) H] struct {
 	Page     H       // at "/"; nil for none
 	NotFound H       // of every other path; nil for Echo's
 	OnError  func(C) // writes the error page; nil for Echo's
-	Group    []M     // the middlewares of a group with the page, and of a route for the endpoints; nil for neither
+	Group    []M     // of a group with the page, and of a route for the endpoints; nil for neither
 }
 
-// EchoResponse is what the tests need of Echo's Response.
+// EchoResponse has the methods of Echo's Response that the tests call.
 type EchoResponse interface {
 	http.ResponseWriter
 	Before(f func())
 }
 
-// Login is a middleware that knows the user.
+// Login is a middleware that finds out who the user is.
 func (e Echo[C, H, M]) Login(next H) H {
 	return func(c C) error {
 		c.Set("user", c.Request().Header.Get(UserHeader))
@@ -65,7 +65,7 @@ func (e Echo[C, H, M]) CurrentUser(c C) string { user, _ := c.Get("user").(strin
 // Ask returns the adapter's middleware, which invites Ada.
 func (e Echo[C, H, M]) Ask(t *testing.T) M { return e.New(New(t), e.CurrentUser) }
 
-// Serve returns an application with these middlewares and a page.
+// Serve returns an application with a page and middlewares.
 func (e Echo[C, H, M]) Serve(page H, use ...M) http.Handler {
 	return e.App(EchoApp[C, H, M]{Use: use, Page: page})
 }
@@ -85,7 +85,7 @@ func (e Echo[C, H, M]) around(before, after func(C)) M {
 	}
 }
 
-// at returns the middlewares of a page that asks, with m on one side of the adapter's.
+// at returns the middlewares of a page with the prompt, with m on one side of the adapter's.
 func (e Echo[C, H, M]) at(t *testing.T, side string, m M) []M {
 	if side == "outside" {
 		return []M{e.Login, m, e.Ask(t)}
@@ -97,7 +97,7 @@ var sides = []string{"outside", "inside"}
 
 func nothing[C any](C) {}
 
-// Test runs the tests that both lines pass.
+// Test runs the tests for both versions.
 func (e Echo[C, H, M]) Test(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"prompt":                                 e.testPrompt,
@@ -140,7 +140,7 @@ func (e Echo[C, H, M]) testEndpoints(t *testing.T) {
 	}
 }
 
-// A check for tokens that comes before the middleware lets nobody decline.
+// A check of CSRF tokens before the middleware rejects "No thanks".
 func (e Echo[C, H, M]) testTokens(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, Decline(e.Serve(e.ServePage, e.Login, e.Ask(t), e.CSRF())))
 	require.Equal(t, http.StatusBadRequest, Decline(e.Serve(e.ServePage, e.Login, e.CSRF(), e.Ask(t))))
@@ -177,14 +177,14 @@ func (e Echo[C, H, M]) testWriterAndRequest(t *testing.T) {
 		e.Login, e.around(func(c C) { before, r = e.Writer(c), c.Request() }, func(c C) { after = e.Writer(c) }), e.Ask(t),
 	)
 	Get(h, "/", UserHeader, "bob")
-	require.Same(t, before, within, "nothing is wrapped for who is not asked")
+	require.Same(t, before, within, "nothing is wrapped without a prompt")
 	require.Same(t, r, inner)
 	Get(h, "/")
 	require.NotSame(t, before, within)
 	require.Same(t, before, after)
 }
 
-// leftBehind is the writer of a middleware that leaves it in place for a reason.
+// leftBehind is a writer that a middleware deliberately leaves in place.
 type leftBehind struct{ http.ResponseWriter }
 
 func (w leftBehind) Unwrap() http.ResponseWriter { return w.ResponseWriter }

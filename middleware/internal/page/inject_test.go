@@ -13,10 +13,10 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// snippet is short, and the oracle knows it for a prompt.
+// snippet is a short snippet that the oracle takes for a prompt.
 const snippet = `<aside class="askonce"><template shadowrootmode="open"></template></aside><script src="/askonce/x.js" defer></script>`
 
-// plain is a page.Snippet that suits every page.
+// plain is a [page.Snippet] that fits every page.
 type plain struct{}
 
 func (plain) Fits(http.Header) bool { return true }
@@ -24,7 +24,7 @@ func (plain) Bytes(string) []byte   { return []byte(snippet) }
 func (plain) Tag() string           { return "-x" }
 func (plain) Carry(http.Header)     {}
 
-// inject serves one response with the snippet.
+// inject serves one page through a [page.Response].
 func inject(h http.Handler) (*httptest.ResponseRecorder, page.Outcome) {
 	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
 	var p page.Response
@@ -33,7 +33,7 @@ func inject(h http.Handler) (*httptest.ResponseRecorder, page.Outcome) {
 	return rec, p.Finish(false)
 }
 
-// place returns where the snippet goes in a page that is written in one piece.
+// place returns the position of the snippet in a page that is written at once, or -1.
 func place(t testing.TB, text string) (at int, outcome page.Outcome) {
 	t.Helper()
 	rec, outcome := inject(pagetest.Splitter{Page: text})
@@ -43,16 +43,16 @@ func place(t testing.TB, text string) (at int, outcome page.Outcome) {
 	return at, outcome
 }
 
-// FuzzInject writes any page in any pieces. What comes out, without the snippet or the
-// spaces in its place, is what went in. Where it was cut does not show, unless it was
-// flushed. The oracle agrees with the place.
+// FuzzInject writes any page in any pieces. Apart from the snippet, or the spaces in place of
+// it, the page must not change. The pieces must make no difference, unless the handler
+// flushes. The oracle must agree with the position of the snippet.
 func FuzzInject(f *testing.F) {
 	for n, tt := range pagetest.Traps {
 		f.Add(tt.Page, uint16(n), []byte{byte(n), byte(n * 7), byte(n * 13)}, n%2 == 0, uint16(n*37))
 	}
 	f.Fuzz(func(t *testing.T, text string, cut uint16, ways []byte, declare bool, long uint16) {
 		if len(text) > 1000 || strings.Contains(text, "askonce") {
-			return // the oracle could not tell
+			return // the oracle could not tell the page from the snippet
 		}
 		if long > 0 {
 			text = "<!doctype html>" + pagetest.Filler(int(long)) + text
@@ -70,7 +70,7 @@ func FuzzInject(f *testing.F) {
 		require.Equal(t, text, rest)
 		require.Equal(t, outcome == page.OutcomeInjected, at >= 0, outcome)
 		if length := rec.Header().Get("Content-Length"); length != "" {
-			require.Equal(t, strconv.Itoa(len(body)), length, "what is announced is what comes")
+			require.Equal(t, strconv.Itoa(len(body)), length, "the length must be right")
 		}
 		if !s.Flushes() && text != "" {
 			wantAt, want := place(t, text)

@@ -9,9 +9,8 @@ import (
 	"github.com/askonce/askonce/middleware/internal/pagetest"
 )
 
-// FuzzTail holds the place to what the independent parser makes of it: the
-// prompt is live and the rest of the tree is the same. Here the tail holds the
-// page whole.
+// FuzzTail compares with the oracle: the prompt must be seen, and the rest of the tree must
+// be the same. These pages are shorter than the tail.
 func FuzzTail(f *testing.F) {
 	for _, tt := range pagetest.Traps {
 		f.Add(tt.Page)
@@ -29,10 +28,9 @@ func FuzzTail(f *testing.F) {
 	})
 }
 
-// FuzzTailOfLongPage does the same where the tail is only a part of the page. If
-// nothing was open before it, the same must hold. If something was, the page's
-// own closing tags lie and the prompt may be lost in it; but then, too, no text
-// of the page may become markup.
+// FuzzTailOfLongPage does the same for pages that are longer than the tail. If something is
+// open before the tail, closing tags in the tail may be text of it, and the prompt may become
+// a part of that text. Even then no text of the page may become markup.
 func FuzzTailOfLongPage(f *testing.F) {
 	open := []string{"<script>", "<!--", "<textarea>", "<style>", "<title>", `<input value="`, "<input value='", "<svg>", "<table>", "<select>", "<template>"}
 	for n, tt := range pagetest.Traps {

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Judge parses a page with and without the snippet at a place, as a browser that runs
-// scripts does and as one that does not. It returns how many prompts are live
-// and "" or how the trees differ apart from the snippet. White space behind the
-// end of a page is left aside: it goes into whatever is open there.
+// Judge parses a page without the snippet and with it at position at, as a browser that runs
+// scripts does and as one that does not. It returns the number of prompts that users see, and
+// how the trees differ apart from the snippet, or "". It ignores white space at the end of
+// the page, which goes into any element that is still open.
 func Judge(t testing.TB, plain, snippet string, at int) (live int, difference string) {
 	t.Helper()
 	plain = strings.TrimRight(plain, " \t\r\n\f")
@@ -36,7 +36,8 @@ func Judge(t testing.TB, plain, snippet string, at int) (live int, difference st
 	return live, ""
 }
 
-// Parse returns the tree of a page as a browser has it that runs scripts, or does not.
+// Parse returns the tree that a browser makes of a page. The tree of noscript elements
+// depends on scripting.
 func Parse(t testing.TB, page string, scripting bool) *html.Node {
 	t.Helper()
 	doc, err := html.ParseWithOptions(strings.NewReader(page), html.ParseOptionEnableScripting(scripting))
@@ -44,9 +45,9 @@ func Parse(t testing.TB, page string, scripting bool) *html.Node {
 	return doc
 }
 
-// RequireHidden allows a prompt that is not seen, or that moves what is around it, in a
-// page that does the same to any other element at its end: it has left something open
-// there, such as a select or an svg. No text of the page may become markup.
+// RequireHidden requires that the snippet is hidden, or changes the tree around it, only
+// because any other element at the end of the page would: something is open there, such as a
+// select or an svg. No text of the page may become markup.
 func RequireHidden(t testing.TB, plain, snippet string, at int) {
 	t.Helper()
 	const probe = `<aside class="askonce probe"></aside><link href="/askonce/probe"><script src="/askonce/probe"></script>`
@@ -55,7 +56,7 @@ func RequireHidden(t testing.TB, plain, snippet string, at int) {
 	require.Empty(t, ForeignMarkup(t, plain, snippet, at))
 }
 
-// takeOut removes the snippet's elements and counts the complete, live prompts.
+// takeOut removes the elements of the snippet, and counts the complete prompts that users see.
 func takeOut(doc *html.Node) (live int) {
 	var asides, scripts []*html.Node
 	for n := range doc.Descendants() {
@@ -93,8 +94,8 @@ func Attribute(n *html.Node, name string) string {
 	return ""
 }
 
-// isLive reports whether a browser would show n: it is HTML, in the body, and in
-// nothing that does not show its content as HTML.
+// isLive reports whether a browser shows n: it is an HTML element in the body, and in no
+// element that hides it.
 func isLive(n *html.Node) bool {
 	body := false
 	for p := range n.Ancestors() {
@@ -114,12 +115,12 @@ func isLive(n *html.Node) bool {
 	return body
 }
 
-// formatting elements are cloned by the parser around what comes into an
-// element that is still open (HTML standard, 13.2.4.3).
+// The parser clones formatting elements that are still open (HTML standard, 13.2.4.3).
 var formatting = map[string]bool{"a": true, "b": true, "big": true, "code": true, "em": true, "font": true, "i": true, "nobr": true,
 	"s": true, "small": true, "strike": true, "strong": true, "tt": true, "u": true}
 
-// dump writes a tree, with adjacent texts as one and no white space behind them.
+// dump returns a tree as text. It joins adjacent text nodes and trims the white space after
+// them.
 func dump(n *html.Node) string {
 	var b strings.Builder
 	var walk func(n *html.Node, depth int)
@@ -137,7 +138,7 @@ func dump(n *html.Node) string {
 				continue
 			}
 			if formatting[c.Data] && c.FirstChild == nil {
-				continue // a clone that the parser made around the prompt
+				continue // the parser has cloned it around the prompt
 			}
 			inText = false
 			fmt.Fprintf(&b, "\n%*s%d %s:%s %q", depth, "", c.Type, c.Namespace, c.Data, c.Attr)
@@ -148,19 +149,18 @@ func dump(n *html.Node) string {
 	return b.String()
 }
 
-// implied elements are made by the parser without a tag of theirs.
+// The parser adds implied elements without a tag.
 var implied = map[string]bool{"html": true, "head": true, "body": true, "p": true, "br": true, "tbody": true, "tr": true, "colgroup": true}
 
-// ForeignMarkup finds an element that is neither of the page nor of the
-// snippet, "" if there is none: text of the page that the snippet has turned
-// into markup. A tag of the page's in whose middle the snippet stands is not
-// text.
+// ForeignMarkup returns an element that is neither in the page nor in the snippet, because
+// the snippet has turned text of the page into markup, or "". A tag of the page that the
+// snippet was inserted into does not count.
 func ForeignMarkup(t testing.TB, plain, snippet string, at int) string {
 	t.Helper()
 	key := func(n *html.Node) string { return fmt.Sprintf("%s %q", strings.ToLower(n.Data), n.Attr) }
 	known := map[string]bool{}
 	for _, page := range []string{plain, snippet} {
-		for _, scripting := range []bool{true, false} { // in an svg, noscript is an element as any other
+		for _, scripting := range []bool{true, false} { // in an svg, noscript is like any other element
 			for n := range Parse(t, page, scripting).Descendants() {
 				known[key(n)] = true
 			}
@@ -177,16 +177,15 @@ func ForeignMarkup(t testing.TB, plain, snippet string, at int) string {
 	return ""
 }
 
-// BeyondTheJudge reports whether Judge cannot tell: see
-// TestGeneratedPages for links, and x/net/html drops two line feeds at the
-// beginning of pre.
+// BeyondTheJudge reports whether Judge would be wrong about a page. The prompt's own link
+// closes a link that is still open, and x/net/html drops two line feeds at the beginning of
+// pre elements.
 func BeyondTheJudge(page string) bool {
 	lower := strings.ToLower(page)
 	return strings.Contains(lower, "<a") || strings.Contains(lower, "<pre") || strings.Contains(lower, "<listing") || strings.Contains(page, "askonce")
 }
 
-// Without takes the snippet out of a page and returns where it was, or -1. It knows
-// nothing of how the place is found.
+// Without returns a page without the snippet, and the position of the snippet or -1.
 func Without(t testing.TB, page, snippet string) (rest string, at int) {
 	t.Helper()
 	require.LessOrEqual(t, strings.Count(page, snippet), 1)

@@ -9,13 +9,13 @@ import (
 	"testing/iotest"
 )
 
-// A Splitter writes a page in pieces, each in the way that its number says.
+// A Splitter is a handler that writes a page in pieces.
 type Splitter struct {
 	Page string
-	Cuts []int // where the page is cut, ascending
-	Ways []byte
-	// Declare announces the Content-Length.
-	Declare bool
+	Cuts []int  // the positions between the pieces, in ascending order
+	Ways []byte // how the pieces are written, in turn; nil means by Write
+
+	Declare bool // set Content-Length
 }
 
 // Ways to write a piece.
@@ -25,9 +25,9 @@ const (
 	byReadFrom
 	byLimitedReader
 	byOneByteReader
-	byEmptyWrite // and then Write
+	byEmptyWrite // an empty Write first
 	WaysToWrite
-	ThenFlush = 1 << 3 // besides
+	ThenFlush = 1 << 3 // added to a way: flush afterwards
 )
 
 // ServeHTTP implements [http.Handler].
@@ -71,7 +71,7 @@ func (s Splitter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Flushes reports whether s flushes anywhere.
+// Flushes reports whether s ever flushes.
 func (s Splitter) Flushes() bool {
 	return slices.ContainsFunc(s.Ways, func(way byte) bool { return way&ThenFlush != 0 })
 }

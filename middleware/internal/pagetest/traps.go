@@ -6,15 +6,12 @@ import (
 	"github.com/askonce/askonce/middleware/internal/page"
 )
 
-// A Trap is a page on which injectors have failed, or would.
+// A Trap is a page that breaks injectors.
 type Trap struct {
-	Name string
-	Page string
-	Want page.Outcome
-
-	// Before is what the snippet must stand in front of, up to the end of the
-	// page; "" is the very end.
-	Before string
+	Name   string
+	Page   string
+	Want   page.Outcome
+	Before string // the part of the page after the snippet
 }
 
 const (
@@ -26,9 +23,9 @@ const (
 // Closing is how most pages end.
 const Closing = "</body></html>"
 
-// Traps are pages of every kind that is known to go wrong.
+// Traps lists pages of every kind that has gone wrong somewhere.
 var Traps = []Trap{
-	// Text that only looks like the end of the body.
+	// Text that looks like the end of the body.
 	{"end tag in a script", `<!doctype html><body><script>var a = '</body>'</script></body>`, injected, "</body>"},
 	{"end tag in a style", `<!doctype html><style>/*</body>*/</style></body></html>`, injected, Closing},
 	{"end tag in a textarea", `<!doctype html><textarea></body></textarea></body>`, injected, "</body>"},
@@ -68,7 +65,7 @@ var Traps = []Trap{
 	{"</> is nothing", `<!doctype html><p></p></></body>`, injected, "</body>"},
 	{"less-than in text", `<!doctype html><p>a < b <<</p></body>`, injected, "</body>"},
 
-	// Shapes of the end tag.
+	// Forms of the end tag.
 	{"upper case and space", `<!doctype html><p></p></BODY >`, injected, "</BODY >"},
 	{"line feed in the tag", "<!doctype html><p></p></body\n>", injected, "</body\n>"},
 	{"slash in the tag", `<!doctype html><p></p></body/>`, injected, "</body/>"},
@@ -108,7 +105,7 @@ var Traps = []Trap{
 	{"math open at the end", `<!doctype html><body><math><mi></body></html>`, unfinished, ""},
 	{"svg closed by another's end tag", `<!doctype html><body><table><tr><td><svg></table></body></html>`, unfinished, ""},
 
-	// Documents without end tags, and what is none.
+	// Documents without end tags, and what is no document.
 	{"no end tags", `<!doctype html><title>x</title><p>x</p>`, injected, ""},
 	{"no end tags, ends in text", `<!doctype html><p>x`, injected, ""},
 	{"begun with <html>, ends in text", `<html><p>x`, injected, ""},
@@ -138,7 +135,7 @@ var Traps = []Trap{
 	{"meta refresh cut off", `<!doctype html><meta http-equiv=refresh content="5;url=/</body></html>`, unfinished, ""},
 }
 
-// Filler returns n bytes of ordinary markup, without anything that is left open.
+// Filler returns n bytes of ordinary markup that leaves no element open.
 func Filler(n int) string {
 	const line = "<p class=\"x\">Lorem <b>ipsum</b> dolor sit amet.</p>\n"
 	return strings.Repeat(line, n/len(line)) + strings.Repeat(" ", n%len(line))
