@@ -78,7 +78,7 @@ func newChecklists(g *Gate) (lists checklists) {
 // history alone is not final if the store may know of an undo or a reset since.
 func (q *question) answer(ctx context.Context) (Reason, error) {
 	var wanted scope
-	if q.isClick() {
+	if q.click {
 		wanted |= click
 	}
 	if q.visitor.Preview {
@@ -249,7 +249,7 @@ func (q *question) hasPlaces(ctx context.Context) (bool, error) {
 	if err := q.learnCapacity(ctx); err != nil {
 		return false, err
 	}
-	if q.isClick() && q.gate.places.areShared(q.study) {
+	if q.click && q.gate.places.areShared(q.study) {
 		return q.study.places != 0, nil // Gate.hold reads who holds them
 	}
 	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now()), nil
@@ -283,7 +283,7 @@ func (q *question) hasNotCompleted(ctx context.Context) (bool, error) {
 	if err := q.askStore(ctx); err != nil {
 		return false, err
 	}
-	if completed(&q.seen, q.now()) {
+	if s := &q.seen; s.Completed && (s.CompletedUntil.IsZero() || q.now().Before(s.CompletedUntil)) {
 		return false, nil
 	}
 	if q.visitor.AnonymousID == "" || q.own.Study(q.study.ID).OpenedAt.IsZero() {

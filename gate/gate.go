@@ -175,35 +175,40 @@ func (g *Gate) Confirm(ctx context.Context, v Visitor) (d Decision) {
 	return d
 }
 
-// decide makes the decision of this gate and reports it.
+// decide sets d to the decision of this gate and reports it.
 func (g *Gate) decide(ctx context.Context, q *question, d *Decision) {
 	q.turnTo(g)
 	g.walk(ctx, q, d)
-	d.StudyID = g.studyID(q)
+	d.StudyID = g.capacity.name
+	if q.study != nil {
+		d.StudyID = q.study.ID
+	} else if known := g.capacity.snapshot.Load().known; known != nil {
+		d.StudyID = known.ID
+	}
 	if g.opts.OnDecision != nil && !q.visitor.Preview {
 		g.report(ctx, q, d)
 	}
 }
 
+// walk sets the reason and the prompt of d. A click also takes a place, and a page counts
+// for pacing.
 func (g *Gate) walk(ctx context.Context, q *question, d *Decision) {
 	defer g.recovered("a check", &d.Err)
 	reason, err := q.answer(ctx)
 	if reason == ReasonEligible && !q.visitor.Preview {
+		admitted, otherwise := true, ReasonFull // others have clicked in the meantime
 		switch q.visitor.Occasion {
 		case OccasionClick:
-			var held bool
-			if held, err = g.hold(ctx, q); err != nil {
-				reason = ReasonUnavailable
-			} else if !held {
-				reason = ReasonFull // others have clicked in the meantime
-			}
+			admitted, err = g.hold(ctx, q)
 		case OccasionPage:
-			var admitted bool
-			if admitted, err = g.pace.admit(ctx, q); err != nil {
-				reason = ReasonUnavailable
-			} else if !admitted {
-				reason = ReasonPaced
-			}
+			otherwise = ReasonPaced
+			admitted, err = g.pace.admit(ctx, q)
+		}
+		switch {
+		case err != nil:
+			reason = ReasonUnavailable
+		case !admitted:
+			reason = otherwise
 		}
 	}
 	if reason == ReasonEligible {
@@ -266,18 +271,6 @@ func (g *Gate) Age() (time.Duration, bool) {
 		return s.age(now), true
 	}
 	return 0, false
-}
-
-// studyID returns the id of the study that q is about, or what [New] was given if the id
-// is not known yet.
-func (g *Gate) studyID(q *question) string {
-	if q.study != nil {
-		return q.study.ID
-	}
-	if known := g.capacity.snapshot.Load().known; known != nil {
-		return known.ID
-	}
-	return g.capacity.name
 }
 
 // isFor reports whether study is what [New] was given, or the id of the gate's study.

@@ -293,10 +293,6 @@ func declined(s *store.PersonStudy) bool {
 	return s.Answer == store.InteractionDeclined && !s.AnsweredAt.IsZero()
 }
 
-func completed(s *store.PersonStudy, now time.Time) bool {
-	return s.Completed && (s.CompletedUntil.IsZero() || now.Before(s.CompletedUntil))
-}
-
 func snoozed(s *store.PersonStudy, now time.Time) bool {
 	return s.Answer == store.InteractionSnoozed && now.Before(s.Until) && s.Until.Sub(now) <= maxSnooze
 }

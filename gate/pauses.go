@@ -34,20 +34,20 @@ type paused struct {
 	names  map[string]struct{} // the switches that are on
 }
 
-func (p *paused) age(now time.Time) time.Duration { return now.Sub(p.readAt).Abs() }
-
 // paused reports whether asking is paused. It waits for the store only if nothing
 // recent is known.
 func (p *pauses) paused(ctx context.Context, q *question) (bool, error) {
-	now := q.now()
-	s := p.latest.Load()
+	s, age := p.latest.Load(), pauseStale
+	if s != nil {
+		age = q.now().Sub(s.readAt).Abs()
+	}
 	switch {
-	case s == nil || s.age(now) >= pauseStale:
+	case age >= pauseStale:
 		var err error
 		if s, err = lookUp(ctx, q, "Switches", p.read); err != nil {
 			return false, err
 		}
-	case s.age(now) >= pauseFresh && p.refreshing.CompareAndSwap(false, true):
+	case age >= pauseFresh && p.refreshing.CompareAndSwap(false, true):
 		go p.refresh()
 	}
 	if s.all || len(s.names) == 0 {

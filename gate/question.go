@@ -17,6 +17,7 @@ type question struct {
 	gate    *Gate
 	visitor Visitor
 	began   time.Time // zero until a check needs it; see now
+	click   bool      // the visitor has clicked the prompt
 	quiet   bool      // for Explain: nothing is counted, and a cached answer is not refreshed
 
 	study   *study            // nil until a check needs it
@@ -44,7 +45,7 @@ type pooled struct {
 
 func newQuestion(v *Visitor) *pooled {
 	q := questions.Get().(*pooled)
-	q.visitor, q.own = *v, v.History.seen
+	q.visitor, q.own, q.click = *v, v.History.seen, v.Occasion == OccasionClick
 	return q
 }
 
@@ -68,7 +69,6 @@ func (q *question) turnTo(g *Gate) {
 	q.gate = g
 }
 
-func (q *question) isClick() bool  { return q.visitor.Occasion == OccasionClick }
 func (q *question) key() store.Key { return store.Key{StudyID: q.study.ID, UserID: q.visitor.UserID} }
 
 // now returns when the decision began: the first time that a check needs the time. Most
@@ -81,7 +81,7 @@ func (q *question) now() time.Time {
 }
 
 func (q *question) deadline() time.Time {
-	if q.isClick() || q.quiet {
+	if q.click || q.quiet {
 		return q.now().Add(q.gate.opts.ConfirmTimeout)
 	}
 	return q.now().Add(q.gate.opts.Timeout)
@@ -112,7 +112,7 @@ func (q *question) learnCapacity(ctx context.Context) error {
 	}
 	c := q.gate.capacity
 	maxAge := c.staleAfter
-	if q.isClick() {
+	if q.click {
 		maxAge = min(maxAge, confirmAge)
 	}
 	s := c.snapshot.Load().answer(q.now(), maxAge)
@@ -122,7 +122,7 @@ func (q *question) learnCapacity(ctx context.Context) error {
 	if s == nil {
 		// A page waits for the first answer, but not while the provider fails. A click
 		// does: get says whether it is too early to try again.
-		if !q.isClick() {
+		if !q.click {
 			if err := c.down(q.now()); err != nil {
 				return err
 			}
@@ -157,7 +157,7 @@ func (q *question) askStore(ctx context.Context) error {
 		return err
 	}
 	if q.person == nil && q.personErr == nil {
-		if g.peeker != nil && !q.isClick() && !q.quiet {
+		if g.peeker != nil && !q.click && !q.quiet {
 			// A cache keeps a completion longer than the rest of a Person.
 			if done, known := g.peekCompleted(q.key()); done && known {
 				q.seen.Completed = true
@@ -283,13 +283,13 @@ func (q *question) prompt(p *Prompt) {
 // person returns what the store knows about the visitor. Only a click bypasses the
 // store's cache.
 func (g *Gate) person(ctx context.Context, q *question) (*store.Person, error) {
-	if g.peeker != nil && !q.isClick() {
+	if g.peeker != nil && !q.click {
 		if p, known := g.peekPerson(q.visitor.UserID); known {
 			return p, nil
 		}
 	}
 	id, persons := q.visitor.UserID, g.persons
-	if q.isClick() {
+	if q.click {
 		persons = g.uncachedPersons
 	}
 	p, err := lookUp(ctx, q, "Person", func(ctx context.Context) (store.Person, error) { return persons.Person(ctx, id) })
@@ -299,13 +299,13 @@ func (g *Gate) person(ctx context.Context, q *question) (*store.Person, error) {
 // completed reports whether a user has completed a study. Only a click bypasses the
 // store's cache.
 func (g *Gate) completed(ctx context.Context, q *question, k store.Key) (bool, error) {
-	if g.peeker != nil && !q.isClick() {
+	if g.peeker != nil && !q.click {
 		if done, known := g.peekCompleted(k); known {
 			return done, nil
 		}
 	}
 	done := g.done
-	if q.isClick() {
+	if q.click {
 		done = g.uncached
 	}
 	return lookUp(ctx, q, "Completed", func(ctx context.Context) (bool, error) { return done.Completed(ctx, k) })
