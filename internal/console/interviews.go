@@ -118,11 +118,6 @@ func (p *interviewsPage) link(order string, after store.Completion) string {
 	return "interviews?" + q.Encode()
 }
 
-// Export returns the link to an export of what the filter selects.
-func (p interviewsPage) Export(format string) string {
-	return "export?" + url.Values{"format": {format}, "study": {p.Study}, "quality": {p.Quality}}.Encode()
-}
-
 func cursorOf(q url.Values) *store.Completion {
 	at, err := time.Parse(time.RFC3339Nano, q.Get("at"))
 	if err != nil {

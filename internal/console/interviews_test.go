@@ -6,6 +6,7 @@ import (
 	"html"
 	"iter"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -160,4 +161,9 @@ func Test_interviews_are_filtered(t *testing.T) {
 	}
 	require.Contains(t, s.get("interviews?study="+studyID).text, `<option value="`+studyID+`" selected>Onboarding</option>`)
 	require.Contains(t, s.get("interviews?study=nothing").text, "No interview fits.")
+	_, links := rowsOf(s.get("interviews?study=" + url.QueryEscape("a&b=c d") + "&quality=odd"))
+	export, err := url.Parse(links["Export CSV"])
+	require.NoError(t, err)
+	require.Equal(t, "export", export.Path)
+	require.Equal(t, url.Values{"format": {"csv"}, "study": {"a&b=c d"}, "quality": {"odd"}}, export.Query())
 }

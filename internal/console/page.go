@@ -12,37 +12,17 @@ import (
 //go:embed ui
 var ui embed.FS
 
-// page is what ui/layout.html shows around the data of one page.
+// page is the data of ui/layout.html, which shows one page.
 type page struct {
-	Title   string
-	Section string // of the navigation
-	Flash   flash
-	Data    any
-}
-
-// A section is one entry of the navigation.
-type section struct{ Path, Name string }
-
-// Sections returns the navigation. The overview's path is not empty, because that would
-// link to the current page.
-func (page) Sections() []section {
-	return []section{{"./", "Overview"}, {"people", "People"}, {"interviews", "Interviews"}, {"queue", "Queue"}, {"deliveries", "Deliveries"}}
-}
-
-// titles are the title and the section of each page, by the name of its template.
-var titles = map[string]struct{ title, section string }{
-	"overview":   {"Overview", "./"},
-	"people":     {"People", "people"},
-	"interviews": {"Interviews", "interviews"},
-	"interview":  {"Interview", "interviews"},
-	"queue":      {"Queue", "queue"},
-	"deliveries": {"Deliveries", "deliveries"},
+	Name  string // of the page's template
+	Flash flash
+	Data  any
 }
 
 var templates = func() map[string]*template.Template {
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(ui, "ui/layout.html"))
 	all := map[string]*template.Template{}
-	for name := range titles {
+	for _, name := range []string{"overview", "people", "interviews", "interview", "queue", "deliveries"} {
 		all[name] = template.Must(template.Must(layout.Clone()).ParseFS(ui, "ui/"+name+".html"))
 	}
 	return all
@@ -50,9 +30,8 @@ var templates = func() map[string]*template.Template {
 
 // render writes the page of the named template.
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
-	t := titles[name]
 	var b bytes.Buffer
-	if err := templates[name].Execute(&b, page{t.title, t.section, readFlash(r), data}); err != nil {
+	if err := templates[name].Execute(&b, page{name, readFlash(r), data}); err != nil {
 		c.Logger.ErrorContext(r.Context(), "askonce: a page of the console cannot be made", "page", name, "err", err, guard.Stack(err))
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
