@@ -191,7 +191,7 @@ func (h *Handler) process(r *http.Request, signatures [][]byte, body []byte, d *
 	return result
 }
 
-// verify reports whether one of the signatures is right for the body.
+// verify returns ResultAccepted if one of the signatures is right for the body.
 func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Result {
 	ctx := r.Context()
 	secrets, err := h.secrets(ctx)
@@ -211,7 +211,7 @@ func (h *Handler) verify(r *http.Request, signatures [][]byte, body []byte) Resu
 	}
 	switch {
 	case anyMatches(signatures, secrets, body):
-	case r.ContentLength >= 0 && r.ContentLength != int64(len(body)): // net/http never reads less or more than that
+	case r.ContentLength >= 0 && r.ContentLength != int64(len(body)): // net/http delivers exactly that many bytes
 		return ResultBodyConsumed
 	default:
 		if !h.verified.Load() && h.mismatched.changed(true) {

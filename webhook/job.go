@@ -100,7 +100,7 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t stor
 	if err != nil {
 		return t, err
 	}
-	j.Fetched, j.Attempts, j.Reason = true, 0, "" // attempts of OnCompleted are counted anew
+	j.Fetched, j.Attempts, j.Reason = true, 0, "" // attempts of OnCompleted are counted separately
 	if w.fetched.changed(true) {
 		w.log.InfoContext(ctx, "askonce: first transcript fetched", "interview", j.InterviewID)
 	}
