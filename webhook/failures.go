@@ -71,7 +71,7 @@ func (f *failures) add(key string) (first bool) {
 	return !known
 }
 
-// skips reports whether the key is to be skipped now.
+// skips reports whether to skip the key now.
 func (f *failures) skips(key string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -157,7 +157,7 @@ func TestReconcileRemembersAPausedStudy(t *testing.T) {
 		require.Equal(t, 2, b.recorded())
 		l.add(completed("int-3", "eve"))
 		b.wait(24 * time.Hour)
-		require.Equal(t, 2, b.recorded(), "it is not asked for ever")
+		require.Equal(t, 2, b.recorded(), "it is not requested forever")
 	})
 }
 

@@ -103,13 +103,13 @@ func TestAnItemThatTheStoreRefusesHidesNoOtherAndIsNotedOnce(t *testing.T) {
 		bare  bool // the store keeps no dead letters
 	}{
 		{"for good", []int{9}, fmt.Errorf("test: %w", store.ErrPermanent), false},
-		{"for a reason of its own", []int{9}, errors.New("test: value too long"), false},
+		{"with another error", []int{9}, errors.New("test: value too long"), false},
 		{"the first", []int{0}, errors.New("test"), false},
 		{"the last", []int{299}, errors.New("test"), false},
 		{"twenty in a row", []int{10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29}, errors.New("test"), false},
 		{"around the end of a page", []int{98, 99, 100, 101}, errors.New("test"), false},
 		{"no dead letters, for good", []int{9}, fmt.Errorf("test: %w", store.ErrPermanent), true},
-		{"no dead letters, for a reason of its own", []int{9}, errors.New("test: value too long"), true},
+		{"no dead letters, with another error", []int{9}, errors.New("test: value too long"), true},
 		{"no dead letters, the first", []int{0}, errors.New("test"), true},
 		{"no dead letters, the last", []int{299}, errors.New("test"), true},
 		{"no dead letters, five at the top", []int{0, 1, 2, 3, 4}, errors.New("test"), true},
