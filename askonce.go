@@ -170,11 +170,11 @@ func (c *Config) check() (faults []error) {
 		{len(c.Studies) == 0, "Studies is empty: name at least one study"},
 		{c.User == nil, "User is nil"},
 		{c.Store == nil, "Store is nil"},
-		{c.Gate != nil && c.Gate.References != nil, "Gate.References is set: set References, which the webhook gets too"},
-		{c.Middleware != nil && len(c.Middleware.CookieKeys) > 0, "Middleware.CookieKeys is set: set CookieKeys"},
-		{c.Webhook != nil && c.Webhook.References != nil, "Webhook.References is set: set References, which the gates get too"},
-		{c.Webhook != nil && len(c.Webhook.Studies) > 0, "Webhook.Studies is set: set Studies, which the gates get too"},
-		{c.Webhook != nil && c.Webhook.Client != nil, "Webhook.Client is set: set APIKey and BaseURL"},
+		{c.Gate != nil && c.Gate.References != nil, "Gate.References is set: set Config.References instead"},
+		{c.Middleware != nil && len(c.Middleware.CookieKeys) > 0, "Middleware.CookieKeys is set: set Config.CookieKeys instead"},
+		{c.Webhook != nil && c.Webhook.References != nil, "Webhook.References is set: set Config.References instead"},
+		{c.Webhook != nil && len(c.Webhook.Studies) > 0, "Webhook.Studies is set: set Config.Studies instead"},
+		{c.Webhook != nil && c.Webhook.Client != nil, "Webhook.Client is set: set Config.APIKey and Config.BaseURL instead"},
 	} {
 		if f.wrong {
 			faults = append(faults, errors.New("askonce: Config."+f.says))
@@ -193,7 +193,7 @@ func (c *Config) check() (faults []error) {
 			faults = append(faults, fmt.Errorf("askonce: Config.StudyGates has %q, which is not in Studies", study))
 		}
 		if o := c.StudyGates[study]; o != nil && o.References != nil {
-			faults = append(faults, fmt.Errorf("askonce: Config.StudyGates[%q].References is set: set References, which the webhook gets too", study))
+			faults = append(faults, fmt.Errorf("askonce: Config.StudyGates[%q].References is set: set Config.References instead", study))
 		}
 	}
 	return faults
