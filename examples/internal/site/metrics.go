@@ -21,7 +21,7 @@ import (
 type Metrics struct {
 	registry   *prometheus.Registry
 	decided    *prometheus.CounterVec
-	ofStudy    sync.Map // the func(gate.Reason) that counts in decided, by the study's id
+	ofStudy    sync.Map // study id → func(gate.Reason) that counts in decided
 	prompted   func(middleware.Outcome)
 	answered   func(store.InteractionKind)
 	delivered  func(webhook.Result)
@@ -37,7 +37,7 @@ func newMetrics() *Metrics {
 		decided: promauto.With(r).NewCounterVec(prometheus.CounterOpts{
 			Name: "askonce_decisions_total", Help: "Decisions about each study, for page views and for clicks; one page may be several.",
 		}, []string{"study", "reason"}),
-		prompted:   counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who were to be asked.", "outcome"),
+		prompted:   counter[middleware.Outcome](r, "askonce_prompts_total", "What became of the prompt in responses to users who are asked.", "outcome"),
 		answered:   counter[store.InteractionKind](r, "askonce_interactions_total", "What users saw and answered.", "kind"),
 		progressed: counter[webhook.Step](r, "askonce_progress_total", "What Handler.Run has done.", "step"),
 		delivered:  counter[webhook.Result](r, "askonce_deliveries_total", "Requests to the webhook.", "reason"),
@@ -51,8 +51,8 @@ func newMetrics() *Metrics {
 	}
 }
 
-// Decision is for [gate.Options.OnDecision]. The visitor is no label: there are
-// too many of them, and monitoring need not know who they are.
+// Decision is for [gate.Options.OnDecision]. The visitor is not a label: there are too many
+// of them, and monitoring need not know who they are.
 func (m *Metrics) Decision(_ context.Context, _ gate.Visitor, d gate.Decision) {
 	count, ok := m.ofStudy.Load(d.StudyID)
 	if !ok {
@@ -86,8 +86,8 @@ func (m *Metrics) Handler(kit *askonce.Kit) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// enum is a type of askonce that suits a label. Its values count up from 0, and
-// the first value without a name is "unknown".
+// enum is an enum of askonce. Its values start at 0 and end before the first one that
+// prints as "unknown".
 type enum interface {
 	~uint8
 	String() string
@@ -98,8 +98,8 @@ func counter[L enum](r prometheus.Registerer, name, help, label string) func(L) 
 	return series[L](promauto.With(r).NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label}))
 }
 
-// series makes a series of vec, which has one label, for each of its values. A value
-// that has not occurred yet is 0 and not missing.
+// series creates a series of vec, which has one label, for each of its values. A value that
+// has not occurred yet is 0 instead of missing, so that a rate sees its first increment.
 func series[L enum](vec *prometheus.CounterVec) func(L) {
 	var of []prometheus.Counter
 	for v := L(0); v.String() != "unknown"; v++ {
@@ -122,12 +122,12 @@ func gauge(name, help string) *prometheus.Desc {
 
 var (
 	storeUp       = gauge("store_up", "1 when the store answers, else 0; the two counts of transcripts are missing then.")
-	pending       = gauge("transcripts_pending", "Transcripts that are still to be fetched, 1000 at most.")
-	dead          = gauge("transcripts_dead", "Transcripts that were given up, 1000 at most.")
+	pending       = gauge("transcripts_pending", "Transcripts that are not fetched yet, at most 1000.")
+	dead          = gauge("transcripts_dead", "Transcripts that were given up, at most 1000.")
 	oldestPending = gauge("transcripts_oldest_seconds", "How long the oldest pending transcript has waited, 0 when none does.")
 	reconciled    = gauge("reconciled_seconds", "How long ago the provider's list was walked without an error; missing before the first time.")
 	keyRefused    = gauge("api_key_refused", "1 while the provider refuses the API key, else 0.")
-	capacityAge   = gauge("capacity_age_seconds", "Age of the provider's answer that decisions rest on; missing while there is none.")
+	capacityAge   = gauge("capacity_age_seconds", "Age of the oldest cached study; missing while a study is not cached.")
 )
 
 func (health) Describe(descs chan<- *prometheus.Desc) {
