@@ -31,7 +31,7 @@ var discard = slog.New(slog.DiscardHandler)
 
 func userHeader(r *http.Request) string { return r.Header.Get("User") }
 
-// valid is a configuration without faults, which connects to nobody.
+// valid returns a configuration without faults.
 func valid() askonce.Config {
 	return askonce.Config{
 		APIKey: "uj_live_0123456789", WebhookSecret: secret, Studies: []string{"Onboarding Feedback"},
@@ -144,8 +144,8 @@ type app struct {
 	url      string
 }
 
-// newApp starts an app for the study "Checkout" beside the study "Staging",
-// which is another app's.
+// newApp starts an app for the study "Checkout". Another app uses the study "Staging" of
+// the same project.
 func newApp(t *testing.T, change func(*askonce.Config)) *app {
 	a := &app{T: t, fake: userjourneystest.NewServer(t, nil), cfg: valid()}
 	a.checkout = a.fake.AddStudy(userjourneystest.Study{Name: "Checkout"})
@@ -172,7 +172,7 @@ func newApp(t *testing.T, change func(*askonce.Config)) *app {
 	return a
 }
 
-// register creates the provider's webhook, which an operator does once.
+// register creates the webhook at the provider, as an operator does once.
 func (a *app) register() {
 	client, err := userjourneys.NewClient(a.fake.APIKey(), &userjourneys.Options{BaseURL: a.fake.BaseURL()})
 	require.NoError(a, err)
@@ -191,7 +191,7 @@ func (a *app) run() {
 	})
 }
 
-// page returns what a browser that has seen nothing yet gets for /.
+// page returns the response to a new browser's request for /.
 func (a *app) page(user string) string { return a.get("/", user).Body.String() }
 
 func (a *app) get(path, user string) *httptest.ResponseRecorder {
@@ -266,8 +266,8 @@ func TestAUserIsInvitedOnce(t *testing.T) {
 	require.EqualValues(t, 1, completed.Load(), "the middleware's OnInteraction")
 }
 
-// A delivery that is lost is found through the provider's list, and with it the
-// interviews of the configured studies alone.
+// A lost delivery is found through the provider's list, of which only the interviews of
+// the configured studies are recorded.
 func TestRunFindsCompletionsOfItsOwnStudies(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
@@ -295,7 +295,7 @@ func TestDeliveriesOfOtherStudiesAreIgnored(t *testing.T) {
 	require.Equal(t, []webhook.Result{webhook.ResultOtherStudy, webhook.ResultAccepted}, results)
 }
 
-// TestACompletionRefetchesTheStudy: it may have taken the last place.
+// A completion may have taken the last place.
 func TestACompletionRefetchesTheStudy(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)
@@ -320,8 +320,8 @@ func TestStudiesAreAskedForByPriority(t *testing.T) {
 	require.Contains(t, a.page("ada"), "/askonce/start?study="+a.staging.ID)
 }
 
-// TestStudiesMayHaveOptionsOfTheirOwn gives one study options of its own, which count
-// instead of those of the others.
+// TestStudiesMayHaveOptionsOfTheirOwn gives one study options that replace those of the
+// others.
 func TestStudiesMayHaveOptionsOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	refs, err := gate.SignedReferences([]byte("0123456789abcdef0123456789abcdef"))
@@ -347,7 +347,7 @@ func TestStudiesMayHaveOptionsOfTheirOwn(t *testing.T) {
 	require.NotContains(t, link, "reference_id=ada", "the references are everybody's")
 }
 
-// TestAnswersFollowTheUser: the store hears what was said in another browser.
+// An answer in one browser counts in another.
 func TestAnswersFollowTheUser(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil)

@@ -19,7 +19,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// An app with one study, and a fake provider in the place of the real one.
+// An app with one study and a fake provider.
 func Example() {
 	provider := userjourneystest.Start(nil)
 	defer provider.Close()
@@ -63,7 +63,7 @@ func Example() {
 	// invited again: false
 }
 
-// register does what an operator does once, with the command askonce.
+// register creates the webhook, as an operator does once with the command askonce.
 func register(provider *userjourneystest.Server, url string) {
 	client, err := userjourneys.NewClient(provider.APIKey(), &userjourneys.Options{BaseURL: provider.BaseURL()})
 	if err == nil {

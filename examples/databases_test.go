@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// skip skips the test for want of a server. In CI it fails.
+// skip skips the test because a server is missing. In CI it fails the test.
 func skip(t *testing.T, variable string, err error) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -33,7 +33,7 @@ func deadline(t *testing.T) context.Context {
 
 func database(url string) []string { return []string{"DATABASE_URL=" + url, cookieKey} }
 
-// postgres returns the environment for a schema of the test's own.
+// postgres returns the environment for a new schema.
 func postgres(t *testing.T) []string {
 	const variable = "ASKONCE_TEST_POSTGRES"
 	dsn, err := url.Parse(cmp.Or(os.Getenv(variable), "postgres://postgres@127.0.0.1:5432/test?sslmode=disable"))
@@ -45,7 +45,7 @@ func postgres(t *testing.T) []string {
 	return database(dsn.String())
 }
 
-// mariaDB returns the environment for a database of the test's own.
+// mariaDB returns the environment for a new database.
 func mariaDB(t *testing.T) []string {
 	const variable = "ASKONCE_TEST_MYSQL"
 	c, err := mysql.ParseDSN(cmp.Or(os.Getenv(variable), "root@tcp(127.0.0.1:3306)/test"))

@@ -26,7 +26,7 @@ func document(t *testing.T, name string) string {
 	return string(b)
 }
 
-// forEachDocument runs check for each document, in a test of its own.
+// forEachDocument runs check for each document in a subtest.
 func forEachDocument(t *testing.T, check func(t *testing.T, text string)) {
 	t.Helper()
 	for _, name := range documents {
@@ -153,7 +153,7 @@ func TestEveryNameExists(t *testing.T) {
 var packages = []string{"askonce", "gate", "middleware", "askgin", "askechov5", "askechov4", "store", "memstore", "sqlstore", "redisstore", "storetest",
 	"userjourneys", "userjourneystest", "webhook", "webhooktest", "recipes"}
 
-// elsewhere are names that are not askonce's: those of HTTP, Go and go-cache.
+// elsewhere are names of HTTP, Go and go-cache.
 var elsewhere = []string{"Cache", "Deprecated", "Get", "Host", "Last", "Retry", "Secure"}
 
 // exportedNames returns pkg.Name and pkg.Name.Member of every exported name, and

@@ -30,9 +30,9 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// TestHostileClient sends answers about studies that somebody's script has made up. The
-// store keeps a bounded number of them, and nobody else notices. It sends 400
-// answers, or 10,000 in memory or with ASKONCE_TEST_LONG set.
+// TestHostileClient sends answers about studies that a script made up. The store keeps a
+// bounded number of them, and other users are not affected. It sends 400 answers, or 10,000
+// in memory or with ASKONCE_TEST_LONG set.
 func TestHostileClient(t *testing.T) {
 	t.Parallel()
 	inTables := func(t *testing.T, driver string, d sqlstore.Dialect, dsn string) store.Store {

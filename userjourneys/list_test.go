@@ -151,8 +151,8 @@ func TestListsThatNeverEnd(t *testing.T) {
 	}
 }
 
-// full returns a page of 100 interviews from the given number on. The format is
-// that of the whole list, with one %s for its items.
+// full returns a page of 100 interviews, starting with the given number. The format has one
+// %s for the items.
 func full(format string, from int) string {
 	var items []string
 	for i := range 100 {

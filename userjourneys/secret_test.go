@@ -14,7 +14,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// hookWith is a webhook as its creation shows it.
+// hookWith returns a webhook as the response to its creation decodes.
 func hookWith(t *testing.T, secret string) (hook userjourneys.Webhook) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(`{"url":"https://example.com/","signing_secret":"`+secret+`"}`), &hook))

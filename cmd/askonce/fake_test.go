@@ -22,7 +22,7 @@ import (
 	"github.com/askonce/askonce/webhook"
 )
 
-// output is what a command prints while it runs.
+// output collects what a command prints while it runs.
 type output struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

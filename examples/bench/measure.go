@@ -61,7 +61,7 @@ func row(times, first []float64) report.Row {
 	}
 }
 
-// calibrate finds how often run has to repeat to fill a round.
+// calibrate returns how many repetitions of run fill a round.
 func calibrate(run func(int)) int {
 	for n := 1; ; n *= 2 {
 		begun := time.Now()

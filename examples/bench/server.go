@@ -377,7 +377,7 @@ server { listen %[3]s; root %[2]s; %[4]s } }
 	return nil, fmt.Errorf("nginx does not come up on %s", addr)
 }
 
-// snippet is about as long as a prompt.
+// snippet has about the length of a prompt.
 var snippet = bytes.Repeat([]byte("<p>prompt</p>"), 200)
 
 // buffered collects the page and sends it on through change.

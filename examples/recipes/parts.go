@@ -13,7 +13,7 @@ import (
 )
 
 // Parts wires by hand what askonce.New wires, for several middlewares that share the
-// gates, or for a webhook in a process of its own. Such a webhook needs no OnRecorded,
+// gates, or for a webhook in a separate process. Such a webhook needs no OnRecorded,
 // because the gates find completions in the store. Set CookieKeys in opts. Call
 // [gate.Group.Warm] and [webhook.Handler.Run], as Kit.Run does.
 func Parts(client *userjourneys.Client, secret string, s store.Store, user func(*http.Request) string, opts middleware.Options) (*gate.Group, *middleware.Middleware, *webhook.Handler, error) {

@@ -262,7 +262,7 @@ func TestImport(t *testing.T) {
 	require.Error(t, recipes.Import(t.Context(), done, "s", at(""), key))
 }
 
-// at yields the users with the time at which they were done.
+// at yields the users, each with the time of completion.
 func at(users ...string) iter.Seq2[string, time.Time] {
 	return func(yield func(string, time.Time) bool) {
 		for _, user := range users {

@@ -13,8 +13,8 @@ import (
 	"github.com/askonce/askonce/userjourneys/userjourneystest"
 )
 
-// newKit returns a kit for the study "Checkout" of a fake provider, as a test of
-// your own app needs it. The first decision may wait for the provider.
+// newKit returns a kit for the study "Checkout" of a fake provider, for tests of your own
+// app. The first decision may wait for the provider.
 func newKit(t *testing.T) *askonce.Kit {
 	fake := userjourneystest.NewServer(t, nil)
 	fake.AddStudy(userjourneystest.Study{Name: "Checkout"})

@@ -16,5 +16,5 @@ func Advice() (sentences []string) {
 	return sentences
 }
 
-// Reason returns what the console says of a delivery with this result.
+// Reason returns the console's text for a delivery with this result.
 func Reason(r webhook.Result) string { return reason(r) }

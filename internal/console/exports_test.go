@@ -81,8 +81,8 @@ func Test_formulas_behind_a_semicolon_are_defused_in_CSV(t *testing.T) {
 	require.Equal(t, "a;'=cmd|'/C calc'!A0; '@x;b-c;\u00a0'=d;\u200b'+e", rows[1][3])
 }
 
-// However many interviews there are, no more of them are ahead of the client than
-// the buffers in between hold.
+// However many interviews there are, only as many are read ahead of the client as the
+// buffers hold.
 func Test_an_export_takes_no_more_memory_the_longer_it_is(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"csv", "jsonl"} {

@@ -13,11 +13,11 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// hostile is what nobody may bring into a page: markup, a bidirectional override,
-// a NUL and other controls, and what is no UTF-8.
+// hostile is text that must not reach a page unchanged: markup, a bidirectional override,
+// a NUL and other controls, and invalid UTF-8.
 const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>` + "\u202e\u2066\x00\x1b[31m\ufeff\u200b\u0085\xff"
 
-// long is 5 MB of it.
+// long is 5 MB of hostile.
 var long = strings.Repeat(hostile, 5<<20/len(hostile))
 
 // requireHarmless requires that a page is bounded and holds nothing hostile.

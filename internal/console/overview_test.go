@@ -86,7 +86,7 @@ func Test_pausing_one_study_or_all(t *testing.T) {
 	}
 }
 
-// quoted is s as slog's text handler writes it.
+// quoted returns s as slog's text handler writes it.
 func quoted(s string) string {
 	if s == "" {
 		return `""`
@@ -225,7 +225,7 @@ func Test_every_advice_is_a_sentence_of_OPERATIONS(t *testing.T) {
 	}
 }
 
-// somebody is a user whose id is part of no other text.
+// somebody is a user whose id occurs in no other text.
 const somebody = "Grace-Hopper"
 
 // deliver sends the webhook a delivery that is signed with the secret.
@@ -243,7 +243,7 @@ func record(s *memstore.Store, interviewID string) {
 	}
 }
 
-// giveUp leaves a dead job.
+// giveUp records an interview and makes its job dead.
 func giveUp(s *memstore.Store, interviewID string) {
 	record(s, interviewID)
 	jobs, err := s.ClaimJobs(context.Background(), time.Minute, 1)

@@ -214,8 +214,8 @@ func (c *console) reset(w http.ResponseWriter, r *http.Request) {
 	c.peopleAfter(w, r, "reset")
 }
 
-// erase is the action that deletes what is known about a user, whose id has to be typed
-// once more.
+// erase is the action that deletes what is known about a user. The operator must type the
+// id again.
 func (c *console) erase(w http.ResponseWriter, r *http.Request) {
 	userID := r.PostFormValue("user")
 	if userID == "" || r.PostFormValue("confirm") != userID {

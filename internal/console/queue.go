@@ -108,7 +108,7 @@ func (c *console) reasons(ctx context.Context) (all []reasonCount) {
 	return all
 }
 
-// requeue is the action that has a given-up transcript fetched again.
+// requeue is the action that puts a given-up transcript back into the queue.
 func (c *console) requeue(w http.ResponseWriter, r *http.Request) {
 	id := r.PostFormValue("id")
 	err := act(r.Context(), c, func(ctx context.Context, s store.Transcripts) error { return s.RequeueJob(ctx, id) })

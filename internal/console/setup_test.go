@@ -26,8 +26,7 @@ const (
 	secret  = "whsec_0123456789abcdef0123456789abcdef"
 )
 
-// site is a console over a store and a provider without a network, and a browser
-// before it.
+// site is a console with a store and a provider, without a network.
 type site struct {
 	http.Handler
 	t        *testing.T
@@ -136,7 +135,7 @@ func serve(t *testing.T, h http.Handler, r *http.Request) answer {
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
-// logged is what was logged, as lines of text.
+// logged collects the log as lines of text.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -18,9 +18,8 @@ func (bare) Record(context.Context, store.Completion) (bool, error) {
 	return false, errors.New("full")
 }
 
-// unwell is a store with every capability, of which each call that an operator
-// causes goes wrong: it fails, panics, or waits for something else than its
-// context.
+// unwell is a store with every capability. Each call that the console makes calls call
+// instead, which fails, panics, or ignores the context and waits.
 type unwell struct {
 	*memstore.Store
 	call func() error

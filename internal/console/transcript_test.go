@@ -14,7 +14,7 @@ import (
 	"github.com/askonce/askonce/store/memstore"
 )
 
-// transcribed is a store with one interview, "int-1", and its transcript.
+// transcribed returns a store with one interview, "int-1", and its transcript.
 func transcribed(t *testing.T, body string) *memstore.Store {
 	t.Helper()
 	kept := memstore.New()
@@ -107,7 +107,7 @@ func Test_hostile_interviews_do_nothing(t *testing.T) {
 	}
 }
 
-// hostileID is what of hostile a store accepts as an id, in up to n bytes.
+// hostileID returns the part of hostile that a store accepts as an id, at most n bytes.
 func hostileID(n int) string {
 	id := strings.ToValidUTF8(strings.Map(func(r rune) rune {
 		if r < ' ' || r == '\u0085' {

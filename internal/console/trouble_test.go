@@ -85,7 +85,7 @@ func Test_pages_answer_while_the_store_fails(t *testing.T) {
 	}
 }
 
-// A store that ignores its context holds up no page for longer than a second.
+// A store that ignores its context delays no page for longer than a second.
 func Test_pages_do_not_wait_for_a_store_that_hangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -111,8 +111,7 @@ func Test_pages_do_not_wait_for_a_store_that_hangs(t *testing.T) {
 	})
 }
 
-// slowToErase is a store that takes ten seconds for an erasure, and stops it when the
-// context ends.
+// slowToErase is a store whose Erase takes ten seconds, and stops when the context ends.
 type slowToErase struct{ *memstore.Store }
 
 func (s slowToErase) Erase(ctx context.Context, userID string) error {
@@ -162,7 +161,7 @@ func Test_an_action_goes_on_when_nobody_waits_for_it(t *testing.T) {
 	}
 }
 
-// What the pages of a store that hangs leave behind is bounded.
+// The number of calls to a store that hangs is bounded.
 func Test_a_store_that_hangs_is_not_called_without_end(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -184,6 +184,6 @@ func TestRotatedSecretSigns(t *testing.T) {
 
 	status, _ := call(t, s, "DELETE", "/webhooks", "")
 	require.Equal(t, 204, status)
-	receive(t, s, 200) // created anew, with a secret of its own
+	receive(t, s, 200) // created again, with a new secret
 	require.NotContains(t, []string{before, after}, s.Secret())
 }
