@@ -39,9 +39,6 @@ const (
 
 // ClaimJobs implements [store.Transcripts], with two statements.
 func (s *Store) ClaimJobs(ctx context.Context, lease time.Duration, limit int) (jobs []store.Job, err error) {
-	if limit <= 0 {
-		return nil, s.run(ctx, "claim jobs", func(querier) error { return nil })
-	}
 	err = s.runTx(ctx, "claim jobs", func(tx querier) error {
 		jobs = nil
 		var now int64
@@ -50,7 +47,7 @@ func (s *Store) ClaimJobs(ctx context.Context, lease time.Duration, limit int) (
 			j, err := scanJob(rows.Scan, &now)
 			jobs, ids = append(jobs, j), append(ids, j.InterviewID)
 			return err
-		}, selectDue, limit)
+		}, selectDue, max(limit, 0))
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
@@ -105,11 +102,7 @@ func (q querier) withClaim(ctx context.Context, j store.Job, template string, ar
 	if store.CheckID(j.InterviewID) != nil || store.CheckID(j.Claim) != nil { // not a job of this store
 		return store.ErrLeaseLost
 	}
-	n, err := q.exec(ctx, template, append(args, j.InterviewID, j.Claim)...)
-	if err == nil && n == 0 {
-		err = store.ErrLeaseLost
-	}
-	return err
+	return q.affect(ctx, store.ErrLeaseLost, template, append(args, j.InterviewID, j.Claim)...)
 }
 
 // RequeueJob implements [store.Transcripts].
@@ -117,7 +110,9 @@ func (s *Store) RequeueJob(ctx context.Context, interviewID string) error {
 	if err := store.CheckID(interviewID); err != nil {
 		return err
 	}
-	return s.affecting(ctx, "requeue a job", store.ErrNotFound, requeueJob, interviewID)
+	return s.run(ctx, "requeue a job", func(q querier) error {
+		return q.affect(ctx, store.ErrNotFound, requeueJob, interviewID)
+	})
 }
 
 // RequeueJobs implements [store.Transcripts].
@@ -128,17 +123,6 @@ func (s *Store) RequeueJobs(ctx context.Context) (n int, err error) {
 		return err
 	})
 	return n, err
-}
-
-// affecting runs one statement and returns none if it affects no row.
-func (s *Store) affecting(ctx context.Context, doing string, none error, template string, args ...any) error {
-	return s.run(ctx, doing, func(q querier) error {
-		n, err := q.exec(ctx, template, args...)
-		if err == nil && n == 0 {
-			err = none
-		}
-		return err
-	})
 }
 
 // PendingJobs implements [store.Transcripts].
@@ -153,17 +137,10 @@ func (s *Store) DeadJobs(ctx context.Context) iter.Seq2[store.Job, error] {
 
 func (s *Store) jobs(ctx context.Context, template string) iter.Seq2[store.Job, error] {
 	return func(yield func(store.Job, error) bool) {
-		inPages(s, ctx, "list jobs", yield, pageSize, func(q querier, last *store.Job) (page []store.Job, err error) {
-			from, id := int64(math.MinInt64), ""
-			if last != nil {
-				from, id = last.DueAt.UnixMicro(), last.InterviewID
-			}
-			err = q.each(ctx, func(rows *sql.Rows) error {
-				j, err := scanJob(rows.Scan)
-				page = append(page, j)
-				return err
-			}, template, from, from, id, pageSize)
-			return page, err
-		})
+		listing[store.Job]{
+			doing: "list jobs", template: template, at: math.MinInt64, size: pageSize,
+			scan:  func(rows *sql.Rows) (store.Job, error) { return scanJob(rows.Scan) },
+			place: func(j store.Job) (time.Time, string) { return j.DueAt, j.InterviewID },
+		}.yield(ctx, s, yield)
 	}
 }

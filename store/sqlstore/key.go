@@ -22,30 +22,22 @@ type hasher struct {
 	check int64 // identifies the key; stored beside every hash
 }
 
-type hashState struct {
-	mac hash.Hash
-	buf []byte
-}
-
 func newHasher(secret []byte) *hasher {
-	h := &hasher{pool: sync.Pool{New: func() any {
-		return &hashState{hmac.New(sha256.New, secret), make([]byte, 0, store.MaxIDLen+sha256.Size)}
-	}}}
+	h := &hasher{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 	h.check = int64(binary.BigEndian.Uint64(h.user(""))) // no user has this id
 	return h
 }
 
-// user returns the hash of a user, or nil without a key.
+// user returns the hash of a user, or an empty one without a key.
 func (h *hasher) user(userID string) []byte {
 	if h == nil {
 		return []byte{}
 	}
-	s := h.pool.Get().(*hashState)
-	defer h.pool.Put(s)
-	s.mac.Reset()
-	s.buf = append(s.buf[:0], userID...)
-	s.mac.Write(s.buf)
-	return append(make([]byte, 0, 16), s.mac.Sum(s.buf[:0])[:16]...)
+	mac := h.pool.Get().(hash.Hash)
+	defer h.pool.Put(mac)
+	mac.Reset()
+	mac.Write([]byte(userID))
+	return mac.Sum(nil)[:16]
 }
 
 const (

@@ -19,24 +19,18 @@ func (s *Store) Completions(ctx context.Context, f store.Filter) iter.Seq2[store
 			return
 		}
 		text, args := selectCompletions(f)
-		inPages(s, ctx, "list completions", yield, pageSize, func(q querier, last *store.Completion) (page []store.Completion, err error) {
-			if last == nil {
-				last = f.After
-			}
-			from, id := int64(math.MinInt64), ""
-			if f.NewestFirst {
-				from = math.MaxInt64
-			}
-			if last != nil {
-				from, id = last.CompletedAt.UnixMicro(), last.InterviewID
-			}
-			err = q.each(ctx, func(rows *sql.Rows) error {
-				c, err := scanCompletion(rows.Scan)
-				page = append(page, c)
-				return err
-			}, text, append(args[:len(args):len(args)], from, from, id, pageSize)...)
-			return page, err
-		})
+		l := listing[store.Completion]{
+			doing: "list completions", template: text, args: args, at: math.MinInt64, size: pageSize,
+			scan:  func(rows *sql.Rows) (store.Completion, error) { return scanCompletion(rows.Scan) },
+			place: func(c store.Completion) (time.Time, string) { return c.CompletedAt, c.InterviewID },
+		}
+		if f.NewestFirst {
+			l.at = math.MaxInt64
+		}
+		if f.After != nil {
+			l.at, l.id = f.After.CompletedAt.UnixMicro(), f.After.InterviewID
+		}
+		l.yield(ctx, s, yield)
 	}
 }
 
@@ -63,32 +57,47 @@ func selectCompletions(f store.Filter) (text string, args []any) {
 
 const pageSize = 500
 
-// inPages yields what next returns, page by page, until a page is shorter than size. It
-// holds no connection while it yields.
-func inPages[T any](s *Store, ctx context.Context, doing string, yield func(T, error) bool, size int, next func(q querier, last *T) ([]T, error)) {
-	var last *T
+// listing is a statement whose rows are read a page at a time. Its last four arguments are
+// the time of the row to continue after, twice, the row's id, and the size of a page.
+type listing[T any] struct {
+	doing, template string
+	args            []any  // without the last four
+	at              int64  // the time to continue after
+	id              string // the id to continue after
+	size            int
+	scan            func(*sql.Rows) (T, error)
+	place           func(T) (at time.Time, id string)
+}
+
+// yield holds no connection while it yields.
+func (l listing[T]) yield(ctx context.Context, s *Store, yield func(T, error) bool) {
 	for {
 		var page []T
-		err := s.run(ctx, doing, func(q querier) (err error) {
-			page, err = next(q, last)
-			return err
+		err := s.run(ctx, l.doing, func(q querier) error {
+			page = nil
+			return q.each(ctx, func(rows *sql.Rows) error {
+				row, err := l.scan(rows)
+				page = append(page, row)
+				return err
+			}, l.template, append(l.args[:len(l.args):len(l.args)], l.at, l.at, l.id, l.size)...)
 		})
 		if err != nil {
 			yield(*new(T), err)
 			return
 		}
-		for i := range page {
+		for _, row := range page {
 			if err := ctx.Err(); err != nil {
 				yield(*new(T), err)
 				return
 			}
-			if !yield(page[i], nil) {
+			if !yield(row, nil) {
 				return
 			}
 		}
-		if len(page) < size {
+		if len(page) < l.size {
 			return
 		}
-		last = &page[len(page)-1]
+		at, id := l.place(page[len(page)-1])
+		l.at, l.id = at.UnixMicro(), id
 	}
 }

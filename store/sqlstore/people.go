@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -47,7 +46,7 @@ const (
 type person struct {
 	hash    []byte
 	erased  bool
-	said    store.Person // without completions
+	said    store.Person
 	studies map[string]*personStudy
 	funnel  []funnelChange // not yet written
 }
@@ -102,11 +101,14 @@ func (p *person) scan(rows *sql.Rows) error {
 		Answer: store.InteractionKind(answer.V), AnsweredAt: optional(answered.V), Until: optional(snoozed.V),
 		ResetAt: optional(reset.V),
 	}
+	if until.V != 0 && live(until.V) {
+		said.Completed, said.CompletedUntil = true, untilTime(until.V)
+	}
 	switch {
 	case studyID.V == "":
 		p.erased = erased.V != 0
 		p.said.OptedOut, p.said.OptedOutAt = said.Answer == store.InteractionOptedOut, said.AnsweredAt
-	case len(said.Showings) > 0 || !said.OpenedAt.IsZero() || !said.AnsweredAt.IsZero() || !said.ResetAt.IsZero():
+	case said.Completed || len(said.Showings) > 0 || !said.OpenedAt.IsZero() || !said.AnsweredAt.IsZero() || !said.ResetAt.IsZero():
 		p.said.Studies = append(p.said.Studies, said)
 	}
 	return nil
@@ -196,21 +198,10 @@ func (s *Store) Person(ctx context.Context, userID string) (all store.Person, er
 	}
 	err = s.run(ctx, "look up a person", func(q querier) error {
 		p, err := q.person(ctx, userID)
-		if err != nil {
-			return err
+		if err == nil {
+			all = p.said
 		}
-		all = p.said
-		for id, st := range p.studies {
-			if st.completedUntil == 0 || !live(st.completedUntil) {
-				continue
-			}
-			n, said := slices.BinarySearchFunc(all.Studies, id, func(st store.PersonStudy, id string) int { return cmp.Compare(st.StudyID, id) })
-			if !said {
-				all.Studies = slices.Insert(all.Studies, n, store.PersonStudy{StudyID: id})
-			}
-			all.Studies[n].Completed, all.Studies[n].CompletedUntil = true, untilTime(st.completedUntil)
-		}
-		return nil
+		return err
 	})
 	return all, err
 }

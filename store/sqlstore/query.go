@@ -97,6 +97,15 @@ func (q querier) exec(ctx context.Context, template string, args ...any) (int64,
 	return result.RowsAffected()
 }
 
+// affect runs a statement and returns none if it affects no row.
+func (q querier) affect(ctx context.Context, none error, template string, args ...any) error {
+	n, err := q.exec(ctx, template, args...)
+	if err == nil && n == 0 {
+		err = none
+	}
+	return err
+}
+
 func (q querier) rows(ctx context.Context, template string, args ...any) (*sql.Rows, error) {
 	text := q.s.text(template)
 	if stmt := q.stmt(ctx, text); stmt != nil {

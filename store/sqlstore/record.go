@@ -142,7 +142,10 @@ func (q querier) recordAgain(ctx context.Context, c store.Completion, subject st
 	}
 	wasTheirs := i.UserID != ""
 	if attributes && p.erased {
-		if err := q.loseTranscript(ctx, c.InterviewID); err != nil {
+		if _, err := q.exec(ctx, loseInterview, c.InterviewID); err != nil {
+			return err
+		}
+		if _, err := q.exec(ctx, deleteTranscript, c.InterviewID); err != nil {
 			return err
 		}
 	} else if attributes {
@@ -167,13 +170,4 @@ func (q querier) recordAgain(ctx context.Context, c store.Completion, subject st
 		return nil
 	}
 	return q.save(ctx, p, i.StudyID)
-}
-
-// loseTranscript deletes the transcript and the job of an erased user's interview.
-func (q querier) loseTranscript(ctx context.Context, interviewID string) error {
-	_, err := q.exec(ctx, loseInterview, interviewID)
-	if err == nil {
-		_, err = q.execForIDs(ctx, deleteTranscripts, nil, []string{interviewID})
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -15,25 +16,18 @@ import (
 //go:embed schema
 var schema embed.FS
 
-// migrations returns the names of the dialect's files in order. The n-th migrates to
-// version n.
-func (d *dialect) migrations() []string {
+// migrations returns the scripts of the dialect in order. The n-th migrates to version n.
+func (d *dialect) migrations(prefix string) (scripts []string) {
 	names, err := fs.Glob(schema, path.Join("schema", d.name, "*.sql"))
-	if err != nil || len(names) == 0 {
+	for _, name := range names {
+		script, readErr := schema.ReadFile(name)
+		err = cmp.Or(err, readErr)
+		scripts = append(scripts, strings.ReplaceAll(string(script), "{prefix}", prefix))
+	}
+	if err != nil || len(scripts) == 0 {
 		panic(fmt.Sprintf("sqlstore: no migrations for %s: %v", d.name, err))
 	}
-	return names
-}
-
-func (d *dialect) newest() int { return len(d.migrations()) }
-
-// migration returns the statements that migrate from version-1 to version.
-func (d *dialect) migration(version int, prefix string) string {
-	text, err := schema.ReadFile(d.migrations()[version-1])
-	if err != nil {
-		panic("sqlstore: " + err.Error())
-	}
-	return strings.ReplaceAll(string(text), "{prefix}", prefix)
+	return scripts
 }
 
 // Schema returns the statements that create and update the tables, for teams that run
@@ -41,19 +35,11 @@ func (d *dialect) migration(version int, prefix string) string {
 // the end of a line and may be repeated. Of opts only TablePrefix is used. Nil opts mean
 // the defaults.
 func Schema(d Dialect, opts *Options) (string, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	dialect, prefix, err := resolve(d, o)
+	dialect, o, err := resolve(d, opts)
 	if err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	for version := 1; version <= dialect.newest(); version++ {
-		b.WriteString(dialect.migration(version, prefix))
-	}
-	return b.String(), nil
+	return strings.Join(dialect.migrations(o.TablePrefix), ""), nil
 }
 
 // Migrate creates the tables or brings them up to date. Any number of processes may call
@@ -80,12 +66,12 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil && s.d.classify(err) != missing {
 		return err
 	}
-	if version < s.d.newest() {
+	if scripts := s.d.migrations(s.prefix); version < len(scripts) {
 		err := s.d.migrate(ctx, s.db, "askonce migrate "+s.prefix, func(on execer) error {
-			for v := version + 1; v <= s.d.newest(); v++ {
-				for _, statement := range splitStatements(s.d.migration(v, s.prefix)) {
+			for v, script := range scripts[version:] {
+				for _, statement := range splitStatements(script) {
 					if _, err := on.ExecContext(ctx, statement); err != nil {
-						return fmt.Errorf("to version %d: %w", v, err)
+						return fmt.Errorf("to version %d: %w", version+v+1, err)
 					}
 				}
 			}
@@ -104,9 +90,9 @@ func (s *Store) migrate(ctx context.Context) error {
 func (s *Store) version(ctx context.Context) (int, error) {
 	var version, oldestReader sql.Null[int]
 	err := s.db.QueryRowContext(ctx, s.text(`select max(version), max(oldest_reader) from {prefix}schema`)).Scan(&version, &oldestReader)
-	if err == nil && oldestReader.V > s.d.newest() {
+	if newest := len(s.d.migrations(s.prefix)); err == nil && oldestReader.V > newest {
 		err = fmt.Errorf("the tables %s* have version %d, which this program cannot use: it knows version %d and must know %d; deploy a newer one",
-			s.prefix, version.V, s.d.newest(), oldestReader.V)
+			s.prefix, version.V, newest, oldestReader.V)
 	}
 	return version.V, err
 }

@@ -62,31 +62,30 @@ func New(db *sql.DB, d Dialect, opts *Options) (*Store, error) {
 	if db == nil {
 		panic("sqlstore: New: db is nil")
 	}
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	dialect, prefix, err := resolve(d, o)
+	dialect, o, err := resolve(d, opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, d: dialect, prefix: prefix, log: cmp.Or(o.Logger, slog.Default()), loading: make(chan struct{}, 1)}, nil
+	return &Store{db: db, d: dialect, prefix: o.TablePrefix, log: cmp.Or(o.Logger, slog.Default()), loading: make(chan struct{}, 1)}, nil
 }
 
 var prefixPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,31}$`)
 
-// resolve checks the arguments that [New] and [Schema] share.
-func resolve(d Dialect, o Options) (*dialect, string, error) {
+// resolve checks the arguments that [New] and [Schema] share, and fills in the prefix.
+func resolve(d Dialect, opts *Options) (*dialect, Options, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	o.TablePrefix = cmp.Or(o.TablePrefix, "askonce_")
 	var errs []error
-	dialect, ok := dialects[d]
-	if !ok {
+	if dialects[d] == nil {
 		errs = append(errs, fmt.Errorf("sqlstore: unknown dialect %d: want Postgres, MySQL or SQLite", d))
 	}
-	prefix := cmp.Or(o.TablePrefix, "askonce_")
-	if !prefixPattern.MatchString(prefix) {
-		errs = append(errs, fmt.Errorf("sqlstore: Options.TablePrefix %q: want up to 32 letters, digits and \"_\", not beginning with a digit", prefix))
+	if !prefixPattern.MatchString(o.TablePrefix) {
+		errs = append(errs, fmt.Errorf("sqlstore: Options.TablePrefix %q: want up to 32 letters, digits and \"_\", not beginning with a digit", o.TablePrefix))
 	}
-	return dialect, prefix, errors.Join(errs...)
+	return dialects[d], o, errors.Join(errs...)
 }
 
 // Close makes later calls return [store.ErrClosed]. The database stays open.
@@ -153,7 +152,7 @@ func (s *Store) load(ctx context.Context) (*session, error) {
 	switch version, err := s.version(ctx); {
 	case err != nil:
 		return nil, err
-	case version < s.d.newest():
+	case version < len(s.d.migrations(s.prefix)):
 		return nil, s.notMigrated(nil)
 	}
 	hashes, err := s.loadKey(ctx)
