@@ -28,8 +28,8 @@ type job struct {
 // claimScript remembers for a minute what it claimed: if an answer is lost, the client
 // sends the script again, and would otherwise not get the jobs that it has claimed. Ids
 // whose job or interview is missing leave the queue.
-var claimScript = redis.NewScript(now + `
-local jobs, due, interviews, remembered = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+var claimScript = newScript(now + `
+local remembered = KEYS[16]
 local lease, limit, claim = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local ends, claimed, orphans = after(lease), {}, {}
 
@@ -73,8 +73,7 @@ func (s *Store) ClaimJobs(ctx context.Context, lease time.Duration, limit int) (
 		return nil, err
 	}
 	claim := rand.Text()
-	names := []string{s.keys.jobs, s.keys.due, s.keys.interviews, s.keys.claim + claim}
-	text, err := claimScript.Run(ctx, s.client, names, lease.Microseconds(), limit, claim).Text()
+	text, err := s.run(ctx, claimScript, s.keys.claim+claim, lease.Microseconds(), limit, claim).Text()
 	if err != nil {
 		return nil, failed("claim jobs", err)
 	}
@@ -116,112 +115,97 @@ func (l *list[T]) UnmarshalJSON(b []byte) error {
 }
 
 // claimed begins every script that changes a claimed job.
-const claimed = now + `
+const claimed = now + jsonLua + `
 local id, claim = ARGV[1], ARGV[2]
-local job = redis.call('HGET', KEYS[1], id)
-job = job and cjson.decode(job)
+local job = read(jobs, id)
 local held = job and job.c ~= '' and job.c == claim
 `
 
-var extendScript = redis.NewScript(claimed + `
+var extendScript = newScript(claimed + `
 if not held then return 0 end
-redis.call('ZADD', KEYS[2], after(ARGV[3]), id)
+redis.call('ZADD', due, after(ARGV[3]), id)
 return 1
 `)
 
 // ExtendJob implements [store.Transcripts].
 func (s *Store) ExtendJob(ctx context.Context, j store.Job, lease time.Duration) error {
-	return s.claimed(ctx, "extend job", extendScript, []string{s.keys.jobs, s.keys.due}, j, lease.Microseconds())
+	return s.claimed(ctx, "extend job", extendScript, j, lease.Microseconds())
 }
 
-var saveTranscriptScript = redis.NewScript(claimed + `
+var saveTranscriptScript = newScript(claimed + `
 if not held then return 0 end
-redis.call('ZADD', KEYS[3], ARGV[4], id)
-redis.call('HSET', KEYS[2], id, ARGV[3])
+redis.call('ZADD', transcripts_by_time, ARGV[4], id)
+redis.call('HSET', transcripts, id, ARGV[3])
 job.f = '1'
-redis.call('HSET', KEYS[1], id, cjson.encode(job))
+write(jobs, id, job)
 return 1
 `)
 
 // SaveTranscript implements [store.Transcripts].
 func (s *Store) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
 	at := micros(t.FetchedAt)
-	names := []string{s.keys.jobs, s.keys.transcripts, s.keys.transcriptsByTime}
-	return s.claimed(ctx, "save transcript", saveTranscriptScript, names, j, at+"\n"+string(t.Body), at)
+	return s.claimed(ctx, "save transcript", saveTranscriptScript, j, at+"\n"+string(t.Body), at)
 }
 
 // finishScript recognises its own call, for a client that sends it twice.
-var finishScript = redis.NewScript(claimed + `
-local i = redis.call('HGET', KEYS[3], id)
-i = i and cjson.decode(i)
-if not held then
-	if not job and i and i.f == ARGV[3] then return 1 end
-	return 0
-end
+var finishScript = newScript(claimed + `
+local i = read(interviews, id)
+if not held then return not job and i and i.f == ARGV[3] and 1 or 0 end
 if i then
 	i.f = ARGV[3]
-	redis.call('HSET', KEYS[3], id, cjson.encode(i))
+	write(interviews, id, i)
 end
-redis.call('HDEL', KEYS[1], id)
-redis.call('ZREM', KEYS[2], id)
+redis.call('HDEL', jobs, id)
+redis.call('ZREM', due, id)
 return 1
 `)
 
 // FinishJob implements [store.Transcripts].
 func (s *Store) FinishJob(ctx context.Context, j store.Job) error {
-	return s.claimed(ctx, "finish job", finishScript, []string{s.keys.jobs, s.keys.due, s.keys.interviews}, j, rand.Text())
+	return s.claimed(ctx, "finish job", finishScript, j, rand.Text())
 }
 
 // releaseScript recognises its own call, as finishScript does.
-var releaseScript = redis.NewScript(claimed + `
-if not held then
-	if job and job.p == ARGV[6] then return 1 end
-	return 0
-end
+var releaseScript = newScript(claimed + `
+if not held then return job and job.p == ARGV[6] and 1 or 0 end
 job.a, job.r, job.c, job.p = ARGV[3], ARGV[4], '', ARGV[6]
-redis.call('HSET', KEYS[1], id, cjson.encode(job))
-redis.call('ZREM', KEYS[2], id)
-redis.call('ZADD', KEYS[3], after(ARGV[5]), id)
+write(jobs, id, job)
+redis.call('ZREM', due, id)
+redis.call('ZADD', ARGV[7] == 'dead' and dead or due, after(ARGV[5]), id)
 return 1
 `)
 
 // PostponeJob implements [store.Transcripts].
 func (s *Store) PostponeJob(ctx context.Context, j store.Job, wait time.Duration) error {
-	return s.release(ctx, "postpone job", s.keys.due, j, wait)
+	return s.release(ctx, "postpone job", j, wait, "due")
 }
 
 // KillJob implements [store.Transcripts].
 func (s *Store) KillJob(ctx context.Context, j store.Job) error {
-	return s.release(ctx, "kill job", s.keys.dead, j, 0)
+	return s.release(ctx, "kill job", j, 0, "dead")
 }
 
-func (s *Store) release(ctx context.Context, doing, into string, j store.Job, wait time.Duration) error {
-	names := []string{s.keys.jobs, s.keys.due, into}
-	return s.claimed(ctx, doing, releaseScript, names, j, strconv.Itoa(j.Attempts), printable(j.Reason), wait.Microseconds(), rand.Text())
+func (s *Store) release(ctx context.Context, doing string, j store.Job, wait time.Duration, into string) error {
+	return s.claimed(ctx, doing, releaseScript, j, strconv.Itoa(j.Attempts), printable(j.Reason), wait.Microseconds(), rand.Text(), into)
 }
 
-func (s *Store) claimed(ctx context.Context, doing string, script *redis.Script, names []string, j store.Job, args ...any) error {
+func (s *Store) claimed(ctx context.Context, doing string, script *redis.Script, j store.Job, args ...any) error {
 	if err := check(ctx, nil); err != nil {
 		return err
 	}
-	n, err := script.Run(ctx, s.client, names, append([]any{j.InterviewID, j.Claim}, args...)...).Int()
-	if err == nil && n == 0 {
-		err = store.ErrLeaseLost
-	}
-	return failed(doing, err)
+	n, err := s.run(ctx, script, "", append([]any{j.InterviewID, j.Claim}, args...)...).Int()
+	return failed(doing, orElse(n, err, store.ErrLeaseLost))
 }
 
 // requeueScript requeues the named dead jobs, or all if none is named.
-var requeueScript = redis.NewScript(now + `
-local jobs, due, dead = KEYS[1], KEYS[2], KEYS[3]
+var requeueScript = newScript(now + jsonLua + `
 local ids = ARGV
 if #ids == 0 then ids = redis.call('ZRANGE', dead, 0, -1) end
 local n = 0
 for _, id in ipairs(ids) do
 	if redis.call('ZREM', dead, id) == 1 then
-		local job = redis.call('HGET', jobs, id)
-		local fetched = job and cjson.decode(job).f or ''
-		redis.call('HSET', jobs, id, cjson.encode({q = now, a = '0', r = '', c = '', f = fetched}))
+		local job = read(jobs, id)
+		write(jobs, id, {q = now, a = '0', r = '', c = '', f = job and job.f or ''})
 		redis.call('ZADD', due, now, id)
 		n = n + 1
 	end
@@ -232,10 +216,7 @@ return n
 // RequeueJob implements [store.Transcripts].
 func (s *Store) RequeueJob(ctx context.Context, interviewID string) error {
 	n, err := s.requeue(ctx, store.CheckID(interviewID), interviewID)
-	if err == nil && n == 0 {
-		err = store.ErrNotFound
-	}
-	return err
+	return orElse(n, err, store.ErrNotFound)
 }
 
 // RequeueJobs implements [store.Transcripts].
@@ -245,7 +226,7 @@ func (s *Store) requeue(ctx context.Context, invalid error, ids ...any) (int, er
 	if err := check(ctx, invalid); err != nil {
 		return 0, err
 	}
-	n, err := requeueScript.Run(ctx, s.client, []string{s.keys.jobs, s.keys.due, s.keys.dead}, ids...).Int()
+	n, err := s.run(ctx, requeueScript, "", ids...).Int()
 	return n, failed("requeue jobs", err)
 }
 
@@ -285,8 +266,8 @@ func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job,
 // jobsScript reads the named jobs that are in the queue. If none is named, it reads the
 // first ones and also returns the ids of the others. It is a script, so that a job cannot
 // move to the other queue between two commands.
-var jobsScript = redis.NewScript(`
-local queue, jobs, interviews = KEYS[1], KEYS[2], KEYS[3]
+var jobsScript = newScript(`
+local queue = KEYS[16]
 local ids, rows, rest = ARGV, {}, {}
 if #ids == 1 then
 	ids = redis.call('ZRANGE', queue, 0, -1)
@@ -306,7 +287,7 @@ return {rows, rest}
 `)
 
 func (s *Store) readJobs(ctx context.Context, queue string, ids []any) (all []store.Job, rest []any, err error) {
-	reply, err := jobsScript.Run(ctx, s.client, []string{queue, s.keys.jobs, s.keys.interviews}, append([]any{listPage}, ids...)...).Slice()
+	reply, err := s.run(ctx, jobsScript, queue, append([]any{listPage}, ids...)...).Slice()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -68,25 +68,25 @@ func (s *Store) readable(ctx context.Context) (*hasher, error) {
 }
 
 // makeKey keeps the first key that any process proposes.
-var makeKey = redis.NewScript(`
-local key = redis.call('GET', KEYS[1])
-if key then return key end
-if redis.call('EXISTS', KEYS[2]) == 1 then return redis.error_reply('ASKONCE key lost') end
-redis.call('SET', KEYS[1], ARGV[1])
+var makeKey = newScript(`
+local made = redis.call('GET', key)
+if made then return made end
+if redis.call('EXISTS', people) == 1 then return redis.error_reply('ASKONCE key lost') end
+redis.call('SET', key, ARGV[1])
 return ARGV[1]
 `)
 
 // keepCheck keeps the check value of a key beside the first user.
-var keepCheck = redis.NewScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], '', ARGV[1]) end
-return redis.call('HGET', KEYS[1], '')
+var keepCheck = newScript(`
+if redis.call('EXISTS', people) == 0 then redis.call('HSET', people, '', ARGV[1]) end
+return redis.call('HGET', people, '')
 `)
 
 // writable returns the key, and makes it if it is the first.
 func (s *Store) writable(ctx context.Context) (*hasher, error) {
 	fresh := make([]byte, 32)
 	rand.Read(fresh)
-	key, err := makeKey.Run(ctx, s.client, []string{s.keys.key, s.keys.people}, fresh).Text()
+	key, err := s.run(ctx, makeKey, "", fresh).Text()
 	if isReply(err, "key lost") {
 		return nil, ErrKey
 	}
@@ -94,7 +94,7 @@ func (s *Store) writable(ctx context.Context) (*hasher, error) {
 		return nil, err
 	}
 	h := newHasher([]byte(key))
-	check, err := keepCheck.Run(ctx, s.client, []string{s.keys.people}, h.check).Text()
+	check, err := s.run(ctx, keepCheck, "", h.check).Text()
 	if err == nil && check != h.check {
 		err = ErrKey
 	}
@@ -108,14 +108,13 @@ func (s *Store) writable(ctx context.Context) (*hasher, error) {
 // fits begins every script that writes about a user. ARGV[1] is the check value of the
 // caller's key.
 const fits = `
-if redis.call('HGET', KEYS[1], '') ~= ARGV[1] then return redis.error_reply('ASKONCE stale key') end
+if redis.call('HGET', people, '') ~= ARGV[1] then return redis.error_reply('ASKONCE stale key') end
 `
 
 // withKey runs do, which writes with the key. If the key is not the server's any
 // more, as after FLUSHALL, do runs once more with the one that is.
 func (s *Store) withKey(ctx context.Context, do func(h *hasher) error) error {
-	h := s.key.Load()
-	if h != nil {
+	if h := s.key.Load(); h != nil {
 		err := do(h)
 		if !isReply(err, "stale key") {
 			return err
@@ -160,24 +159,22 @@ func (s *Store) StartOver(ctx context.Context) error {
 	return nil
 }
 
-var restoreScript = redis.NewScript(fits + personLua + `
-local people, interviews = KEYS[1], KEYS[2]
+var restoreScript = newScript(fits + personLua + `
 local id, user, hash = ARGV[2], ARGV[3], ARGV[4]
-local i = redis.call('HGET', interviews, id)
-i = i and cjson.decode(i)
+local i = read(interviews, id)
 if not i or i.u ~= user or i.i == '1' or i.r then return 0 end
-local p = person(people, hash)
+local p = person(hash)
 local st = study(p, i.s)
 complete(st, i.e)
 st.f = st.f or {}
 st.f['4'] = math.min(st.f['4'] or days(i.t), days(i.t))
-redis.call('HSET', people, hash, cjson.encode(p))
+write(people, hash, p)
 return 0
 `)
 
 // restore makes an interview complete its study again, without counting it.
 func (s *Store) restore(ctx context.Context, c store.Completion) error {
 	return s.withKey(ctx, func(h *hasher) error {
-		return restoreScript.Run(ctx, s.client, []string{s.keys.people, s.keys.interviews}, h.check, c.InterviewID, c.UserID, h.user(c.UserID)).Err()
+		return s.run(ctx, restoreScript, "", h.check, c.InterviewID, c.UserID, h.user(c.UserID)).Err()
 	})
 }

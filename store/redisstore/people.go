@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/askonce/askonce/store"
 )
 
@@ -127,15 +125,14 @@ func millisecond(n int64) time.Time {
 	return time.UnixMilli(n).UTC()
 }
 
-var noteScript = redis.NewScript(fits + personLua + `
-local people, funnel = KEYS[1], KEYS[2]
+var noteScript = newScript(fits + personLua + `
 local hash, id, kind, at, ends, day = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local counted, most, most_studies = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local p = person(people, hash)
+local p = person(hash)
 if id == '' then
 	local o = p.o or {a = 0, t = 0}
 	if at > o.t or (at == o.t and kind > o.a) then p.o = {a = kind, t = at} end
-	redis.call('HSET', people, hash, cjson.encode(p))
+	write(people, hash, p)
 	return 0
 end
 local st, kept = study(p, id), 0
@@ -164,8 +161,8 @@ else
 	local t, a, u = st.t or 0, st.a or 0, st.u or 0
 	if t == 0 or at > t or (at == t and (kind > a or (kind == a and ends > u))) then st.t, st.a, st.u = at, kind, ends end
 end
-if counted ~= '' then count(funnel, st, id, counted, day) end
-redis.call('HSET', people, hash, cjson.encode(p))
+if counted ~= '' then count(st, id, counted, day) end
+write(people, hash, p)
 return 0
 `)
 
@@ -188,7 +185,7 @@ func (s *Store) Note(ctx context.Context, i store.Interaction) error {
 		at = i.At.Unix()
 	}
 	return failed("note", s.withKey(ctx, func(h *hasher) error {
-		refused, err := noteScript.Run(ctx, s.client, []string{s.keys.people, s.keys.funnel}, h.check, h.user(i.UserID), i.StudyID, int(i.Kind), at,
+		refused, err := s.run(ctx, noteScript, "", h.check, h.user(i.UserID), i.StudyID, int(i.Kind), at,
 			until, dayNumber(i.At), kindOf[i.Kind], store.MaxShowings, store.MaxStudies).Bool()
 		if err == nil && refused {
 			err = store.ErrTooManyStudies
@@ -233,21 +230,18 @@ func (s *Store) Funnel(ctx context.Context, studyID string, from, to time.Time) 
 	return days, nil
 }
 
-var resetScript = redis.NewScript(fits + personLua + `
-local people, interviews, by_user = KEYS[1], KEYS[2], KEYS[3]
+var resetScript = newScript(fits + personLua + `
 local user, hash, id, at = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local p = person(people, hash)
+local p = person(hash)
 local st = study(p, id)
 at = math.max(at, st.r or 0, st.t or 0, (st.o or 0) * 1000, (tonumber(string.match(st.w or '', '%d+$')) or 0) * 1000)
 p.s[id] = {f = st.f, r = at}
-redis.call('HSET', people, hash, cjson.encode(p))
-for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
-	local interview = string.sub(member, #user + 2)
-	local i = redis.call('HGET', interviews, interview)
-	i = i and cjson.decode(i)
+write(people, hash, p)
+for _, interview in ipairs(interviews_of(user)) do
+	local i = read(interviews, interview)
 	if i and i.s == id then
 		i.r = '1'
-		redis.call('HSET', interviews, interview, cjson.encode(i))
+		write(interviews, interview, i)
 	end
 end
 return 0
@@ -258,33 +252,24 @@ func (s *Store) Reset(ctx context.Context, k store.Key) error {
 	if err := check(ctx, store.CheckKey(k)); err != nil {
 		return err
 	}
-	names := []string{s.keys.people, s.keys.interviews, s.keys.byUser}
 	return failed("reset", s.withKey(ctx, func(h *hasher) error {
-		return resetScript.Run(ctx, s.client, names, h.check, k.UserID, h.user(k.UserID), k.StudyID, time.Now().UnixMilli()).Err()
+		return s.run(ctx, resetScript, "", h.check, k.UserID, h.user(k.UserID), k.StudyID, time.Now().UnixMilli()).Err()
 	}))
 }
 
-var eraseScript = redis.NewScript(fits + personLua + `
-local people, interviews, by_user, jobs, due, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local transcripts, transcripts_by_time = KEYS[7], KEYS[8]
+var eraseScript = newScript(fits + personLua + dropLua + `
 local user, hash = ARGV[2], ARGV[3]
-local p = person(people, hash)
+local p = person(hash)
 p.x = '1'
-redis.call('HSET', people, hash, cjson.encode(p))
-for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')) do
-	local id = string.sub(member, #user + 2)
-	redis.call('HDEL', jobs, id)
-	redis.call('ZREM', due, id)
-	redis.call('ZREM', dead, id)
-	redis.call('HDEL', transcripts, id)
-	redis.call('ZREM', transcripts_by_time, id)
-	local i = redis.call('HGET', interviews, id)
+write(people, hash, p)
+for _, id in ipairs(interviews_of(user)) do
+	drop(id)
+	local i = read(interviews, id)
 	if i then
-		i = cjson.decode(i)
 		i.u, i.g, i.f = '', '1', 'erased'
-		redis.call('HSET', interviews, id, cjson.encode(i))
+		write(interviews, id, i)
 	end
-	redis.call('ZREM', by_user, member)
+	redis.call('ZREM', by_user, user .. '\0' .. id)
 end
 return 0
 `)
@@ -294,9 +279,7 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 	if err := check(ctx, store.CheckID(userID)); err != nil {
 		return err
 	}
-	k := s.keys
-	names := []string{k.people, k.interviews, k.byUser, k.jobs, k.due, k.dead, k.transcripts, k.transcriptsByTime}
 	return failed("erase", s.withKey(ctx, func(h *hasher) error {
-		return eraseScript.Run(ctx, s.client, names, h.check, userID, h.user(userID)).Err()
+		return s.run(ctx, eraseScript, "", h.check, userID, h.user(userID)).Err()
 	}))
 }

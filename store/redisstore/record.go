@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/askonce/askonce/store"
 )
 
@@ -32,13 +30,33 @@ type interview struct {
 	Finished string `json:"f,omitempty"` // the call that finished the job, or why there is none
 }
 
-// personLua reads and writes a person: {x: erased, o: opt-out, s: studies}. In a study,
+// jsonLua reads and writes JSON in a hash.
+const jsonLua = `
+local function read(hash, field)
+	local text = redis.call('HGET', hash, field)
+	return text and cjson.decode(text)
+end
+local function write(hash, field, value) redis.call('HSET', hash, field, cjson.encode(value)) end
+`
+
+// dropLua deletes the job and the transcript of an interview, and returns how many of the
+// two there were.
+const dropLua = `
+local function drop(id)
+	for _, set in ipairs({due, dead, transcripts_by_time}) do redis.call('ZREM', set, id) end
+	return redis.call('HDEL', jobs, id) + redis.call('HDEL', transcripts, id)
+end
+`
+
+// personLua reads and changes a person: {x: erased, o: opt-out, s: studies}. In a study,
 // e is the end of the completion, w the showings, o the opening, a the answer, t its time,
 // u the end of a snooze, r the last reset, and f the days that the funnel counts.
-const personLua = `
-local function person(people, hash)
-	local p = redis.call('HGET', people, hash)
-	return p and cjson.decode(p) or {s = {}}
+const personLua = jsonLua + `
+local function person(hash) return read(people, hash) or {s = {}} end
+local function interviews_of(user)
+	local ids = redis.call('ZRANGEBYLEX', by_user, '[' .. user .. '\0', '(' .. user .. '\1')
+	for n, member in ipairs(ids) do ids[n] = string.sub(member, #user + 2) end
+	return ids
 end
 local function study(p, id)
 	p.s[id] = p.s[id] or {}
@@ -48,7 +66,7 @@ local function complete(st, ends)
 	if st.e and (st.e == '0' or (ends ~= '0' and tonumber(st.e) >= tonumber(ends))) then return end
 	st.e = ends
 end
-local function count(funnel, st, id, kind, day)
+local function count(st, id, kind, day)
 	st.f = st.f or {}
 	local had = st.f[kind]
 	if had and had <= day then return end
@@ -61,27 +79,26 @@ local function days(us) return math.floor(tonumber(us) / 86400000000) end
 
 // recordScript writes the interview last: Redis does not roll scripts back, and one that
 // stopped halfway is then repeated from the beginning.
-var recordScript = redis.NewScript(fits + now + personLua + `
-local people, interviews, by_time, by_study, by_user, funnel = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local jobs, due, dead, transcripts, transcripts_by_time = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+var recordScript = newScript(fits + now + personLua + dropLua + `
+local by_study = KEYS[16]
 local id, user, hash, owner, owner_hash = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local new = cjson.decode(ARGV[7])
 
 local function queue()
-	redis.call('HSET', jobs, id, cjson.encode({q = now, a = '0', r = '', c = '', f = ''}))
+	write(jobs, id, {q = now, a = '0', r = '', c = '', f = ''})
 	redis.call('ZADD', due, now, id)
 end
 local function mark(hash, i)
-	local p = person(people, hash)
+	local p = person(hash)
 	local st = study(p, i.s)
 	complete(st, i.e)
-	count(funnel, st, i.s, '4', days(i.t))
-	redis.call('HSET', people, hash, cjson.encode(p))
+	count(st, i.s, '4', days(i.t))
+	write(people, hash, p)
 end
 
 local kept = redis.call('HGET', interviews, id)
 if not kept then
-	local gone = user ~= '' and person(people, hash).x
+	local gone = user ~= '' and person(hash).x
 	if user ~= '' and new.i ~= '1' then mark(hash, new) end
 	if gone then
 		new.u, new.g, new.f = '', '1', 'erased'
@@ -91,36 +108,31 @@ if not kept then
 	end
 	redis.call('ZADD', by_time, new.t, id)
 	redis.call('ZADD', by_study, new.t, id)
-	redis.call('HSET', interviews, id, cjson.encode(new))
+	write(interviews, id, new)
 	return 1
 end
 
 local i = cjson.decode(kept)
 if i.u == user then owner, owner_hash = user, hash end
-if i.u ~= '' and i.u ~= owner then return i.u end -- the caller has to tell the hash of that user
+if i.u ~= '' and i.u ~= owner then return i.u end -- the caller must pass that user's hash
 
 if i.q == '' and new.q ~= '' then
 	i.q, i.e, i.i = new.q, new.e, new.i
-	if i.u ~= '' then -- the completion is worked out anew
-		local p = person(people, owner_hash)
+	if i.u ~= '' then -- whether the user has completed the study may have changed
+		local p = person(owner_hash)
 		local st = study(p, i.s)
 		st.e = nil
-		for _, member in ipairs(redis.call('ZRANGEBYLEX', by_user, '[' .. i.u .. '\0', '(' .. i.u .. '\1')) do
-			local other = redis.call('HGET', interviews, string.sub(member, #i.u + 2))
-			other = other and cjson.decode(other)
-			if other and other.s == i.s and other.i ~= '1' and not other.r and string.sub(member, #i.u + 2) ~= id then complete(st, other.e) end
+		for _, other_id in ipairs(interviews_of(i.u)) do
+			local other = read(interviews, other_id)
+			if other and other.s == i.s and other.i ~= '1' and not other.r and other_id ~= id then complete(st, other.e) end
 		end
-		redis.call('HSET', people, owner_hash, cjson.encode(p))
+		write(people, owner_hash, p)
 	end
 end
 if i.u == '' and user ~= '' and not i.g then
-	if person(people, hash).x then
+	if person(hash).x then
 		i.g, i.f = '1', 'erased'
-		redis.call('HDEL', transcripts, id)
-		redis.call('ZREM', transcripts_by_time, id)
-		redis.call('HDEL', jobs, id)
-		redis.call('ZREM', due, id)
-		redis.call('ZREM', dead, id)
+		drop(id)
 		if i.i ~= '1' then mark(hash, i) end
 	else
 		i.u, owner_hash = user, hash
@@ -133,8 +145,7 @@ end
 if not i.f and redis.call('HEXISTS', jobs, id) == 0 then queue() end
 local text = cjson.encode(i)
 if text ~= kept then redis.call('HSET', interviews, id, text) end
-if i.n == new.n then return 1 end
-return 0
+return i.n == new.n and 1 or 0
 `)
 
 // Record implements [store.Store], in one atomic script.
@@ -153,12 +164,10 @@ func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err
 	if err != nil {
 		return false, failed("record", err)
 	}
-	k := s.keys
-	names := []string{k.people, k.interviews, k.byTime, k.study + c.StudyID, k.byUser, k.funnel, k.jobs, k.due, k.dead, k.transcripts, k.transcriptsByTime}
 	err = s.withKey(ctx, func(h *hasher) error {
 		owner, ownerHash := "", ""
 		for range 2 {
-			reply, err := recordScript.Run(ctx, s.client, names, h.check, c.InterviewID, c.UserID, h.user(c.UserID), owner, ownerHash, text).Result()
+			reply, err := s.run(ctx, recordScript, s.keys.study+c.StudyID, h.check, c.InterviewID, c.UserID, h.user(c.UserID), owner, ownerHash, text).Result()
 			switch reply := reply.(type) {
 			case int64:
 				first = reply == 1

@@ -57,6 +57,26 @@ type keys struct {
 	interviews, byTime, study, byUser, people, key, funnel string
 	jobs, due, dead, claim, transcripts, transcriptsByTime string
 	letters, lettersByTime, checkpoints, switches, check   string
+
+	all []string // those of every script
+}
+
+// newScript returns a script that knows the keys by name. KEYS[16] is one that run was
+// called with.
+func newScript(lua string) *redis.Script {
+	return redis.NewScript(`
+local interviews, by_time, by_user, people, key, funnel, jobs, due, dead, transcripts, transcripts_by_time,
+	letters, letters_by_time, checkpoints, switches = unpack(KEYS, 1, 15)
+` + lua)
+}
+
+// run runs a script with all keys. further, if it is not "", is another key.
+func (s *Store) run(ctx context.Context, script *redis.Script, further string, args ...any) *redis.Cmd {
+	names := s.keys.all
+	if further != "" {
+		names = append(names[:len(names):len(names)], further)
+	}
+	return script.Run(ctx, s.client, names, args...)
 }
 
 var prefixShape = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
@@ -76,13 +96,16 @@ func New(client redis.UniversalClient, opts *Options) (*Store, error) {
 		return nil, errors.New("redisstore: Options.Prefix must be 1 to 64 letters, digits, dashes, underscores, dots or colons")
 	}
 	p := "{" + o.Prefix + "}:"
-	return &Store{client: client, log: cmp.Or(o.Logger, slog.Default()), keys: keys{
+	k := keys{
 		interviews: p + "interviews", byTime: p + "by_time", study: p + "study:", byUser: p + "by_user",
 		people: p + "people", key: p + "key", funnel: p + "funnel",
 		jobs: p + "jobs", due: p + "due", dead: p + "dead", claim: p + "claim:",
 		transcripts: p + "transcripts", transcriptsByTime: p + "transcripts_by_time",
 		letters: p + "letters", lettersByTime: p + "letters_by_time", checkpoints: p + "checkpoints", switches: p + "switches", check: p + "check:",
-	}}, nil
+	}
+	k.all = []string{k.interviews, k.byTime, k.byUser, k.people, k.key, k.funnel, k.jobs, k.due, k.dead, k.transcripts, k.transcriptsByTime,
+		k.letters, k.lettersByTime, k.checkpoints, k.switches}
+	return &Store{client: client, log: cmp.Or(o.Logger, slog.Default()), keys: k}, nil
 }
 
 // check precedes every command, so that an invalid one is not sent.
@@ -132,6 +155,14 @@ func printable(reason string) string {
 		return r
 	}, strings.ToValidUTF8(reason, "\uFFFD"))
 	return strings.ToValidUTF8(reason[:min(len(reason), 1<<10)], "")
+}
+
+// orElse returns none if a script has changed nothing.
+func orElse(n int, err, none error) error {
+	if err == nil && n == 0 {
+		err = none
+	}
+	return err
 }
 
 // now is the Lua for the server's clock, in microseconds.

@@ -17,10 +17,10 @@ import (
 )
 
 // addLetterScript writes the letter last, as recordScript does the interview.
-var addLetterScript = redis.NewScript(`
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-	redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-	redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+var addLetterScript = newScript(`
+if redis.call('HEXISTS', letters, ARGV[1]) == 0 then
+	redis.call('ZADD', letters_by_time, ARGV[2], ARGV[1])
+	redis.call('HSET', letters, ARGV[1], ARGV[3])
 end
 return 0
 `)
@@ -33,8 +33,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
 	sum := sha256.Sum256(d.Body)
 	at := micros(d.ReceivedAt)
 	value := at + "\n" + printable(d.Reason) + "\n" + string(d.Body)
-	names := []string{s.keys.letters, s.keys.lettersByTime}
-	return failed("add dead letter", addLetterScript.Run(ctx, s.client, names, hex.EncodeToString(sum[:]), at, value).Err())
+	return failed("add dead letter", s.run(ctx, addLetterScript, "", hex.EncodeToString(sum[:]), at, value).Err())
 }
 
 // DeadLetters implements [store.DeadLetters]. It yields what was stored when it began, and
@@ -55,7 +54,10 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, err
 			if err == redis.Nil {
 				continue // deleted in the meantime
 			}
-			d, err := readLetter(id, text, err)
+			var d store.DeadLetter
+			if err == nil {
+				d, err = readLetter(id, text)
+			}
 			if !yield(d, failed("dead letters", err)) || err != nil {
 				return
 			}
@@ -63,10 +65,7 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, err
 	}
 }
 
-func readLetter(id, text string, err error) (store.DeadLetter, error) {
-	if err != nil {
-		return store.DeadLetter{}, err
-	}
+func readLetter(id, text string) (store.DeadLetter, error) {
 	at, text, _ := strings.Cut(text, "\n")
 	reason, body, _ := strings.Cut(text, "\n")
 	received, err := instant(at)
@@ -78,33 +77,21 @@ func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
 	if err := check(ctx, nil); err != nil {
 		return err
 	}
-	n, err := s.remove(ctx, id, s.keys.letters, s.keys.lettersByTime)
-	if err == nil && n == 0 {
-		err = store.ErrNotFound
-	}
-	return failed("delete dead letter", err)
-}
-
-// remove deletes the id from a hash and from sorted sets.
-func (s *Store) remove(ctx context.Context, id, from string, sets ...string) (int64, error) {
 	var deleted *redis.IntCmd
 	_, err := s.client.TxPipelined(ctx, func(tx redis.Pipeliner) error {
-		deleted = tx.HDel(ctx, from, id)
-		for _, set := range sets {
-			tx.ZRem(ctx, set, id)
-		}
+		deleted = tx.HDel(ctx, s.keys.letters, id)
+		tx.ZRem(ctx, s.keys.lettersByTime, id)
 		return nil
 	})
-	return deleted.Val(), err
+	return failed("delete dead letter", orElse(int(deleted.Val()), err, store.ErrNotFound))
 }
 
-var acquireScript = redis.NewScript(now + `
+var acquireScript = newScript(now + jsonLua + `
 local name, holder, lease = ARGV[1], ARGV[2], ARGV[3]
-local c = redis.call('HGET', KEYS[1], name)
-c = c and cjson.decode(c) or {h = '', u = '0', s = ''}
+local c = read(checkpoints, name) or {h = '', u = '0', s = ''}
 if c.h ~= holder and tonumber(c.u) > tonumber(now) then return {0, c.s} end
 c.h, c.u = holder, after(lease)
-redis.call('HSET', KEYS[1], name, cjson.encode(c))
+write(checkpoints, name, c)
 return {1, c.s}
 `)
 
@@ -113,7 +100,7 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, lease time.Dur
 	if err := check(ctx, cmp.Or(store.CheckID(name), store.CheckID(holder))); err != nil {
 		return "", false, err
 	}
-	row, err := acquireScript.Run(ctx, s.client, []string{s.keys.checkpoints}, name, holder, lease.Microseconds()).Slice()
+	row, err := s.run(ctx, acquireScript, "", name, holder, lease.Microseconds()).Slice()
 	if err != nil {
 		return "", false, failed("acquire", err)
 	}
@@ -122,11 +109,11 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, lease time.Dur
 	return state, n == 1, nil
 }
 
-var saveScript = redis.NewScript(now + `
+var saveScript = newScript(now + jsonLua + `
 local name, holder, lease, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local c = redis.call('HGET', KEYS[1], name)
-if not c or cjson.decode(c).h ~= holder then return 0 end
-redis.call('HSET', KEYS[1], name, cjson.encode({h = holder, u = after(lease), s = state}))
+local c = read(checkpoints, name)
+if not c or c.h ~= holder then return 0 end
+write(checkpoints, name, {h = holder, u = after(lease), s = state})
 return 1
 `)
 
@@ -135,11 +122,8 @@ func (s *Store) Save(ctx context.Context, name, holder, state string, lease time
 	if err := check(ctx, cmp.Or(store.CheckID(name), store.CheckID(holder))); err != nil {
 		return err
 	}
-	n, err := saveScript.Run(ctx, s.client, []string{s.keys.checkpoints}, name, holder, lease.Microseconds(), state).Int()
-	if err == nil && n == 0 {
-		err = store.ErrLeaseLost
-	}
-	return failed("save", err)
+	n, err := s.run(ctx, saveScript, "", name, holder, lease.Microseconds(), state).Int()
+	return failed("save", orElse(n, err, store.ErrLeaseLost))
 }
 
 // Release implements [store.Checkpoints].
@@ -154,10 +138,10 @@ type setting struct {
 	At string `json:"t"` // µs
 }
 
-var setSwitchScript = redis.NewScript(`
-local had = redis.call('HGET', KEYS[1], ARGV[1])
-if had and tonumber(cjson.decode(had).t) > tonumber(cjson.decode(ARGV[2]).t) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+var setSwitchScript = newScript(jsonLua + `
+local had = read(switches, ARGV[1])
+if had and tonumber(had.t) > tonumber(cjson.decode(ARGV[2]).t) then return 0 end
+redis.call('HSET', switches, ARGV[1], ARGV[2])
 return 0
 `)
 
@@ -174,7 +158,7 @@ func (s *Store) SetSwitch(ctx context.Context, sw store.Switch) error {
 	if err != nil {
 		return failed("set switch", err)
 	}
-	return failed("set switch", setSwitchScript.Run(ctx, s.client, []string{s.keys.switches}, sw.Name, text).Err())
+	return failed("set switch", s.run(ctx, setSwitchScript, "", sw.Name, text).Err())
 }
 
 // Switches implements [store.Switches].
@@ -202,35 +186,36 @@ func (s *Store) Switches(ctx context.Context) ([]store.Switch, error) {
 	return all, nil
 }
 
-// expireScript deletes up to ARGV[2] items that are older than ARGV[1]. KEYS are the
-// sorted set of the items, the hash that holds them and, for items of interviews, the jobs
-// and the interviews.
-var expireScript = redis.NewScript(`
+// expireScript deletes up to ARGV[3] items that are older than ARGV[2].
+var expireScript = newScript(jsonLua + `
 local what, before, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local times, items, jobs, interviews = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local kind = ({
+	transcripts = {times = transcripts_by_time, items = transcripts},
+	dead_jobs = {times = dead, items = jobs},
+	dead_letters = {times = letters_by_time, items = letters},
+})[what]
 local n, skipped = 0, 0
 while n < limit do
 	local top = what == 'dead_jobs' and '+inf' or '(' .. before
-	local ids = redis.call('ZRANGEBYSCORE', times, '-inf', top, 'LIMIT', skipped, limit)
+	local ids = redis.call('ZRANGEBYSCORE', kind.times, '-inf', top, 'LIMIT', skipped, limit)
 	if #ids == 0 then break end
 	for _, id in ipairs(ids) do
 		local old = true
 		if what == 'dead_jobs' then
-			local job = redis.call('HGET', jobs, id)
-			old = not job or tonumber(cjson.decode(job).q) < tonumber(before)
+			local job = read(jobs, id)
+			old = not job or tonumber(job.q) < tonumber(before)
 		elseif what == 'transcripts' then
 			old = redis.call('HEXISTS', jobs, id) == 0
 		end
 		if not old or n == limit then
 			skipped = skipped + 1
 		else
-			redis.call('ZREM', times, id)
-			redis.call('HDEL', items, id)
-			local i = what == 'dead_jobs' and redis.call('HGET', interviews, id)
+			redis.call('ZREM', kind.times, id)
+			redis.call('HDEL', kind.items, id)
+			local i = what == 'dead_jobs' and read(interviews, id)
 			if i then
-				i = cjson.decode(i)
 				i.f = 'expired'
-				redis.call('HSET', interviews, id, cjson.encode(i))
+				write(interviews, id, i)
 			end
 			n = n + 1
 		end
@@ -244,25 +229,16 @@ func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before 
 	if err := check(ctx, store.CheckExpirable(what)); err != nil || limit <= 0 {
 		return 0, err
 	}
-	k := s.keys
-	names := map[store.Expirable][]string{
-		store.ExpiredTranscripts: {k.transcriptsByTime, k.transcripts, k.jobs, k.interviews},
-		store.ExpiredDeadJobs:    {k.dead, k.jobs, k.jobs, k.interviews},
-		store.ExpiredDeadLetters: {k.lettersByTime, k.letters, k.jobs, k.interviews},
-	}[what]
-	n, err := expireScript.Run(ctx, s.client, names, what.String(), micros(before), limit).Int()
+	n, err := s.run(ctx, expireScript, "", what.String(), micros(before), limit).Int()
 	return n, failed("delete what has expired", err)
 }
 
-var deleteTranscriptScript = redis.NewScript(`
+var deleteTranscriptScript = newScript(jsonLua + dropLua + `
 local id = ARGV[1]
-local n = redis.call('HDEL', KEYS[1], id) + redis.call('HDEL', KEYS[2], id)
-for k = 3, 5 do redis.call('ZREM', KEYS[k], id) end
-local i = redis.call('HGET', KEYS[6], id)
+local n, i = drop(id), read(interviews, id)
 if i and n > 0 then
-	i = cjson.decode(i)
 	i.f = 'deleted'
-	redis.call('HSET', KEYS[6], id, cjson.encode(i))
+	write(interviews, id, i)
 end
 return n
 `)
@@ -272,11 +248,6 @@ func (s *Store) DeleteTranscript(ctx context.Context, interviewID string) error 
 	if err := check(ctx, store.CheckID(interviewID)); err != nil {
 		return err
 	}
-	k := s.keys
-	names := []string{k.jobs, k.transcripts, k.transcriptsByTime, k.due, k.dead, k.interviews}
-	n, err := deleteTranscriptScript.Run(ctx, s.client, names, interviewID).Int()
-	if err == nil && n == 0 {
-		err = store.ErrNotFound
-	}
-	return failed("delete transcript", err)
+	n, err := s.run(ctx, deleteTranscriptScript, "", interviewID).Int()
+	return failed("delete transcript", orElse(n, err, store.ErrNotFound))
 }
