@@ -46,7 +46,7 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 func (s *Store) checkCommands(ctx context.Context) error {
-	refused, err := needed.Run(ctx, s.client, []string{s.keys.check + "text", s.keys.check + "hash", s.keys.check + "zset"}).StringSlice()
+	refused, err := needed.Run(ctx, s.client, []string{s.prefix + "check:text", s.prefix + "check:hash", s.prefix + "check:zset"}).StringSlice()
 	var reply redis.Error
 	if errors.As(err, &reply) {
 		refused, err = []string{reply.Error()}, nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,8 +16,8 @@ import (
 
 // job is how a store.Job is stored, without its completion and its due time.
 type job struct {
-	QueuedAt string `json:"q"` // µs
-	Attempts string `json:"a"`
+	QueuedAt int64  `json:"q,string"` // µs
+	Attempts int    `json:"a,string"`
 	Reason   string `json:"r"`
 	Claim    string `json:"c"` // "" while nobody has claimed it
 	Fetched  string `json:"f"` // "1" once the transcript is stored
@@ -29,32 +28,32 @@ type job struct {
 // sends the script again, and would otherwise not get the jobs that it has claimed. Ids
 // whose job or interview is missing leave the queue.
 var claimScript = newScript(now + `
-local remembered = KEYS[16]
+local remembered = KEYS[#KEYS]
 local lease, limit, claim = ARGV[1], tonumber(ARGV[2]), ARGV[3]
-local ends, claimed, orphans = after(lease), {}, {}
+local ends, rows, orphans = after(lease), {}, {}
 
 local before = redis.call('GET', remembered)
 if before then
 	for _, id in ipairs(cjson.decode(before)) do
 		local job, interview = redis.call('HGET', jobs, id), redis.call('HGET', interviews, id)
-		if job and interview and string.sub(cjson.decode(job).c, 1, #claim) == claim then table.insert(claimed, {id, job, interview}) end
+		if job and interview and string.sub(cjson.decode(job).c, 1, #claim) == claim then table.insert(rows, {id, ends, job, interview}) end
 	end
-	return cjson.encode({ends = ends, claimed = claimed, orphans = orphans})
+	return {rows, orphans}
 end
 
 local ids = {}
-while #claimed < limit do
-	local found = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit - #claimed)
+while #rows < limit do
+	local found = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, limit - #rows)
 	if #found == 0 then break end
 	for _, id in ipairs(found) do
 		local job, interview = redis.call('HGET', jobs, id), redis.call('HGET', interviews, id)
 		redis.call('ZREM', due, id)
 		if job and interview then
 			job = cjson.decode(job)
-			job.c = claim .. '.' .. (#claimed + 1)
+			job.c = claim .. '.' .. (#rows + 1)
 			job = cjson.encode(job)
 			redis.call('HSET', jobs, id, job)
-			table.insert(claimed, {id, job, interview})
+			table.insert(rows, {id, ends, job, interview})
 			table.insert(ids, id)
 		else
 			redis.call('HDEL', jobs, id)
@@ -64,7 +63,7 @@ while #claimed < limit do
 end
 for _, id in ipairs(ids) do redis.call('ZADD', due, ends, id) end
 if #ids > 0 then redis.call('SET', remembered, cjson.encode(ids), 'EX', 60) end
-return cjson.encode({ends = ends, claimed = claimed, orphans = orphans})
+return {rows, orphans}
 `)
 
 // ClaimJobs implements [store.Transcripts], in one atomic script.
@@ -73,45 +72,15 @@ func (s *Store) ClaimJobs(ctx context.Context, lease time.Duration, limit int) (
 		return nil, err
 	}
 	claim := rand.Text()
-	text, err := s.run(ctx, claimScript, s.keys.claim+claim, lease.Microseconds(), limit, claim).Text()
+	reply, err := s.run(ctx, claimScript, "claim:"+claim, lease.Microseconds(), limit, claim).Slice()
 	if err != nil {
 		return nil, failed("claim jobs", err)
 	}
-	var reply struct {
-		Ends    string
-		Claimed list[[3]string]
-		Orphans list[string]
-	}
-	if err := json.Unmarshal([]byte(text), &reply); err != nil {
-		return nil, failed("claim jobs", err)
-	}
-	ends, err := instant(reply.Ends)
-	if err != nil {
-		return nil, failed("claim jobs", err)
-	}
-	for _, id := range reply.Orphans {
+	for _, id := range reply[1].([]any) {
 		s.log.WarnContext(ctx, "askonce: job dropped because its interview is missing", "interview", id)
 	}
-	var claimed []store.Job
-	for _, row := range reply.Claimed {
-		j, err := readJob(row[0], row[1], row[2], ends)
-		if err != nil {
-			return nil, failed("claim jobs", err)
-		}
-		claimed = append(claimed, j)
-	}
-	return claimed, nil
-}
-
-// list reads Lua's JSON, which writes an empty list as an object.
-type list[T any] []T
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (l *list[T]) UnmarshalJSON(b []byte) error {
-	if string(b) == "{}" {
-		return nil
-	}
-	return json.Unmarshal(b, (*[]T)(l))
+	claimed, err := readJobs(reply[0])
+	return claimed, failed("claim jobs", err)
 }
 
 // claimed begins every script that changes a claimed job.
@@ -144,7 +113,7 @@ return 1
 // SaveTranscript implements [store.Transcripts].
 func (s *Store) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
 	at := micros(t.FetchedAt)
-	return s.claimed(ctx, "save transcript", saveTranscriptScript, j, at+"\n"+string(t.Body), at)
+	return s.claimed(ctx, "save transcript", saveTranscriptScript, j, fmt.Sprintf("%d\n%s", at, t.Body), at)
 }
 
 // finishScript recognises its own call, for a client that sends it twice.
@@ -232,12 +201,12 @@ func (s *Store) requeue(ctx context.Context, invalid error, ids ...any) (int, er
 
 // PendingJobs implements [store.Transcripts]. It yields what was queued when it began.
 func (s *Store) PendingJobs(ctx context.Context) iter.Seq2[store.Job, error] {
-	return s.listJobs(ctx, s.keys.due)
+	return s.listJobs(ctx, "due")
 }
 
 // DeadJobs implements [store.Transcripts], as PendingJobs does.
 func (s *Store) DeadJobs(ctx context.Context) iter.Seq2[store.Job, error] {
-	return s.listJobs(ctx, s.keys.dead)
+	return s.listJobs(ctx, "dead")
 }
 
 func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job, error] {
@@ -248,17 +217,23 @@ func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job,
 		}
 		for ids, begun := []any(nil), false; !begun || len(ids) > 0; begun = true {
 			n := min(len(ids), listPage)
-			jobs, rest, err := s.readJobs(ctx, queue, ids[:n])
+			reply, err := s.run(ctx, jobsScript, queue, append([]any{listPage}, ids[:n]...)...).Slice()
+			if err != nil {
+				yield(store.Job{}, failed("jobs", err))
+				return
+			}
+			jobs, err := readJobs(reply[0])
 			if err != nil {
 				yield(store.Job{}, failed("jobs", err))
 				return
 			}
 			for _, j := range jobs {
+				j.Claim = "" // it belongs to whoever claimed the job
 				if !yield(j, nil) {
 					return
 				}
 			}
-			ids = append(ids[n:], rest...)
+			ids = append(ids[n:], reply[1].([]any)...)
 		}
 	}
 }
@@ -267,7 +242,7 @@ func (s *Store) listJobs(ctx context.Context, queue string) iter.Seq2[store.Job,
 // first ones and also returns the ids of the others. It is a script, so that a job cannot
 // move to the other queue between two commands.
 var jobsScript = newScript(`
-local queue = KEYS[16]
+local queue = KEYS[#KEYS]
 local ids, rows, rest = ARGV, {}, {}
 if #ids == 1 then
 	ids = redis.call('ZRANGE', queue, 0, -1)
@@ -286,42 +261,28 @@ end
 return {rows, rest}
 `)
 
-func (s *Store) readJobs(ctx context.Context, queue string, ids []any) (all []store.Job, rest []any, err error) {
-	reply, err := s.run(ctx, jobsScript, queue, append([]any{listPage}, ids...)...).Slice()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, row := range reply[0].([]any) {
+// readJobs reads rows of an interview's id, the due time, the job and the interview.
+func readJobs(rows any) (all []store.Job, err error) {
+	for _, row := range rows.([]any) {
 		row := row.([]any)
-		due, err := strconv.ParseFloat(row[1].(string), 64)
-		if err != nil {
-			return nil, nil, fmt.Errorf("unreadable due time: %w", err)
+		var j job
+		if err := json.Unmarshal([]byte(row[2].(string)), &j); err != nil {
+			return nil, fmt.Errorf("unreadable job: %w", err)
 		}
-		j, err := readJob(row[0].(string), row[2].(string), row[3].(string), time.UnixMicro(int64(due)).UTC())
+		due, err := strconv.ParseFloat(row[1].(string), 64) // a score
 		if err != nil {
-			return nil, nil, err
+			return nil, fmt.Errorf("unreadable due time: %w", err)
 		}
-		j.Claim = "" // it belongs to whoever claimed the job
-		all = append(all, j)
+		c, err := completion(row[0].(string), row[3].(string))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, store.Job{
+			Completion: c, QueuedAt: instant(j.QueuedAt), DueAt: instant(int64(due)),
+			Attempts: j.Attempts, Reason: j.Reason, Fetched: j.Fetched == "1", Claim: j.Claim,
+		})
 	}
-	return all, reply[1].([]any), nil
-}
-
-func readJob(id, jobText, interviewText string, due time.Time) (store.Job, error) {
-	var j job
-	if err := json.Unmarshal([]byte(jobText), &j); err != nil {
-		return store.Job{}, fmt.Errorf("unreadable job: %w", err)
-	}
-	c, err := completion(id, interviewText)
-	if err != nil {
-		return store.Job{}, err
-	}
-	queued, err := instant(j.QueuedAt)
-	if err != nil {
-		return store.Job{}, err
-	}
-	attempts, err := strconv.Atoi(j.Attempts)
-	return store.Job{Completion: c, QueuedAt: queued, DueAt: due, Attempts: attempts, Reason: j.Reason, Fetched: j.Fetched == "1", Claim: j.Claim}, err
+	return all, nil
 }
 
 // Transcript implements [store.Transcripts].
@@ -329,15 +290,14 @@ func (s *Store) Transcript(ctx context.Context, interviewID string) (store.Trans
 	if err := check(ctx, store.CheckID(interviewID)); err != nil {
 		return store.Transcript{}, err
 	}
-	text, err := s.client.HGet(ctx, s.keys.transcripts, interviewID).Result()
+	text, err := s.client.HGet(ctx, s.prefix+"transcripts", interviewID).Result()
 	if err == redis.Nil {
 		return store.Transcript{}, store.ErrNotFound
 	}
 	if err != nil {
 		return store.Transcript{}, failed("transcript", err)
 	}
-	at, body, _ := strings.Cut(text, "\n")
-	fetched, err := instant(at)
+	fetched, body, err := cutInstant(text)
 	if err != nil {
 		return store.Transcript{}, failed("transcript", err)
 	}

@@ -49,7 +49,7 @@ func (s *Store) readable(ctx context.Context) (*hasher, error) {
 		return h, nil
 	}
 	pipe := s.client.Pipeline()
-	key, fits, people := pipe.Get(ctx, s.keys.key), pipe.HGet(ctx, s.keys.people, ""), pipe.Exists(ctx, s.keys.people)
+	key, fits, people := pipe.Get(ctx, s.prefix+"key"), pipe.HGet(ctx, s.prefix+"people", ""), pipe.Exists(ctx, s.prefix+"people")
 	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *Store) StartOver(ctx context.Context) error {
 	if err := check(ctx, nil); err != nil {
 		return err
 	}
-	if err := s.client.Del(ctx, s.keys.people, s.keys.key).Err(); err != nil {
+	if err := s.client.Del(ctx, s.prefix+"people", s.prefix+"key").Err(); err != nil {
 		return failed("start over", err)
 	}
 	s.key.Store(nil)

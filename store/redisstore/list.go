@@ -52,7 +52,7 @@ func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]strin
 		case f.InterviewID != "":
 			yield([]string{f.InterviewID}, nil)
 		case f.UserID != "":
-			members, err := s.client.ZRangeByLex(ctx, s.keys.byUser, &redis.ZRangeBy{Min: "[" + f.UserID + "\x00", Max: "(" + f.UserID + "\x01"}).Result()
+			members, err := s.client.ZRangeByLex(ctx, s.prefix+"by_user", &redis.ZRangeBy{Min: "[" + f.UserID + "\x00", Max: "(" + f.UserID + "\x01"}).Result()
 			for n := range members {
 				members[n] = members[n][len(f.UserID)+1:]
 			}
@@ -66,12 +66,12 @@ func (s *Store) selectIDs(ctx context.Context, f store.Filter) iter.Seq2[[]strin
 // byTime continues from the last score, after the ids with that score that have been read:
 // members with the same score are in byte order.
 func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string, error) bool) {
-	key, page := s.keys.byTime, redis.ZRangeBy{Min: "-inf", Max: "+inf", Count: listPage}
+	key, page := s.prefix+"by_time", redis.ZRangeBy{Min: "-inf", Max: "+inf", Count: listPage}
 	if f.StudyID != "" {
-		key = s.keys.study + f.StudyID
+		key = s.prefix + "study:" + f.StudyID
 	}
 	if !f.Since.IsZero() {
-		page.Min = micros(f.Since)
+		page.Min = strconv.FormatInt(micros(f.Since), 10)
 	}
 	read, from := s.client.ZRangeByScoreWithScores, &page.Min
 	if f.NewestFirst {
@@ -80,7 +80,7 @@ func (s *Store) byTime(ctx context.Context, f store.Filter, yield func([]string,
 	last, lastID := 0.0, ""
 	if f.After != nil {
 		last, lastID = float64(f.After.CompletedAt.UnixMicro()), f.After.InterviewID
-		*from = micros(f.After.CompletedAt)
+		*from = strconv.FormatInt(micros(f.After.CompletedAt), 10)
 	}
 	direction := 1
 	if f.NewestFirst {
@@ -117,7 +117,7 @@ func (s *Store) completions(ctx context.Context, ids []string) ([]store.Completi
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	values, err := s.client.HMGet(ctx, s.keys.interviews, ids...).Result()
+	values, err := s.client.HMGet(ctx, s.prefix+"interviews", ids...).Result()
 	if err != nil {
 		return nil, err
 	}

@@ -25,10 +25,10 @@ type answer struct {
 }
 
 type study struct {
-	Ends     *string `json:"e"` // µs, 0 for never; nil unless completed
-	Showings string  `json:"w"` // seconds, separated by commas
-	Opened   int64   `json:"o"`
-	Reset    int64   `json:"r"` // milliseconds
+	Ends     *int64 `json:"e,string"` // µs, 0 for never; nil unless completed
+	Showings string `json:"w"`        // seconds, separated by commas
+	Opened   int64  `json:"o"`
+	Reset    int64  `json:"r"` // milliseconds
 	answer
 }
 
@@ -37,8 +37,8 @@ func (s *study) completed() (ends time.Time, done bool) {
 	if s.Ends == nil {
 		return time.Time{}, false
 	}
-	ends, err := instant(*s.Ends)
-	return ends, err == nil && (ends.IsZero() || time.Now().Before(ends))
+	ends = instant(*s.Ends)
+	return ends, ends.IsZero() || time.Now().Before(ends)
 }
 
 // find reads a user with one command. It returns an empty person for an unknown user.
@@ -48,7 +48,7 @@ func (s *Store) find(ctx context.Context, userID string) (p person, err error) {
 		if err != nil || h == nil {
 			return person{}, err
 		}
-		found, err := s.client.HMGet(ctx, s.keys.people, "", h.user(userID)).Result()
+		found, err := s.client.HMGet(ctx, s.prefix+"people", "", h.user(userID)).Result()
 		if err != nil {
 			return person{}, err
 		}
@@ -111,12 +111,7 @@ func (s *Store) Person(ctx context.Context, userID string) (store.Person, error)
 	return out, nil
 }
 
-func second(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(n, 0).UTC()
-}
+func second(n int64) time.Time { return millisecond(n * 1000) }
 
 func millisecond(n int64) time.Time {
 	if n == 0 {
@@ -213,7 +208,7 @@ func (s *Store) Funnel(ctx context.Context, studyID string, from, to time.Time) 
 	if len(fields) == 0 {
 		return nil, nil
 	}
-	counts, err := s.client.HMGet(ctx, s.keys.funnel, fields...).Result()
+	counts, err := s.client.HMGet(ctx, s.prefix+"funnel", fields...).Result()
 	if err != nil {
 		return nil, failed("funnel", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/askonce/askonce/store"
@@ -17,13 +16,13 @@ import (
 type interview struct {
 	Study       string `json:"s"`
 	User        string `json:"u"`
-	CompletedAt string `json:"t"` // µs
+	CompletedAt int64  `json:"t,string"` // µs
 	Quality     string `json:"q"`
 	Language    string `json:"l"`
-	Duration    string `json:"d"` // µs
-	Until       string `json:"e"` // µs, 0 for never
-	Ignored     string `json:"i"` // "1" if it does not complete the study
-	Call        string `json:"n"` // the call that was the first, which the client may send twice
+	Duration    int64  `json:"d,string"` // µs
+	Until       int64  `json:"e,string"` // µs, 0 for never
+	Ignored     string `json:"i"`        // "1" if it does not complete the study
+	Call        string `json:"n"`        // the call that was the first, which the client may send twice
 
 	Gone     string `json:"g,omitempty"` // "1" once it is known as an erased user's
 	Reset    string `json:"r,omitempty"` // "1" once it no longer completes the study
@@ -80,7 +79,7 @@ local function days(us) return math.floor(tonumber(us) / 86400000000) end
 // recordScript writes the interview last: Redis does not roll scripts back, and one that
 // stopped halfway is then repeated from the beginning.
 var recordScript = newScript(fits + now + personLua + dropLua + `
-local by_study = KEYS[16]
+local by_study = KEYS[#KEYS]
 local id, user, hash, owner, owner_hash = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local new = cjson.decode(ARGV[7])
 
@@ -155,7 +154,7 @@ func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err
 	}
 	new := interview{
 		Study: c.StudyID, User: c.UserID, CompletedAt: micros(c.CompletedAt), Quality: c.Quality, Language: c.Language,
-		Duration: strconv.FormatInt(c.Duration.Microseconds(), 10), Until: micros(c.Until), Ignored: "0", Call: rand.Text(),
+		Duration: c.Duration.Microseconds(), Until: micros(c.Until), Ignored: "0", Call: rand.Text(),
 	}
 	if c.Ignored {
 		new.Ignored = "1"
@@ -167,7 +166,7 @@ func (s *Store) Record(ctx context.Context, c store.Completion) (first bool, err
 	err = s.withKey(ctx, func(h *hasher) error {
 		owner, ownerHash := "", ""
 		for range 2 {
-			reply, err := s.run(ctx, recordScript, s.keys.study+c.StudyID, h.check, c.InterviewID, c.UserID, h.user(c.UserID), owner, ownerHash, text).Result()
+			reply, err := s.run(ctx, recordScript, "study:"+c.StudyID, h.check, c.InterviewID, c.UserID, h.user(c.UserID), owner, ownerHash, text).Result()
 			switch reply := reply.(type) {
 			case int64:
 				first = reply == 1
@@ -189,19 +188,8 @@ func completion(id, text string) (store.Completion, error) {
 	if err := json.Unmarshal([]byte(text), &i); err != nil {
 		return store.Completion{}, fmt.Errorf("unreadable interview: %w", err)
 	}
-	c := store.Completion{
+	return store.Completion{
 		Key: store.Key{StudyID: i.Study, UserID: i.User}, InterviewID: id, Quality: i.Quality, Language: i.Language, Ignored: i.Ignored == "1",
-	}
-	for _, t := range []struct {
-		text string
-		to   *time.Time
-	}{{i.CompletedAt, &c.CompletedAt}, {i.Until, &c.Until}} {
-		var err error
-		if *t.to, err = instant(t.text); err != nil {
-			return store.Completion{}, err
-		}
-	}
-	us, err := strconv.ParseInt(i.Duration, 10, 64)
-	c.Duration = time.Duration(us) * time.Microsecond
-	return c, err
+		CompletedAt: instant(i.CompletedAt), Until: instant(i.Until), Duration: time.Duration(i.Duration) * time.Microsecond,
+	}, nil
 }

@@ -34,7 +34,7 @@ type Options struct {
 // every method returns an error that matches [store.ErrClosed].
 type Store struct {
 	client redis.UniversalClient
-	keys   keys
+	prefix string // of every key
 	log    *slog.Logger
 	key    atomic.Pointer[hasher] // nil until it has been read
 }
@@ -52,29 +52,24 @@ var _ interface {
 	store.Switches
 } = (*Store)(nil)
 
-// keys are the names in the package comment.
-type keys struct {
-	interviews, byTime, study, byUser, people, key, funnel string
-	jobs, due, dead, claim, transcripts, transcriptsByTime string
-	letters, lettersByTime, checkpoints, switches, check   string
+// scriptKeys are the keys that every script knows by name.
+var scriptKeys = []string{"interviews", "by_time", "by_user", "people", "key", "funnel", "jobs", "due", "dead",
+	"transcripts", "transcripts_by_time", "letters", "letters_by_time", "checkpoints", "switches"}
 
-	all []string // those of every script
-}
-
-// newScript returns a script that knows the keys by name. KEYS[16] is one that run was
-// called with.
+// newScript returns a script for [Store.run]. KEYS[#KEYS] is the further key.
 func newScript(lua string) *redis.Script {
-	return redis.NewScript(`
-local interviews, by_time, by_user, people, key, funnel, jobs, due, dead, transcripts, transcripts_by_time,
-	letters, letters_by_time, checkpoints, switches = unpack(KEYS, 1, 15)
-` + lua)
+	return redis.NewScript("local " + strings.Join(scriptKeys, ", ") + " = unpack(KEYS)\n" + lua)
 }
 
-// run runs a script with all keys. further, if it is not "", is another key.
+// run runs a script. further, if it is not "", is a key that the script needs besides
+// scriptKeys.
 func (s *Store) run(ctx context.Context, script *redis.Script, further string, args ...any) *redis.Cmd {
-	names := s.keys.all
+	var names []string
+	for _, name := range scriptKeys {
+		names = append(names, s.prefix+name)
+	}
 	if further != "" {
-		names = append(names[:len(names):len(names)], further)
+		names = append(names, s.prefix+further)
 	}
 	return script.Run(ctx, s.client, names, args...)
 }
@@ -95,17 +90,7 @@ func New(client redis.UniversalClient, opts *Options) (*Store, error) {
 	if !prefixShape.MatchString(o.Prefix) {
 		return nil, errors.New("redisstore: Options.Prefix must be 1 to 64 letters, digits, dashes, underscores, dots or colons")
 	}
-	p := "{" + o.Prefix + "}:"
-	k := keys{
-		interviews: p + "interviews", byTime: p + "by_time", study: p + "study:", byUser: p + "by_user",
-		people: p + "people", key: p + "key", funnel: p + "funnel",
-		jobs: p + "jobs", due: p + "due", dead: p + "dead", claim: p + "claim:",
-		transcripts: p + "transcripts", transcriptsByTime: p + "transcripts_by_time",
-		letters: p + "letters", lettersByTime: p + "letters_by_time", checkpoints: p + "checkpoints", switches: p + "switches", check: p + "check:",
-	}
-	k.all = []string{k.interviews, k.byTime, k.byUser, k.people, k.key, k.funnel, k.jobs, k.due, k.dead, k.transcripts, k.transcriptsByTime,
-		k.letters, k.lettersByTime, k.checkpoints, k.switches}
-	return &Store{client: client, log: cmp.Or(o.Logger, slog.Default()), keys: k}, nil
+	return &Store{client: client, prefix: "{" + o.Prefix + "}:", log: cmp.Or(o.Logger, slog.Default())}, nil
 }
 
 // check precedes every command, so that an invalid one is not sent.
@@ -122,28 +107,30 @@ func failed(doing string, err error) error {
 	return fmt.Errorf("redisstore: %s: %w", doing, err)
 }
 
-// micros returns t as it is stored: in microseconds since 1970, or 0 for no time. It is
-// text, because Lua's JSON rounds large numbers.
-func micros(t time.Time) string {
+// micros returns t as it is stored: in microseconds since 1970, or 0 for no time. In JSON
+// it is text, because Lua rounds large numbers.
+func micros(t time.Time) int64 {
 	if t.IsZero() {
-		return "0"
+		return 0
 	}
-	n := t.UnixMicro()
-	if n == 0 {
-		n = 1 // 1970 itself is a time
-	}
-	return strconv.FormatInt(n, 10)
+	return cmp.Or(t.UnixMicro(), 1) // 1970 itself is a time
 }
 
-func instant(text string) (time.Time, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
+func instant(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// cutInstant splits a value that begins with a time and a line feed.
+func cutInstant(text string) (at time.Time, rest string, err error) {
+	first, rest, _ := strings.Cut(text, "\n")
+	us, err := strconv.ParseInt(first, 10, 64)
 	if err != nil {
-		return time.Time{}, errors.New("unreadable time")
+		return time.Time{}, "", errors.New("unreadable time") // not err, which quotes what may be personal
 	}
-	if n == 0 {
-		return time.Time{}, nil
-	}
-	return time.UnixMicro(n).UTC(), nil
+	return instant(us), rest, nil
 }
 
 // printable turns a reason into one line of valid UTF-8 of at most 1 KB.

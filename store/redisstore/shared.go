@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func (s *Store) AddDeadLetter(ctx context.Context, d store.DeadLetter) error {
 	}
 	sum := sha256.Sum256(d.Body)
 	at := micros(d.ReceivedAt)
-	value := at + "\n" + printable(d.Reason) + "\n" + string(d.Body)
+	value := fmt.Sprintf("%d\n%s\n%s", at, printable(d.Reason), d.Body)
 	return failed("add dead letter", s.run(ctx, addLetterScript, "", hex.EncodeToString(sum[:]), at, value).Err())
 }
 
@@ -44,13 +45,13 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, err
 			yield(store.DeadLetter{}, err)
 			return
 		}
-		ids, err := s.client.ZRange(ctx, s.keys.lettersByTime, 0, -1).Result()
+		ids, err := s.client.ZRange(ctx, s.prefix+"letters_by_time", 0, -1).Result()
 		if err != nil {
 			yield(store.DeadLetter{}, failed("dead letters", err))
 			return
 		}
 		for _, id := range ids {
-			text, err := s.client.HGet(ctx, s.keys.letters, id).Result()
+			text, err := s.client.HGet(ctx, s.prefix+"letters", id).Result()
 			if err == redis.Nil {
 				continue // deleted in the meantime
 			}
@@ -66,9 +67,8 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[store.DeadLetter, err
 }
 
 func readLetter(id, text string) (store.DeadLetter, error) {
-	at, text, _ := strings.Cut(text, "\n")
+	received, text, err := cutInstant(text)
 	reason, body, _ := strings.Cut(text, "\n")
-	received, err := instant(at)
 	return store.DeadLetter{ID: id, ReceivedAt: received, Reason: reason, Body: []byte(body)}, err
 }
 
@@ -79,8 +79,8 @@ func (s *Store) DeleteDeadLetter(ctx context.Context, id string) error {
 	}
 	var deleted *redis.IntCmd
 	_, err := s.client.TxPipelined(ctx, func(tx redis.Pipeliner) error {
-		deleted = tx.HDel(ctx, s.keys.letters, id)
-		tx.ZRem(ctx, s.keys.lettersByTime, id)
+		deleted = tx.HDel(ctx, s.prefix+"letters", id)
+		tx.ZRem(ctx, s.prefix+"letters_by_time", id)
 		return nil
 	})
 	return failed("delete dead letter", orElse(int(deleted.Val()), err, store.ErrNotFound))
@@ -135,7 +135,7 @@ func (s *Store) Release(ctx context.Context, name, holder, state string) error {
 type setting struct {
 	On string `json:"o"` // "1" or ""
 	By string `json:"b"`
-	At string `json:"t"` // µs
+	At int64  `json:"t,string"` // µs
 }
 
 var setSwitchScript = newScript(jsonLua + `
@@ -166,7 +166,7 @@ func (s *Store) Switches(ctx context.Context) ([]store.Switch, error) {
 	if err := check(ctx, nil); err != nil {
 		return nil, err
 	}
-	found, err := s.client.HGetAll(ctx, s.keys.switches).Result()
+	found, err := s.client.HGetAll(ctx, s.prefix+"switches").Result()
 	if err != nil {
 		return nil, failed("switches", err)
 	}
@@ -176,11 +176,7 @@ func (s *Store) Switches(ctx context.Context) ([]store.Switch, error) {
 		if err := json.Unmarshal([]byte(text), &value); err != nil {
 			return nil, failed("switches", err)
 		}
-		at, err := instant(value.At)
-		if err != nil {
-			return nil, failed("switches", err)
-		}
-		all = append(all, store.Switch{Name: name, On: value.On == "1", By: value.By, At: at})
+		all = append(all, store.Switch{Name: name, On: value.On == "1", By: value.By, At: instant(value.At)})
 	}
 	slices.SortFunc(all, func(a, b store.Switch) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
