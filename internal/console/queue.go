@@ -41,20 +41,25 @@ type reasonCount struct {
 }
 
 func (c *console) queue(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
 	var (
 		page     queuePage
 		parts    sync.WaitGroup
 		problems [3]error
 	)
 	parts.Go(func() {
-		page.Pending, problems[0] = listOf(r, c, "pending", func(ctx context.Context, s store.Transcripts) iter.Seq2[store.Job, error] {
+		page.Pending, problems[0] = listOf(ctx, c, r, "pending", func(ctx context.Context, s store.Transcripts) iter.Seq2[store.Job, error] {
 			return s.PendingJobs(ctx)
 		})
 	})
-	parts.Go(func() { page.Dead, problems[1] = listOf(r, c, "dead", deadJobs) })
-	parts.Go(func() { page.Reasons = c.reasons(r.Context()) })
 	parts.Go(func() {
-		page.Letters, problems[2] = listOf(r, c, "letters", func(ctx context.Context, s store.DeadLetters) iter.Seq2[store.DeadLetter, error] {
+		if page.Dead, problems[1] = listOf(ctx, c, r, "dead", deadJobs); page.Dead.Known {
+			page.Reasons = c.reasons(ctx)
+		}
+	})
+	parts.Go(func() {
+		page.Letters, problems[2] = listOf(ctx, c, r, "letters", func(ctx context.Context, s store.DeadLetters) iter.Seq2[store.DeadLetter, error] {
 			return s.DeadLetters(ctx)
 		})
 	})
@@ -63,7 +68,7 @@ func (c *console) queue(w http.ResponseWriter, r *http.Request) {
 		problems[1] = nil // problems[0] says it of all transcripts
 	}
 	for i, what := range []string{"Transcripts", "Given-up transcripts", "Dead letters"} {
-		page.Trouble = append(page.Trouble, c.trouble(r.Context(), what, problems[i]))
+		page.Trouble = append(page.Trouble, c.trouble(ctx, what, problems[i]))
 	}
 	c.render(w, r, http.StatusOK, "queue", page)
 }
@@ -74,10 +79,10 @@ func deadJobs(ctx context.Context, s store.Transcripts) iter.Seq2[store.Job, err
 
 // listOf reads the page of a list that begins after as many items as the request's
 // parameter of this name says.
-func listOf[C, T any](r *http.Request, c *console, param string, seq func(context.Context, C) iter.Seq2[T, error]) (l list[T], err error) {
+func listOf[C, T any](ctx context.Context, c *console, r *http.Request, param string, seq func(context.Context, C) iter.Seq2[T, error]) (l list[T], err error) {
 	from, _ := strconv.Atoi(r.URL.Query().Get(param)) // anything but a number is the first page
 	from = min(max(from, 0), queueDepth)
-	items, more, err := take(r.Context(), c, from, queueRows, seq)
+	items, more, err := take(ctx, c, from, queueRows, seq)
 	if err != nil {
 		return l, err
 	}
@@ -91,8 +96,8 @@ func listOf[C, T any](r *http.Request, c *console, param string, seq func(contex
 	return l, nil
 }
 
-// reasons counts the given-up transcripts by their reason. Without an answer of the
-// store it returns nil; the list of them says why.
+// reasons counts the given-up transcripts by their reason. It returns nil if the store does
+// not answer in time.
 func (c *console) reasons(ctx context.Context) (all []reasonCount) {
 	jobs, _, _ := take(ctx, c, 0, queueDepth, deadJobs)
 	counts := map[string]int{}
