@@ -222,7 +222,7 @@ func (p *Response) collects(n int) bool {
 	return len(p.head) == headSize && p.declared < 0 && len(p.buf)+n <= bufferSize
 }
 
-// write does what a Write has to do if it does more than append to buf.
+// write handles the writes that do more than append to buf.
 func write[T string | []byte](p *Response, b T) (int, error) {
 	if p.state == undecided {
 		p.begin(http.StatusOK)
@@ -288,8 +288,8 @@ func (p *Response) send(n int) error {
 	return err
 }
 
-// decide sends the header of a response that was collected: with the snippet's changes if
-// the page gets the snippet as far as is known, otherwise as the handler wrote it.
+// decide leaves the collecting state. It sends the header with the changes for the snippet,
+// unless what was collected shows that the page cannot have it.
 func (p *Response) decide(when moment) {
 	h := p.Header()
 	later := p.restoreHeader(h)
@@ -299,7 +299,7 @@ func (p *Response) decide(when moment) {
 	case p.outcome != OutcomeNoAnswer:
 	case when == atEnd:
 		p.outcome = p.place(o)
-	case len(p.head) == headSize: // otherwise an early Flush has come before the beginning
+	case len(p.head) == headSize: // an early Flush may come before the whole beginning
 		p.outcome = o.refusal
 	}
 	switch p.outcome {
