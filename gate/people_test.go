@@ -310,7 +310,7 @@ func TestPreview(t *testing.T) {
 			require.True(t, click.Ask())
 			link, err := click.Prompt.Link()
 			require.NoError(t, err)
-			require.Equal(t, d.Prompt.InterviewLink, link, "the interview is nobody's")
+			require.Equal(t, d.Prompt.InterviewLink, link, "the interview has no user")
 		}
 		require.Equal(t, gate.ReasonHeldOut, g.Decide(t.Context(), gate.Visitor{UserID: "staff"}).Reason)
 		p.places(0)

@@ -319,7 +319,7 @@ func TestPreview(t *testing.T) {
 	everything(b)
 	require.Contains(t, b.do(http.MethodGet, "/").body, "askonce-title")
 	require.Empty(t, told.kinds())
-	require.Equal(t, newStudy().InterviewLink, b.do(http.MethodGet, "/askonce/start?study=study-1").Header.Get("Location"), "the interview is nobody's")
+	require.Equal(t, newStudy().InterviewLink, b.do(http.MethodGet, "/askonce/start?study=study-1").Header.Get("Location"), "the interview has no user")
 	p, err := s.Person(t.Context(), "ada")
 	require.NoError(t, err)
 	require.Empty(t, p.Studies)

@@ -26,7 +26,7 @@ var flashes = map[string]flash{
 	"deleted":            {"The dead letter is deleted.", false},
 	"reset":              {"What the user saw and answered of this study is forgotten. A browser's cookie that remembers it no longer counts. An opt-out stays.", false},
 	"preview-on":         {"This browser previews prompts for an hour, if the app accepts it.", false},
-	"preview-off":        {"This browser previews prompts no more.", false},
+	"preview-off":        {"This browser no longer previews prompts.", false},
 	"erased":             {"The user is erased: transcripts and jobs are deleted, and interviews stay, without a user.", false},
 	"unconfirmed":        {"Nothing was erased: the id that was typed is another one.", true},
 	"transcript-deleted": {"The transcript is deleted. The interview still counts.", false},

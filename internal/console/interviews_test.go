@@ -160,7 +160,7 @@ func Test_interviews_are_filtered(t *testing.T) {
 		require.Equal(t, want, ids, query)
 	}
 	require.Contains(t, s.get("interviews?study="+studyID).text, `<option value="`+studyID+`" selected>Onboarding</option>`)
-	require.Contains(t, s.get("interviews?study=nothing").text, "No interview fits.")
+	require.Contains(t, s.get("interviews?study=nothing").text, "No matching interviews.")
 	_, links := rowsOf(s.get("interviews?study=" + url.QueryEscape("a&b=c d") + "&quality=odd"))
 	export, err := url.Parse(links["Export CSV"])
 	require.NoError(t, err)

@@ -131,7 +131,7 @@ func Test_erasing_needs_the_id_once_more(t *testing.T) {
 	require.Contains(t, page, "The user is erased")
 	require.NotContains(t, page, "ada")
 	require.NotContains(t, s.look("ada").text, "int-1")
-	require.Contains(t, s.get("interview?id=int-1").text, "<dd>nobody's</dd>", "the interview stays")
+	require.Contains(t, s.get("interview?id=int-1").text, "<dd>unknown</dd>", "the interview stays")
 }
 
 func Test_an_id_that_nobody_can_have_is_named_so(t *testing.T) {

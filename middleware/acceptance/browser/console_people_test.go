@@ -88,6 +88,6 @@ func TestConsolePeopleActions(t *testing.T) {
 	says("This browser previews prompts for an hour, if the app accepts it.")
 	says("The app does not accept it: its middleware.Options.Preview has to accept staff who have the cookie preview, and nobody else.")
 	b.click("form[action=preview] button")
-	says("This browser previews prompts no more.")
+	says("This browser no longer previews prompts.")
 	b.quiet()
 }
