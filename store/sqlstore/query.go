@@ -106,17 +106,16 @@ func (q querier) affect(ctx context.Context, none error, template string, args .
 	return err
 }
 
-func (q querier) rows(ctx context.Context, template string, args ...any) (*sql.Rows, error) {
-	text := q.s.text(template)
-	if stmt := q.stmt(ctx, text); stmt != nil {
-		return stmt.QueryContext(ctx, args...)
-	}
-	return q.on.QueryContext(ctx, text, args...)
-}
-
 // each calls scan for every row.
 func (q querier) each(ctx context.Context, scan func(*sql.Rows) error, template string, args ...any) error {
-	rows, err := q.rows(ctx, template, args...)
+	text := q.s.text(template)
+	var rows *sql.Rows
+	var err error
+	if stmt := q.stmt(ctx, text); stmt != nil {
+		rows, err = stmt.QueryContext(ctx, args...)
+	} else {
+		rows, err = q.on.QueryContext(ctx, text, args...)
+	}
 	if err != nil {
 		return err
 	}
@@ -131,18 +130,15 @@ func (q querier) each(ctx context.Context, scan func(*sql.Rows) error, template 
 
 // one scans the only row into dest, or returns [sql.ErrNoRows].
 func (q querier) one(ctx context.Context, dest []any, template string, args ...any) error {
-	rows, err := q.rows(ctx, template, args...)
-	if err != nil {
-		return err
+	found := false
+	err := q.each(ctx, func(rows *sql.Rows) error {
+		found = true
+		return rows.Scan(dest...)
+	}, template, args...)
+	if err == nil && !found {
+		err = sql.ErrNoRows
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return cmp.Or(rows.Err(), sql.ErrNoRows)
-	}
-	if err := rows.Scan(dest...); err != nil {
-		return err
-	}
-	return rows.Close()
+	return err
 }
 
 // ids returns the only column of all rows.

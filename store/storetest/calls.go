@@ -20,7 +20,7 @@ type call struct {
 	make func(ctx context.Context, s *subject) (got any, err error)
 
 	// follow makes the call in the model. It returns what the contract wants. Where
-	// the contract leaves a choice, it goes by what the store has chosen in got.
+	// the contract leaves a choice, it makes the one that the store made in got.
 	follow func(m *model, got any) (want any)
 }
 

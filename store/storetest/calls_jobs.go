@@ -47,7 +47,7 @@ func (c *claims) some(n int) store.Job {
 func (c *caller) lease() time.Duration { return oneOf(c.Rand, 0, -time.Second, time.Hour) }
 
 // claim claims jobs. Alone, the store must choose the first ones in the order of
-// PendingJobs. Beside other calls it may pass over jobs that those work on.
+// PendingJobs. It may skip jobs that concurrent calls are changing.
 func (c *caller) claim() call {
 	lease, limit := c.lease(), c.IntN(3)
 	var queue []store.Job
@@ -77,7 +77,7 @@ func (c *caller) claim() call {
 				if !due[j.InterviewID] {
 					break
 				}
-				delete(due, j.InterviewID) // not twice
+				delete(due, j.InterviewID) // so that it is not claimed twice
 				claimed := m.job(j.InterviewID)
 				if i < len(got) {
 					claimed.Claim = got[i].Claim

@@ -105,7 +105,7 @@ func (c *caller) flip() call {
 	sw := store.Switch{
 		Name: oneOf(c.Rand, store.PauseAll, store.PauseSwitch("study"), store.PauseSwitch("Study ")),
 		On:   c.IntN(2) == 0, By: oneOf(c.Rand, "", "ada"),
-		At: base.Add(time.Duration(c.Int64N(1e9)) * time.Second), // hardly ever twice the same
+		At: base.Add(time.Duration(c.Int64N(1e9)) * time.Second), // rarely the same one twice
 	}
 	if c.IntN(2) == 0 {
 		return newCall("Switches()",

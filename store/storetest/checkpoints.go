@@ -97,7 +97,7 @@ var checkpointCases = []contractCase{{
 	},
 }, {
 	name:  "save without a lease",
-	rule:  "Save and Release of a checkpoint that nobody or another acquired return ErrLeaseLost and keep nothing",
+	rule:  "Save and Release return ErrLeaseLost and keep nothing unless the holder was the last to acquire the checkpoint",
 	needs: checkpoints,
 	run: func(t *testing.T, s *subject) {
 		name := newID()
@@ -110,7 +110,7 @@ var checkpointCases = []contractCase{{
 	},
 }, {
 	name:  "odd states",
-	rule:  "a state is any valid UTF-8 of up to 4 KB, and empty again when so saved",
+	rule:  "a state is any valid UTF-8 of up to 4 KB, including the empty one",
 	needs: checkpoints,
 	run: func(t *testing.T, s *subject) {
 		name := newID()

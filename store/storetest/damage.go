@@ -7,30 +7,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A Backend reaches the data of a store without its knowledge. Fields that are nil
-// skip their cases.
+// A Backend damages a store's backend or data without going through the store. The cases
+// of a nil field are skipped.
 type Backend struct {
-	// Fail makes every call to the backend fail, or serve again.
+	// Fail makes every call to the backend fail until it is called with false.
 	Fail func(t *testing.T, fail bool)
 
-	// LoseCompletion deletes what says that a user has completed a study. It may
-	// delete everything that is found by a user's hash.
+	// LoseCompletion deletes the record that a user has completed a study. It may
+	// delete everything that is stored under users' hashes.
 	LoseCompletion func(t *testing.T, k store.Key)
 
 	// LoseJob deletes the job of an interview, and nothing else.
 	LoseJob func(t *testing.T, interviewID string)
 
-	// Refuse makes the backend refuse an interview as one that it cannot represent,
-	// however often it is offered.
+	// Refuse makes the backend refuse an interview every time, as one that it cannot
+	// represent.
 	Refuse func(t *testing.T, interviewID string)
 
 	// LoseInterview deletes an interview and leaves its job and its transcript.
 	LoseInterview func(t *testing.T, interviewID string)
 }
 
-// RunDamaged runs the cases that want a store to be out of order: a backend that
-// fails, and data of which a part is gone. Each call of open returns an empty store
-// and a Backend for its data.
+// RunDamaged tests a store whose backend fails or has lost part of its data. Each call of
+// open returns an empty store and the Backend behind it.
 func RunDamaged(t *testing.T, open func(t *testing.T) (store.Store, Backend)) {
 	t.Helper()
 	first, _ := open(t)
@@ -58,7 +57,7 @@ var damageCases = []struct {
 	run        func(t *testing.T, s *subject, b Backend)
 }{{
 	name:    "a backend that fails",
-	rule:    "while the backend fails every method returns an error, which none of the errors of package store matches; afterwards the store serves again and has forgotten nothing",
+	rule:    "while the backend fails, every method returns an error that matches none of the errors of package store; afterwards the store works again and has lost nothing",
 	reaches: func(b Backend) bool { return b.Fail != nil },
 	run: func(t *testing.T, s *subject, b Backend) {
 		known, unseen := newCompletion(), newCompletion()
@@ -83,7 +82,7 @@ var damageCases = []struct {
 	},
 }, {
 	name:    "an interview that is refused for good",
-	rule:    "Record returns an error that matches ErrPermanent, every time, and stores nothing of an interview that the backend cannot represent; others are recorded",
+	rule:    "for an interview that the backend cannot represent, Record returns an error that matches ErrPermanent, every time, and stores nothing; others are recorded",
 	reaches: func(b Backend) bool { return b.Refuse != nil },
 	run: func(t *testing.T, s *subject, b Backend) {
 		refused, next := newCompletion(), newCompletion()
@@ -138,7 +137,7 @@ var damageCases = []struct {
 	},
 }, {
 	name:    "a job without its interview",
-	rule:    "a job whose interview is missing stops nobody: it is not claimed, and all others are",
+	rule:    "a job whose interview is missing is not claimed, and all others are",
 	needs:   transcripts | eraser,
 	reaches: func(b Backend) bool { return b.LoseInterview != nil },
 	run: func(t *testing.T, s *subject, b Backend) {

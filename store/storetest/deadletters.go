@@ -33,7 +33,7 @@ func (s *subject) addLetter(t *testing.T, after time.Duration, body, reason stri
 
 var deadLetterCases = []contractCase{{
 	name:  "no dead letters",
-	rule:  "there are none at first; deleting one that is not there is ErrNotFound",
+	rule:  "there are none at first; deleting an unknown one returns ErrNotFound",
 	needs: deadLetters,
 	run: func(t *testing.T, s *subject) {
 		require.Empty(t, s.letters(t))
@@ -58,7 +58,7 @@ var deadLetterCases = []contractCase{{
 	},
 }, {
 	name:  "the same body twice",
-	rule:  "the same body twice is kept once, as it came first",
+	rule:  "the same body twice is kept once, as it was added first",
 	needs: deadLetters,
 	run: func(t *testing.T, s *subject) {
 		s.addLetter(t, 0, "body", "first reason")
@@ -86,7 +86,7 @@ var deadLetterCases = []contractCase{{
 	},
 }, {
 	name:  "bodies of dead letters",
-	rule:  "a body is kept byte for byte, whatever the bytes, and shared with nobody",
+	rule:  "a body is kept byte for byte, and the store shares no memory with its caller",
 	needs: deadLetters,
 	run: func(t *testing.T, s *subject) {
 		bodies := []string{"", "\x00", "\xff\xfe", `{"a":"\u0000"}`, string(bytes.Repeat([]byte("long"), 1<<18))}

@@ -60,7 +60,7 @@ var resetCases = []contractCase{{
 	},
 }, {
 	name:  "reset of an unknown key",
-	rule:  "resetting an unknown key is no error and has no effect on later interviews",
+	rule:  "resetting an unknown key is not an error and has no effect on later interviews",
 	needs: resetter,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -109,7 +109,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "erase takes the id out",
-	rule:  "Erase removes the user's id from every completion; the interviews stay, as nobody's",
+	rule:  "Erase removes the user's id from every completion; the interviews stay, without a user",
 	needs: eraser | lister,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -124,7 +124,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "erase of an unknown user",
-	rule:  "erasing an unknown user is no error; a later Record of this user stores nothing personal",
+	rule:  "erasing an unknown user is not an error; a later Record of this user stores nothing personal",
 	needs: eraser,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -135,7 +135,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "a late webhook for the erased",
-	rule:  "a later Record of an erased user keeps the interview as nobody's, without a job, and the study is completed",
+	rule:  "a later Record of an erased user keeps the interview without a user and without a job, and the study is completed",
 	needs: eraser,
 	run: func(t *testing.T, s *subject) {
 		old := newCompletion()
@@ -162,7 +162,7 @@ var eraseCases = []contractCase{{
 	},
 }, {
 	name:  "a late reference to the erased",
-	rule:  "a later Record that names the erased user for an interview that was nobody's deletes its transcript and its job, and the study is completed",
+	rule:  "a later Record that names the erased user of an interview that had no user deletes its transcript and its job, and the study is completed",
 	needs: eraser | transcripts,
 	run: func(t *testing.T, s *subject) {
 		fetched, j := s.queuedAnonymous(t)

@@ -112,7 +112,7 @@ var funnelCases = []contractCase{{
 	},
 }, {
 	name:  "reset leaves the funnel",
-	rule:  "Reset changes no number, and what the user does afterwards does not count again",
+	rule:  "Reset does not change the counts, and what the user does afterwards does not count again",
 	needs: interactions | resetter,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
@@ -130,7 +130,7 @@ var funnelCases = []contractCase{{
 	},
 }, {
 	name:  "erase leaves the funnel",
-	rule:  "Erase removes who, not how many, and an erased user does not count again",
+	rule:  "Erase does not change the counts, and an erased user does not count again",
 	needs: interactions | eraser,
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()

@@ -10,15 +10,14 @@ import (
 
 // Hooks run around each call of a store that [WithHooks] returns. A test uses them to
 // let calls fail, and to change the store while a call is under way. method is the
-// name of the method, for instance "Record". Fields that are nil do nothing.
+// name of the method, for instance "Record". A nil field does nothing.
 type Hooks struct {
 	// Before runs before the call. If it returns an error, the call is not made and
 	// returns that error.
 	Before func(ctx context.Context, method string) error
 
-	// After runs once the call has got through. If it returns an error, the caller
-	// gets that error and nothing else, as when a connection is lost before the
-	// answer arrives.
+	// After runs after a call that succeeded. If it returns an error, the caller gets that error
+	// instead of the results, as when a connection is lost before the reply arrives.
 	After func(ctx context.Context, method string) error
 }
 

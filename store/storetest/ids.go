@@ -14,7 +14,7 @@ import (
 var oddIDs = []string{
 	"a", "A", " a", "a ", "a  ", " ", "  ", // case and padding
 	"á", "a\u0301", "Å", "\u212B", "ß", "ss", "ẞ", "ı", "i", "I", "İ", "fi", "\uFB01", "ﬀ", // folding and normal forms
-	"😀", "😁", "👩‍💻", "👩", "\u200b", "a\u200b", "\u200fa", "\u2060a", // emoji and what has no width
+	"😀", "😁", "👩‍💻", "👩", "\u200b", "a\u200b", "\u200fa", "\u2060a", // emoji, and characters without width
 	"1", "01", "1.0", "1e0", "+1", "0x1", "null", "NULL", "true", "nan", // what looks like another type
 	"'", "''", `"`, "`", `\`, `\\`, "%", "_", "a%", "?", "$1", ":a", "@a", "{a}", "{", "}", "[a]", "*", "--", "/*", ";", // syntax
 	"a:b", "a|b", "a/b", "a,b", "..", "/", "#a", "&amp;", "<b>", "日本語", "ａ", "\uFFFD", "\U0010FFFF",
@@ -130,7 +130,7 @@ var idCases = []contractCase{{
 	},
 }, {
 	name: "empty ids are refused",
-	rule: "an empty study or interview, and an empty user where a user is asked for, is refused with ErrInvalid",
+	rule: "an empty study or interview, and an empty user where a user is required, is refused with ErrInvalid",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		_, err := s.Completed(t.Context(), store.Key{UserID: c.UserID})

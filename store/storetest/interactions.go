@@ -65,7 +65,7 @@ func (s *subject) person(t *testing.T, userID string) store.Person {
 
 var interactionCases = []contractCase{{
 	name:  "an unknown person",
-	rule:  "an unknown user has a zero Person, and asking does not make the user known",
+	rule:  "Person returns the zero Person for an unknown user, and does not store the user",
 	needs: interactions,
 	run: func(t *testing.T, s *subject) {
 		user := newID()
@@ -190,7 +190,7 @@ var interactionCases = []contractCase{{
 	},
 }, {
 	name:  "opting out and in",
-	rule:  "an opt-out is from all studies; of opting out and taking that back the later one counts, and in the same millisecond the opt-out",
+	rule:  "an opt-out covers all studies; of opting out and taking that back the later one counts, and in the same millisecond the opt-out",
 	needs: interactions,
 	run: func(t *testing.T, s *subject) {
 		for _, tc := range []struct {
@@ -354,7 +354,7 @@ var interactionCases = []contractCase{{
 	},
 }, {
 	name:  "reset forgets the answer",
-	rule:  "Reset forgets the showings, the opening and the answer of its key, and of no other, and keeps when it did; an opt-out stays",
+	rule:  "Reset forgets the showings, the opening and the answer of its key, and of no other, and keeps the time of the reset; an opt-out stays",
 	needs: interactions | resetter,
 	run: func(t *testing.T, s *subject) {
 		k := newKey()
@@ -411,7 +411,7 @@ var interactionCases = []contractCase{{
 	},
 }, {
 	name:  "an erased user is still not asked",
-	rule:  "a user who declined or opted out and is erased is still found to have done so; what is noted later is found too",
+	rule:  "after Erase, Person still returns that the user declined or opted out, and also what is noted later",
 	needs: interactions | eraser,
 	run: func(t *testing.T, s *subject) {
 		declined, out := newKey(), newKey()
@@ -446,8 +446,8 @@ var interactionCases = []contractCase{{
 	},
 }}
 
-// inAnyOrder notes what notes returns in every order, each for a user of its own and
-// with one of them twice, and wants the same each time.
+// inAnyOrder notes the same interactions in every order, with one of them repeated, each
+// order for another user. It requires the same result each time.
 func inAnyOrder(t *testing.T, s *subject, notes func(k store.Key) []store.Interaction, want store.PersonStudy) {
 	t.Helper()
 	for _, order := range permutations(len(notes(store.Key{}))) {

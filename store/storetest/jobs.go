@@ -292,7 +292,7 @@ var jobCases = []contractCase{{
 	},
 }, {
 	name:  "dead jobs are requeued",
-	rule:  "RequeueJob makes a dead job due at once with no attempts counted; ErrNotFound when there is no such dead job",
+	rule:  "RequeueJob makes a dead job due at once with no attempts counted; it returns ErrNotFound if there is no such dead job",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		c, j := s.queued(t)

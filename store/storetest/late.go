@@ -11,7 +11,7 @@ import (
 // lateCases are about what a later Record changes once the score is known.
 var lateCases = []contractCase{{
 	name: "an ignored interview",
-	rule: "an interview that is ignored does not complete the study, and is the user's all the same",
+	rule: "an interview that is ignored does not complete the study, but still belongs to the user",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		c.Ignored = true
@@ -95,7 +95,7 @@ var lateCases = []contractCase{{
 	},
 }, {
 	name: "a late user and a late quality",
-	rule: "a call may fill in both; the new user has completed the study by the new Until and Ignored",
+	rule: "a call may fill in both Quality and UserID; the new user has completed the study by the new Until and Ignored",
 	run: func(t *testing.T, s *subject) {
 		for _, ignored := range []bool{true, false} {
 			c := newCompletion()

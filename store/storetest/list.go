@@ -21,7 +21,7 @@ var listCases = []contractCase{{
 	},
 }, {
 	name:  "filters",
-	rule:  "a filter selects by study, user, interview, quality and time, alone and together; Since includes its moment",
+	rule:  "a filter selects by study, user, interview, quality and time, alone and together; Since includes its own time",
 	needs: lister,
 	run: func(t *testing.T, s *subject) {
 		k := newKey()
@@ -212,7 +212,7 @@ var listCases = []contractCase{{
 			cancel()
 			after++
 		}
-		if after < 600 || last != nil { // a store may have all in its hands by then
+		if after < 600 || last != nil { // a store may have read everything by then
 			require.ErrorIs(t, last, context.Canceled)
 		}
 	},

@@ -10,7 +10,7 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// model is the contract as the simplest program that keeps it: every call looks at
+// model is the simplest implementation of the contract: every call looks at
 // everything. Its values are never changed in place, so that a clone is cheap.
 type model struct {
 	interviews  map[string]modelInterview
@@ -192,7 +192,7 @@ func (m *model) note(i store.Interaction) {
 	}
 }
 
-// person works out from all that was ever noted what is known about a user.
+// person derives what is known about a user from everything that was ever noted.
 func (m *model) person(userID string) store.Person {
 	var p store.Person
 	studies := map[string]store.PersonStudy{}

@@ -87,7 +87,7 @@ func claimedOnce(t *testing.T, n int, replicas ...*subject) {
 			note(jobs)
 		}
 	})
-	note(replicas[0].claim(t, lease, n)) // what every worker passed by
+	note(replicas[0].claim(t, lease, n)) // what every worker skipped
 	require.Len(t, held, n, "jobs claimed")
 	for _, times := range held {
 		require.Equal(t, 1, times, "workers that hold one job")

@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// RunModel makes random calls of every method that a store has and compares each
-// result with a model of the contract: calls one after the other, with odd ids, and
-// calls of several goroutines at once, whose results must be those of the same
-// calls in some order. Both use two stores on the same data. fresh is that of
-// [RunShared]; what it returns may open the same store each time.
+// RunModel calls every method that a store has, at random, and compares the results with a
+// model of the contract. First it makes calls one after the other, with odd ids. Then it
+// makes concurrent calls, whose results must be those of the same calls in some order.
+// Both use two stores on the same data. fresh is as in [RunShared], except that the
+// function that it returns may return the same store each time.
 //
 // It compares 2,000 results and 40 concurrent histories. With the environment
 // variable ASKONCE_TEST_LONG set it compares 100,000 and 2,000. It logs its seed,
@@ -149,8 +149,8 @@ func concurrent(t *testing.T, a, b *subject, r *rand.Rand) {
 	drain(t, a, c.jobs)
 }
 
-// linearise reports whether there is an order of the calls, in which none comes
-// before one that had ended when it began, that has the results which were observed.
+// linearise reports whether some order of the calls has the results that were observed.
+// In it no call comes before one that had ended when the call began.
 func linearise(m *model, calls []observed) bool {
 	if len(calls) == 0 {
 		return true

@@ -12,7 +12,7 @@ import (
 
 var recordCases = []contractCase{{
 	name: "unknown user is not completed",
-	rule: "an unknown user has not completed the study, which is no error",
+	rule: "for an unknown user Completed returns false, without an error",
 	run: func(t *testing.T, s *subject) {
 		require.False(t, s.completed(t, newKey()))
 	},
@@ -42,7 +42,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "repeated record changes nothing",
-	rule: "a later Record fills in a Quality or a UserID that was empty; where neither was, it changes nothing",
+	rule: "a later Record fills in a Quality or a UserID that was empty; if neither was, it changes nothing",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		s.mustRecord(t, c)
@@ -124,7 +124,7 @@ var recordCases = []contractCase{{
 	},
 }, {
 	name: "anonymous interview",
-	rule: "an interview without a user is kept and completes nobody",
+	rule: "an interview without a user is kept and completes the study for nobody",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		k := c.Key

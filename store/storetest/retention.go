@@ -140,7 +140,7 @@ var retentionCases = []contractCase{{
 	},
 }, {
 	name:  "one transcript is deleted",
-	rule:  "DeleteTranscript deletes the transcript of one interview and its job, whoever holds that; ErrNotFound where there is neither; the completion stays",
+	rule:  "DeleteTranscript deletes the transcript of one interview and its job, even if the job is claimed; it returns ErrNotFound if there is neither; the completion stays",
 	needs: retention | transcripts,
 	run: func(t *testing.T, s *subject) {
 		stored, other := s.fetched(t, base), s.fetched(t, base)

@@ -35,7 +35,7 @@ var sharedCases = []struct {
 	run        func(t *testing.T, open func() *subject)
 }{{
 	name: "a restart forgets nothing",
-	rule: "what Record has acknowledged is there after the store was closed and opened again",
+	rule: "what Record acknowledged is still there after the store is closed and opened again",
 	run: func(t *testing.T, open func() *subject) {
 		s, c := open(), newCompletion()
 		s.mustRecord(t, c)
@@ -113,7 +113,7 @@ var sharedCases = []struct {
 	},
 }, {
 	name:  "an erasure holds everywhere",
-	rule:  "Erase binds every replica, and the mark that remains is the same for all of them and after a restart",
+	rule:  "Erase binds every replica, and the hash that remains is the same for all of them and after a restart",
 	needs: eraser,
 	run: func(t *testing.T, open func() *subject) {
 		a, b := open(), open()

@@ -15,8 +15,8 @@ import (
 )
 
 // Run runs every case of the contract. Each call of open must return an empty store
-// that shares nothing with the others. open is called concurrently. It registers
-// what has to be cleaned up with [testing.T.Cleanup].
+// that shares nothing with the others. open is called concurrently. It registers its
+// cleanup with [testing.T.Cleanup].
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
 	has := capabilities(t, open(t))

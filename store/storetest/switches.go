@@ -81,7 +81,7 @@ var switchCases = []contractCase{{
 	},
 }, {
 	name:  "switches at once",
-	rule:  "of settings at once the one with the latest At counts",
+	rule:  "of concurrent calls, the one with the latest At counts",
 	needs: switches,
 	run: func(t *testing.T, s *subject) {
 		atOnce(50, func(i int) {

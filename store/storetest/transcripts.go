@@ -26,7 +26,7 @@ var transcriptCases = []contractCase{{
 	},
 }, {
 	name:  "unknown transcript",
-	rule:  "a transcript that was never stored is ErrNotFound, also while its job is pending",
+	rule:  "Transcript returns ErrNotFound until a transcript is stored, even while its job is pending",
 	needs: transcripts,
 	run: func(t *testing.T, s *subject) {
 		_, err := s.Transcript(t.Context(), newID())

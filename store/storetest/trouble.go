@@ -12,7 +12,7 @@ import (
 
 var troubleCases = []contractCase{{
 	name: "cancelled context writes nothing",
-	rule: "Record with a context that is over returns the error of the context and writes nothing",
+	rule: "Record with a context that has ended returns the error of the context and writes nothing",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		first, err := s.Record(cancelled(t), c)
@@ -34,7 +34,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "cancelled context reads nothing",
-	rule: "Completed with a context that is over returns an error",
+	rule: "Completed with a context that has ended returns an error",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		s.mustRecord(t, c)
@@ -46,7 +46,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "deadlines that fall anywhere",
-	rule: "Record either returns nil and has recorded, or returns an error and is not first; it never records a part",
+	rule: "Record either records the interview and returns nil, or returns an error and first = false; it never records a part",
 	run: func(t *testing.T, s *subject) {
 		study := newID()
 		for i := range 40 {
@@ -72,7 +72,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "every method heeds its context",
-	rule: "every method returns the error of a context that is over",
+	rule: "every method returns the error of a context that has ended",
 	run: func(t *testing.T, s *subject) {
 		for what, err := range s.everyCall(cancelled(t)) {
 			require.ErrorIs(t, err, context.Canceled, what)
@@ -80,7 +80,7 @@ var troubleCases = []contractCase{{
 	},
 }, {
 	name: "closed store",
-	rule: "after Close every method returns ErrClosed, and another Close nil",
+	rule: "after Close every method returns ErrClosed, and another Close returns nil",
 	run: func(t *testing.T, s *subject) {
 		c := newCompletion()
 		s.mustRecord(t, c)

@@ -1,4 +1,4 @@
--- When a user was reset in a study, by keyed hash as in {prefix}person: what a browser remembers from then or before does not count.
+-- When a user was reset in a study, by keyed hash as in {prefix}person: events in a browser's cookie up to then do not count.
 -- A table of its own, because not every database can add a column only if it is missing.
 create table if not exists {prefix}reset (
 	user_hash bytea not null,

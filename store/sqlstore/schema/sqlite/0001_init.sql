@@ -7,7 +7,7 @@ create table if not exists {prefix}schema (
 	oldest_reader integer not null
 ) without rowid;
 
--- The key of the hashes in {prefix}person, made at random on first use. Without it nobody can be found there: back it up
+-- The key of the hashes in {prefix}person, made at random on first use. Without it no user can be found there: back it up
 -- together with {prefix}person. key_check is derived from the key.
 create table if not exists {prefix}secret (
 	id integer not null primary key,
@@ -15,8 +15,8 @@ create table if not exists {prefix}secret (
 	key_check integer not null
 ) without rowid;
 
--- Every interview that was recorded. user_id is '' for an interview that is nobody's; was_erased marks one that belonged to an
--- erased user and never gets another. ignored and was_reset keep it from completing its study.
+-- Every interview that was recorded. user_id is '' for an interview without a user; was_erased marks one that belonged to an
+-- erased user and never gets another user. ignored and was_reset keep it from completing its study.
 -- job is 0 (no transcript to fetch), 1 (to be fetched at due_at; while claim is not '', due_at ends the lease) or 2 (dead).
 create table if not exists {prefix}interview (
 	interview_id text not null primary key,
@@ -43,7 +43,7 @@ create index if not exists {prefix}interview_study on {prefix}interview (study_i
 create index if not exists {prefix}interview_completed on {prefix}interview (completed_at, interview_id);
 create index if not exists {prefix}interview_job on {prefix}interview (job, due_at, interview_id);
 
--- What is known about a user and a study, by keyed hash of the user; study_id '' is for what concerns every study.
+-- What is known about a user and a study, by keyed hash of the user; the row with study_id '' is for all studies.
 -- completed_until is 0 while the study is not completed. showings has 8 bytes for each showing: big-endian seconds since 1970.
 -- answer is 2 (undone), 3 (snoozed), 4 (declined) or 5 (opted out) and means nothing while answered_at is 0.
 -- first_* are the days (since 1970) on which {prefix}funnel counts the user.
