@@ -74,11 +74,11 @@ func CheckFilter(f Filter) error {
 func CheckInteraction(i Interaction) error {
 	switch {
 	case i.Kind > InteractionOptedOut:
-		return invalidArgument("a kind of interaction that is not noted")
+		return invalidArgument("the kind of interaction is unknown, or is not noted")
 	case i.At.IsZero():
-		return invalidArgument("an interaction without a time")
+		return invalidArgument("the interaction has no time")
 	case i.Kind == InteractionOptedOut && i.StudyID != "":
-		return invalidArgument("an opt-out is from all studies")
+		return invalidArgument("an opt-out must not name a study")
 	case i.StudyID == "" && i.Kind != InteractionOptedOut && i.Kind != InteractionUndone:
 		return invalidArgument("the id is empty")
 	}
@@ -92,7 +92,7 @@ func CheckInteraction(i Interaction) error {
 // [CheckID], By passes it or is empty, and At is set.
 func CheckSwitch(s Switch) error {
 	if s.At.IsZero() {
-		return invalidArgument("a switch without a time")
+		return invalidArgument("the switch has no time")
 	}
 	if err := CheckID(s.Name); err != nil {
 		return err

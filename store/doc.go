@@ -16,6 +16,19 @@
 // SQLite, and [github.com/askonce/askonce/store/redisstore] in Redis. All three
 // have every capability. [NewCached] puts a cache in front of any store.
 //
-// This package holds the contract and the cache. Each backend is a package of its own,
-// and [github.com/askonce/askonce/store/storetest] tests any of them.
+// # Implementing a store
+//
+// A store implements [Store] and any of the other interfaces. Their comments are the
+// contract, and [github.com/askonce/askonce/store/storetest] tests it. In addition, every
+// method
+//
+//   - checks its arguments with the Check function for them, before they reach the backend
+//   - returns an error that matches the error of its context if that has ended
+//   - makes its change as a whole or not at all, except that [Retention].DeleteExpired may
+//     stop between two items
+//   - shares no slice with its caller
+//   - returns [ErrClosed] after Close, if the store is an [io.Closer]
+//
+// A failing backend is reported by errors that match none of this package, except
+// [ErrPermanent] where a retry is useless.
 package store

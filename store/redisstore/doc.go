@@ -1,7 +1,7 @@
 // Package redisstore keeps everything that askonce stores in Redis or Valkey.
 //
 //	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379", ContextTimeoutEnabled: true})
-//	done, err := redisstore.New(client, nil)
+//	s, err := redisstore.New(client, nil)
 //
 // # Durability
 //

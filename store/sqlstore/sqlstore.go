@@ -173,7 +173,7 @@ func (s *Store) load(ctx context.Context) (*session, error) {
 		stmt, err := s.db.PrepareContext(ctx, text)
 		if err != nil { // statements are prepared for each call then
 			s.log.DebugContext(ctx, "askonce: statement not prepared", "error", err)
-			_ = ready.close() // leave the statements to others
+			_ = ready.close() // MySQL limits the statements of all clients together
 			return &session{hashes: hashes}, nil
 		}
 		ready.prepared[text] = stmt
