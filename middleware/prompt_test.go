@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/middleware"
@@ -47,6 +48,7 @@ func newGate(t testing.TB, opts *gate.Options) *gate.Gate {
 	}
 	o.LinkHosts = []string{"provider.example"}
 	o.Linger = cmp.Or(o.Linger, -1)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second) // the race detector on a busy machine
 	g, err := gate.New(newStudy(), "study-1", store.NewCached(memstore.New(), nil), &o)
 	require.NoError(t, err)
 	require.NoError(t, g.Warm(t.Context()))
