@@ -34,7 +34,8 @@ type Options struct {
 // every method returns an error that matches [store.ErrClosed].
 type Store struct {
 	client redis.UniversalClient
-	prefix string // of every key
+	prefix string   // of every key
+	names  []string // scriptKeys with the prefix
 	log    *slog.Logger
 	key    atomic.Pointer[hasher] // nil until it has been read
 }
@@ -64,12 +65,9 @@ func newScript(lua string) *redis.Script {
 // run runs a script. further, if it is not "", is a key that the script needs besides
 // scriptKeys.
 func (s *Store) run(ctx context.Context, script *redis.Script, further string, args ...any) *redis.Cmd {
-	var names []string
-	for _, name := range scriptKeys {
-		names = append(names, s.prefix+name)
-	}
+	names := s.names
 	if further != "" {
-		names = append(names, s.prefix+further)
+		names = append(names[:len(names):len(names)], s.prefix+further)
 	}
 	return script.Run(ctx, s.client, names, args...)
 }
@@ -90,7 +88,11 @@ func New(client redis.UniversalClient, opts *Options) (*Store, error) {
 	if !prefixShape.MatchString(o.Prefix) {
 		return nil, errors.New("redisstore: Options.Prefix must be 1 to 64 letters, digits, dashes, underscores, dots or colons")
 	}
-	return &Store{client: client, prefix: "{" + o.Prefix + "}:", log: cmp.Or(o.Logger, slog.Default())}, nil
+	s := &Store{client: client, prefix: "{" + o.Prefix + "}:", log: cmp.Or(o.Logger, slog.Default())}
+	for _, name := range scriptKeys {
+		s.names = append(s.names, s.prefix+name)
+	}
+	return s, nil
 }
 
 // check precedes every command, so that an invalid one is not sent.
