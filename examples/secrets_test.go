@@ -107,7 +107,7 @@ func exported(t *testing.T) map[string]any {
 		webhook.SecretList{printedSecret}, webhook.Complete(),
 		webhooktest.Event{}, webhooktest.Data{},
 		store.NewCached(memstore.New(), nil), store.CacheOptions{}, store.Completion{}, store.DeadLetter{}, store.Filter{}, store.Job{}, store.Key{}, store.Transcript{},
-		store.Interaction{}, store.InteractionShown, store.Person{}, store.PersonStudy{}, store.FunnelDay{}, store.Switch{}, store.ExpiredTranscripts,
+		store.Interaction{}, store.InteractionShown, store.Person{}, store.PersonStudy{}, store.FunnelDay{}, store.Switch{}, store.ExpirableTranscripts,
 		memstore.New(), storetest.Backend{}, storetest.Hooks{}, sqlStore, sqlstore.Postgres, sqlstore.Options{}, redisStore, redisstore.Options{},
 		client, userjourneys.Error{}, userjourneys.Interview{}, userjourneys.InterviewFilter{}, userjourneys.Limit{}, userjourneys.Limits{},
 		userjourneys.Options{}, userjourneys.Study{}, registered.SigningSecret, userjourneys.Turn{}, registered,

@@ -205,7 +205,7 @@ func ExampleRetention() {
 		must(done.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: day, Body: []byte{byte(i)}}))
 	}
 	for {
-		n, err := done.DeleteExpired(ctx, store.ExpiredDeadLetters, day.AddDate(0, 1, 0), 2)
+		n, err := done.DeleteExpired(ctx, store.ExpirableDeadLetters, day.AddDate(0, 1, 0), 2)
 		must(err)
 		fmt.Println(n)
 		if n < 2 {

@@ -24,9 +24,9 @@ type Retention interface {
 type Expirable uint8
 
 const (
-	ExpiredTranscripts Expirable = iota // by when they were fetched
-	ExpiredDeadJobs                     // by when they were queued
-	ExpiredDeadLetters                  // by when they were received
+	ExpirableTranscripts Expirable = iota // by when they were fetched
+	ExpirableDeadJobs                     // by when they were queued
+	ExpirableDeadLetters                  // by when they were received
 )
 
 var expirableNames = [...]string{"transcripts", "dead_jobs", "dead_letters"}

@@ -59,7 +59,7 @@ func TestEnumsPrintAsText(t *testing.T) {
 		`"snoozed"`: store.InteractionSnoozed, `"declined"`: store.InteractionDeclined, `"opted_out"`: store.InteractionOptedOut,
 		`"completed"`:   store.InteractionCompleted,
 		`"unknown"`:     store.InteractionKind(9),
-		`"transcripts"`: store.ExpiredTranscripts, `"dead_jobs"`: store.ExpiredDeadJobs, `"dead_letters"`: store.ExpiredDeadLetters,
+		`"transcripts"`: store.ExpirableTranscripts, `"dead_jobs"`: store.ExpirableDeadJobs, `"dead_letters"`: store.ExpirableDeadLetters,
 		`"Expirable(9)"`: store.Expirable(9),
 	} {
 		text, err := json.Marshal(v)

@@ -44,7 +44,7 @@ func (c *cleaner) turn(ctx context.Context) error {
 		return err
 	}
 	before := time.Now().Add(-c.opts.Retention)
-	for _, kind := range []store.Expirable{store.ExpiredTranscripts, store.ExpiredDeadJobs, store.ExpiredDeadLetters} {
+	for _, kind := range []store.Expirable{store.ExpirableTranscripts, store.ExpirableDeadJobs, store.ExpirableDeadLetters} {
 		n, err := c.delete(ctx, kind, before)
 		if n > 0 {
 			c.log.InfoContext(ctx, "askonce: deleted what was older than Options.Retention", "kind", kind, "items", n)

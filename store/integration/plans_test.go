@@ -186,12 +186,12 @@ func uses(ctx context.Context, s *sqlstore.Store) []use {
 		{"Completions of a user", 0, list(store.Filter{UserID: "user 12"})},
 		{"Completions of a user and a study", 0, list(store.Filter{StudyID: "study 1", UserID: "user 12"})},
 		{"Completions, one", 0, list(store.Filter{InterviewID: "interview 12"})},
-		{"Expired transcripts", 0, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredTranscripts, day, 100); return err }},
+		{"Expired transcripts", 0, func() error { _, err := s.DeleteExpired(ctx, store.ExpirableTranscripts, day, 100); return err }},
 		{"Expired dead jobs", 0, func() error {
-			_, err := s.DeleteExpired(ctx, store.ExpiredDeadJobs, day.Add(time.Hour), 100)
+			_, err := s.DeleteExpired(ctx, store.ExpirableDeadJobs, day.Add(time.Hour), 100)
 			return err
 		}},
-		{"Expired dead letters", 0, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredDeadLetters, day, 100); return err }},
+		{"Expired dead letters", 0, func() error { _, err := s.DeleteExpired(ctx, store.ExpirableDeadLetters, day, 100); return err }},
 		{"AddDeadLetter", 0, func() error { return s.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: day, Body: []byte("letter")}) }},
 		{"DeadLetters", 0, func() error { return firstOf(s.DeadLetters(ctx)) }},
 		{"DeleteDeadLetter", 0, func() error { return s.DeleteDeadLetter(ctx, "letter 20000") }},

@@ -126,13 +126,13 @@ func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before 
 	}
 	defer s.mu.Unlock()
 	switch what {
-	case store.ExpiredTranscripts:
+	case store.ExpirableTranscripts:
 		n = deleteSome(s.transcripts, limit, func(t store.Transcript) bool {
 			return t.FetchedAt.Before(before) && s.jobs[t.InterviewID] == nil
 		})
-	case store.ExpiredDeadJobs:
+	case store.ExpirableDeadJobs:
 		n = deleteSome(s.jobs, limit, func(j *job) bool { return j.dead && j.queuedAt.Before(before) })
-	case store.ExpiredDeadLetters:
+	case store.ExpirableDeadLetters:
 		n = deleteSome(s.letters, limit, func(d store.DeadLetter) bool { return d.ReceivedAt.Before(before) })
 	}
 	return n, nil

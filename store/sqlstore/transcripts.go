@@ -72,11 +72,11 @@ func (s *Store) DeleteExpired(ctx context.Context, what store.Expirable, before 
 	}
 	var find, remove string
 	switch what {
-	case store.ExpiredTranscripts:
+	case store.ExpirableTranscripts:
 		find, remove = oldTranscripts, deleteTranscripts
-	case store.ExpiredDeadJobs:
+	case store.ExpirableDeadJobs:
 		find, remove = oldDeadJobs, deleteDeadJobs
-	case store.ExpiredDeadLetters:
+	case store.ExpirableDeadLetters:
 		find, remove = oldDeadLetters, deleteDeadLetters
 	}
 	err = s.run(ctx, "delete expired "+what.String(), func(q querier) error {

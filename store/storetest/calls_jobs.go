@@ -236,7 +236,7 @@ func (c *caller) deleteTranscript() call {
 }
 
 func (c *caller) deleteExpired() call {
-	what := oneOf(c.Rand, store.ExpiredTranscripts, store.ExpiredDeadJobs, store.ExpiredDeadLetters)
+	what := oneOf(c.Rand, store.ExpirableTranscripts, store.ExpirableDeadJobs, store.ExpirableDeadLetters)
 	before := oneOf(c.Rand, base.AddDate(-1, 0, 0), base.AddDate(50, 0, 0)) // nothing, or all
 	return newCall(fmt.Sprintf("DeleteExpired(%v, %v)", what, before),
 		func(ctx context.Context, s *subject) (int, error) { return s.DeleteExpired(ctx, what, before, 1000) },
@@ -245,21 +245,21 @@ func (c *caller) deleteExpired() call {
 				return 0, nil
 			}
 			switch what {
-			case store.ExpiredTranscripts:
+			case store.ExpirableTranscripts:
 				for id := range m.transcripts {
 					if _, queued := m.jobs[id]; !queued {
 						delete(m.transcripts, id)
 						n++
 					}
 				}
-			case store.ExpiredDeadJobs:
+			case store.ExpirableDeadJobs:
 				for id, j := range m.jobs {
 					if j.dead {
 						delete(m.jobs, id)
 						n++
 					}
 				}
-			case store.ExpiredDeadLetters:
+			case store.ExpirableDeadLetters:
 				n = len(m.letters)
 				clear(m.letters)
 			}

@@ -40,8 +40,8 @@ var retentionCases = []contractCase{{
 	needs: retention | transcripts,
 	run: func(t *testing.T, s *subject) {
 		old, edge, young := s.fetched(t, base.Add(-time.Millisecond)), s.fetched(t, base), s.fetched(t, base.Add(time.Hour))
-		require.Equal(t, 1, s.expire(t, store.ExpiredTranscripts, base, 10))
-		require.Zero(t, s.expire(t, store.ExpiredTranscripts, base, 10))
+		require.Equal(t, 1, s.expire(t, store.ExpirableTranscripts, base, 10))
+		require.Zero(t, s.expire(t, store.ExpirableTranscripts, base, 10))
 		require.False(t, s.hasTranscript(t, old.InterviewID))
 		require.True(t, s.hasTranscript(t, edge.InterviewID), "fetched at the very time")
 		require.True(t, s.hasTranscript(t, young.InterviewID))
@@ -56,9 +56,9 @@ var retentionCases = []contractCase{{
 		_, j := s.queued(t)
 		require.NoError(t, s.KillJob(t.Context(), j))
 		pending, _ := s.queued(t)
-		require.Zero(t, s.expire(t, store.ExpiredDeadJobs, time.Now().Add(-time.Hour), 10))
+		require.Zero(t, s.expire(t, store.ExpirableDeadJobs, time.Now().Add(-time.Hour), 10))
 		require.Len(t, s.dead(t), 1)
-		require.Equal(t, 1, s.expire(t, store.ExpiredDeadJobs, time.Now().Add(time.Hour), 10))
+		require.Equal(t, 1, s.expire(t, store.ExpirableDeadJobs, time.Now().Add(time.Hour), 10))
 		require.Empty(t, s.dead(t))
 		require.Equal(t, []string{pending.InterviewID}, interviews(s.pending(t)))
 		require.ErrorIs(t, s.RequeueJob(t.Context(), j.InterviewID), store.ErrNotFound)
@@ -70,7 +70,7 @@ var retentionCases = []contractCase{{
 	run: func(t *testing.T, s *subject) {
 		s.addLetter(t, 0, "old", "not JSON")
 		s.addLetter(t, time.Hour, "young", "not JSON")
-		require.Equal(t, 1, s.expire(t, store.ExpiredDeadLetters, base.Add(time.Hour), 10))
+		require.Equal(t, 1, s.expire(t, store.ExpirableDeadLetters, base.Add(time.Hour), 10))
 		letters := s.letters(t)
 		require.Len(t, letters, 1)
 		require.Equal(t, "young", string(letters[0].Body))
@@ -84,7 +84,7 @@ var retentionCases = []contractCase{{
 			s.fetched(t, base)
 		}
 		for _, want := range []int{2, 2, 1, 0} {
-			require.Equal(t, want, s.expire(t, store.ExpiredTranscripts, base.Add(time.Hour), 2))
+			require.Equal(t, want, s.expire(t, store.ExpirableTranscripts, base.Add(time.Hour), 2))
 		}
 	},
 }, {
@@ -93,7 +93,7 @@ var retentionCases = []contractCase{{
 	needs: retention,
 	run: func(t *testing.T, s *subject) {
 		for _, limit := range []int{0, 10} {
-			n, err := s.DeleteExpired(t.Context(), store.ExpiredDeadLetters+1, base, limit)
+			n, err := s.DeleteExpired(t.Context(), store.ExpirableDeadLetters+1, base, limit)
 			require.ErrorIs(t, err, store.ErrInvalid)
 			require.Zero(t, n)
 		}
@@ -110,7 +110,7 @@ var retentionCases = []contractCase{{
 		counts := make([]int, 4)
 		atOnce(len(counts), func(i int) {
 			for {
-				deleted, err := s.DeleteExpired(t.Context(), store.ExpiredDeadLetters, base.Add(time.Hour), 3)
+				deleted, err := s.DeleteExpired(t.Context(), store.ExpirableDeadLetters, base.Add(time.Hour), 3)
 				if err != nil {
 					t.Errorf("DeleteExpired: %v", err)
 				}
@@ -133,10 +133,10 @@ var retentionCases = []contractCase{{
 	run: func(t *testing.T, s *subject) {
 		c, j := s.queued(t)
 		require.NoError(t, s.SaveTranscript(t.Context(), j, transcriptOf(j, "{}")))
-		require.Zero(t, s.expire(t, store.ExpiredTranscripts, time.Now().Add(time.Hour), 10))
+		require.Zero(t, s.expire(t, store.ExpirableTranscripts, time.Now().Add(time.Hour), 10))
 		require.True(t, s.hasTranscript(t, c.InterviewID))
 		require.NoError(t, s.FinishJob(t.Context(), j))
-		require.Equal(t, 1, s.expire(t, store.ExpiredTranscripts, time.Now().Add(time.Hour), 10))
+		require.Equal(t, 1, s.expire(t, store.ExpirableTranscripts, time.Now().Add(time.Hour), 10))
 	},
 }, {
 	name:  "one transcript is deleted",
@@ -168,8 +168,8 @@ var retentionCases = []contractCase{{
 		dead, j := s.queued(t)
 		require.NoError(t, s.KillJob(t.Context(), j))
 		s.mustRecord(t, unwanted)
-		require.Equal(t, 1, s.expire(t, store.ExpiredTranscripts, base.Add(time.Hour), 10))
-		require.Equal(t, 1, s.expire(t, store.ExpiredDeadJobs, time.Now().Add(time.Hour), 10))
+		require.Equal(t, 1, s.expire(t, store.ExpirableTranscripts, base.Add(time.Hour), 10))
+		require.Equal(t, 1, s.expire(t, store.ExpirableDeadJobs, time.Now().Add(time.Hour), 10))
 		for _, c := range []store.Completion{deleted, unwanted} {
 			require.NoError(t, s.DeleteTranscript(t.Context(), c.InterviewID))
 		}

@@ -130,9 +130,9 @@ func (s *subject) everyCall(ctx context.Context) func(yield func(string, error) 
 		{"SetSwitch", switches, func() error { return s.SetSwitch(ctx, store.Switch{Name: newID(), At: base}) }},
 		{"Switches", switches, func() error { _, err := s.Switches.Switches(ctx); return err }},
 		{"DeleteTranscript", retention, func() error { return s.DeleteTranscript(ctx, newID()) }},
-		{"DeleteExpired (transcripts)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredTranscripts, base, 10); return err }},
-		{"DeleteExpired (jobs)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredDeadJobs, base, 10); return err }},
-		{"DeleteExpired (letters)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpiredDeadLetters, base, 10); return err }},
+		{"DeleteExpired (transcripts)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpirableTranscripts, base, 10); return err }},
+		{"DeleteExpired (jobs)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpirableDeadJobs, base, 10); return err }},
+		{"DeleteExpired (letters)", retention, func() error { _, err := s.DeleteExpired(ctx, store.ExpirableDeadLetters, base, 10); return err }},
 	}
 	return func(yield func(string, error) bool) {
 		for _, c := range calls {
