@@ -9,12 +9,12 @@
 //   - [Lister], [Eraser], [Resetter], [Retention]: listing, erasing, resetting and expiring what is stored
 //   - [DeadLetters]: signed deliveries that could not be used
 //   - [Checkpoints], [Switches]: state that replicas share
-//   - [Peeker]: answers from memory
+//   - [Peeker]: answers from memory, which only [Cache] has
 //
 // [github.com/askonce/askonce/store/memstore] keeps everything in memory,
 // [github.com/askonce/askonce/store/sqlstore] in PostgreSQL, MySQL, MariaDB or
 // SQLite, and [github.com/askonce/askonce/store/redisstore] in Redis. All three
-// have every capability. [NewCached] puts a cache in front of any store.
+// have every other capability. [NewCached] puts a cache in front of any store.
 //
 // # Implementing a store
 //
