@@ -102,6 +102,10 @@ var rows = []row{
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, page)
 	})},
+	{name: "103 Early Hints too late", want: injected, handler: wrapped(func(w http.ResponseWriter, r *http.Request) {
+		respond(page)(w, r)
+		w.WriteHeader(http.StatusEarlyHints)
+	})},
 	{name: "nothing", want: middleware.OutcomeNoAnswer, handler: wrapped(func(http.ResponseWriter, *http.Request) {})},
 	{name: "200 and nothing", want: middleware.OutcomeEmpty, handler: wrapped(as(200, ""))},
 	{name: "204", want: middleware.OutcomeStatus, handler: wrapped(as(204, ""))},

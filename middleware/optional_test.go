@@ -149,6 +149,22 @@ func TestHijackNotSupported(t *testing.T) {
 	require.Equal(t, middleware.OutcomeInjected, i.last(t))
 }
 
+// A page that goes on after a Hijack that failed in its middle is not the panic of a handler.
+func TestHijackNotSupportedMidway(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	rec, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "<!doctype html>")
+		_, _, err := w.(http.Hijacker).Hijack()
+		if !errors.Is(err, http.ErrNotSupported) {
+			panic(err)
+		}
+		respond(page)(w, r)
+	})
+	require.Equal(t, "<!doctype html>"+page, rec.Body.String())
+	require.Equal(t, middleware.OutcomeUnfinished, outcome)
+}
+
 // Serve is what adapters are built on.
 func TestServe(t *testing.T) {
 	t.Parallel()

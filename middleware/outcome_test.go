@@ -199,6 +199,22 @@ func TestPanickedBehindAnnouncedLength(t *testing.T) {
 	}
 }
 
+// A goroutine of the handler, such as that of an http.TimeoutHandler, may call PromptFrom
+// while the response ends. The race detector watches.
+func TestPromptFromConcurrently(t *testing.T) {
+	t.Parallel()
+	i := newInjector(t, middleware.Options{})
+	again := make(chan bool)
+	_, outcome := i.serve(t, pageRequest(), func(w http.ResponseWriter, r *http.Request) {
+		_, _ = middleware.PromptFrom(r.Context())
+		ask := func() bool { _, ok := middleware.PromptFrom(r.Context()); return ok }
+		go func() { again <- ask() }()
+		respond(page)(w, r)
+	})
+	require.Equal(t, middleware.OutcomeRendered, outcome)
+	require.True(t, <-again)
+}
+
 func TestOutcomeRendered(t *testing.T) {
 	t.Parallel()
 	prompt := func(w http.ResponseWriter, r *http.Request) string {

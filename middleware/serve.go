@@ -55,7 +55,6 @@ type response struct {
 	showing store.Interaction // what the response itself counts as seen; its time is zero if nothing
 	counted bool              // the showing is in the header, or need not be
 	reports bool              // the page reports that the prompt was seen
-	claimed bool              // the app renders the prompt itself
 }
 
 type contextKey struct{}
@@ -146,7 +145,7 @@ func (r *response) Tag() string { return r.root.prompt.Tag() }
 // nothing reports that the prompt was seen.
 func (r *response) Carry(h http.Header) {
 	root := r.root
-	if root.counted || root.reports && !root.claimed {
+	if root.counted || root.reports && !root.page.IsClaimed() {
 		return
 	}
 	root.counted = true
@@ -164,7 +163,7 @@ func (r *response) finish(panicked bool) {
 	}
 	if !r.showing.At.IsZero() && (outcome == OutcomeInjected || outcome == OutcomeRendered) {
 		e := Event{Interaction: r.showing}
-		if r.claimed {
+		if r.page.IsClaimed() {
 			e.Source = SourceTemplate
 		}
 		r.m.noteAfter(r, e)
@@ -189,6 +188,5 @@ func PromptFrom(ctx context.Context) (Content, bool) {
 	if !ok || !r.page.Claim() {
 		return Content{}, false
 	}
-	r.root.claimed = true
 	return contentOf(prompt.With(r.root.prompt.Content(), sourceKey, SourceTemplate.String())), true
 }

@@ -12,7 +12,7 @@ import (
 // OutcomeNoAnswer.
 func (p *Response) refusal(h http.Header) Outcome {
 	status := p.status
-	if p.root.owner.Load() == byApp && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
+	if p.IsClaimed() && (status >= 200 && status < 300 && status != http.StatusNoContent || status >= 400) {
 		return OutcomeRendered
 	}
 	if status != http.StatusOK {
@@ -47,10 +47,10 @@ func (p *Response) refusal(h http.Header) Outcome {
 func (p *Response) bodyRefusal(h http.Header, when moment) Outcome {
 	isHead := p.Request.Method == http.MethodHead
 	switch {
-	case p.root.owner.Load() == byApp:
+	case p.IsClaimed():
 		return OutcomeRendered
 	case when == abandoned:
-		return OutcomePanicked // or hijacked: Hijack sets that
+		return OutcomeUnfinished // Finish and Hijack know better, unless Hijack has failed
 	case len(p.head) == 0 && when == atEnd && !isHead:
 		return OutcomeEmpty
 	case len(p.head) == 0 && p.sniff:

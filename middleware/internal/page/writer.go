@@ -31,7 +31,7 @@ type Snippet interface {
 }
 
 // A Response is the [http.ResponseWriter] of one response that may get a snippet. Like any
-// ResponseWriter, it is not safe for concurrent use; only [Response.Claim] is. Its state
+// ResponseWriter, it is not safe for concurrent use; only Claim and IsClaimed are. Its state
 // only moves forward:
 //
 //	undecided   Nothing has been written.
@@ -147,8 +147,12 @@ func (p *Response) Init(ctx context.Context, w http.ResponseWriter, r *http.Requ
 // injected. Claim returns false if the snippet has been injected, or if a header that lets
 // shared caches keep the page has been sent.
 func (p *Response) Claim() bool {
-	return p.root.owner.Load() == byApp || !p.tooLate.Load() && p.root.owner.CompareAndSwap(nobody, byApp)
+	return p.IsClaimed() || !p.tooLate.Load() && p.root.owner.CompareAndSwap(nobody, byApp)
 }
+
+// IsClaimed reports whether the app is the owner of the snippet. It is safe for concurrent
+// use.
+func (p *Response) IsClaimed() bool { return p.root.owner.Load() == byApp }
 
 // IsBelow reports whether what is written to w still goes through p, which has not finished.
 func (p *Response) IsBelow(w http.ResponseWriter) bool {
@@ -171,9 +175,10 @@ func (p *Response) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 // and begin nothing (RFC 9110, section 15.2).
 func (p *Response) WriteHeader(status int) {
 	switch {
+	case p.state == collecting: // superfluous
 	case status < 200 && status != http.StatusSwitchingProtocols, p.state > collecting:
 		p.ResponseWriter.WriteHeader(status) // net/http logs a superfluous one
-	case p.state == undecided:
+	default:
 		p.explicit = true
 		p.begin(status)
 	}
