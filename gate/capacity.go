@@ -30,7 +30,7 @@ const (
 
 // capacity caches the provider's answer about one study. An answer older than freshFor is
 // still used, until staleAfter, while a newer one is fetched. At most one request is in
-// flight, with a context of its own, and readers take no lock.
+// flight, with its own context, and readers take no lock.
 //
 // The cache is one snapshot behind an atomic pointer. It is not in go-cache, because two
 // processors that contend for go-cache's lock need longer than all checks together.
@@ -192,15 +192,15 @@ func (c *capacity) fetchUnless(enough func(s *snapshot, now time.Time) bool) (*s
 	return answer, nil
 }
 
-// fetch calls the provider with a context of its own, because one caller that gives up
+// fetch calls the provider with its own context, because one caller that gives up
 // must not fail the others.
 func (c *capacity) fetch(s *snapshot, at time.Time) (*study, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	lookup := c.name
+	lookup := c.name // of a missing study, because another one may have taken its name
 	if s.study != nil && s.study.exists {
 		lookup = s.study.ID // one request instead of a list
-	} // otherwise another study may have taken the name
+	}
 	fresh := c.freshFor - rand.N(c.freshFor/10+1)
 	found, err := guard.Get(func() (userjourneys.Study, error) { return c.finder.FindStudy(ctx, lookup) })
 	switch {

@@ -1,6 +1,6 @@
 package gate
 
-// A Visitor is whoever requests a page.
+// A Visitor is the user or browser that requests a page.
 type Visitor struct {
 	// UserID is the app's id of the user, or "" for an anonymous visitor, who is
 	// never invited. An id that [store.CheckID] refuses makes every decision

@@ -16,8 +16,8 @@
 // more while one request in the background fetches a newer one. While the provider
 // fails, the gate tries again about once a minute. A page waits for the provider only
 // if there is no usable answer and no known failure, and then for at most 150 ms.
-// [Gate.Warm] at startup spares the first pages that wait. A missing study is an answer
-// too: [ReasonClosed].
+// Call [Gate.Warm] at startup, so that the first pages need not wait. A missing study is
+// an answer too: [ReasonClosed].
 //
 // # Who is invited
 //
@@ -34,9 +34,9 @@
 // # References
 //
 // [References] write the user into the interview's link and read it back from the
-// webhook. [PlainReferences] are the user's id; whoever follows the link can edit
-// it. [SignedReferences] cannot be forged. [SealedReferences] hide the id as well.
-// The gate and the webhook need the same ones.
+// webhook. [PlainReferences] are the user's id, which a user can edit in the link.
+// [SignedReferences] cannot be forged. [SealedReferences] also hide the id. Give the
+// gate and the webhook the same References.
 //
-// The package does not use net/http.
+// The package itself does not use net/http.
 package gate

@@ -69,18 +69,18 @@ func (g *Gate) explain(ctx context.Context, q *question) Explanation {
 	q.turnTo(g)
 	q.quiet = true
 	all := make(Explanation, 0, len(checks))
-	var nobody error
+	var noUser error
 	for i := range checks {
 		c := &checks[i]
-		r := CheckResult{Check: c.name, Err: nobody}
-		if nobody == nil {
+		r := CheckResult{Check: c.name, Err: noUser}
+		if noUser == nil {
 			r = q.explain(ctx, c)
 		}
 		all = append(all, r)
 		switch {
-		case nobody != nil || i > 1:
+		case noUser != nil || i > 1:
 		case !r.Pass: // without a user, neither Target nor the store can be called
-			nobody = errors.New("gate: there is no user")
+			noUser = errors.New("gate: there is no user")
 		case i == 1 && q.identify(ctx) == nil && g.persons != nil:
 			_ = q.askStore(ctx) // the last check has the error
 		}
@@ -119,7 +119,7 @@ func (q *question) explain(ctx context.Context, c *check) (r CheckResult) {
 	return r
 }
 
-// explainLanguage says in which language the interview can be.
+// explainLanguage names the language of the interview.
 func (q *question) explainLanguage() string {
 	if q.study == nil || len(q.visitor.Languages) == 0 {
 		return ""

@@ -18,7 +18,8 @@ import (
 // A StudyFinder finds a study by its id or exact name. [*userjourneys.Client]
 // implements it. An error that matches [userjourneys.ErrNotFound] means that the
 // study is paused, deleted or in another project. FindStudy must return when its
-// context ends: until it does, the gate does not ask again.
+// context ends, because the gate makes one call at a time. A StudyFinder may also
+// implement [StudyLister].
 type StudyFinder interface {
 	FindStudy(ctx context.Context, idOrName string) (userjourneys.Study, error)
 }

@@ -62,8 +62,8 @@ type Options struct {
 	// ShowingPause. Negative means none.
 	CoolDown time.Duration
 
-	// OpenedPause is how long a user who opened the interview is left alone.
-	// Defaults to 2 hours. Negative means not at all.
+	// OpenedPause is how long a user who has opened the interview is not invited to
+	// it. Defaults to 2 hours. Negative means none.
 	OpenedPause time.Duration
 
 	// ExpectedUptake is the share of invited users who complete the interview, such

@@ -6,8 +6,8 @@ import (
 	"github.com/askonce/askonce/store"
 )
 
-// References writes a user id into an interview link and reads it back from
-// the webhook. Every id comes back byte for byte. Implementations must be safe for
+// References write a user id into an interview link and read it back from the
+// webhook. Every id comes back byte for byte. Implementations must be safe for
 // concurrent use, and their errors must contain neither id nor reference.
 type References interface {
 	// Reference returns the reference_id for a link. An id that [store.CheckID]

@@ -6,7 +6,7 @@ import (
 	"github.com/askonce/askonce/userjourneys"
 )
 
-// A Status is what a gate knows about its study, whoever the visitor is.
+// A Status is what a gate knows about its study, independent of any visitor.
 type Status struct {
 	// Study is the provider's last answer. Before the first answer, and while there is
 	// no such study, only Name is guaranteed: it is what [New] was given.
