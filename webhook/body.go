@@ -16,6 +16,8 @@ import (
 const (
 	maxBody   = 64 << 10 // bytes; a documented event has about 600
 	maxBodies = 256      // in flight at once
+
+	interruptedFor = time.Second // how long an interrupted Read may take to return
 )
 
 // read reads the request's body within its limits. If it returns ResultAccepted,
@@ -29,9 +31,21 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, res
 		return nil, ResultBusy
 	}
 	defer func() { h.flight.arrived(place, result == ResultAccepted) }()
-	chunks, stop := make(chan chunk), make(chan struct{})
-	defer close(stop)
-	go readChunks(r.Body, chunks, stop)
+	chunks, stop, done := make(chan chunk), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		readChunks(r.Body, chunks, stop)
+	}()
+	interrupted := false
+	defer func() {
+		close(stop)
+		if interrupted { // a Read may write to the header (http.MaxBytesReader), and so does the answer
+			select {
+			case <-done:
+			case <-time.After(interruptedFor):
+			}
+		}
+	}()
 	timeout := time.NewTimer(h.opts.ReadTimeout)
 	defer timeout.Stop()
 	for {
@@ -45,10 +59,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, res
 				return body, readResult(c.err)
 			}
 		case <-timeout.C:
-			h.interrupt(w, r)
+			interrupted = h.interrupt(w, r)
 			return body, ResultSlowBody
 		case <-displaced:
-			h.interrupt(w, r)
+			interrupted = h.interrupt(w, r)
 			return body, ResultBusy
 		}
 	}
@@ -60,12 +74,14 @@ type chunk struct {
 	err   error
 }
 
-// readChunks sends chunks until the body ends or stop is closed. If Read hangs,
-// readChunks returns when the connection ends.
+// readChunks sends chunks until the body ends, is too large, or stop is closed. If
+// Read hangs, readChunks returns when the connection ends. It does not call Read again
+// for a body that is too large, because the answer may be on its way.
 func readChunks(body io.Reader, chunks chan<- chunk, stop <-chan struct{}) {
 	if body == nil {
 		body = http.NoBody
 	}
+	body = io.LimitReader(body, maxBody+1)
 	for {
 		buf := make([]byte, 1<<10)
 		n, err := guard.Get(func() (int, error) { return body.Read(buf) })
@@ -99,12 +115,13 @@ func readResult(err error) Result {
 // interrupt ends a Read that hangs by setting a read deadline in the past. If the
 // ResponseWriter cannot set one and the server has no ReadTimeout, the sender keeps
 // its connection, and interrupt logs a warning once.
-func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) bool {
 	err := http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if err != nil && server != nil && server.ReadTimeout == 0 && h.endlessReads.changed(true) {
 		h.log.WarnContext(r.Context(), "askonce: a middleware's ResponseWriter has no Unwrap method, so slow senders keep their connections: set http.Server.ReadTimeout, or mount the webhook outside that middleware", "writer", fmt.Sprintf("%T", w))
 	}
+	return err == nil
 }
 
 // inFlight bounds the bodies that are held at once, from the first byte until

@@ -28,7 +28,7 @@ func (h *Handler) catch(place, interviewID string, err *error) {
 	}
 	panicked := guard.Recovered(p)
 	*err = panicked
-	if h.failures.add(place + " " + interviewID) {
+	if h.logged.add(place + " " + interviewID) {
 		h.log.Error("askonce: the app's code panicked", "place", place, "interview", interviewID, "err", panicked, "stack", panicked.Stack)
 	}
 }
@@ -42,12 +42,11 @@ func (e *edge) changed(to bool) bool { return e.Load() != to && e.Swap(to) != to
 const (
 	firstSkip   = 10 * time.Minute
 	maxSkip     = 24 * time.Hour
-	maxFailures = 10_000 // when there are more, all are forgotten
+	maxFailures = 10_000 // when there are more, any of them is forgotten
 )
 
-// failures remembers what has failed, so that it is logged once. Its keys include
-// the ids of interviews that cannot be recorded. The walks skip those for a while,
-// and for longer after each failure.
+// failures remembers what has failed, so that it is logged once. The walks skip an
+// interview that cannot be recorded for a while, and for longer after each failure.
 type failures struct {
 	mu    sync.Mutex
 	items map[string]failed
@@ -63,8 +62,14 @@ func (f *failures) add(key string) (first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	had, known := f.items[key]
-	if !known && (f.items == nil || len(f.items) >= maxFailures) {
+	if f.items == nil {
 		f.items = map[string]failed{}
+	}
+	if !known && len(f.items) >= maxFailures {
+		for any := range f.items {
+			delete(f.items, any)
+			break
+		}
 	}
 	wait := min(max(2*had.wait, firstSkip), maxSkip)
 	f.items[key] = failed{time.Now().Add(wait), wait}

@@ -26,7 +26,8 @@ type Handler struct {
 	log         *slog.Logger
 	flight      inFlight
 	recent      recorder
-	failures    failures
+	failures    failures // interviews that cannot be recorded
+	logged      failures // what is logged once
 	closed      atomic.Bool
 	ran         atomic.Bool   // Run has been called
 	queued      chan struct{} // signalled when a job may have been queued
@@ -171,7 +172,7 @@ func (h *Handler) process(r *http.Request, signatures [][]byte, body []byte, d *
 	}
 	switch result {
 	case ResultOtherStudy:
-		if h.failures.add("study " + e.studyID) {
+		if h.logged.add("study " + e.studyID) {
 			h.log.WarnContext(ctx, "askonce: ignoring deliveries of a study that is not in Options.Studies", "study", e.studyID)
 		}
 	case ResultDuplicate:

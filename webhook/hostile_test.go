@@ -346,6 +346,26 @@ func TestASmallerLimitAroundTheHandler(t *testing.T) {
 
 // TestPlacesOutliveABrokenWriter checks that a ResponseWriter that panics does not
 // leak places.
+// The app's own limit makes Read change the header of the response, which must not
+// happen while the answer does.
+func TestALimitJustAboveOursAroundTheHandler(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})
+	require.NoError(t, err)
+	server := httptest.NewServer(http.MaxBytesHandler(h, 65<<10))
+	t.Cleanup(server.Close)
+	for range 200 {
+		body := struct{ io.Reader }{bytes.NewReader(make([]byte, 200<<10))} // without a length
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, body)
+		require.NoError(t, err)
+		r.Header.Set("X-Webhook-Signature", webhooktest.Sign(secret, nil))
+		if resp, err := http.DefaultClient.Do(r); err == nil { // the server may hang up first
+			require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+			require.NoError(t, resp.Body.Close())
+		}
+	}
+}
+
 func TestPlacesOutliveABrokenWriter(t *testing.T) {
 	t.Parallel()
 	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard})

@@ -66,6 +66,7 @@ type walk struct {
 	seen        map[string]bool
 	items       int       // so far in this run
 	unsaved     int       // items since the position was saved
+	extended    time.Time // when the lease was last extended, or an attempt failed
 	doubtful    bool      // the last page was empty, so more may follow
 	newest      time.Time // the latest created_at so far
 	previous    time.Time
@@ -92,6 +93,7 @@ var (
 // run continues the walk from its position.
 func (w *walk) run(ctx context.Context) error {
 	w.last, w.newest, w.ordered, w.seen = w.Cursor, w.Pending, true, map[string]bool{}
+	w.extended = time.Now()
 	w.dead = w.deadJobs(ctx)
 	resumed := w.Cursor != ""
 	for {
@@ -142,6 +144,9 @@ func (w *walk) pages(ctx context.Context) (err error) {
 	f := userjourneys.InterviewFilter{StudyID: w.studyID, Status: userjourneys.StatusCompleted, PageSize: pageSize, After: w.last, OnPage: func(items int) { empty = items == 0 }}
 	for i, err := range w.client.Interviews(ctx, f) {
 		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil { // a slow store must not hold up the end of Run
 			return err
 		}
 		if err := w.item(ctx, i); err != nil {
@@ -229,7 +234,7 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 	case ResultStore:
 		w.refused = append(w.refused, e)
 		if len(w.refused) < maxRefused {
-			return nil
+			return w.keepLease(ctx)
 		}
 		return w.settle(ctx, false)
 	}
@@ -264,6 +269,12 @@ func (w *walk) settle(ctx context.Context, works bool) error {
 	refused := w.refused
 	w.refused = nil
 	for _, e := range refused {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := w.keepLease(ctx); err != nil {
+			return err
+		}
 		result, err := w.take(ctx, e)
 		switch result {
 		case ResultStore:
@@ -350,11 +361,21 @@ func (w *walk) requeue(ctx context.Context, e event) {
 	signal(w.queued)
 }
 
+// keepLease extends the lease if that is due: a store that refuses items may take its
+// time for each.
+func (w *walk) keepLease(ctx context.Context) error {
+	if time.Since(w.extended) < walkLease/4 {
+		return nil
+	}
+	return w.save(ctx)
+}
+
 // save saves the position and extends the lease. It fails only if another replica
 // has the lease.
 func (w *walk) save(ctx context.Context) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	w.extended = time.Now()
 	err := w.call("Store.Save", "", func() error {
 		return w.checkpoints.Save(ctx, w.checkpoint, w.holder, w.state(), walkLease)
 	})

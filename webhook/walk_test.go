@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -374,5 +375,66 @@ func TestAProjectWithoutAWebhookIsNamedOnce(t *testing.T) {
 		register("https://app.example/hook")
 		b.wait(time.Hour)
 		require.False(t, b.health().OtherWebhook)
+	})
+}
+
+// hangingStore takes 5 s for every record and then fails, but for the interview "good".
+// It notes when a lease is extended.
+type hangingStore struct {
+	*memstore.Store
+	saved atomic.Int64
+}
+
+func (s *hangingStore) Record(ctx context.Context, c store.Completion) (bool, error) {
+	if c.InterviewID == "good" {
+		return s.Store.Record(ctx, c)
+	}
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+func (s *hangingStore) Save(ctx context.Context, name, holder, state string, lease time.Duration) error {
+	s.saved.Add(1)
+	return s.Store.Save(ctx, name, holder, state, lease)
+}
+
+func TestRunEndsSoonWhileTheStoreHangs(t *testing.T) {
+	t.Parallel()
+	s := &hangingStore{Store: memstore.New()}
+	synctestHandler(t, s, webhook.Options{}, func(b *bubble) {
+		b.source.add(interviews(100)...)
+		b.run()
+		b.wait(time.Second)
+		cancelled := time.Now()
+		b.stop()
+		<-b.ended
+		require.LessOrEqual(t, time.Since(cancelled), 10*time.Second)
+	})
+}
+
+func TestAWalkKeepsItsLeaseWhileTheStoreRefusesItems(t *testing.T) {
+	t.Parallel()
+	s := &hangingStore{Store: memstore.New()}
+	synctestHandler(t, s, webhook.Options{}, func(b *bubble) {
+		list := interviews(49)
+		b.source.add(append([]userjourneys.Interview{completed("good", "ada")}, list...)...)
+		b.run()
+		b.wait(6 * time.Minute) // longer than the lease
+		require.Positive(t, s.saved.Load())
+		_, acquired, err := s.Acquire(t.Context(), "reconcile/"+studyID, "another replica", time.Minute)
+		require.NoError(t, err)
+		require.False(t, acquired)
+	})
+}
+
+func TestManyInterviewsThatCannotBeRecordedAreLoggedOnceEach(t *testing.T) {
+	t.Parallel()
+	const n = 6000
+	inBubble(t, webhook.Options{Policy: func(store.Completion) webhook.Verdict { panic("lost") }}, func(b *bubble) {
+		b.source.add(interviews(n)...)
+		b.run()
+		b.wait(3 * time.Hour)
+		require.Equal(t, n, strings.Count(b.log.String(), "interview cannot be recorded"))
+		require.Equal(t, n, strings.Count(b.log.String(), "the app's code panicked"))
 	})
 }
