@@ -231,12 +231,12 @@ func (c *capacity) succeeded(answer *study) {
 	}
 	switch had := before.study; {
 	case !answer.exists && (had == nil || had.exists):
-		c.log.Warn("askonce: no active study with this id or name; prompts disabled", "study", c.name)
+		c.log.Warn("askonce: no active study with this id or name; no prompts for this study", "study", c.name)
 	case answer.exists && had != nil && !had.exists:
 		c.log.Info("askonce: the study is active again", "study", c.name)
 	}
 	if answer.linkErr != nil && (before.study == nil || before.study.linkErr == nil) {
-		c.log.Error("askonce: interview link refused; prompts disabled", "study", c.name, "err", answer.linkErr)
+		c.log.Error("askonce: interview link refused; no prompts for this study", "study", c.name, "err", answer.linkErr)
 	}
 }
 

@@ -296,7 +296,7 @@ func TestMissingStudyIsClosed(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		require.LessOrEqual(t, p.count(), 8, "an answer, and cached as one")
-		require.Equal(t, []string{"WARN askonce: no active study with this id or name; prompts disabled"}, log.all())
+		require.Equal(t, []string{"WARN askonce: no active study with this id or name; no prompts for this study"}, log.all())
 		p.recover()
 		time.Sleep(4 * time.Minute)
 		g.Decide(t.Context(), ada)

@@ -361,7 +361,7 @@ func TestInterviewLinksAreChecked(t *testing.T) {
 			require.Empty(t, log.all())
 		} else {
 			require.ErrorContains(t, d.Err, "interview link", tc.link)
-			require.Equal(t, []string{"ERROR askonce: interview link refused; prompts disabled"}, log.all())
+			require.Equal(t, []string{"ERROR askonce: interview link refused; no prompts for this study"}, log.all())
 		}
 	}
 	_, err := gate.Prompt{UserID: "ada", InterviewLink: "http://app.userjourneys.ai/i/x"}.Link()

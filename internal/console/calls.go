@@ -109,7 +109,7 @@ func (c *console) trouble(ctx context.Context, what string, err error) string {
 	case err == nil:
 		return ""
 	case lacks(err):
-		return what + ": this store does not keep it."
+		return what + ": not kept by this store."
 	}
 	c.Logger.WarnContext(ctx, "askonce: a part of the console is missing", "part", what, "err", err, guard.Stack(err))
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errBusy) {

@@ -49,7 +49,7 @@ func (c *console) interview(w http.ResponseWriter, r *http.Request) {
 	if page.Unfetched = errors.Is(noTranscript, store.ErrNotFound); page.Unfetched {
 		noTranscript = nil
 	}
-	page.Trouble = []string{c.trouble(r.Context(), "The interview", noCompletion), c.trouble(r.Context(), "The transcript", noTranscript)}
+	page.Trouble = []string{c.trouble(r.Context(), "Interview", noCompletion), c.trouble(r.Context(), "Transcript", noTranscript)}
 	status := http.StatusOK
 	if page.Completion == nil && page.Transcript == nil && noCompletion == nil && noTranscript == nil {
 		page.Unknown, status = true, http.StatusNotFound

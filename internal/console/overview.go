@@ -40,8 +40,8 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) {
 	parts.Go(func() { switches, noSwitches = read(ctx, c, readSwitches) })
 	parts.Go(func() { page.Health, noHealth = wait(ctx, c, c.Webhook.Health) })
 	parts.Wait()
-	page.Trouble = c.trouble(ctx, "The switches that pause studies", noSwitches)
-	_ = c.trouble(ctx, "health", noHealth) // for the log: adviceStore says it in the page
+	page.Trouble = c.trouble(ctx, "Pause switches", noSwitches)
+	_ = c.trouble(ctx, "Health", noHealth) // for the log: adviceStore says it in the page
 	page.Known = noHealth == nil
 	page.Advice = adviceOn(page.Health, noHealth, time.Since(c.started))
 	page.CanPause = noSwitches == nil
@@ -84,7 +84,7 @@ func (c *console) studies(ctx context.Context) []study {
 		funnels.Go(func() {
 			var err error
 			all[i].Funnel, err = c.funnel(ctx, s.Study.ID)
-			all[i].Trouble = c.trouble(ctx, "The funnel", err)
+			all[i].Trouble = c.trouble(ctx, "Funnel", err)
 		})
 	}
 	funnels.Wait()

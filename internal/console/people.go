@@ -72,7 +72,7 @@ func (c *console) lookUp(ctx context.Context, page *peoplePage) {
 		page.Interviews.Known = problems[2] == nil
 	})
 	parts.Wait()
-	for i, what := range []string{"The checks", "What the user saw and answered", "The user's interviews"} {
+	for i, what := range []string{"Checks", "Showings and answers", "Interviews"} {
 		page.Trouble = append(page.Trouble, c.trouble(ctx, what, problems[i]))
 	}
 	page.Known, page.OptedOut, page.OptedOutAt = problems[1] == nil, person.OptedOut, person.OptedOutAt

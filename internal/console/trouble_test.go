@@ -35,10 +35,10 @@ func Test_pages_say_what_the_store_does_not_keep(t *testing.T) {
 	t.Parallel()
 	s := setup(t, bare{}, nil)
 	for page, says := range map[string][]string{
-		"":                   {"The switches that pause studies: this store does not keep it.", "The funnel: this store does not keep it."},
-		"queue":              {"Transcripts: this store does not keep it.", "Dead letters: this store does not keep it."},
-		"interviews":         {"Interviews: this store does not keep it."},
-		"interview?id=int-1": {"The interview: this store does not keep it.", "The transcript: this store does not keep it."},
+		"":                   {"Pause switches: not kept by this store.", "Funnel: not kept by this store."},
+		"queue":              {"Transcripts: not kept by this store.", "Dead letters: not kept by this store."},
+		"interviews":         {"Interviews: not kept by this store."},
+		"interview?id=int-1": {"Interview: not kept by this store.", "Transcript: not kept by this store."},
 		"deliveries":         {"No delivery has come since this process started."},
 	} {
 		a := s.get(page)
@@ -63,10 +63,10 @@ func Test_pages_answer_while_the_store_fails(t *testing.T) {
 			t.Parallel()
 			s := setup(t, unwell{memstore.New(), call}, nil)
 			for page, says := range map[string][]string{
-				"":                   {"The store does not answer", "The switches that pause studies: not available. The log says why.", "The funnel: not available.", ">Onboarding <"},
+				"":                   {"The store does not answer", "Pause switches: not available. The log says why.", "Funnel: not available.", ">Onboarding <"},
 				"queue":              {"Transcripts: not available.", "Given-up transcripts: not available.", "Dead letters: not available."},
 				"interviews":         {"Interviews: not available."},
-				"interview?id=int-1": {"The interview: not available.", "The transcript: not available."},
+				"interview?id=int-1": {"Interview: not available.", "Transcript: not available."},
 				"deliveries":         {"No delivery has come since this process started."},
 			} {
 				a := s.get(page)
@@ -93,10 +93,10 @@ func Test_pages_do_not_wait_for_a_store_that_hangs(t *testing.T) {
 		defer close(forever)
 		s := setup(t, unwell{memstore.New(), func() error { <-forever; return nil }}, nil)
 		for page, says := range map[string]string{
-			"":                   "The funnel: no answer in time.",
+			"":                   "Funnel: no answer in time.",
 			"queue":              "Dead letters: no answer in time.",
 			"interviews":         "Interviews: no answer in time.",
-			"interview?id=int-1": "The transcript: no answer in time.",
+			"interview?id=int-1": "Transcript: no answer in time.",
 		} {
 			began := time.Now()
 			a := s.get(page)
