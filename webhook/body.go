@@ -1,12 +1,12 @@
 package webhook
 
 import (
-	"container/list"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,112 +16,59 @@ import (
 const (
 	maxBody   = 64 << 10 // bytes; a documented event has about 600
 	maxBodies = 256      // in flight at once
-
-	interruptedFor = time.Second // how long an interrupted Read may take to return
 )
 
 // read reads the request's body within its limits. If it returns ResultAccepted,
 // the body is whole and the caller must call h.flight.leave.
 //
-// Another goroutine calls Read. So the handler can give up on a slow body behind
-// any ResponseWriter, and with any Body that a middleware has put there.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request) (body []byte, result Result) {
-	place, displaced := h.flight.enter()
-	if place == nil {
+// It reads on the handler's goroutine, as middlewares expect: their Read may change
+// the response's header (http.MaxBytesReader), or append to a copy of the body. A
+// Read that hangs is interrupted through the connection's read deadline.
+func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, Result) {
+	a := &arrival{interrupt: func() { h.limitReads(w, r, time.Unix(1, 0)) }}
+	if !h.flight.enter(a) {
 		return nil, ResultBusy
 	}
-	defer func() { h.flight.arrived(place, result == ResultAccepted) }()
-	chunks, stop, done := make(chan chunk), make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		readChunks(r.Body, chunks, stop)
-	}()
-	interrupted := false
-	defer func() {
-		close(stop)
-		if interrupted { // a Read may write to the header (http.MaxBytesReader), and so does the answer
-			select {
-			case <-done:
-			case <-time.After(interruptedFor):
-			}
-		}
-	}()
-	timeout := time.NewTimer(h.opts.ReadTimeout)
+	timeout := time.AfterFunc(h.opts.ReadTimeout, func() {
+		h.flight.mu.Lock()
+		defer h.flight.mu.Unlock()
+		h.flight.drop(a, ResultSlowBody)
+	})
 	defer timeout.Stop()
-	for {
-		select {
-		case c := <-chunks:
-			body = append(body, c.bytes...)
-			switch {
-			case len(body) > maxBody:
-				return body, ResultTooLarge
-			case c.err != nil:
-				return body, readResult(c.err)
-			}
-		case <-timeout.C:
-			interrupted = h.interrupt(w, r)
-			return body, ResultSlowBody
-		case <-displaced:
-			interrupted = h.interrupt(w, r)
-			return body, ResultBusy
+	body, err := guard.Get(func() ([]byte, error) {
+		if r.Body == nil {
+			return nil, nil
 		}
-	}
+		return io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	})
+	return body, h.flight.arrived(a, readResult(body, err))
 }
 
-// A chunk is the result of one Read.
-type chunk struct {
-	bytes []byte
-	err   error
-}
-
-// readChunks sends chunks until the body ends, is too large, or stop is closed. If
-// Read hangs, readChunks returns when the connection ends. It does not call Read again
-// for a body that is too large, because the answer may be on its way.
-func readChunks(body io.Reader, chunks chan<- chunk, stop <-chan struct{}) {
-	if body == nil {
-		body = http.NoBody
-	}
-	body = io.LimitReader(body, maxBody+1)
-	for {
-		buf := make([]byte, 1<<10)
-		n, err := guard.Get(func() (int, error) { return body.Read(buf) })
-		select {
-		case chunks <- chunk{buf[:n], err}:
-		case <-stop:
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// readResult returns the result for the error that ended a body.
-func readResult(err error) Result {
+// readResult returns the result for a body and the error that ended it.
+func readResult(body []byte, err error) Result {
 	var limit *http.MaxBytesError
 	switch {
-	case err == io.EOF:
+	case len(body) > maxBody, errors.As(err, &limit): // from an http.MaxBytesHandler around the Handler
+		return ResultTooLarge
+	case err == nil:
 		return ResultAccepted
 	case errors.Is(err, os.ErrDeadlineExceeded): // the server's ReadTimeout
 		return ResultSlowBody
-	case errors.As(err, &limit): // from an http.MaxBytesHandler around the Handler
-		return ResultTooLarge
 	case errors.Is(err, http.ErrBodyReadAfterClose):
 		return ResultBodyConsumed
 	}
 	return ResultAbortedBody
 }
 
-// interrupt ends a Read that hangs by setting a read deadline in the past. If the
-// ResponseWriter cannot set one and the server has no ReadTimeout, the sender keeps
-// its connection, and interrupt logs a warning once.
-func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) bool {
-	err := http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+// limitReads makes Reads of the body fail from then on, this package's and those of
+// net/http after the response. If the ResponseWriter cannot do that and the server
+// has no ReadTimeout, limitReads logs a warning once.
+func (h *Handler) limitReads(w http.ResponseWriter, r *http.Request, from time.Time) {
+	err := guard.Do(func() error { return http.NewResponseController(w).SetReadDeadline(from) })
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if err != nil && server != nil && server.ReadTimeout == 0 && h.endlessReads.changed(true) {
 		h.log.WarnContext(r.Context(), "askonce: a middleware's ResponseWriter has no Unwrap method, so slow senders keep their connections: set http.Server.ReadTimeout, or mount the webhook outside that middleware", "writer", fmt.Sprintf("%T", w))
 	}
-	return err == nil
 }
 
 // inFlight bounds the bodies that are held at once, from the first byte until
@@ -131,34 +78,61 @@ func (h *Handler) interrupt(w http.ResponseWriter, r *http.Request) bool {
 // displace it.
 type inFlight struct {
 	mu       sync.Mutex
-	arriving list.List // of chan struct{}, the oldest first
-	whole    int       // bodies that have arrived and are being recorded
+	arriving []*arrival // the oldest first
+	whole    int        // bodies that have arrived and are being recorded
 }
 
-// enter adds a body and returns its place. The channel is closed when the body is
-// displaced. The place is nil if there is no room and every body has arrived.
-func (f *inFlight) enter() (place *list.Element, displaced <-chan struct{}) {
+// An arrival is a body that is being read.
+type arrival struct {
+	interrupt func()
+	dropped   Result // the reason, if the body was dropped
+}
+
+// enter adds a body. It returns false if there is no room and every other body has
+// arrived.
+func (f *inFlight) enter(a *arrival) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.whole+f.arriving.Len() >= maxBodies {
-		oldest := f.arriving.Front()
-		if oldest == nil {
-			return nil, nil
+	if f.whole+len(f.arriving) >= maxBodies {
+		if len(f.arriving) == 0 {
+			return false
 		}
-		close(f.arriving.Remove(oldest).(chan struct{}))
+		f.drop(f.arriving[0], ResultBusy)
 	}
-	c := make(chan struct{})
-	return f.arriving.PushBack(c), c
+	f.arriving = append(f.arriving, a)
+	return true
 }
 
-// arrived removes a body from its place. A whole body counts until leave is called.
-func (f *inFlight) arrived(place *list.Element, whole bool) {
+// drop interrupts a body unless it has arrived. The caller holds mu, so that the
+// handler, and with it the ResponseWriter, is still in use.
+func (f *inFlight) drop(a *arrival, reason Result) {
+	if f.remove(a) {
+		a.dropped = reason
+		a.interrupt()
+	}
+}
+
+// remove reports whether the body was arriving. The caller holds mu.
+func (f *inFlight) remove(a *arrival) bool {
+	i := slices.Index(f.arriving, a)
+	if i >= 0 {
+		f.arriving = slices.Delete(f.arriving, i, i+1)
+	}
+	return i >= 0
+}
+
+// arrived ends an arrival with its result, or with the reason if it was dropped. An
+// accepted body counts until leave is called.
+func (f *inFlight) arrived(a *arrival, result Result) Result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.arriving.Remove(place) // a no-op if it was displaced
-	if whole {
+	if !f.remove(a) {
+		return a.dropped
+	}
+	if result == ResultAccepted {
 		f.whole++
 	}
+	return result
 }
 
 // leave makes room for another body.

@@ -117,7 +117,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	d.Result = result
-	answer(w, r, result, read)
+	h.answer(w, r, result, read)
 	d.Duration = time.Since(d.ReceivedAt)
 	h.delivered(r, d)
 }
@@ -253,22 +253,28 @@ func signal(c chan struct{}) {
 	}
 }
 
+// drainFor is how long net/http may wait, after the response, for the rest of a body
+// that was not read. If the connection is closed before the rest arrives, the sender
+// may not see the response.
+const drainFor = time.Second
+
 // answer sends the status and no body. It sets no Content-Length, because some
 // compressing middlewares get that wrong.
-func answer(w http.ResponseWriter, r *http.Request, result Result, read bool) {
-	h := w.Header()
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, result Result, read bool) {
+	header := w.Header()
 	status := result.Status()
 	switch status {
 	case http.StatusMethodNotAllowed:
-		h.Set("Allow", http.MethodPost)
+		header.Set("Allow", http.MethodPost)
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", retryAfter)
+		header.Set("Retry-After", retryAfter)
 	}
 	// Without this, net/http waits for the rest of the body before it sends the
 	// response. HTTP/2 ends only the stream and forbids the field (RFC 9113,
 	// section 8.2.2): Go's server would close the connection for every stream on it.
 	if !read && r.ContentLength != 0 && r.ProtoMajor == 1 {
-		h.Set("Connection", "close")
+		header.Set("Connection", "close")
+		h.limitReads(w, r, time.Now().Add(drainFor))
 	}
 	w.WriteHeader(status)
 }
