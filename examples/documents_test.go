@@ -154,7 +154,7 @@ var packages = []string{"askonce", "gate", "middleware", "askgin", "askechov5", 
 	"userjourneys", "userjourneystest", "webhook", "webhooktest", "recipes"}
 
 // elsewhere are names of HTTP, Go and go-cache.
-var elsewhere = []string{"Cache", "Deprecated", "Get", "Host", "Last", "Retry", "Secure"}
+var elsewhere = []string{"Cache", "Deprecated", "Expires", "Get", "Host", "Last", "Retry", "Secure"}
 
 // exportedNames returns pkg.Name and pkg.Name.Member of every exported name, and
 // their suffixes: Name, Name.Member and Member.

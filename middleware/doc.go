@@ -31,11 +31,12 @@
 //
 // Mount it inside logging, recovery, sessions and compression, and outside whatever caches
 // pages within the app: the prompt is for one user, and a page that carries it leaves as
-// Cache-Control: private. Mount a check for CSRF tokens inside too, or exempt Options.Path
-// from it: the prompt's forms have no token, and the endpoints refuse posts from other
-// sites themselves, with [http.CrossOriginProtection]. The app's own CrossOriginProtection
-// may be inside or outside. If only some routes are wrapped, mount [Middleware.Endpoints]
-// at Options.Path: without its style and script the prompt stays hidden.
+// Cache-Control: private, no-cache, so that nothing shows it again once the user has
+// answered. Mount a check for CSRF tokens inside too, or exempt Options.Path from it: the
+// prompt's forms have no token, and the endpoints refuse posts from other sites themselves,
+// with [http.CrossOriginProtection]. The app's own CrossOriginProtection may be inside or
+// outside. If only some routes are wrapped, mount [Middleware.Endpoints] at Options.Path:
+// without its style and script the prompt stays hidden.
 //
 // # Content Security Policy
 //

@@ -400,7 +400,7 @@ func (row row) check(t *testing.T, h2 bool) {
 				e.header.Set("Etag", strings.Replace(e.header.Get("Etag"), tag, "", 1))
 			}
 		}
-		require.Equal(t, "private", got.header.Get("Cache-Control"))
+		require.Equal(t, "private, no-cache", got.header.Get("Cache-Control"))
 		got.header.Del("Cache-Control")
 		got.body = strings.TrimRight(got.body, " ")
 	case middleware.OutcomePanicked:

@@ -266,7 +266,7 @@ func TestOutcomeRendered(t *testing.T) {
 			require.Equal(t, middleware.OutcomeRendered, outcome)
 			require.Contains(t, rec.Body.String(), `<a href="/askonce/start?study=study-1&from=template">Onboarding</a>`)
 			require.NotContains(t, rec.Body.String(), "<aside")
-			require.Equal(t, "private", rec.Header().Get("Cache-Control"))
+			require.Equal(t, "private, no-cache", rec.Header().Get("Cache-Control"))
 		})
 	}
 

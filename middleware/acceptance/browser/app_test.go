@@ -87,7 +87,7 @@ const article = `<header><h1 id="top">Quarterly report</h1></header>
 <main><p>Revenue grew by a quarter. <a id="first" href="/other%s">Read on</a> about it.</p>
 <p><button id="second" type="button">Share</button></p>%s</main>`
 
-// servePage serves a page as its query wants it: csp and referrer, policies; rtl; light, whatever
+// servePage serves a page as its query wants it: header, fields of the response; csp and referrer, policies; rtl; light, whatever
 // the system would like; lang, in this language; here, with a place for the prompt; open, with unclosed elements
 // at the end; library, with Turbo or htmx, which swap the body by script.
 func servePage(w http.ResponseWriter, r *http.Request) {
@@ -110,6 +110,14 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	case "/app.css":
 		w.Header().Set("Content-Type", "text/css")
 		fmt.Fprint(w, pageStyle)
+		return
+	}
+	for _, field := range q["header"] {
+		name, value, _ := strings.Cut(field, ": ")
+		w.Header().Set(name, value)
+	}
+	if tag := w.Header().Get("Etag"); tag != "" && r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	if csp := q.Get("csp"); csp != "" {

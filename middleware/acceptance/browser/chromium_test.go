@@ -247,11 +247,12 @@ func (b *tab) until(what string, happened func() bool) {
 	}
 }
 
-// answered waits until the app has taken the answer that a script has sent.
-func (b *tab) answered(endpoint string) {
-	b.t.Helper()
-	b.eventually(`performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/` + endpoint + `?") && e.responseStatus === 204)`)
+// answered is whether the app has taken the answer that a script has sent.
+func answered(endpoint string) string {
+	return `performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/` + endpoint + `") && e.responseStatus === 204)`
 }
+
+func (b *tab) answered(endpoint string) { b.t.Helper(); b.eventually(answered(endpoint)) }
 
 // prompts counts those that still ask: one that has been declined says goodbye.
 const prompts = `[...document.querySelectorAll("aside.askonce")].filter((a) => !a.shadowRoot?.querySelector(".card.off,.out")).length`

@@ -122,6 +122,20 @@ type firefoxWindow struct {
 	*firefox
 }
 
+// newFirefox opens the window of a Firefox of its own.
+func newFirefox(t testing.TB) firefoxWindow {
+	t.Helper()
+	f, err := startFirefox(t.Context())
+	if errors.Is(err, errNoFirefox) {
+		skip(t, "%v", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(f.stop)
+	w := firefoxWindow{t, f}
+	w.do("browsingContext.activate", map[string]any{}, nil) // a tab behind another one shows nobody anything
+	return w
+}
+
 func (w firefoxWindow) do(method string, params map[string]any, result any) {
 	w.t.Helper()
 	params["context"] = w.context

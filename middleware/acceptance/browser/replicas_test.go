@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -143,17 +142,7 @@ func (b *tab) clearCookies() {
 func TestAnswersFollowTheUser(t *testing.T) {
 	t.Parallel()
 	secondChromium := func(t *testing.T) window { return chromiumWindow{newTab(t, look{})} }
-	secondFirefox := func(t *testing.T) window {
-		f, err := startFirefox(t.Context())
-		if errors.Is(err, errNoFirefox) {
-			skip(t, "%v", err)
-		}
-		require.NoError(t, err)
-		t.Cleanup(f.stop)
-		w := firefoxWindow{t, f}
-		w.do("browsingContext.activate", map[string]any{}, nil) // a tab behind another one shows nobody anything
-		return w
-	}
+	secondFirefox := func(t *testing.T) window { return newFirefox(t) }
 	for _, tc := range []struct {
 		name    string
 		second  func(t *testing.T) window
@@ -170,13 +159,7 @@ func TestAnswersFollowTheUser(t *testing.T) {
 			// Only the first browser that shows the prompt reports it: to the other one it has been
 			// seen. The report makes the replica forget what it has cached, so it comes first.
 			two.visit(app.urls[1] + "/login?as=ada")
-			reported := false
-			two.json(`new Promise((done) => {
-				const look = () => performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/shown?") && e.responseStatus === 204)
-					? done(true) : performance.now() > 60000 ? done(false) : setTimeout(look, 100);
-				look();
-			})`, &reported)
-			require.True(t, reported, "the second browser has reported that the prompt was seen")
+			eventually(t, two, answered("shown"))
 			one := newTab(t, look{}).open(app.urls[0] + "/login?as=ada")
 			one.eventually(shown)
 			two.visit(app.urls[1] + "/")
@@ -184,7 +167,7 @@ func TestAnswersFollowTheUser(t *testing.T) {
 			for _, button := range tc.buttons {
 				one.click(button)
 			}
-			one.eventually(`performance.getEntriesByType("resource").some((e) => e.name.includes("/askonce/` + tc.last + `") && e.responseStatus === 204)`)
+			one.answered(tc.last)
 			answered := time.Now()
 			last := requireSilence(t, two, app.urls[1]+"/", answered)
 			t.Logf("the last page of the other browser that asked was requested %.1f s after the answer", last.Seconds())

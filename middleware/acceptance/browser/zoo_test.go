@@ -4,7 +4,6 @@ import (
 	"cmp"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"html"
@@ -142,12 +141,7 @@ func TestZoo(t *testing.T) {
 	})
 	t.Run("firefox", func(t *testing.T) {
 		t.Parallel()
-		f, err := startFirefox(t.Context())
-		if errors.Is(err, errNoFirefox) {
-			skip(t, "%v", err)
-		}
-		require.NoError(t, err)
-		t.Cleanup(f.stop)
+		f := newFirefox(t).firefox
 		visitZoo(t, site, axe, func(t testing.TB) window { return firefoxWindow{t, f} })
 	})
 }

@@ -70,7 +70,7 @@ func Send(h http.Handler, method, path string, header ...string) *httptest.Respo
 func Prompt(t *testing.T, h http.Handler) {
 	w := Get(h, "/")
 	require.Regexp(t, `^<!doctype html><html><body><p>Hello</p><aside[\s\S]*</body></html>$`, w.Body.String())
-	require.Equal(t, "private", w.Header().Get("Cache-Control"))
+	require.Equal(t, "private, no-cache", w.Header().Get("Cache-Control"))
 	require.Equal(t, Page, Get(h, "/", UserHeader, "bob").Body.String(), "Bob is not asked")
 	require.Equal(t, Page, Get(h, "/", UserHeader, "").Body.String(), "nobody is not asked")
 	require.Equal(t, Page, Get(h, "/", "Accept", "*/*").Body.String(), "a tool is not asked")

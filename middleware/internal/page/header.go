@@ -130,12 +130,14 @@ func contentLength(h http.Header) int64 {
 }
 
 // personalize changes the header to that of a page for one user: shared caches must not keep
-// the page, and its validators differ from those of the plain page. The page is "private" and
-// not "no-store", which would disable the browser's back-forward cache.
+// the page, the browser must not show its copy again without asking, and the validators
+// differ from those of the plain page. After "No thanks" they match nothing, and the browser
+// gets the plain page. The page is not "no-store", which would disable the browser's
+// back-forward cache; prompt.js looks after the pages in that.
 func (p *Response) personalize(h http.Header) {
 	for name := range h {
 		switch name {
-		case "Last-Modified", "Accept-Ranges",
+		case "Last-Modified", "Accept-Ranges", "Expires",
 			"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // RFC 9530 and before
 			"Surrogate-Control", "X-Accel-Expires", "Edge-Control", "Akamai-Cache-Control":
 			delete(h, name)
@@ -145,7 +147,7 @@ func (p *Response) personalize(h http.Header) {
 			}
 		}
 	}
-	p.values[0] = private(h["Cache-Control"])
+	p.values[0] = revalidated(h["Cache-Control"])
 	h["Cache-Control"] = p.values[:1:1]
 	if tag := h["Etag"]; len(tag) == 1 && isEntityTag(tag[0]) {
 		h["Etag"] = []string{tag[0][:len(tag[0])-1] + p.snippet.Tag() + `"`}
@@ -159,15 +161,16 @@ func isEntityTag(v string) bool {
 	return len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"'
 }
 
-// private returns Cache-Control (RFC 9111, section 5.2.2) for a page that only the user's
-// browser may keep.
-func private(cacheControl []string) string {
-	kept := "private"
+// revalidated returns Cache-Control (RFC 9111, section 5.2.2; RFC 5861; RFC 8246) for a page
+// that only the user's browser may keep, and must validate before each use.
+func revalidated(cacheControl []string) string {
+	kept := "private, no-cache"
 	for d := range strings.SplitSeq(strings.Join(cacheControl, ","), ",") {
 		d = strings.TrimSpace(d)
 		name, _, _ := strings.Cut(d, "=")
 		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "", "public", "private", "s-maxage", "proxy-revalidate":
+		case "", "public", "private", "no-cache", "proxy-revalidate",
+			"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error", "immutable":
 		default:
 			kept += ", " + d
 		}
