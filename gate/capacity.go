@@ -88,16 +88,12 @@ func (s *snapshot) answer(now time.Time, maxAge time.Duration) *study {
 	return nil
 }
 
-// isDue reports whether a newer answer should be fetched.
+// isDue reports whether a newer answer should be fetched. A completion that was reported
+// since makes that earlier, but a stream of completions must not become a stream of
+// requests.
 func (s *snapshot) isDue(now time.Time) bool {
-	return s.study.age(now) >= s.study.fresh || s.isOutdated(now)
-}
-
-// isOutdated reports whether a completion was reported after the answer was requested.
-// A stream of completions must not become a stream of requests.
-func (s *snapshot) isOutdated(now time.Time) bool {
-	return !s.completedAt.IsZero() && !s.completedAt.Before(s.study.askedAt) &&
-		(s.earlyAt.IsZero() || now.Sub(s.earlyAt) >= earlyPause)
+	return s.study.age(now) >= s.study.fresh ||
+		!s.completedAt.Before(s.study.askedAt) && now.Sub(s.earlyAt) >= earlyPause
 }
 
 // mustWait returns the last failure while it is too early to try again.
@@ -106,17 +102,6 @@ func (s *snapshot) mustWait(now time.Time) error {
 		return s.failure
 	}
 	return nil
-}
-
-// usable returns the cached answer if it is no older than maxAge, otherwise nil. It
-// starts a refresh if one is due, and never waits.
-func (c *capacity) usable(now time.Time, maxAge time.Duration) *study {
-	s := c.snapshot.Load()
-	answer := s.answer(now, maxAge)
-	if answer != nil && s.isDue(now) {
-		c.refresh(now)
-	}
-	return answer
 }
 
 // refresh fetches in the background, unless a refresh is in flight or it is too early
@@ -138,7 +123,7 @@ func (c *capacity) refresh(now time.Time) {
 func (c *capacity) get(ctx context.Context, maxAge time.Duration) (*study, error) {
 	began := time.Now()
 	for {
-		if s := c.usable(time.Now(), maxAge); s != nil {
+		if s := c.snapshot.Load().answer(time.Now(), maxAge); s != nil {
 			return s, nil
 		}
 		select {
@@ -179,7 +164,7 @@ func (c *capacity) fetchUnless(enough func(s *snapshot, now time.Time) bool) (*s
 	if err := s.mustWait(now); err != nil {
 		return nil, err
 	}
-	if s.study != nil && s.isOutdated(now) {
+	if s.study != nil && !s.completedAt.Before(s.study.askedAt) {
 		c.update(func(s *snapshot) { s.earlyAt = now })
 	}
 	answer, err := c.fetch(s, now)

@@ -53,7 +53,7 @@ func hasNoTarget(g *Gate) bool      { return g.opts.Target == nil }
 func takesAnyLanguage(g *Gate) bool { return !g.opts.RequireLanguage }
 func holdsNobodyOut(g *Gate) bool   { return g.opts.Holdout == 0 }
 func cannotPause(g *Gate) bool      { return g.pauses == nil }
-func isNotPaced(g *Gate) bool       { return g.opts.ExpectedUptake == 0 }
+func isNotPaced(g *Gate) bool       { return g.pace == nil }
 
 // checklists are the checks that can fail with a gate's options: for pages, clicks,
 // previews, and clicks in previews.
@@ -85,7 +85,7 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 		wanted |= preview
 	}
 	list := q.gate.lists[wanted]
-	blank, waiting := q.isBlank(), false
+	blank, waiting := q.visitor.History.IsZero(), false
 	for _, c := range list {
 		if blank && c.scope&history != 0 {
 			continue
@@ -147,7 +147,6 @@ func (q *question) isTarget(ctx context.Context) (ok bool, err error) {
 	if q.gate.opts.Target == nil {
 		return true, nil
 	}
-	q.now() // before Target runs, whose time counts
 	defer q.gate.recovered("Options.Target", &err)
 	v := q.visitor
 	v.StudyID = q.gate.capacity.name
@@ -193,12 +192,12 @@ func (q *question) hasNotDeclined(ctx context.Context) (bool, error) {
 
 func (q *question) hasNotSnoozed(ctx context.Context) (bool, error) {
 	err := q.identify(ctx)
-	return err == nil && !snoozed(&q.seen, q.now()), err
+	return err == nil && !snoozed(&q.seen, q.now), err
 }
 
 func (q *question) hasNotOpened(ctx context.Context) (bool, error) {
 	err := q.identify(ctx)
-	return err == nil && !within(q.now(), q.seen.OpenedAt, q.gate.opts.OpenedPause), err
+	return err == nil && !within(q.now, q.seen.OpenedAt, q.gate.opts.OpenedPause), err
 }
 
 func (q *question) isNotShownEnough(ctx context.Context) (bool, error) {
@@ -217,7 +216,7 @@ func (q *question) isNotShownRecently(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	began := q.lastShowing()
-	return q.lingersSince(began) || !within(q.now(), began, q.gate.opts.ShowingPause), nil
+	return q.lingersSince(began) || !within(q.now, began, q.gate.opts.ShowingPause), nil
 }
 
 func (q *question) isCooledDown(ctx context.Context) (bool, error) {
@@ -231,11 +230,11 @@ func (q *question) isCooledDown(ctx context.Context) (bool, error) {
 	if !q.lingersSince(q.lastShowing()) {
 		last = latest(last, lastShown(&q.seen))
 	}
-	if within(q.now(), last, q.gate.opts.CoolDown) {
+	if within(q.now, last, q.gate.opts.CoolDown) {
 		return false, nil
 	}
 	completedAt, err := q.lastCompletion(ctx)
-	return err == nil && !within(q.now(), completedAt, q.gate.opts.CoolDown), err
+	return err == nil && !within(q.now, completedAt, q.gate.opts.CoolDown), err
 }
 
 func (q *question) isActive(ctx context.Context) (bool, error) {
@@ -252,7 +251,7 @@ func (q *question) hasPlaces(ctx context.Context) (bool, error) {
 	if q.click && q.gate.places.areShared(q.study) {
 		return q.study.places != 0, nil // Gate.hold reads who holds them
 	}
-	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now()), nil
+	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now), nil
 }
 
 func (q *question) isNotPaused(ctx context.Context) (bool, error) {
@@ -267,7 +266,7 @@ func (q *question) isNotPaused(ctx context.Context) (bool, error) {
 }
 
 func (q *question) isWithinPacing(ctx context.Context) (bool, error) {
-	if q.gate.opts.ExpectedUptake == 0 {
+	if q.gate.pace == nil {
 		return true, nil
 	}
 	if err := q.learnCapacity(ctx); err != nil {
@@ -283,12 +282,12 @@ func (q *question) hasNotCompleted(ctx context.Context) (bool, error) {
 	if err := q.askStore(ctx); err != nil {
 		return false, err
 	}
-	if s := &q.seen; s.Completed && (s.CompletedUntil.IsZero() || q.now().Before(s.CompletedUntil)) {
+	if s := &q.seen; s.Completed && (s.CompletedUntil.IsZero() || q.now.Before(s.CompletedUntil)) {
 		return false, nil
 	}
 	if q.visitor.AnonymousID == "" || q.own.Study(q.study.ID).OpenedAt.IsZero() {
 		return true, nil
 	}
-	done, err := q.gate.completed(ctx, q, store.Key{StudyID: q.study.ID, UserID: q.visitor.AnonymousID})
+	done, err := q.completed(ctx, store.Key{StudyID: q.study.ID, UserID: q.visitor.AnonymousID})
 	return err == nil && !done, err
 }

@@ -59,7 +59,7 @@ type Gate struct {
 	reference func(store.Key) (string, error)
 	lists     checklists
 	capacity  *capacity
-	pace      *pace
+	pace      *pace // nil without ExpectedUptake
 	holds     holds
 	places    places
 	pauses    *pauses // nil if the store has no Switches
@@ -130,7 +130,9 @@ func New(s StudyFinder, study string, done CompletionChecker, opts *Options) (*G
 	if switches, ok := capability[store.Switches](done); ok {
 		g.pauses = &pauses{gate: g, switches: switches}
 	}
-	g.pace = newPace(o.ExpectedUptake, g.persons == nil)
+	if o.ExpectedUptake > 0 {
+		g.pace = newPace(o.ExpectedUptake, g.persons == nil)
+	}
 	g.lists = newChecklists(g)
 	return g, nil
 }
@@ -168,12 +170,9 @@ func (g *Gate) Decide(ctx context.Context, v Visitor) (d Decision) {
 //
 // For about a minute after a failure of the provider, the reason is
 // [ReasonUnavailable]: an apology is better than an interview that turns the user away.
-func (g *Gate) Confirm(ctx context.Context, v Visitor) (d Decision) {
+func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
 	v.Occasion = OccasionClick
-	q := newQuestion(&v)
-	defer q.free()
-	g.decide(ctx, &q.question, &d)
-	return d
+	return g.Decide(ctx, v)
 }
 
 // decide sets d to the decision of this gate and reports it.
@@ -198,10 +197,10 @@ func (g *Gate) walk(ctx context.Context, q *question, d *Decision) {
 	reason, err := q.answer(ctx)
 	if reason == ReasonEligible && !q.visitor.Preview {
 		admitted, otherwise := true, ReasonFull // others have clicked in the meantime
-		switch q.visitor.Occasion {
-		case OccasionClick:
+		switch {
+		case q.click:
 			admitted, err = g.hold(ctx, q)
-		case OccasionPage:
+		case g.pace != nil && q.visitor.Occasion == OccasionPage:
 			otherwise = ReasonPaced
 			admitted, err = g.pace.admit(ctx, q)
 		}

@@ -34,22 +34,8 @@ func First(gates ...*Gate) *Group {
 // With a [Visitor.StudyID], only the gates of that study decide.
 // [Options.OnDecision] is called for each gate that decides.
 func (gr *Group) Decide(ctx context.Context, v Visitor) (d Decision) {
-	gr.decide(ctx, &v, &d)
-	return d
-}
-
-// Confirm is [Group.Decide] with the checks of [Gate.Confirm]. If several gates are for
-// the clicked study, any of them may confirm.
-func (gr *Group) Confirm(ctx context.Context, v Visitor) (d Decision) {
-	v.Occasion = OccasionClick
-	gr.decide(ctx, &v, &d)
-	return d
-}
-
-func (gr *Group) decide(ctx context.Context, v *Visitor, d *Decision) {
-	q := newQuestion(v)
+	q := newQuestion(&v)
 	defer q.free()
-	q.now()
 	known := v.StudyID != "" && slices.ContainsFunc(gr.gates, func(g *Gate) bool { return g.isFor(v.StudyID) })
 	d.Reason = ReasonClosed
 	for _, g := range gr.gates {
@@ -59,13 +45,20 @@ func (gr *Group) decide(ctx context.Context, v *Visitor, d *Decision) {
 		var own Decision
 		g.decide(ctx, &q.question, &own)
 		if own.Ask() {
-			*d = own
-			return
+			return own
 		}
 		if d.StudyID == "" || d.Reason.isExclusion() && !own.Reason.isExclusion() {
-			*d = own
+			d = own
 		}
 	}
+	return d
+}
+
+// Confirm is [Group.Decide] with the checks of [Gate.Confirm]. If several gates are for
+// the clicked study, any of them may confirm.
+func (gr *Group) Confirm(ctx context.Context, v Visitor) Decision {
+	v.Occasion = OccasionClick
+	return gr.Decide(ctx, v)
 }
 
 // isExclusion reports whether the study is not for the visitor at all.

@@ -90,14 +90,14 @@ func (p *pace) mayPass(ctx context.Context, q *question) (bool, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	known := p.local || q.now().Sub(p.readAt).Abs() < countFor
-	return !known || p.hasRoom(q.study, q.now()), nil
+	known := p.local || q.now.Sub(p.readAt).Abs() < countFor
+	return !known || p.hasRoom(q.study, q.now), nil
 }
 
 // admit reports whether a visitor who has passed every check is invited, and counts the
 // visitor if so.
 func (p *pace) admit(ctx context.Context, q *question) (bool, error) {
-	if p.uptake == 0 || p.isInvited(q) {
+	if p.isInvited(q) {
 		return true, nil
 	}
 	wait, cancel := context.WithDeadline(ctx, q.deadline())
@@ -116,19 +116,19 @@ func (p *pace) admit(ctx context.Context, q *question) (bool, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.hasRoom(q.study, q.now()) {
+	if !p.hasRoom(q.study, q.now) {
 		return false, nil
 	}
 	p.invited[p.hash(q.visitor.UserID)] = struct{}{}
 	p.unseen++
 	p.latest++
-	p.lastInvited = q.now()
+	p.lastInvited = q.now
 	return true, nil
 }
 
 // count brings the counts up to date.
 func (p *pace) count(ctx context.Context, q *question) error {
-	day := store.Day(q.now())
+	day := store.Day(q.now)
 	var days []store.FunnelDay
 	if !p.local {
 		id, since, persons := q.study.ID, q.study.since, q.gate.persons
@@ -166,10 +166,10 @@ func (p *pace) count(ctx context.Context, q *question) error {
 	if today >= p.today+p.unseen {
 		p.today, p.unseen, p.latest = today, 0, 0
 	}
-	if q.now().Sub(p.lastInvited) > latestFor {
+	if q.now.Sub(p.lastInvited) > latestFor {
 		p.latest = 0
 	}
-	p.readAt = q.now()
+	p.readAt = q.now
 	return nil
 }
 

@@ -39,7 +39,7 @@ type paused struct {
 func (p *pauses) paused(ctx context.Context, q *question) (bool, error) {
 	s, age := p.latest.Load(), pauseStale
 	if s != nil {
-		age = q.now().Sub(s.readAt).Abs()
+		age = q.now.Sub(s.readAt).Abs()
 	}
 	switch {
 	case age >= pauseStale:

@@ -229,7 +229,7 @@ func (p *places) release(ctx context.Context, name, holder, state string) error 
 func (g *Gate) hold(ctx context.Context, q *question) (bool, error) {
 	s, id := q.study, q.visitor.UserID
 	if !g.places.areShared(s) {
-		return g.holds.take(id, s, q.now()), nil
+		return g.holds.take(id, s, q.now), nil
 	}
 	return lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
 }

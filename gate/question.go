@@ -16,7 +16,7 @@ import (
 type question struct {
 	gate    *Gate
 	visitor Visitor
-	began   time.Time // zero until a check needs it; see now
+	now     time.Time // when the decision began
 	click   bool      // the visitor has clicked the prompt
 	quiet   bool      // for Explain: nothing is counted, and a cached answer is not refreshed
 
@@ -45,7 +45,7 @@ type pooled struct {
 
 func newQuestion(v *Visitor) *pooled {
 	q := questions.Get().(*pooled)
-	q.visitor, q.own, q.click = *v, v.History.seen, v.Occasion == OccasionClick
+	q.visitor, q.own, q.click, q.now = *v, v.History.seen, v.Occasion == OccasionClick, time.Now()
 	return q
 }
 
@@ -69,22 +69,11 @@ func (q *question) turnTo(g *Gate) {
 	q.gate = g
 }
 
-func (q *question) key() store.Key { return store.Key{StudyID: q.study.ID, UserID: q.visitor.UserID} }
-
-// now returns when the decision began: the first time that a check needs the time. Most
-// visitors are refused before that.
-func (q *question) now() time.Time {
-	if q.began.IsZero() {
-		q.began = time.Now()
-	}
-	return q.began
-}
-
 func (q *question) deadline() time.Time {
 	if q.click || q.quiet {
-		return q.now().Add(q.gate.opts.ConfirmTimeout)
+		return q.now.Add(q.gate.opts.ConfirmTimeout)
 	}
-	return q.now().Add(q.gate.opts.Timeout)
+	return q.now.Add(q.gate.opts.Timeout)
 }
 
 // errNoStudy means that the study has never been seen, so that nothing is known about
@@ -115,15 +104,16 @@ func (q *question) learnCapacity(ctx context.Context) error {
 	if q.click {
 		maxAge = min(maxAge, confirmAge)
 	}
-	s := c.snapshot.Load().answer(q.now(), maxAge)
-	if !q.quiet {
-		s = c.usable(q.now(), maxAge)
+	cached := c.snapshot.Load()
+	s := cached.answer(q.now, maxAge)
+	if s != nil && !q.quiet && cached.isDue(q.now) {
+		c.refresh(q.now)
 	}
 	if s == nil {
 		// A page waits for the first answer, but not while the provider fails. A click
 		// does: get says whether it is too early to try again.
 		if !q.click {
-			if err := c.down(q.now()); err != nil {
+			if err := c.down(q.now); err != nil {
 				return err
 			}
 		}
@@ -148,28 +138,51 @@ func (q *question) learnCapacity(ctx context.Context) error {
 }
 
 // askStore reads whether the visitor has completed the study and, if the store has
-// Interactions, everything else that it knows about the visitor.
+// Interactions, everything else that it knows about the visitor. Only a click bypasses the
+// store's cache.
 func (q *question) askStore(ctx context.Context) error {
-	g := q.gate
+	g, key := q.gate, store.Key{StudyID: q.study.ID, UserID: q.visitor.UserID}
 	if g.persons == nil {
-		done, err := g.completed(ctx, q, q.key())
+		done, err := q.completed(ctx, key)
 		q.seen.Completed = done
 		return err
 	}
-	if q.person == nil && q.personErr == nil {
-		if g.peeker != nil && !q.click && !q.quiet {
-			// A cache keeps a completion longer than the rest of a Person.
-			if done, known := g.peekCompleted(q.key()); done && known {
-				q.seen.Completed = true
-				return nil
-			}
-		}
-		if q.person, q.personErr = g.person(ctx, q); q.personErr == nil {
-			q.own = withoutReset(q.own, q.person)
-		}
-		q.merge()
+	if q.person != nil || q.personErr != nil {
+		return q.personErr
 	}
-	return q.personErr
+	done, _, person := q.peek(key)
+	if done && !q.quiet { // a cache keeps a completion longer than the rest of a Person
+		q.seen.Completed = true
+		return nil
+	}
+	if q.person = person; person == nil {
+		persons := g.persons
+		if q.click {
+			persons = g.uncachedPersons
+		}
+		p, err := lookUp(ctx, q, "Person", func(ctx context.Context) (store.Person, error) { return persons.Person(ctx, key.UserID) })
+		if err != nil {
+			q.personErr = err
+			return err
+		}
+		q.person = &p
+	}
+	q.own = withoutReset(q.own, q.person)
+	q.merge()
+	return nil
+}
+
+// completed reports whether a user has completed a study. Only a click bypasses the
+// store's cache.
+func (q *question) completed(ctx context.Context, k store.Key) (bool, error) {
+	if done, known, _ := q.peek(k); known {
+		return done, nil
+	}
+	done := q.gate.done
+	if q.click {
+		done = q.gate.uncached
+	}
+	return lookUp(ctx, q, "Completed", func(ctx context.Context) (bool, error) { return done.Completed(ctx, k) })
 }
 
 // merge sets q.seen to what the browser and the store know together.
@@ -193,12 +206,6 @@ func (q *question) merge() {
 	}
 }
 
-// isBlank reports whether, as far as is known, the visitor has seen and answered
-// nothing.
-func (q *question) isBlank() bool {
-	return q.visitor.History.IsZero() && (q.person == nil || len(q.person.Studies) == 0 && q.person.OptedOutAt.IsZero())
-}
-
 func (q *question) optedOut() bool {
 	if q.person != nil {
 		switch q.person.OptedOutAt.Compare(q.own.OptedOutAt) {
@@ -219,7 +226,7 @@ func (q *question) lastShowing() time.Time {
 
 // lingersSince reports whether a showing that began at this time still lasts.
 func (q *question) lingersSince(began time.Time) bool {
-	return within(q.now(), began, q.gate.opts.Linger)
+	return within(q.now, began, q.gate.opts.Linger)
 }
 
 // lastElsewhere returns when the prompt of another study was last seen, or its interview
@@ -249,7 +256,7 @@ func (q *question) lastCompletion(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	lister := q.gate.lister
-	f := store.Filter{UserID: q.visitor.UserID, Since: q.now().Add(-q.gate.opts.CoolDown), NewestFirst: true}
+	f := store.Filter{UserID: q.visitor.UserID, Since: q.now.Add(-q.gate.opts.CoolDown), NewestFirst: true}
 	at, err := lookUp(ctx, q, "Completions", func(ctx context.Context) (at time.Time, err error) {
 		for c, err := range lister.Completions(ctx, f) {
 			return c.CompletedAt, err
@@ -280,47 +287,21 @@ func (q *question) prompt(p *Prompt) {
 	p.reference = q.gate.reference
 }
 
-// person returns what the store knows about the visitor. Only a click bypasses the
-// store's cache.
-func (g *Gate) person(ctx context.Context, q *question) (*store.Person, error) {
-	if g.peeker != nil && !q.click {
-		if p, known := g.peekPerson(q.visitor.UserID); known {
-			return p, nil
-		}
+// peek returns what the store's cache knows: whether the user has completed the study and,
+// if that is not known to be so, everything about the user.
+func (q *question) peek(k store.Key) (done, known bool, p *store.Person) {
+	if q.gate.peeker == nil || q.click {
+		return false, false, nil
 	}
-	id, persons := q.visitor.UserID, g.persons
-	if q.click {
-		persons = g.uncachedPersons
+	var err error // has been logged
+	defer q.gate.recovered("the store's Peek", &err)
+	if done, known = q.gate.peeker.Peek(k); done && known {
+		return true, true, nil
 	}
-	p, err := lookUp(ctx, q, "Person", func(ctx context.Context) (store.Person, error) { return persons.Person(ctx, id) })
-	return &p, err
-}
-
-// completed reports whether a user has completed a study. Only a click bypasses the
-// store's cache.
-func (g *Gate) completed(ctx context.Context, q *question, k store.Key) (bool, error) {
-	if g.peeker != nil && !q.click {
-		if done, known := g.peekCompleted(k); known {
-			return done, nil
-		}
+	if person, ok := q.gate.peeker.PeekPerson(k.UserID); ok {
+		p = person
 	}
-	done := g.done
-	if q.click {
-		done = g.uncached
-	}
-	return lookUp(ctx, q, "Completed", func(ctx context.Context) (bool, error) { return done.Completed(ctx, k) })
-}
-
-func (g *Gate) peekPerson(userID string) (p *store.Person, known bool) {
-	var err error
-	defer g.recovered("the store's PeekPerson", &err)
-	return g.peeker.PeekPerson(userID)
-}
-
-func (g *Gate) peekCompleted(k store.Key) (done, known bool) {
-	var err error
-	defer g.recovered("the store's Peek", &err)
-	return g.peeker.Peek(k)
+	return false, known, p
 }
 
 // lookUp calls ask with a context that outlives the request, because canceling a query
