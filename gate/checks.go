@@ -71,12 +71,14 @@ func newChecklists(g *Gate) (lists checklists) {
 	return lists
 }
 
-// answer makes the checks until one fails. The reason is ReasonEligible if none does.
+// answer makes the checks until one fails. The reason is ReasonEligible if none does. Then
+// a click also takes a place, and a page counts for pacing.
 //
 // The store is read last, so visitors who are refused anyway cost no round trip. Then
 // the history is checked again, with what the store knows. A refusal by the browser's
 // history alone is not final if the store may know of an undo or a reset since.
-func (q *question) answer(ctx context.Context) (Reason, error) {
+func (q *question) answer(ctx context.Context) (reason Reason, err error) {
+	defer q.gate.recovered("a check", &err)
 	var wanted scope
 	if q.click {
 		wanted |= click
@@ -85,7 +87,7 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 		wanted |= preview
 	}
 	list := q.gate.lists[wanted]
-	blank, waiting := q.visitor.History.IsZero(), false
+	blank, waiting := isBlank(&q.own), false
 	for _, c := range list {
 		if blank && c.scope&history != 0 {
 			continue
@@ -99,18 +101,27 @@ func (q *question) answer(ctx context.Context) (Reason, error) {
 			return reason, err
 		}
 	}
-	if q.person == nil || !waiting && len(q.person.Studies) == 0 && q.person.OptedOutAt.IsZero() {
-		return ReasonEligible, nil
-	}
-	for _, c := range list {
-		if c.scope&history != 0 {
-			if reason, err := q.check(ctx, c); reason != ReasonEligible {
-				return reason, err
+	if q.person != nil && (waiting || !isBlank(q.person)) {
+		for _, c := range list {
+			if c.scope&history != 0 {
+				if reason, err := q.check(ctx, c); reason != ReasonEligible {
+					return reason, err
+				}
 			}
 		}
 	}
+	switch {
+	case q.visitor.Preview: // takes no place and does not count
+	case q.click:
+		return q.gate.hold(ctx, q)
+	case q.gate.pace != nil && q.visitor.Occasion == OccasionPage:
+		return q.gate.pace.admit(ctx, q)
+	}
 	return ReasonEligible, nil
 }
+
+// isBlank reports whether the visitor has seen and answered nothing, as far as p says.
+func isBlank(p *store.Person) bool { return len(p.Studies) == 0 && p.OptedOutAt.IsZero() }
 
 // mayHaveChanged reports whether the store may have newer facts than a browser whose
 // history gives this reason: an answer that was taken back, or a reset.
@@ -254,17 +265,6 @@ func (q *question) hasPlaces(ctx context.Context) (bool, error) {
 	return q.study.places != 0 && q.gate.holds.leavesPlace(q.visitor.UserID, q.study, q.now), nil
 }
 
-func (q *question) isNotPaused(ctx context.Context) (bool, error) {
-	if q.gate.pauses == nil {
-		return true, nil
-	}
-	if err := q.identify(ctx); err != nil {
-		return false, err
-	}
-	paused, err := q.gate.pauses.paused(ctx, q)
-	return !paused, err
-}
-
 func (q *question) isWithinPacing(ctx context.Context) (bool, error) {
 	if q.gate.pace == nil {
 		return true, nil
@@ -272,7 +272,12 @@ func (q *question) isWithinPacing(ctx context.Context) (bool, error) {
 	if err := q.learnCapacity(ctx); err != nil {
 		return false, err
 	}
-	return q.gate.pace.mayPass(ctx, q)
+	if q.quiet && !q.gate.pace.isInvited(q) { // a decision reads the count only for those it would invite
+		if err := q.gate.pace.count(ctx, q); err != nil {
+			return false, err
+		}
+	}
+	return q.gate.pace.mayPass(q), nil
 }
 
 func (q *question) hasNotCompleted(ctx context.Context) (bool, error) {

@@ -178,7 +178,9 @@ func (g *Gate) Confirm(ctx context.Context, v Visitor) Decision {
 // decide sets d to the decision of this gate and reports it.
 func (g *Gate) decide(ctx context.Context, q *question, d *Decision) {
 	q.turnTo(g)
-	g.walk(ctx, q, d)
+	if d.Reason, d.Err = q.answer(ctx); d.Ask() {
+		q.prompt(&d.Prompt)
+	}
 	d.StudyID = g.capacity.name
 	if q.study != nil {
 		d.StudyID = q.study.ID
@@ -188,33 +190,6 @@ func (g *Gate) decide(ctx context.Context, q *question, d *Decision) {
 	if g.opts.OnDecision != nil && !q.visitor.Preview {
 		g.report(ctx, q, d)
 	}
-}
-
-// walk sets the reason and the prompt of d. A click also takes a place, and a page counts
-// for pacing.
-func (g *Gate) walk(ctx context.Context, q *question, d *Decision) {
-	defer g.recovered("a check", &d.Err)
-	reason, err := q.answer(ctx)
-	if reason == ReasonEligible && !q.visitor.Preview {
-		admitted, otherwise := true, ReasonFull // others have clicked in the meantime
-		switch {
-		case q.click:
-			admitted, err = g.hold(ctx, q)
-		case g.pace != nil && q.visitor.Occasion == OccasionPage:
-			otherwise = ReasonPaced
-			admitted, err = g.pace.admit(ctx, q)
-		}
-		switch {
-		case err != nil:
-			reason = ReasonUnavailable
-		case !admitted:
-			reason = otherwise
-		}
-	}
-	if reason == ReasonEligible {
-		q.prompt(&d.Prompt)
-	}
-	d.Reason, d.Err = reason, err
 }
 
 func (g *Gate) report(ctx context.Context, q *question, d *Decision) {

@@ -123,7 +123,7 @@ func (h History) Showings(studyID string) []time.Time {
 }
 
 // IsZero reports whether the visitor has seen nothing.
-func (h History) IsZero() bool { return h.seen.OptedOutAt.IsZero() && len(h.seen.Studies) == 0 }
+func (h History) IsZero() bool { return isBlank(&h.seen) }
 
 const historyVersion = 3
 

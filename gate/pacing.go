@@ -79,26 +79,21 @@ func (p *pace) isInvited(q *question) bool {
 
 // mayPass reports whether the visitor may be invited, as far as is known without reading
 // the store. It invites nobody.
-func (p *pace) mayPass(ctx context.Context, q *question) (bool, error) {
+func (p *pace) mayPass(q *question) bool {
 	if p.isInvited(q) {
-		return true, nil
-	}
-	if q.quiet {
-		if err := p.count(ctx, q); err != nil {
-			return false, err
-		}
+		return true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known := p.local || q.now.Sub(p.readAt).Abs() < countFor
-	return !known || p.hasRoom(q.study, q.now), nil
+	return !known || p.hasRoom(q.study, q.now)
 }
 
-// admit reports whether a visitor who has passed every check is invited, and counts the
-// visitor if so.
-func (p *pace) admit(ctx context.Context, q *question) (bool, error) {
+// admit invites and counts a visitor who has passed every check. The reason is ReasonPaced
+// if there is no room.
+func (p *pace) admit(ctx context.Context, q *question) (Reason, error) {
 	if p.isInvited(q) {
-		return true, nil
+		return ReasonEligible, nil
 	}
 	wait, cancel := context.WithDeadline(ctx, q.deadline())
 	defer cancel()
@@ -106,24 +101,24 @@ func (p *pace) admit(ctx context.Context, q *question) (bool, error) {
 	case p.turn <- struct{}{}:
 		defer func() { <-p.turn }()
 	case <-wait.Done():
-		return false, fmt.Errorf("gate: no time left for pacing: %w", wait.Err())
+		return ReasonUnavailable, fmt.Errorf("gate: no time left for pacing: %w", wait.Err())
 	}
-	if may, err := p.mayPass(ctx, q); !may || err != nil {
-		return false, err
+	if !p.mayPass(q) {
+		return ReasonPaced, nil
 	}
 	if err := p.count(ctx, q); err != nil {
-		return false, err
+		return ReasonUnavailable, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.hasRoom(q.study, q.now) {
-		return false, nil
+		return ReasonPaced, nil
 	}
 	p.invited[p.hash(q.visitor.UserID)] = struct{}{}
 	p.unseen++
 	p.latest++
 	p.lastInvited = q.now
-	return true, nil
+	return ReasonEligible, nil
 }
 
 // count brings the counts up to date.

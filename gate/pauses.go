@@ -34,9 +34,15 @@ type paused struct {
 	names  map[string]struct{} // the switches that are on
 }
 
-// paused reports whether asking is paused. It waits for the store only if nothing
-// recent is known.
-func (p *pauses) paused(ctx context.Context, q *question) (bool, error) {
+// isNotPaused waits for the store only if nothing recent is known.
+func (q *question) isNotPaused(ctx context.Context) (bool, error) {
+	p := q.gate.pauses
+	if p == nil {
+		return true, nil
+	}
+	if err := q.identify(ctx); err != nil {
+		return false, err
+	}
 	s, age := p.latest.Load(), pauseStale
 	if s != nil {
 		age = q.now.Sub(s.readAt).Abs()
@@ -51,10 +57,10 @@ func (p *pauses) paused(ctx context.Context, q *question) (bool, error) {
 		go p.refresh()
 	}
 	if s.all || len(s.names) == 0 {
-		return s.all, nil
+		return !s.all, nil
 	}
 	_, is := s.names[store.PauseSwitch(q.study.ID)]
-	return is, nil
+	return !is, nil
 }
 
 func (p *pauses) refresh() {

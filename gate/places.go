@@ -225,13 +225,24 @@ func (p *places) release(ctx context.Context, name, holder, state string) error 
 	return p.checkpoints.Release(ctx, name, holder, state)
 }
 
-// hold holds a place for a visitor who has clicked, and reports whether there was one.
-func (g *Gate) hold(ctx context.Context, q *question) (bool, error) {
+// hold holds a place for a visitor who has clicked. The reason is ReasonFull if there is
+// none: others have clicked in the meantime.
+func (g *Gate) hold(ctx context.Context, q *question) (Reason, error) {
 	s, id := q.study, q.visitor.UserID
-	if !g.places.areShared(s) {
-		return g.holds.take(id, s, q.now), nil
+	taken := false
+	if g.places.areShared(s) {
+		var err error
+		taken, err = lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
+		if err != nil {
+			return ReasonUnavailable, err
+		}
+	} else {
+		taken = g.holds.take(id, s, q.now)
 	}
-	return lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
+	if !taken {
+		return ReasonFull, nil
+	}
+	return ReasonEligible, nil
 }
 
 // tidyPlaces removes the users' hashes from the store after the last hold has ended.

@@ -167,7 +167,9 @@ func (q *question) askStore(ctx context.Context) error {
 		}
 		q.person = &p
 	}
-	q.own = withoutReset(q.own, q.person)
+	if !isBlank(&q.own) {
+		q.own = withoutReset(q.own, q.person)
+	}
 	q.merge()
 	return nil
 }

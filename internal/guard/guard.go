@@ -40,21 +40,20 @@ func Recovered(value any) *PanicError {
 }
 
 // Call calls f. It returns a [*PanicError] if f panics, otherwise nil.
-func Call(f func()) error {
-	return Do(func() error {
-		f()
-		return nil
-	})
-}
-
-// Do calls f and returns its error, or a [*PanicError] if f panics.
-func Do(f func() error) (err error) {
+func Call(f func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = Recovered(p)
 		}
 	}()
-	return f()
+	f()
+	return nil
+}
+
+// Do calls f and returns its error, or a [*PanicError] if f panics.
+func Do(f func() error) error {
+	_, err := Get(func() (struct{}, error) { return struct{}{}, f() })
+	return err
 }
 
 // Get calls f and returns what it returns, or the zero value and a

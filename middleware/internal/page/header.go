@@ -32,7 +32,7 @@ func (p *Response) refusal(h http.Header) Outcome {
 		return OutcomeNotHTML // net/http logs it
 	case p.declared == 0:
 		return OutcomeEmpty
-	case valueIs(first(h["Content-Disposition"]), "attachment"):
+	case valueIs(h.Get("Content-Disposition"), "attachment"):
 		return OutcomeAttachment
 	case strings.Contains(cacheControl, "no-transform"), len(h["Signature"]) > 0:
 		return OutcomeNoTransform // RFC 9111, section 5.2.2.6; RFC 9421

@@ -21,7 +21,7 @@ func readOpening(head []byte) opening {
 	o := opening{refusal: OutcomeFragment}
 	s := scanner{rest: bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))}
 	for {
-		s.rest = trimLeft(s.rest, space)
+		s.rest = bytes.TrimLeft(s.rest, whiteSpace)
 		switch {
 		case hasPrefixFold(s.rest, "<!--"):
 			s.rest = s.rest[len("<!--"):]
@@ -29,33 +29,27 @@ func readOpening(head []byte) opening {
 		case hasPrefixFold(s.rest, "<?"):
 			s.skipPast(">")
 		case hasPrefixFold(s.rest, "<!doctype"):
-			if !hasPrefixFold(trimLeft(s.rest[len("<!doctype"):], space), "html") {
+			if !hasPrefixFold(bytes.TrimLeft(s.rest[len("<!doctype"):], whiteSpace), "html") {
 				return o
 			}
 			o.document, o.refusal = true, OutcomeNoAnswer
 			s.skipPast(">")
 		case hasPrefixFold(s.rest, "<") && (kindOf(until(s.rest[1:], nameEnd)) == root || equalFold(until(s.rest[1:], nameEnd), "head")):
-			s.rest = s.rest[len("<html"):]
-			o.readAttributes(&s)
+			o.document, o.refusal = true, OutcomeNoAnswer
+			for s.rest = s.rest[len("<html"):]; s.attribute(); {
+				switch {
+				case equalFold(s.key, "lang") && o.language == "":
+					o.language = string(s.value)
+				case equalFold(s.key, "amp"), equalFold(s.key, "\u26a1"), hasPrefixFold(s.key, "amp4"), hasPrefixFold(s.key, "\u26a14"):
+					o.refusal = OutcomeAMP // "amp4email" and the like mark other formats of AMP
+				}
+			}
 			return o
 		default:
 			if len(head) == headSize && len(s.rest) < len("<!doctype html>") {
 				o.refusal = OutcomeNoAnswer // the end decides: this is all white space and comments
 			}
 			return o
-		}
-	}
-}
-
-// readAttributes reads the attributes of the first tag.
-func (o *opening) readAttributes(s *scanner) {
-	o.document, o.refusal = true, OutcomeNoAnswer
-	for s.attribute() {
-		switch {
-		case equalFold(s.key, "lang") && o.language == "":
-			o.language = string(s.value)
-		case equalFold(s.key, "amp"), equalFold(s.key, "\u26a1"), hasPrefixFold(s.key, "amp4"), hasPrefixFold(s.key, "\u26a14"):
-			o.refusal = OutcomeAMP // "amp4email" and the like mark other formats of AMP
 		}
 	}
 }
@@ -110,8 +104,8 @@ func mayClose(b []byte) bool {
 	for _, tag := range []string{"</body", "</html"} {
 		n := min(len(b), len(tag))
 		if hasPrefixFold(b, tag[:n]) {
-			rest := trimLeft(b[n:], space)
-			return len(rest) == 0 || rest[0] == '>' && len(trimLeft(rest[1:], space)) == 0
+			rest := bytes.TrimLeft(b[n:], whiteSpace)
+			return len(rest) == 0 || rest[0] == '>' && len(bytes.TrimLeft(rest[1:], whiteSpace)) == 0
 		}
 	}
 	return false
@@ -208,7 +202,7 @@ func (s *scanner) scan() (closing int) {
 		if lt < 0 {
 			lt = len(s.rest)
 		}
-		if closing >= 0 && len(trimLeft(s.rest[:lt], space)) > 0 {
+		if closing >= 0 && len(bytes.TrimLeft(s.rest[:lt], whiteSpace)) > 0 {
 			closing = -1
 		}
 		s.rest = s.rest[lt:]
@@ -280,7 +274,7 @@ func (s *scanner) tag() {
 	s.rest = s.rest[len(s.name):]
 	for s.attribute() {
 	}
-	if quarter := uint8(1) << (4 * (s.size - len(s.rest) - 1) / s.size); s.quarters&quarter == 0 && !s.open && len(trimLeft(s.name, plain)) == 0 {
+	if quarter := uint8(1) << (4 * (s.size - len(s.rest) - 1) / s.size); s.quarters&quarter == 0 && !s.open && len(bytes.Trim(s.name, letters+"0123456789-")) == 0 {
 		s.quarters |= quarter // with another name, it may be an expression such as a<b&&c>d
 	}
 }
@@ -301,9 +295,9 @@ func (s *scanner) attribute() bool {
 	}
 	n := 1 + len(until(s.rest[1:], keyEnd)) // a name may begin with "="
 	s.key, s.value = s.rest[:n], nil
-	s.rest = trimLeft(s.rest[n:], space)
+	s.rest = bytes.TrimLeft(s.rest[n:], whiteSpace)
 	if len(s.rest) > 0 && s.rest[0] == '=' {
-		s.rest = trimLeft(s.rest[1:], space)
+		s.rest = bytes.TrimLeft(s.rest[1:], whiteSpace)
 		s.attributeValue()
 	}
 	return true
@@ -379,7 +373,6 @@ const (
 var (
 	space    = newByteSet(whiteSpace)
 	letter   = newByteSet(letters)
-	plain    = newByteSet(letters + "0123456789-") // in the names of elements
 	nameEnd  = newByteSet(whiteSpace + "/>")
 	keyEnd   = newByteSet(whiteSpace + "/>=")
 	valueEnd = newByteSet(whiteSpace + ">")
@@ -399,14 +392,6 @@ func until(b []byte, stops *byteSet) []byte {
 		if stops[c] {
 			return b[:i]
 		}
-	}
-	return b
-}
-
-// trimLeft returns b without its leading bytes that are in set.
-func trimLeft(b []byte, set *byteSet) []byte {
-	for len(b) > 0 && set[b[0]] {
-		b = b[1:]
 	}
 	return b
 }

@@ -35,7 +35,7 @@ func Wanted(r *http.Request) bool {
 		return false
 	}
 	h := r.Header
-	dest := first(h["Sec-Fetch-Dest"])
+	dest := h.Get("Sec-Fetch-Dest")
 	switch {
 	case dest == "document": // almost every page; scripts cannot send this
 		return AcceptsHTML(h["Accept"])
@@ -46,28 +46,21 @@ func Wanted(r *http.Request) bool {
 	case len(h["Turbolinks-Referrer"]) > 0:
 		return true
 	}
-	if target := first(h["X-Up-Target"]); target != "" {
+	if target := h.Get("X-Up-Target"); target != "" {
 		return target == "body" || target == "html"
 	}
 	if !AcceptsHTML(h["Accept"]) || len(h["Upgrade"]) > 0 || len(h["Turbo-Frame"]) > 0 {
 		return false
 	}
-	by := first(h["X-Requested-With"])
+	by := h.Get("X-Requested-With")
 	if strings.EqualFold(by, "XMLHttpRequest") {
 		return false // other values do not say: Android's WebView sends the app's name for pages
 	}
 	if dest == "" || by == "swup" || len(h["X-Turbo-Request-Id"]) > 0 {
 		return true
 	}
-	mode := first(h["Sec-Fetch-Mode"])
+	mode := h.Get("Sec-Fetch-Mode")
 	return mode == "navigate" || mode == "same-origin"
-}
-
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
 }
 
 // AcceptsHTML reports whether an Accept field names text/html, with a quality that is not 0

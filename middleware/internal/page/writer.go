@@ -138,7 +138,7 @@ func (p *Response) Init(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if outer != nil {
 		p.root = outer
 	}
-	p.encoding = first(w.Header()["Content-Encoding"])
+	p.encoding = w.Header().Get("Content-Encoding")
 	p.Request = r.WithContext(ctx)
 	p.hideFromHandler(r.Header)
 }
@@ -205,30 +205,19 @@ func (p *Response) begin(status int) {
 
 // Write implements [io.Writer]. What is held back counts as written.
 func (p *Response) Write(b []byte) (int, error) {
-	if p.collects(len(b)) {
-		p.buf = append(p.buf, b...)
-		return len(b), nil
-	}
 	return write(p, b)
 }
 
 // WriteString implements [io.StringWriter].
 func (p *Response) WriteString(s string) (int, error) {
-	if p.collects(len(s)) {
-		p.buf = append(p.buf, s...)
-		return len(s), nil
-	}
 	return write(p, s)
 }
 
-// collects reports whether n more bytes need only be appended to buf, as most of the short
-// writes of a template do.
-func (p *Response) collects(n int) bool {
-	return len(p.head) == headSize && p.declared < 0 && len(p.buf)+n <= bufferSize
-}
-
-// write handles the writes that do more than append to buf.
 func write[T string | []byte](p *Response, b T) (int, error) {
+	if len(p.head) == headSize && p.declared < 0 && len(p.buf)+len(b) <= bufferSize {
+		p.buf = append(p.buf, b...) // as most of the short writes of a template
+		return len(b), nil
+	}
 	if p.state == undecided {
 		p.begin(http.StatusOK)
 	}
