@@ -138,8 +138,7 @@ func (q *question) learnCapacity(ctx context.Context) error {
 }
 
 // askStore reads whether the visitor has completed the study and, if the store has
-// Interactions, everything else that it knows about the visitor. Only a click bypasses the
-// store's cache.
+// Interactions, everything else that it knows about the visitor.
 func (q *question) askStore(ctx context.Context) error {
 	g, key := q.gate, store.Key{StudyID: q.study.ID, UserID: q.visitor.UserID}
 	if g.persons == nil {
@@ -150,12 +149,20 @@ func (q *question) askStore(ctx context.Context) error {
 	if q.person != nil || q.personErr != nil {
 		return q.personErr
 	}
-	done, _, person := q.peek(key)
-	if done && !q.quiet { // a cache keeps a completion longer than the rest of a Person
+	done := false
+	q.peek(func(cache store.Peeker) {
+		// A cache keeps a completion longer than the rest of a Person.
+		if completed, known := cache.Peek(key); completed && known && !q.quiet {
+			done = true
+		} else if p, known := cache.PeekPerson(key.UserID); known {
+			q.person = p
+		}
+	})
+	if done {
 		q.seen.Completed = true
 		return nil
 	}
-	if q.person = person; person == nil {
+	if q.person == nil {
 		persons := g.persons
 		if q.click {
 			persons = g.uncachedPersons
@@ -174,17 +181,18 @@ func (q *question) askStore(ctx context.Context) error {
 	return nil
 }
 
-// completed reports whether a user has completed a study. Only a click bypasses the
-// store's cache.
-func (q *question) completed(ctx context.Context, k store.Key) (bool, error) {
-	if done, known, _ := q.peek(k); known {
+// completed reports whether a user has completed a study.
+func (q *question) completed(ctx context.Context, k store.Key) (done bool, err error) {
+	known := false
+	q.peek(func(cache store.Peeker) { done, known = cache.Peek(k) })
+	if known {
 		return done, nil
 	}
-	done := q.gate.done
+	store := q.gate.done
 	if q.click {
-		done = q.gate.uncached
+		store = q.gate.uncached
 	}
-	return lookUp(ctx, q, "Completed", func(ctx context.Context) (bool, error) { return done.Completed(ctx, k) })
+	return lookUp(ctx, q, "Completed", func(ctx context.Context) (bool, error) { return store.Completed(ctx, k) })
 }
 
 // merge sets q.seen to what the browser and the store know together.
@@ -289,21 +297,14 @@ func (q *question) prompt(p *Prompt) {
 	p.reference = q.gate.reference
 }
 
-// peek returns what the store's cache knows: whether the user has completed the study and,
-// if that is not known to be so, everything about the user.
-func (q *question) peek(k store.Key) (done, known bool, p *store.Person) {
+// peek calls look with the store's cache. Clicks are confirmed by the store itself.
+func (q *question) peek(look func(cache store.Peeker)) {
 	if q.gate.peeker == nil || q.click {
-		return false, false, nil
+		return
 	}
 	var err error // has been logged
 	defer q.gate.recovered("the store's Peek", &err)
-	if done, known = q.gate.peeker.Peek(k); done && known {
-		return true, true, nil
-	}
-	if person, ok := q.gate.peeker.PeekPerson(k.UserID); ok {
-		p = person
-	}
-	return false, known, p
+	look(q.gate.peeker)
 }
 
 // lookUp calls ask with a context that outlives the request, because canceling a query

@@ -130,7 +130,6 @@ type response struct {
 	root    *response // the outermost of those that share a decision, perhaps itself
 	invited gate.Prompt
 	prompt  *prompt.Prompt
-	fit     prompt.Fit
 	visitor gate.Visitor
 	showing store.Interaction // what the response itself counts as seen; its time is zero if nothing
 	counted bool              // the showing is in the header, or need not be
@@ -193,30 +192,23 @@ func (m *Middleware) render(ctx context.Context, p gate.Prompt) *prompt.Prompt {
 	return rendered
 }
 
-// Fits implements [page.Snippet].
-func (r *response) Fits(h http.Header) (ok bool) {
-	req := r.page.Request
-	target := prompt.Page{Header: h, Host: req.Host, URI: req.URL.RequestURI()}
-	if nonce := r.m.opts.Nonce; nonce != nil {
-		r.m.call(r, "Options.Nonce", func() { target.Nonce = nonce(req) })
-	}
-	r.fit, ok = r.m.prompts.Fit(target)
-	r.root.reports = ok && r.fit.Reports
-	return ok
-}
-
-// Bytes implements [page.Snippet]. The prompt is in the page's language if the study
+// Render implements [page.Snippet]. The prompt is in the page's language if the study
 // supports it, unless the app has named another that the study supports. Only the words
 // depend on it, because the decision was made before the page.
-func (r *response) Bytes(language string) []byte {
-	root := r.root
+func (r *response) Render(h http.Header, language string) (snippet []byte, ok bool) {
+	root, req := r.root, r.page.Request
 	rendered := root.prompt
 	if p := root.invited; language != "" && p.LanguageFor(root.m.ownLanguage(root.page.Request)) == "" {
 		if p.Language = p.LanguageFor(language); p.Language != "" {
 			rendered = cmp.Or(root.m.render(root, p), rendered)
 		}
 	}
-	return rendered.Snippet(r.fit)
+	target := prompt.Page{Header: h, Host: req.Host, URI: req.URL.RequestURI()}
+	if nonce := r.m.opts.Nonce; nonce != nil {
+		r.m.call(r, "Options.Nonce", func() { target.Nonce = nonce(req) })
+	}
+	snippet, root.reports, ok = rendered.Snippet(target)
+	return snippet, ok
 }
 
 // Tag implements [page.Snippet].
@@ -275,9 +267,14 @@ func PromptFrom(ctx context.Context) (Content, bool) {
 // call calls a callback of the app. Only the first panic of each callback is logged,
 // because every page may call it.
 func (m *Middleware) call(ctx context.Context, callback string, f func()) {
-	if err := guard.Call(f); err != nil && m.first(callback) {
-		m.opts.Logger.ErrorContext(ctx, "askonce: callback panicked", "callback", callback, "err", err, guard.Stack(err))
-	}
+	defer func() {
+		if p := recover(); p != nil {
+			if err := guard.Recovered(p); m.first(callback) {
+				m.opts.Logger.ErrorContext(ctx, "askonce: callback panicked", "callback", callback, "err", err, guard.Stack(err))
+			}
+		}
+	}()
+	f()
 }
 
 // first reports whether it is called for the first time with this key.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -44,7 +43,7 @@ func (p *Response) refusal(h http.Header) Outcome {
 
 // bodyRefusal returns why a response whose body begins with p.head cannot have the snippet,
 // or OutcomeNoAnswer.
-func (p *Response) bodyRefusal(h http.Header, when moment) Outcome {
+func (p *Response) bodyRefusal(when moment) Outcome {
 	isHead := p.Request.Method == http.MethodHead
 	switch {
 	case p.IsClaimed():
@@ -63,8 +62,6 @@ func (p *Response) bodyRefusal(h http.Header, when moment) Outcome {
 		return OutcomeCharset
 	case isHead:
 		return OutcomeHeadOnly
-	case !p.snippet.Fits(h):
-		return OutcomePolicy
 	}
 	return OutcomeNoAnswer
 }
@@ -109,24 +106,6 @@ func typeRefusal(contentType []string) Outcome {
 func valueIs(value, want string) bool {
 	value, _, _ = strings.Cut(value, ";")
 	return strings.EqualFold(strings.TrimSpace(value), want)
-}
-
-const (
-	noLength      = -1
-	invalidLength = -2
-)
-
-// contentLength returns the Content-Length in h, noLength or invalidLength.
-func contentLength(h http.Header) int64 {
-	v := h["Content-Length"]
-	if len(v) == 0 {
-		return noLength
-	}
-	n, err := strconv.ParseInt(v[0], 10, 62)
-	if err != nil || n < 0 || len(v) > 1 {
-		return invalidLength
-	}
-	return n
 }
 
 // personalize changes the header to that of a page for one user: shared caches must not keep

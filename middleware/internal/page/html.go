@@ -219,29 +219,29 @@ func (s *scanner) scan() (closing int) {
 	return closing
 }
 
-// markup reads a tag or comment, from "<" on. It reports whether it is </body> or </html>.
+// markup reads an end tag, a start tag with the text of the element, or a comment, from "<"
+// on. It reports whether it was </body> or </html>.
 func (s *scanner) markup() (closing bool) {
-	s.rest = s.rest[1:]
-	switch rest := s.rest; {
+	isEnd := false
+	switch rest := s.rest[1:]; {
 	case len(rest) > 0 && letter[rest[0]]:
-		return s.element(false)
+		s.rest = rest
 	case len(rest) > 1 && rest[0] == '/' && letter[rest[1]]:
-		s.rest = rest[1:]
-		return s.element(true)
+		s.rest, isEnd = rest[1:], true
 	case hasPrefixFold(rest, "!--"):
 		s.rest = rest[len("!--"):]
 		s.skipComment()
+		return false
 	case len(rest) == 0, len(rest) == 1 && rest[0] == '/':
-		s.open = true // in the middle of a tag
+		s.rest, s.open = nil, true // in the middle of a tag
+		return false
 	case rest[0] == '/', rest[0] == '!', rest[0] == '?':
 		s.skipPast(">")
-	} // otherwise "<" is text
-	return false
-}
-
-// element reads an end tag, or a start tag with the text of the element. It reports whether
-// it was </body> or </html>.
-func (s *scanner) element(isEnd bool) (closing bool) {
+		return false
+	default: // "<" is text
+		s.rest = rest
+		return false
+	}
 	s.tag()
 	step := 1
 	if isEnd {

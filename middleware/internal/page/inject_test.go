@@ -19,10 +19,9 @@ const snippet = `<aside class="askonce"><template shadowrootmode="open"></templa
 // plain is a [page.Snippet] that fits every page.
 type plain struct{}
 
-func (plain) Fits(http.Header) bool { return true }
-func (plain) Bytes(string) []byte   { return []byte(snippet) }
-func (plain) Tag() string           { return "-x" }
-func (plain) Carry(http.Header)     {}
+func (plain) Render(http.Header, string) ([]byte, bool) { return []byte(snippet), true }
+func (plain) Tag() string                               { return "-x" }
+func (plain) Carry(http.Header)                         {}
 
 // inject serves one page through a [page.Response].
 func inject(h http.Handler) (*httptest.ResponseRecorder, page.Outcome) {

@@ -14,14 +14,10 @@ import (
 
 // A Snippet is what is injected into one page.
 type Snippet interface {
-	// Fits reports whether a page with this header can have the snippet. It must not
-	// change the header.
-	Fits(h http.Header) bool
-
-	// Bytes returns the snippet. It is called only after Fits has returned true. The
-	// language is the lang attribute of the page's html element, or "" if there is none or
-	// if it is not known when the header is sent.
-	Bytes(language string) []byte
+	// Render returns the snippet, or false if a page with this header cannot have it. It
+	// must not change the header. The language is the lang attribute of the page's html
+	// element, or "" if there is none or if it is not known when the header is sent.
+	Render(h http.Header, language string) (snippet []byte, ok bool)
 
 	// Tag returns what is appended to the entity tag of a page with this snippet.
 	Tag() string
@@ -78,7 +74,7 @@ type Response struct {
 	gone   int64     // the size of the page before buf
 	sent   int       // how many bytes of buf have been sent
 	at     int       // where in buf the snippet goes; set when the page has ended
-	code   []byte    // the bytes of the snippet; set when the header is sent
+	code   []byte    // the snippet; set when the header is sent
 	values [2]string // the values of two header fields, to save their allocation
 }
 
@@ -91,6 +87,11 @@ const (
 	discarding
 	passing
 	finished
+)
+
+const (
+	noLength      = -1
+	invalidLength = -2
 )
 
 // The owners of the snippet.
@@ -190,7 +191,13 @@ func (p *Response) begin(status int) {
 	h := p.Header()
 	_, typed := h["Content-Type"] // a nil value forbids net/http to detect it
 	p.status, p.sniff = status, !typed && len(h["Transfer-Encoding"]) == 0
-	p.declared = contentLength(h)
+	p.declared = noLength
+	if v := h["Content-Length"]; len(v) > 0 {
+		n, err := strconv.ParseInt(v[0], 10, 62)
+		if p.declared = n; err != nil || n < 0 || len(v) > 1 {
+			p.declared = invalidLength
+		}
+	}
 	if p.outcome = p.refusal(h); p.outcome != OutcomeNoAnswer {
 		p.pass()
 		return
@@ -288,7 +295,12 @@ func (p *Response) decide(when moment) {
 	h := p.Header()
 	later := p.restoreHeader(h)
 	o := readOpening(p.head)
-	p.outcome = p.bodyRefusal(h, when)
+	if p.outcome = p.bodyRefusal(when); p.outcome == OutcomeNoAnswer {
+		var ok bool
+		if p.code, ok = p.snippet.Render(h, o.language); !ok {
+			p.outcome = OutcomePolicy
+		}
+	}
 	switch {
 	case p.outcome != OutcomeNoAnswer:
 	case when == atEnd:
@@ -298,7 +310,7 @@ func (p *Response) decide(when moment) {
 	}
 	switch p.outcome {
 	case OutcomeNoAnswer, OutcomeInjected, OutcomeHeadOnly:
-		p.announce(h, o.language)
+		p.announce(h)
 	default:
 		p.pass()
 	}
@@ -306,7 +318,7 @@ func (p *Response) decide(when moment) {
 }
 
 // announce sends the header of a page with the snippet.
-func (p *Response) announce(h http.Header, language string) {
+func (p *Response) announce(h http.Header) {
 	if p.sniff {
 		h.Set("Content-Type", http.DetectContentType(p.head))
 	}
@@ -317,7 +329,6 @@ func (p *Response) announce(h http.Header, language string) {
 		p.release()
 	} else {
 		p.state = streaming
-		p.code = p.snippet.Bytes(language)
 		if p.declared >= 0 {
 			p.values[1] = strconv.FormatInt(p.declared+int64(len(p.code)), 10)
 			h["Content-Length"] = p.values[1:2:2]
@@ -361,8 +372,20 @@ func (p *Response) Finish(panicked bool) Outcome {
 	case p.state == streaming && !panicked:
 		p.outcome = p.place(readOpening(p.head))
 	}
-	if p.state == streaming {
-		p.complete()
+	if p.state == streaming { // the header has announced the snippet
+		switch {
+		case p.outcome == OutcomeInjected:
+			if p.at < p.sent {
+				p.at = len(p.buf) // a Flush has sent the closing tags: after them will do
+			}
+			p.buf = slices.Insert(p.buf, p.at, p.code...)
+		case p.declared == p.gone+int64(len(p.buf)): // the announced length includes the snippet
+			p.buf = append(p.buf, bytes.Repeat([]byte{' '}, len(p.code))...)
+		}
+		if err := p.send(len(p.buf)); err != nil && p.outcome == OutcomeInjected {
+			p.root.owner.Store(nobody)
+			p.outcome = OutcomeUnfinished
+		}
 	}
 	p.state = finished
 	p.release()
@@ -401,23 +424,6 @@ func (p *Response) place(o opening) Outcome {
 		return OutcomeRendered
 	}
 	return OutcomeInjected
-}
-
-// complete sends the rest of a page whose header has announced the snippet.
-func (p *Response) complete() {
-	switch {
-	case p.outcome == OutcomeInjected:
-		if p.at < p.sent {
-			p.at = len(p.buf) // a Flush has sent the closing tags: after them will do
-		}
-		p.buf = slices.Insert(p.buf, p.at, p.code...)
-	case p.declared == p.gone+int64(len(p.buf)): // the announced length includes the snippet
-		p.buf = append(p.buf, bytes.Repeat([]byte{' '}, len(p.code))...)
-	}
-	if err := p.send(len(p.buf)); err != nil && p.outcome == OutcomeInjected {
-		p.root.owner.Store(nobody)
-		p.outcome = OutcomeUnfinished
-	}
 }
 
 // restoreHeader reverts and returns the changes that the handler has made to the header

@@ -143,51 +143,45 @@ type Page struct {
 	URI    string      // path and query of the page's URL
 }
 
-// A Fit is what a page lets its prompt do.
-type Fit struct {
-	// Reports is whether the page itself reports that the prompt was seen.
-	Reports bool
-
-	tags assetTags
-	back string // the page itself, if the requests of its forms do not name it
-}
-
 // plainTags are those of a page without a policy.
 var plainTags = assetTags{Script: true, Image: true}
 
 // maxBack is the longest path and query that are put into a page four times.
 const maxBack = 1 << 10
 
-// Fit returns false if the page's Content-Security-Policy does not let the prompt work.
-func (r *Renderer) Fit(page Page) (Fit, bool) {
+// Snippet returns the bytes to place into a page, which are shared and must not be changed,
+// and whether the page itself reports that the prompt was seen. It returns false if the
+// page's Content-Security-Policy does not let the prompt work.
+func (p *Prompt) Snippet(page Page) (snippet []byte, reports, ok bool) {
 	isPlain := page.Nonce == ""
 	for _, field := range [...]string{"Content-Security-Policy", "Content-Security-Policy-Report-Only", "Referrer-Policy"} {
 		isPlain = isPlain && len(page.Header[field]) == 0
 	}
 	if isPlain {
-		return Fit{Reports: true, tags: plainTags}, true
+		return p.plain, true, true
 	}
-	own := location{"https", page.Host, r.opts.Path}
-	if scheme, host, ok := strings.Cut(r.opts.Origin, "://"); ok {
+	own := location{"https", page.Host, p.renderer.opts.Path}
+	if scheme, host, ok := strings.Cut(p.renderer.opts.Origin, "://"); ok {
 		own.scheme, own.host = scheme, host
 	}
 	policy := policyOf(page.Header, own)
-	f := Fit{Reports: policy.script.ok && policy.connect.ok, tags: policy.tags(page.Nonce)}
-	if concealsPath(page.Header) && len(page.URI) <= maxBack {
-		f.back = page.URI
+	if !policy.allowsPrompt() {
+		return nil, false, false
 	}
-	return f, policy.allowsPrompt()
+	reports = policy.script.ok && policy.connect.ok
+	tags := policy.tags(page.Nonce)
+	if concealsPath(page.Header) && len(page.URI) <= maxBack {
+		return p.markup(p.content.returningTo(page.URI), tags), reports, true
+	}
+	return p.variant(tags), reports, true
 }
 
-// Snippet returns the bytes to place into a page. They are shared: do not change them.
-func (p *Prompt) Snippet(f Fit) []byte {
-	if f.back != "" {
-		return p.markup(p.content.returningTo(f.back), f.tags)
-	}
-	if f.tags == plainTags {
+// variant returns the snippet with these tags.
+func (p *Prompt) variant(tags assetTags) []byte {
+	if tags == plainTags {
 		return p.plain
 	}
-	tags := f.tags
+	script, style := tags.ScriptNonce, tags.StyleNonce
 	if tags.ScriptNonce != "" {
 		tags.ScriptNonce = scriptNonce
 	}
@@ -200,10 +194,10 @@ func (p *Prompt) Snippet(f Fit) []byte {
 	}
 	snippet := variant.([]byte)
 	if tags.ScriptNonce != "" {
-		snippet = withNonce(snippet, scriptNonce, f.tags.ScriptNonce)
+		snippet = withNonce(snippet, scriptNonce, script)
 	}
 	if tags.StyleNonce != "" {
-		snippet = withNonce(snippet, styleNonce, f.tags.StyleNonce)
+		snippet = withNonce(snippet, styleNonce, style)
 	}
 	return snippet
 }
