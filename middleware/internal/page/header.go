@@ -126,7 +126,18 @@ func (p *Response) personalize(h http.Header) {
 			}
 		}
 	}
-	p.values[0] = revalidated(h["Cache-Control"])
+	control := "private, no-cache" // RFC 9111, section 5.2.2; RFC 5861; RFC 8246
+	for directive := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
+		directive = strings.TrimSpace(directive)
+		name, _, _ := strings.Cut(directive, "=")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "", "public", "private", "no-cache", "proxy-revalidate",
+			"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error", "immutable":
+		default:
+			control += ", " + directive
+		}
+	}
+	p.values[0] = control
 	h["Cache-Control"] = p.values[:1:1]
 	if tag := h["Etag"]; len(tag) == 1 && isEntityTag(tag[0]) {
 		h["Etag"] = []string{tag[0][:len(tag[0])-1] + p.snippet.Tag() + `"`}
@@ -138,21 +149,4 @@ func (p *Response) personalize(h http.Header) {
 func isEntityTag(v string) bool {
 	v = strings.TrimPrefix(v, "W/")
 	return len(v) >= 2 && v[0] == '"' && v[len(v)-1] == '"'
-}
-
-// revalidated returns Cache-Control (RFC 9111, section 5.2.2; RFC 5861; RFC 8246) for a page
-// that only the user's browser may keep, and must validate before each use.
-func revalidated(cacheControl []string) string {
-	kept := "private, no-cache"
-	for d := range strings.SplitSeq(strings.Join(cacheControl, ","), ",") {
-		d = strings.TrimSpace(d)
-		name, _, _ := strings.Cut(d, "=")
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "", "public", "private", "no-cache", "proxy-revalidate",
-			"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error", "immutable":
-		default:
-			kept += ", " + d
-		}
-	}
-	return kept
 }
