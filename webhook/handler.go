@@ -25,6 +25,7 @@ type Handler struct {
 	studies     *studies
 	log         *slog.Logger
 	flight      inFlight
+	legible     legible
 	recent      recorder
 	failures    failures // interviews that cannot be recorded
 	logged      failures // what is logged once
@@ -43,6 +44,7 @@ type Handler struct {
 	consumed      edge // something reads bodies before the Handler
 	endlessReads  edge // slow senders keep their connections
 	oddRefs       edge // a reference was not a string
+	unrun         edge // there is a completion, and Run has not been called
 	fetched       edge
 	walked        edge
 	unusable      edge // the provider lists interviews without ids

@@ -33,9 +33,14 @@ type Health struct {
 	// had a valid signature.
 	WrongSecret bool `json:"wrong_secret,omitempty"`
 
+	// UnreadableReferences is true while more than about a quarter of the new
+	// completions have a reference that [Options.References] does not accept. They are
+	// recorded without a user.
+	UnreadableReferences bool `json:"unreadable_references,omitempty"`
+
 	// NoWebhook is true if no webhook is registered with the provider, and
 	// OtherWebhook if one is, but not at [Options.URL]. [Handler.Run] checks both
-	// after every walk of the provider's list.
+	// after every successful walk of the provider's list.
 	NoWebhook    bool `json:"no_webhook,omitempty"`
 	OtherWebhook bool `json:"other_webhook,omitempty"`
 
@@ -51,7 +56,7 @@ const healthCounts = 1000
 func (h *Handler) Health(ctx context.Context) (Health, error) {
 	out := Health{
 		KeyRefused: h.keyRefused.Load(), WrongSecret: h.mismatched.Load() && !h.verified.Load(), Closed: h.closed.Load(),
-		NoWebhook: h.hookMissing.Load(), OtherWebhook: h.hookElsewhere.Load(),
+		UnreadableReferences: h.legible.doubt.Load(), NoWebhook: h.hookMissing.Load(), OtherWebhook: h.hookElsewhere.Load(),
 	}
 	if at := h.reconciled.Load(); at != 0 {
 		out.LastReconcile = time.Unix(0, at).UTC()

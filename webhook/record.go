@@ -37,11 +37,12 @@ func (h *Handler) record(ctx context.Context, e event) (c store.Completion, resu
 	case !first:
 		return c, ResultDuplicate, nil
 	}
-	if h.recorded.changed(true) {
+	h.noteReference(ctx, e, result)
+	if c.UserID != "" && h.recorded.changed(true) {
 		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
-		if h.client != nil && !h.ran.Load() {
-			h.log.WarnContext(ctx, "askonce: Run has not been called here: unless another process calls it, no transcript is fetched and lost deliveries stay unknown")
-		}
+	}
+	if h.client != nil && !h.ran.Load() && h.unrun.changed(true) {
+		h.log.WarnContext(ctx, "askonce: Run has not been called here: unless another process calls it, no transcript is fetched and lost deliveries stay unknown")
 	}
 	signal(h.queued)
 	if h.opts.OnRecorded != nil {
@@ -93,35 +94,6 @@ func (h *Handler) judge(c *store.Completion) (err error) {
 		h.opts.Policy(*c).apply(c)
 	}
 	return nil
-}
-
-// user returns the user that the event's reference stands for, or the reason why
-// there is none. The error is a panic of Options.References.
-func (h *Handler) user(ctx context.Context, e event) (user string, result Result, err error) {
-	switch {
-	case e.badReference:
-		if h.oddRefs.changed(true) {
-			h.log.WarnContext(ctx, "askonce: reference_id is not a string, the interview is recorded without a user", "interview", e.interviewID)
-		}
-		return "", ResultBadReference, nil
-	case e.reference == "":
-		return "", ResultNoReference, nil
-	}
-	user = e.reference
-	var refused error
-	if h.opts.References != nil {
-		defer h.catch("References", e.interviewID, &err)
-		user, refused = h.opts.References.UserID(e.studyID, e.reference)
-	}
-	switch {
-	case errors.Is(refused, ErrUnknownUser):
-		return "", ResultUnknownUser, nil
-	case errors.Is(refused, ErrExpiredReference):
-		return "", ResultExpiredReference, nil
-	case refused != nil || store.CheckID(user) != nil:
-		return "", ResultBadReference, nil
-	}
-	return user, ResultAccepted, nil
 }
 
 // checkUser warns if the store has the interview under another user.

@@ -27,6 +27,7 @@ var (
 	adviceStore     = advice{Title: "The store does not answer", Says: "The store failed; no transcript is fetched meanwhile"}
 	adviceKey       = advice{Title: "The provider refuses the API key", Says: "nobody is invited and no transcript is fetched", Do: "Check the key and its project"}
 	adviceSecret    = advice{Title: "Every delivery fails its signature", Says: "Compare the secret with the registered webhook's", Page: "deliveries"}
+	adviceRefs      = advice{Title: "References cannot be read", Says: "Reference keys differ between replicas, or `Config.References` was changed after users were invited.", Do: "Give every replica the same keys, the old ones too", Page: "deliveries"}
 	adviceNoWebhook = advice{Title: "No webhook is registered", Says: "Completions come with reconciliation, every 10 minutes.", Do: "`go run ./cmd/askonce setup -url …`"}
 	adviceOther     = advice{Title: "The provider delivers to another URL", Says: "`go run ./cmd/askonce setup` shows it, and `setup -url … -replace` takes it back"}
 	adviceDead      = advice{Title: "Transcripts were given up", Says: "Not available within 24 hours, larger than 16 MB, or `OnCompleted` failed for 24 hours. The completion counts.", Page: "queue"}
@@ -61,6 +62,7 @@ func adviceOn(now webhook.Health, err error, up time.Duration) (all []advice) {
 		{err != nil, adviceStore},
 		{now.KeyRefused, adviceKey},
 		{now.WrongSecret, adviceSecret},
+		{now.UnreadableReferences, adviceRefs},
 		{now.NoWebhook, adviceNoWebhook},
 		{now.OtherWebhook, adviceOther},
 		{now.Dead > 0, adviceDead},

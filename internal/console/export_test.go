@@ -5,7 +5,7 @@ import "github.com/askonce/askonce/webhook"
 // Advice returns all sentences that the console takes from OPERATIONS.md.
 func Advice() (sentences []string) {
 	for _, a := range []advice{
-		adviceStore, adviceKey, adviceSecret, adviceNoWebhook, adviceOther, adviceDead, adviceQueue, adviceReconcile, adviceRun, adviceClosed,
+		adviceStore, adviceKey, adviceSecret, adviceRefs, adviceNoWebhook, adviceOther, adviceDead, adviceQueue, adviceReconcile, adviceRun, adviceClosed,
 		adviceNoStudy, adviceAmbiguous, adviceStudyKey, adviceLink, adviceProvider,
 	} {
 		sentences = append(sentences, a.Says)

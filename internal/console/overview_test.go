@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/internal/console"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
@@ -151,6 +152,7 @@ func Test_the_overview_says_what_is_wrong_with_the_webhook(t *testing.T) {
 	for name, c := range map[string]struct {
 		client   *client
 		url      string
+		refs     webhook.References
 		happens  func(s *site, kept *memstore.Store)
 		passes   time.Duration
 		says     string
@@ -161,6 +163,7 @@ func Test_the_overview_says_what_is_wrong_with_the_webhook(t *testing.T) {
 		"no webhook":      {client: &client{none: true}, passes: time.Hour, says: "No webhook is registered", whatToDo: "<code>go run ./cmd/askonce setup -url …</code>"},
 		"another webhook": {client: &client{}, url: "https://app.example/hook", passes: time.Hour, says: "The provider delivers to another URL", whatToDo: "<code>setup -url … -replace</code> takes it back"},
 		"the secret":      {happens: func(s *site, _ *memstore.Store) { s.deliver("whsec_another_secret_0123") }, says: "Every delivery fails its signature", whatToDo: "Compare the secret"},
+		"references":      {refs: otherKeys{}, happens: func(s *site, _ *memstore.Store) { s.deliver(secret) }, says: "References cannot be read", whatToDo: "the same keys, the old ones too"},
 		"the store":       {happens: func(_ *site, kept *memstore.Store) { _ = kept.Close() }, says: "The store does not answer", whatToDo: "no transcript is fetched meanwhile"},
 		"given up":        {happens: func(_ *site, kept *memstore.Store) { giveUp(kept, "int-1") }, says: "Transcripts were given up", whatToDo: `href="queue"`},
 		"the queue":       {happens: func(_ *site, kept *memstore.Store) { record(kept, "int-1") }, passes: 7 * time.Hour, says: "The queue is behind", whatToDo: "fetching stops at 24"},
@@ -171,7 +174,7 @@ func Test_the_overview_says_what_is_wrong_with_the_webhook(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				kept := memstore.New()
-				o := &webhook.Options{URL: c.url}
+				o := &webhook.Options{URL: c.url, References: c.refs}
 				if c.client != nil {
 					o.Client = c.client
 				}
@@ -255,6 +258,11 @@ func giveUp(s *memstore.Store, interviewID string) {
 		panic(err)
 	}
 }
+
+// otherKeys are references of a replica that has other keys.
+type otherKeys struct{}
+
+func (otherKeys) UserID(string, string) (string, error) { return "", gate.ErrBadReference }
 
 // client is the provider as the webhook sees it.
 type client struct {
