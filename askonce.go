@@ -119,6 +119,9 @@ func New(cfg Config) (*Kit, error) {
 	if cfg.Store == nil {
 		cfg.Store = memstore.New()
 	}
+	if cfg.secretMissing() {
+		cfg.WebhookSecret = "missing-missing-missing"
+	}
 	if cfg.User == nil {
 		cfg.User = func(*http.Request) string { return "" }
 	}
@@ -167,6 +170,7 @@ func (c *Config) check() (faults []error) {
 		says  string
 	}{
 		{c.APIKey == "", "APIKey is empty"},
+		{c.secretMissing(), "WebhookSecret is empty"},
 		{len(c.Studies) == 0, "Studies is empty: name at least one study"},
 		{c.User == nil, "User is nil"},
 		{c.Store == nil, "Store is nil"},
@@ -197,6 +201,10 @@ func (c *Config) check() (faults []error) {
 		}
 	}
 	return faults
+}
+
+func (c *Config) secretMissing() bool {
+	return c.WebhookSecret == "" && (c.Webhook == nil || c.Webhook.Secrets == nil)
 }
 
 // gateOptions returns opts with the fields that all gates share.

@@ -46,10 +46,17 @@ func TestNewNamesEveryFault(t *testing.T) {
 		change func(*askonce.Config)
 		says   []string
 	}{
-		{"nothing is set", func(c *askonce.Config) { *c = askonce.Config{} }, []string{"APIKey", "unusable signing secret", "Studies", "User", "Store"}},
+		{"nothing is set", func(c *askonce.Config) { *c = askonce.Config{} }, []string{"APIKey", "WebhookSecret", "Studies", "User", "Store"}},
 		{"no API key", func(c *askonce.Config) { c.APIKey = "" }, []string{"Config.APIKey is empty"}},
 		{"an API key with a line feed", func(c *askonce.Config) { c.APIKey += "\n" }, []string{"userjourneys: "}},
-		{"no webhook secret", func(c *askonce.Config) { c.WebhookSecret = "" }, []string{"unusable signing secret"}},
+		{"no webhook secret", func(c *askonce.Config) { c.WebhookSecret = "" }, []string{"Config.WebhookSecret is empty"}},
+		{"a webhook secret in quotes", func(c *askonce.Config) { c.WebhookSecret = `"` + secret + `"` }, []string{"unusable signing secret"}},
+		{"no webhook secret, and options with a fault", func(c *askonce.Config) {
+			c.WebhookSecret, c.Webhook = "", &webhook.Options{ReadTimeout: -1}
+		}, []string{"Config.WebhookSecret is empty", "ReadTimeout is negative"}},
+		{"no webhook secret, but previous ones", func(c *askonce.Config) {
+			c.WebhookSecret, c.Webhook = "", &webhook.Options{PreviousSecrets: []string{secret}}
+		}, []string{"Config.WebhookSecret is empty"}},
 		{"no study", func(c *askonce.Config) { c.Studies = nil }, []string{"Config.Studies is empty"}},
 		{"a study without a name", func(c *askonce.Config) { c.Studies = []string{"Checkout", ""} }, []string{"Config.Studies[1] is empty"}},
 		{"a study twice", func(c *askonce.Config) { c.Studies = []string{"Checkout", "Checkout"} }, []string{`names "Checkout" twice`}},

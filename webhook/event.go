@@ -74,7 +74,8 @@ func eventOf(i userjourneys.Interview, studyID string) (event, bool) {
 }
 
 // members returns the members of a JSON object. It fails for any other value,
-// and if two members have the same key.
+// and if two members have the same key. Keys that differ only in invalid Unicode are
+// the same, because encoding/json replaces it.
 func members(object []byte) (map[string]json.RawMessage, bool) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if t, _ := d.Token(); t != json.Delim('{') {

@@ -19,15 +19,18 @@ func (h *Handler) call(place, interviewID string, f func() error) (err error) {
 	return f()
 }
 
-// catch must be deferred. It recovers a panic, stores it in *err and logs it, once
-// for each place and interview.
+// catch must be deferred. It recovers a panic and logs it, once for each place and
+// interview. It stores it in *err, unless that is set already: a loop that has
+// returned early keeps its result if the iterator panics when it stops.
 func (h *Handler) catch(place, interviewID string, err *error) {
 	p := recover()
 	if p == nil {
 		return
 	}
 	panicked := guard.Recovered(p)
-	*err = panicked
+	if *err == nil {
+		*err = panicked
+	}
 	if h.logged.add(place + " " + interviewID) {
 		h.log.Error("askonce: the app's code panicked", "place", place, "interview", interviewID, "err", panicked, "stack", panicked.Stack)
 	}

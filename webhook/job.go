@@ -82,11 +82,15 @@ func (w *worker) finish(ctx context.Context, c *claim, j *store.Job) (since time
 // it.
 func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t store.Transcript, err error) {
 	if j.Fetched {
+		deleted := false
 		err := w.stored(ctx, *j, "Store.Transcript", func(ctx context.Context) (err error) {
 			t, err = w.jobs.Transcript(ctx, j.InterviewID)
+			if deleted = errors.Is(err, store.ErrNotFound); deleted {
+				return nil
+			}
 			return err
 		})
-		if !errors.Is(err, store.ErrNotFound) {
+		if !deleted {
 			return t, err
 		}
 	}
@@ -109,12 +113,12 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t stor
 }
 
 // stored calls f, which uses the store. It logs an error of f and returns notStored
-// for it, except for [store.ErrLeaseLost] and [store.ErrNotFound].
+// for it, except for [store.ErrLeaseLost].
 func (w *worker) stored(ctx context.Context, j store.Job, place string, f func(context.Context) error) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	err := w.call(place, j.InterviewID, func() error { return f(ctx) })
-	if err == nil || errors.Is(err, store.ErrLeaseLost) || errors.Is(err, store.ErrNotFound) {
+	if err == nil || errors.Is(err, store.ErrLeaseLost) {
 		return err
 	}
 	if j.Reason != notStored.Error() { // the first time

@@ -166,6 +166,9 @@ func (o *Options) faults() error {
 	} else if !lists && len(o.Studies) == 0 && o.ReconcileEvery >= 0 {
 		errs = append(errs, errors.New("webhook: reconciliation needs Studies, because Client cannot list them"))
 	}
+	if _, reads := o.Client.(WebhookReader); o.Client != nil && o.URL != "" && !reads {
+		errs = append(errs, errors.New("webhook: URL does nothing, because Client is not a WebhookReader"))
+	}
 	return errors.Join(errs...)
 }
 

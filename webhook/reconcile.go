@@ -51,7 +51,9 @@ func (r *reconciler) run(ctx context.Context) {
 			return
 		}
 		r.report(ctx, got, err)
-		r.checkHook(ctx)
+		if err == nil && !got.held { // so a 404 is not that of a wrong base URL
+			r.checkHook(ctx)
+		}
 		wait := r.opts.ReconcileEvery
 		switch {
 		case r.keyRefused.Load():
@@ -224,7 +226,7 @@ func (r *reconciler) study(ctx context.Context, got *round, studyID string) erro
 	}
 	w := &walk{reconciler: r, studyID: studyID, checkpoint: name}
 	_ = json.Unmarshal([]byte(state), &w.position) // an unreadable position means a whole walk
-	resumed := w.Cursor != ""
+	resumed, finished := w.Cursor != "", false
 	since := time.Since(w.Walked) // negative if the other replica's clock is ahead
 	if got.forced || resumed || since < 0 || since >= r.opts.ReconcileEvery*9/10 {
 		err = w.run(ctx)
@@ -235,9 +237,7 @@ func (r *reconciler) study(ctx context.Context, got *round, studyID string) erro
 		} else {
 			r.checkKey(ctx, err, studyID)
 		}
-		if err == nil && w.Cursor == "" {
-			r.progress(ctx, Progress{Step: StepReconciled, StudyID: studyID, Recorded: w.recorded})
-		}
+		finished = err == nil && w.Cursor == ""
 		got.more = got.more || err == nil && (resumed || w.Cursor != "")
 	}
 	if releaseErr := r.release(ctx, name, r.holder, w.state()); err == nil {
@@ -246,6 +246,9 @@ func (r *reconciler) study(ctx context.Context, got *round, studyID string) erro
 	if errors.Is(err, store.ErrLeaseLost) {
 		got.held = true
 		return nil
+	}
+	if finished { // after the release, so that whoever waits for it can walk the study, too
+		r.progress(ctx, Progress{Step: StepReconciled, StudyID: studyID, Recorded: w.recorded})
 	}
 	if w.Walked.Before(got.walked) {
 		got.walked = w.Walked

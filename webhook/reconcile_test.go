@@ -432,6 +432,16 @@ func TestReconcileWarnsOnceOfAnotherURL(t *testing.T) {
 	})
 }
 
+func TestAURLNeedsAClientThatReadsTheWebhook(t *testing.T) {
+	t.Parallel()
+	opts := &webhook.Options{Client: struct{ webhook.Client }{&fakeInterviews{}}, Studies: []string{studyID}, URL: "https://app.example/hook"}
+	_, err := webhook.New(secret, memstore.New(), opts)
+	require.ErrorContains(t, err, "URL does nothing")
+	opts.Client = &fakeInterviews{}
+	_, err = webhook.New(secret, memstore.New(), opts)
+	require.NoError(t, err)
+}
+
 func TestReconcileNeedsStudies(t *testing.T) {
 	t.Parallel()
 	_, err := webhook.New(secret, memstore.New(), &webhook.Options{Client: &fakeInterviews{}})

@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 	"github.com/askonce/askonce/webhook"
 	"github.com/askonce/askonce/webhook/webhooktest"
@@ -193,4 +196,45 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	}
 	c.left, c.read = c.left-n, c.read+n
 	return n, nil
+}
+
+// losingStore has lost the job of every interview when one of its methods is called.
+type losingStore struct {
+	*memstore.Store
+	method string
+}
+
+func (s losingStore) SaveTranscript(ctx context.Context, j store.Job, t store.Transcript) error {
+	if s.method == "SaveTranscript" {
+		return fmt.Errorf("test: %w", store.ErrNotFound)
+	}
+	return s.Store.SaveTranscript(ctx, j, t)
+}
+
+func (s losingStore) FinishJob(ctx context.Context, j store.Job) error {
+	if s.method == "FinishJob" {
+		return fmt.Errorf("test: %w", store.ErrNotFound)
+	}
+	return s.Store.FinishJob(ctx, j)
+}
+
+func TestAStoreThatDoesNotFindAJobIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"SaveTranscript", "FinishJob"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			s := losingStore{memstore.New(), method}
+			synctestHandler(t, s, webhook.Options{ReconcileEvery: -1}, func(b *bubble) {
+				b.source.add(completed(interviewID, "ada"))
+				b.run()
+				b.receive(interviewID, "ada")
+				b.wait(time.Minute)
+				require.Equal(t, 1, strings.Count(b.log.String(), "transcript not stored, trying again"))
+				for j, err := range s.PendingJobs(t.Context()) {
+					require.NoError(t, err)
+					require.Equal(t, "not_stored", j.Reason)
+				}
+			})
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -375,6 +376,70 @@ func TestAProjectWithoutAWebhookIsNamedOnce(t *testing.T) {
 		register("https://app.example/hook")
 		b.wait(time.Hour)
 		require.False(t, b.health().OtherWebhook)
+	})
+}
+
+func TestAWrongBaseURLIsNoMissingWebhook(t *testing.T) {
+	t.Parallel()
+	for name, studies := range map[string][]string{"one by id": {"e5f6a7b8-1234-56cd-ef78-222222222222"}, "by name": {"Onboarding Feedback"}} {
+		t.Run(name, withClient(webhook.Options{Studies: studies}, func(b *clientBubble) {
+			for range 1000 {
+				b.wire.next(textAnswer(http.StatusNotFound, "text/html", "<h1>Not found</h1>"))
+			}
+			b.run()
+			b.wait(time.Hour)
+			require.Contains(b.t, b.log.String(), "reconciliation fails")
+			require.NotContains(b.t, b.log.String(), "no webhook is registered")
+			require.False(b.t, b.health().NoWebhook)
+		}))
+	}
+}
+
+// clumsyClient panics when the loop over its interviews ends early.
+type clumsyClient struct{ *fakeInterviews }
+
+func (c clumsyClient) Interviews(ctx context.Context, f userjourneys.InterviewFilter) iter.Seq2[userjourneys.Interview, error] {
+	return func(yield func(userjourneys.Interview, error) bool) {
+		for i, err := range c.fakeInterviews.Interviews(ctx, f) {
+			if !yield(i, err) {
+				panic("test: yield returned false")
+			}
+		}
+	}
+}
+
+func TestAWalkThatStopsEarlySurvivesAPanicOfTheIterator(t *testing.T) {
+	t.Parallel()
+	source := &fakeInterviews{}
+	inBubble(t, webhook.Options{Client: clumsyClient{source}}, func(b *bubble) {
+		list := interviews(50)
+		for i := range list {
+			list[i].CreatedAt = time.Now().Add(-time.Duration(i) * 12 * time.Hour)
+		}
+		source.add(list...)
+		require.NoError(t, b.Reconcile(t.Context()), "the first walk sees everything")
+		source.items = 0
+		require.NoError(t, b.Reconcile(t.Context()))
+		require.Less(t, source.items, 50, "the second stops early")
+		require.Equal(t, 1, strings.Count(b.log.String(), "the app's code panicked"))
+	})
+}
+
+func TestAFinishedWalkIsReportedOnceItsLeaseIsReleased(t *testing.T) {
+	t.Parallel()
+	s := memstore.New()
+	free := 0
+	opts := webhook.Options{OnProgress: func(ctx context.Context, p webhook.Progress) {
+		if p.Step == webhook.StepReconciled {
+			_, acquired, err := s.Acquire(ctx, "reconcile/"+studyID, "another replica", time.Second)
+			require.NoError(t, err)
+			require.True(t, acquired)
+			free++
+		}
+	}}
+	synctestHandler(t, s, opts, func(b *bubble) {
+		require.NoError(t, b.Reconcile(t.Context()))
+		require.Equal(t, 1, free)
 	})
 }
 
