@@ -8,7 +8,7 @@
 //	rotate    replaces the webhook's signing secret
 //	studies   lists the active studies and the places left in them
 //	send      sends a signed test delivery to an endpoint
-//	keys      makes new cookie keys
+//	keys      makes keys for cookies or references
 //	fake      runs a fake provider for development
 //
 // setup, rotate and studies read the API key from USERJOURNEYS_API_KEY. They use

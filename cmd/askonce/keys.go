@@ -11,8 +11,13 @@ import (
 const keysUsage = `Usage: askonce keys
 
 Prints a new pair of keys for Config.CookieKeys, as a line for a file of
-environment variables. All replicas need the same keys. For
-gate.SealedReferences, make another pair and rename its variable.
+environment variables. All replicas need the same keys.
+
+Keys for Config.References have the same format. Print another pair, rename its
+variable, and read it like this:
+
+  keys, err := middleware.ParseKeys(os.Getenv("ASKONCE_REFERENCE_KEYS"))
+  refs, err := gate.SignedReferences(keys...) // or SealedReferences
 `
 
 const keysHint = `

@@ -11,7 +11,7 @@ import (
 	"github.com/askonce/askonce/middleware"
 )
 
-func TestKeysFitTheMiddleware(t *testing.T) {
+func TestKeysFitTheMiddlewareAndTheReferences(t *testing.T) {
 	t.Parallel()
 	out, hints, err := runWith(t.Context(), nil, "keys")
 	require.NoError(t, err)
@@ -25,6 +25,10 @@ func TestKeysFitTheMiddleware(t *testing.T) {
 	keys, err := middleware.ParseKeys(text) // as the hint says
 	require.NoError(t, err)
 	_, err = middleware.New(gate.First(), func(*http.Request) string { return "" }, &middleware.Options{CookieKeys: keys})
+	require.NoError(t, err)
+	_, err = gate.SignedReferences(keys...) // as the usage says
+	require.NoError(t, err)
+	_, err = gate.SealedReferences(keys...)
 	require.NoError(t, err)
 	require.Contains(t, hints, `middleware.ParseKeys(os.Getenv("ASKONCE_COOKIE_KEYS"))`)
 	require.NotContains(t, hints, text)

@@ -28,7 +28,7 @@ var commands = []command{
 	{"rotate", "replaces the webhook's signing secret", rotate},
 	{"studies", "lists the active studies and the places left in them", studies},
 	{"send", "sends a signed test delivery to an endpoint", send},
-	{"keys", "makes new cookie keys", keys},
+	{"keys", "makes keys for cookies or references", keys},
 	{"fake", "runs a fake provider for development", fake},
 }
 

@@ -36,7 +36,7 @@ func TestHelpOfEveryCommandNamesItsFlags(t *testing.T) {
 		"rotate":  {"-url", "-secret-file", keyVariable},
 		"studies": {keyVariable},
 		"send":    {"-url", "-user", "-study", "-interview", "-forged", secretVariable},
-		"keys":    {"CookieKeys"},
+		"keys":    {"CookieKeys", "References", "gate.SignedReferences(keys...)", "SealedReferences"},
 		"fake":    {"-addr", "-webhook", "-study", "-places", "127.0.0.1:8081"},
 	} {
 		out, _, err := runWith(t.Context(), nil, name, "-h")
