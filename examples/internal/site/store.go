@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -69,12 +70,29 @@ func openSQL(ctx context.Context, d sqlstore.Dialect, driver, dsn string) (*sqls
 	}
 	s, err := sqlstore.New(db, d, nil)
 	if err == nil {
-		err = s.Migrate(ctx)
+		err = retry(ctx, s.Migrate)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return s, func() error { return errors.Join(s.Close(), db.Close()) }, nil
+}
+
+// retry calls connect until it succeeds or ctx ends, because the database may start
+// after the app.
+func retry(ctx context.Context, connect func(context.Context) error) error {
+	for {
+		err := connect(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		slog.WarnContext(ctx, "database unavailable, trying again", "err", err)
+		select {
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // mysqlDSN converts a URL into the driver's format.
@@ -102,7 +120,7 @@ func openRedis(ctx context.Context, databaseURL string) (store.Store, func() err
 	client := redis.NewClient(o)
 	s, err := redisstore.New(client, nil)
 	if err == nil {
-		err = client.Ping(ctx).Err()
+		err = retry(ctx, func(ctx context.Context) error { return client.Ping(ctx).Err() })
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())
