@@ -67,7 +67,8 @@ func plainPage(w http.ResponseWriter, _ *http.Request) {
 func TestChi(t *testing.T) {
 	t.Parallel()
 	session := func(next http.Handler) http.Handler { return next }
-	app := recipes.Chi(newKit(t), session, plainPage)
+	kit, _ := newKit(t, nil)
+	app := recipes.Chi(kit, session, plainPage)
 	require.Contains(t, get(app, "/").Body.String(), `class="askonce"`)
 	require.Equal(t, http.StatusMethodNotAllowed, get(app, "/webhooks/userjourneys").Code)
 	require.Equal(t, http.StatusMethodNotAllowed, get(app, "/askonce/later").Code, "the endpoints have no route")
@@ -174,7 +175,8 @@ func TestMenu(t *testing.T) {
 // each that the style sheet reads in the page.
 func TestBranded(t *testing.T) {
 	t.Parallel()
-	app := newKit(t).Handler(http.HandlerFunc(recipes.Branded))
+	kit, _ := newKit(t, nil)
+	app := kit.Handler(http.HandlerFunc(recipes.Branded))
 	page := get(app, "/").Body.String()
 	link := regexp.MustCompile(`/askonce/prompt-[^"]+\.css`).FindString(page)
 	require.NotEmpty(t, link)

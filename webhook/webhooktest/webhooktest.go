@@ -54,12 +54,15 @@ type Data struct {
 	RespondentID    *string `json:"respondent_id"`
 }
 
-// StudyID is the study of the events that [Completed] returns. If your gate uses
-// another study, set Data.StudyID to that, or give your fake study this id.
+// StudyID is the id of the study of the events that [Completed] returns; its name is
+// "Onboarding Feedback". The webhook ignores the events unless the app asks about this
+// study: for another one set StudyID and StudyName of [Data].
 const StudyID = "e5f6a7b8-1234-56cd-ef78-222222222222"
 
 // Completed returns the event of a new interview that has just been completed with
-// the reference. An empty reference means an anonymous user.
+// the reference: the user's id, or for an app with signed or sealed references the
+// result of [github.com/askonce/askonce/gate.References.Reference]. An empty reference
+// means an anonymous user.
 func Completed(reference string) Event {
 	const format = "2006-01-02T15:04:05.000Z"
 	now := time.Now().UTC()
