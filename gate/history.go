@@ -36,8 +36,8 @@ func (h History) WithOpened(studyID string, at time.Time) History {
 }
 
 // WithSnooze returns h with the answer "later", which silences the study until the given
-// time. A snooze of more than a year comes from a wrong clock, so it has no effect until
-// a year of it is left.
+// time. The snooze has no effect while that is more than 366 days away, because only a
+// wrong clock sets such a time.
 func (h History) WithSnooze(studyID string, at, until time.Time) History {
 	return h.with(store.Interaction{Key: store.Key{StudyID: studyID}, Kind: store.InteractionSnoozed, At: at, Until: until})
 }

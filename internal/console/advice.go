@@ -43,7 +43,7 @@ var (
 	adviceAmbiguous = advice{Title: "Several studies have this name; configure the study's id", Says: "Nobody is invited once the last answer is too old"}
 	adviceStudyKey  = advice{Title: "The provider refuses the API key", Says: "The last answer serves for `Stale`, but clicks are not confirmed. Check the key and its project"}
 	adviceLink      = advice{Title: "The interview's link is refused", Says: "The study's link is not https, or leads to a host that is not in `gate.Options.LinkHosts`"}
-	adviceProvider  = advice{Title: "The provider does not answer", Says: "The last answer serves for `Stale` (15 minutes), then nobody is invited. If it lasts: egress, DNS, the provider's status"}
+	adviceProvider  = advice{Title: "The provider does not answer", Says: "The last answer serves for `Stale` (15 minutes), then nobody is invited. If it lasts, check egress, DNS and the provider's status"}
 )
 
 const (
