@@ -15,10 +15,10 @@ import (
 
 // CacheOptions configure [NewCached]. A zero field means its default.
 type CacheOptions struct {
-	// Completed is how long the cache remembers that a user has completed a study. So
-	// long may a completion still count after a Reset on another replica and, in a store
-	// without [Interactions], after its Until. Negative means that it is not remembered.
-	// Defaults to 1 hour.
+	// Completed is how long the cache remembers that a user has completed a study. For
+	// that time, a completion may still count after a Reset on another replica or, in a
+	// store without [Interactions], after its Until. Negative means that it is not
+	// remembered. Defaults to 1 hour.
 	Completed time.Duration
 
 	// Open is how long everything else is remembered: that a user has not completed a

@@ -74,7 +74,7 @@ func CheckFilter(f Filter) error {
 func CheckInteraction(i Interaction) error {
 	switch {
 	case i.Kind > InteractionOptedOut:
-		return invalidArgument("the kind of interaction is unknown, or is not noted")
+		return invalidArgument("the kind of interaction is unknown, or only for metrics")
 	case i.At.IsZero():
 		return invalidArgument("the interaction has no time")
 	case i.Kind == InteractionOptedOut && i.StudyID != "":

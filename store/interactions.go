@@ -18,8 +18,8 @@ import (
 //
 // Users are found by a keyed hash, as completions are. Times of answers are kept to the
 // millisecond, because users are quick to take one back; other times are kept to the
-// second. Nothing about a user is ever deleted: Reset clears one study and keeps the time
-// of the reset, and Erase removes the id and keeps the hash.
+// second. A store never forgets a user altogether: Reset clears one study and keeps the
+// time of the reset, and Erase removes the id and keeps the hash.
 type Interactions interface {
 	// Note records one interaction, which is durable once Note returns nil. It returns
 	// the errors of [CheckInteraction] and [Person.CheckRoom].

@@ -10,7 +10,7 @@ import (
 // keeps a user from being asked again.
 type Retention interface {
 	// DeleteExpired deletes up to limit items of one kind that are older than before,
-	// and returns how many it deleted. Call it again until it returns less than limit.
+	// and returns how many it deleted. Call it again until it returns fewer than limit.
 	// It may be interrupted, and may run on several replicas at once. It keeps
 	// transcripts that have a job. It returns the error of [CheckExpirable].
 	DeleteExpired(ctx context.Context, what Expirable, before time.Time, limit int) (int, error)

@@ -29,9 +29,9 @@ var (
 	// ErrTooLarge means that a response is larger than 16 MiB. The rest is not read.
 	ErrTooLarge = errors.New("userjourneys: the response is larger than 16 MiB")
 
-	// ErrUnexpectedResponse means that a 2xx is not what the API documents: an
-	// HTML page, as captive portals serve it, truncated JSON, an object without an
-	// id, or a list that never ends.
+	// ErrUnexpectedResponse means that a response with a 2xx status is not what the
+	// API documents: an HTML page, as captive portals serve it, truncated JSON, an
+	// object without an id, or a list that never ends.
 	ErrUnexpectedResponse = errors.New("userjourneys: unexpected response")
 )
 

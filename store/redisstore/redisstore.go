@@ -24,7 +24,7 @@ type Options struct {
 	// dashes, underscores, dots or colons. Defaults to "askonce".
 	Prefix string
 
-	// Logger gets one line for each queued job whose interview is missing. Defaults
+	// Logger receives one line for each queued job whose interview is missing. Defaults
 	// to [slog.Default].
 	Logger *slog.Logger
 }

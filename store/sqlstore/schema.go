@@ -43,7 +43,8 @@ func Schema(d Dialect, opts *Options) (string, error) {
 }
 
 // Migrate creates the tables or brings them up to date. Any number of processes may call
-// it at the same time, and repeatedly. It needs the rights to create tables, indexes and
+// it at the same time, and repeatedly: if it fails because the database is not up yet, call
+// it again. It needs the rights to create tables, indexes and
 // views, unless there is nothing to do. It does not change tables that a newer version of
 // this package has made. If this version cannot use them, it returns an error.
 func (s *Store) Migrate(ctx context.Context) error {

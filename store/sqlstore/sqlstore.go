@@ -56,8 +56,8 @@ var _ interface {
 } = (*Store)(nil)
 
 // New returns a store in db. It does not connect. The tables are created by
-// [Store.Migrate], or by the app's own migrations from [Schema]; until they exist,
-// every method returns an error that says so. [Store.Close] does not close db.
+// [Store.Migrate], which does, or by the app's own migrations from [Schema]. Until they
+// exist, every method returns an error that says so. [Store.Close] does not close db.
 func New(db *sql.DB, d Dialect, opts *Options) (*Store, error) {
 	if db == nil {
 		panic("sqlstore: New: db is nil")

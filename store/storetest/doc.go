@@ -16,6 +16,6 @@
 // the contract. [RunDamaged] tests what a store does when its backend fails or has
 // lost a part of its data. [Bench] measures a store.
 //
-// [WithHooks] is for tests of code that uses a store: it lets calls fail, or
+// [WithHooks] is for tests of code that uses a store: it makes calls fail, or
 // changes the store while a call is under way.
 package storetest

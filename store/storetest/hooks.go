@@ -9,7 +9,7 @@ import (
 )
 
 // Hooks run around each call of a store that [WithHooks] returns. A test uses them to
-// let calls fail, and to change the store while a call is under way. method is the
+// make calls fail, and to change the store while a call is under way. method is the
 // name of the method, for instance "Record". A nil field does nothing.
 type Hooks struct {
 	// Before runs before the call. If it returns an error, the call is not made and
