@@ -66,7 +66,7 @@ func readResult(body []byte, err error) Result {
 func (h *Handler) limitReads(w http.ResponseWriter, r *http.Request, from time.Time) {
 	err := guard.Do(func() error { return http.NewResponseController(w).SetReadDeadline(from) })
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if err != nil && server != nil && server.ReadTimeout == 0 && h.endlessReads.changed(true) {
+	if err != nil && server != nil && server.ReadTimeout == 0 && h.logged.add("endless reads") {
 		h.log.WarnContext(r.Context(), "askonce: a middleware's ResponseWriter has no Unwrap method, so slow senders keep their connections: set http.Server.ReadTimeout, or mount the webhook outside that middleware", "writer", fmt.Sprintf("%T", w))
 	}
 }

@@ -19,6 +19,16 @@ func (h *Handler) call(place, interviewID string, f func() error) (err error) {
 	return f()
 }
 
+const storeTimeout = 5 * time.Second // of one call
+
+// callDetached is call with a context that lasts for storeTimeout. It does not end
+// with the request or with Run, so that a write to the store is not cut off.
+func (h *Handler) callDetached(ctx context.Context, place, interviewID string, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	return h.call(place, interviewID, func() error { return f(ctx) })
+}
+
 // catch must be deferred. It recovers a panic and logs it, once for each place and
 // interview. It stores it in *err, unless that is set already: a loop that has
 // returned early keeps its result if the iterator panics when it stops.

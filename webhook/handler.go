@@ -19,7 +19,6 @@ import (
 type Handler struct {
 	opts        Options
 	store       store.Store
-	client      Client            // nil if Options.Client is
 	checkpoints store.Checkpoints // of the store, or in memory
 	secrets     func(context.Context) ([]string, error)
 	studies     *studies
@@ -39,15 +38,8 @@ type Handler struct {
 
 	verified      edge // a signature was right
 	mismatched    edge // a signature was wrong, and none was right before
-	recorded      edge
 	noSecrets     edge // Options.Secrets fails
 	consumed      edge // something reads bodies before the Handler
-	endlessReads  edge // slow senders keep their connections
-	oddRefs       edge // a reference was not a string
-	unrun         edge // there is a completion, and Run has not been called
-	fetched       edge
-	walked        edge
-	unusable      edge // the provider lists interviews without ids
 	keyRefused    edge // by the provider
 	hookMissing   edge // the provider has no webhook
 	hookElsewhere edge // the provider delivers to another URL
@@ -83,7 +75,7 @@ func New(secret string, s store.Store, opts *Options) (*Handler, error) {
 		checkpoints = memstore.New()
 	}
 	return &Handler{
-		opts: o, store: s, client: o.Client, checkpoints: checkpoints, secrets: secrets, studies: newStudies(o.Studies), log: o.Logger,
+		opts: o, store: s, checkpoints: checkpoints, secrets: secrets, studies: newStudies(o.Studies), log: o.Logger,
 		queued: make(chan struct{}, 1), trouble: make(chan struct{}, 1),
 	}, nil
 }

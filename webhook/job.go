@@ -105,7 +105,7 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t stor
 		return t, err
 	}
 	j.Fetched, j.Attempts, j.Reason = true, 0, "" // attempts of OnCompleted are counted separately
-	if w.fetched.changed(true) {
+	if w.logged.add("first transcript") {
 		w.log.InfoContext(ctx, "askonce: first transcript fetched", "interview", j.InterviewID)
 	}
 	w.progress(ctx, Progress{Step: StepFetched, StudyID: j.StudyID, InterviewID: j.InterviewID})
@@ -115,9 +115,7 @@ func (w *worker) transcript(ctx context.Context, c *claim, j *store.Job) (t stor
 // stored calls f, which uses the store. It logs an error of f and returns notStored
 // for it, except for [store.ErrLeaseLost].
 func (w *worker) stored(ctx context.Context, j store.Job, place string, f func(context.Context) error) error {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	err := w.call(place, j.InterviewID, func() error { return f(ctx) })
+	err := w.callDetached(ctx, place, j.InterviewID, f)
 	if err == nil || errors.Is(err, store.ErrLeaseLost) {
 		return err
 	}
@@ -132,7 +130,7 @@ func (w *worker) fetch(ctx context.Context, j store.Job) (i userjourneys.Intervi
 	fetchCtx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	err = w.call("Client.Interview", j.InterviewID, func() (err error) {
-		i, err = w.client.Interview(fetchCtx, j.InterviewID)
+		i, err = w.opts.Client.Interview(fetchCtx, j.InterviewID)
 		return err
 	})
 	switch {
@@ -183,8 +181,6 @@ func (w *worker) update(ctx context.Context, j *store.Job, i userjourneys.Interv
 		w.log.ErrorContext(ctx, "askonce: late quality score not recorded, the app's code panicked", "interview", j.InterviewID, "err", err)
 		return
 	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
 	if _, err := w.put(ctx, c); err != nil {
 		w.log.WarnContext(ctx, "askonce: late quality score not recorded", "interview", j.InterviewID, "err", err)
 		return
@@ -211,13 +207,9 @@ func (w *worker) callHook(ctx context.Context, j store.Job, t store.Transcript) 
 
 // putBack postpones a failed job, or gives it up. A refused key or a rate limit is
 // not a reason to give up.
-func (w *worker) putBack(ctx context.Context, j store.Job, since time.Time, cause error) (err error) {
-	defer w.catch("Store.PostponeJob", j.InterviewID, &err)
-	stopped := ctx.Err() != nil
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	if stopped { // unchanged, so that the next process need not wait for the lease to end
-		return w.jobs.PostponeJob(ctx, j, 0)
+func (w *worker) putBack(ctx context.Context, j store.Job, since time.Time, cause error) error {
+	if ctx.Err() != nil { // unchanged, so that the next process need not wait for the lease to end
+		return w.postpone(ctx, j, 0)
 	}
 	reason, wait, counts := classify(cause, j.Attempts)
 	j.Reason = reason.Error()
@@ -229,10 +221,14 @@ func (w *worker) putBack(ctx context.Context, j store.Job, since time.Time, caus
 	if reason == tooLarge || counts && time.Since(since) >= giveUpAfter {
 		w.log.ErrorContext(ctx, "askonce: transcript given up", "interview", j.InterviewID, "reason", j.Reason, "attempts", j.Attempts)
 		w.progress(ctx, Progress{Step: StepGivenUp, StudyID: j.StudyID, InterviewID: j.InterviewID, Reason: j.Reason, Attempts: j.Attempts})
-		return w.jobs.KillJob(ctx, j)
+		return w.callDetached(ctx, "Store.KillJob", j.InterviewID, func(ctx context.Context) error { return w.jobs.KillJob(ctx, j) })
 	}
 	w.log.DebugContext(ctx, "askonce: transcript postponed", "interview", j.InterviewID, "reason", j.Reason, "wait", wait)
-	return w.jobs.PostponeJob(ctx, j, wait)
+	return w.postpone(ctx, j, wait)
+}
+
+func (w *worker) postpone(ctx context.Context, j store.Job, wait time.Duration) error {
+	return w.callDetached(ctx, "Store.PostponeJob", j.InterviewID, func(ctx context.Context) error { return w.jobs.PostponeJob(ctx, j, wait) })
 }
 
 // classify returns the reason for a failure, how long to wait before the next

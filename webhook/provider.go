@@ -48,13 +48,13 @@ func (h *Handler) confirmRefusal(ctx context.Context, studyID string) bool {
 func (h *Handler) requestOther(ctx context.Context, studyID string) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	if lister, ok := h.client.(StudyLister); ok {
+	if lister, ok := h.opts.Client.(StudyLister); ok {
 		for _, err := range lister.Studies(ctx) {
 			return err
 		}
 		return nil
 	}
-	for _, err := range h.client.Interviews(ctx, userjourneys.InterviewFilter{StudyID: studyID, PageSize: 1}) {
+	for _, err := range h.opts.Client.Interviews(ctx, userjourneys.InterviewFilter{StudyID: studyID, PageSize: 1}) {
 		return err
 	}
 	return nil
@@ -84,7 +84,7 @@ func retryAfterOf(err error) time.Duration {
 // delivers to another URL. It never writes: a project has one webhook, and
 // another deployment may own it.
 func (h *Handler) checkHook(ctx context.Context) {
-	reader, ok := h.client.(WebhookReader)
+	reader, ok := h.opts.Client.(WebhookReader)
 	if !ok {
 		return
 	}

@@ -93,7 +93,7 @@ func (r *reconciler) report(ctx context.Context, got round, err error) {
 		if r.failing.changed(false) {
 			r.log.InfoContext(ctx, "askonce: reconciliation works again")
 		}
-		if r.walked.changed(true) {
+		if r.logged.add("first walk") {
 			r.log.InfoContext(ctx, "askonce: first reconciliation finished")
 		}
 	}
@@ -107,10 +107,10 @@ func (r *reconciler) report(ctx context.Context, got round, err error) {
 // [Handler.Run] does the same when it starts, every [Options.ReconcileEvery], and
 // after a delivery that may have been lost.
 func (h *Handler) Reconcile(ctx context.Context) error {
-	if h.client == nil {
+	if h.opts.Client == nil {
 		return errors.New("webhook: reconciliation needs Options.Client")
 	}
-	if _, lists := h.client.(StudyLister); !lists && len(h.opts.Studies) == 0 {
+	if _, lists := h.opts.Client.(StudyLister); !lists && len(h.opts.Studies) == 0 {
 		return errors.New("webhook: reconciliation needs Options.Studies, because Client cannot list them")
 	}
 	r := newReconciler(h)
@@ -156,7 +156,7 @@ func (r *reconciler) all(ctx context.Context, forced bool) (round, error) {
 // when its study was paused is still completed. So the studies that were listed
 // lately are walked too.
 func (r *reconciler) studyIDs(ctx context.Context) (ids, unnamed []string, err error) {
-	lister, ok := r.client.(StudyLister)
+	lister, ok := r.opts.Client.(StudyLister)
 	switch {
 	case !ok:
 		return r.opts.Studies, nil, nil
@@ -258,18 +258,18 @@ func (r *reconciler) study(ctx context.Context, got *round, studyID string) erro
 
 // acquire calls the checkpoints' Acquire.
 func (h *Handler) acquire(ctx context.Context, name, holder string, lease time.Duration) (state string, acquired bool, err error) {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	defer h.catch("Store.Acquire", "", &err)
-	return h.checkpoints.Acquire(ctx, name, holder, lease)
+	err = h.callDetached(ctx, "Store.Acquire", "", func(ctx context.Context) (err error) {
+		state, acquired, err = h.checkpoints.Acquire(ctx, name, holder, lease)
+		return err
+	})
+	return state, acquired, err
 }
 
 // release calls the checkpoints' Release.
-func (h *Handler) release(ctx context.Context, name, holder, state string) (err error) {
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	defer h.catch("Store.Release", "", &err)
-	return h.checkpoints.Release(ctx, name, holder, state)
+func (h *Handler) release(ctx context.Context, name, holder, state string) error {
+	return h.callDetached(ctx, "Store.Release", "", func(ctx context.Context) error {
+		return h.checkpoints.Release(ctx, name, holder, state)
+	})
 }
 
 // reportWalk logs the lost deliveries and the unusable items of a walk.
@@ -281,7 +281,7 @@ func (r *reconciler) reportWalk(ctx context.Context, w *walk) {
 		}
 		r.log.Log(ctx, level, "askonce: found completions whose deliveries had not come", "study", w.studyID, "completions", w.missed)
 	}
-	if w.unusable > 0 && r.unusable.changed(true) {
+	if w.unusable > 0 && r.logged.add("unusable ids") {
 		r.log.WarnContext(ctx, "askonce: the provider's list has interviews without a usable id, they are skipped", "study", w.studyID, "interviews", w.unusable)
 	}
 }

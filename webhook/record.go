@@ -22,8 +22,6 @@ func (h *Handler) record(ctx context.Context, e event) (c store.Completion, resu
 	if err != nil {
 		return c, ResultPanic, err
 	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
 	first, err := h.put(ctx, c)
 	if errors.Is(err, store.ErrInvalid) && c.UserID != "" {
 		c.UserID, result = "", ResultBadReference // the store is stricter than store.CheckID
@@ -38,31 +36,29 @@ func (h *Handler) record(ctx context.Context, e event) (c store.Completion, resu
 		return c, ResultDuplicate, nil
 	}
 	h.noteReference(ctx, e, result)
-	if c.UserID != "" && h.recorded.changed(true) {
+	if c.UserID != "" && h.logged.add("first completion") {
 		h.log.InfoContext(ctx, "askonce: first completion recorded", "interview", c.InterviewID, "study", c.StudyID)
 	}
-	if h.client != nil && !h.ran.Load() && h.unrun.changed(true) {
+	if h.opts.Client != nil && !h.ran.Load() && h.logged.add("Run") {
 		h.log.WarnContext(ctx, "askonce: Run has not been called here: unless another process calls it, no transcript is fetched and lost deliveries stay unknown")
 	}
 	signal(h.queued)
 	if h.opts.OnRecorded != nil {
-		_ = h.call("OnRecorded", c.InterviewID, func() error { h.opts.OnRecorded(ctx, c); return nil })
+		_ = h.callDetached(ctx, "OnRecorded", c.InterviewID, func(ctx context.Context) error {
+			h.opts.OnRecorded(ctx, c)
+			return nil
+		})
 	}
 	return c, result, nil
 }
 
-const storeTimeout = 5 * time.Second // of one call
-
-// detached returns a context for calls of the store. It does not end with the
-// request or with Run, so that they are not cut off.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-}
-
 // put calls the store's Record.
 func (h *Handler) put(ctx context.Context, c store.Completion) (first bool, err error) {
-	defer h.catch("Store.Record", c.InterviewID, &err)
-	return h.store.Record(ctx, c)
+	err = h.callDetached(ctx, "Store.Record", c.InterviewID, func(ctx context.Context) (err error) {
+		first, err = h.store.Record(ctx, c)
+		return err
+	})
+	return first, err
 }
 
 // completion returns the completion to record for an event. The result says why it
@@ -102,9 +98,7 @@ func (h *Handler) checkUser(ctx context.Context, c store.Completion) {
 	if !ok || c.UserID == "" {
 		return
 	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	_ = h.call("Store.Completions", c.InterviewID, func() error {
+	_ = h.callDetached(ctx, "Store.Completions", c.InterviewID, func(ctx context.Context) error {
 		for have, err := range list.Completions(ctx, store.Filter{InterviewID: c.InterviewID}) {
 			if err == nil && have.UserID != "" && have.UserID != c.UserID {
 				h.warnOtherUser(ctx, c.InterviewID)
@@ -125,9 +119,7 @@ func (h *Handler) keepLetter(ctx context.Context, body []byte, reason Result) (k
 	if !ok || len(body) == 0 {
 		return false, nil
 	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	err = h.call("Store.AddDeadLetter", "", func() error {
+	err = h.callDetached(ctx, "Store.AddDeadLetter", "", func(ctx context.Context) error {
 		return letters.AddDeadLetter(ctx, store.DeadLetter{ReceivedAt: time.Now(), Reason: reason.String(), Body: body})
 	})
 	if errors.Is(err, errors.ErrUnsupported) {

@@ -13,7 +13,7 @@ import (
 func (h *Handler) user(ctx context.Context, e event) (user string, result Result, err error) {
 	switch {
 	case e.badReference:
-		if h.oddRefs.changed(true) {
+		if h.logged.add("odd reference") {
 			h.log.WarnContext(ctx, "askonce: reference_id is not a string, the interview is recorded without a user", "interview", e.interviewID)
 		}
 		return "", ResultBadReference, nil

@@ -142,7 +142,7 @@ func (w *walk) pages(ctx context.Context) (err error) {
 	mayStop := !w.Newest.IsZero() && time.Since(w.Whole) < wholeEvery
 	floor, empty := w.Newest.Add(-lookBack), false
 	f := userjourneys.InterviewFilter{StudyID: w.studyID, Status: userjourneys.StatusCompleted, PageSize: pageSize, After: w.last, OnPage: func(items int) { empty = items == 0 }}
-	for i, err := range w.client.Interviews(ctx, f) {
+	for i, err := range w.opts.Client.Interviews(ctx, f) {
 		if err != nil {
 			return err
 		}
@@ -297,8 +297,6 @@ func (w *walk) takesAgain(ctx context.Context) bool {
 	if w.taken.InterviewID == "" {
 		return false
 	}
-	ctx, cancel := detached(ctx)
-	defer cancel()
 	_, err := w.put(ctx, w.taken)
 	return err == nil
 }
@@ -350,9 +348,7 @@ func (w *walk) requeue(ctx context.Context, e event) {
 	}
 	delete(w.dead, e.interviewID)
 	jobs, _ := store.As[store.Transcripts](w.store)
-	ctx, cancel := detached(ctx)
-	defer cancel()
-	err := w.call("Store.RequeueJob", e.interviewID, func() error { return jobs.RequeueJob(ctx, e.interviewID) })
+	err := w.callDetached(ctx, "Store.RequeueJob", e.interviewID, func(ctx context.Context) error { return jobs.RequeueJob(ctx, e.interviewID) })
 	if err != nil {
 		w.log.DebugContext(ctx, "askonce: transcript not requeued", "interview", e.interviewID, "err", err)
 		return
@@ -373,10 +369,8 @@ func (w *walk) keepLease(ctx context.Context) error {
 // save saves the position and extends the lease. It fails only if another replica
 // has the lease.
 func (w *walk) save(ctx context.Context) error {
-	ctx, cancel := detached(ctx)
-	defer cancel()
 	w.extended = time.Now()
-	err := w.call("Store.Save", "", func() error {
+	err := w.callDetached(ctx, "Store.Save", "", func(ctx context.Context) error {
 		return w.checkpoints.Save(ctx, w.checkpoint, w.holder, w.state(), walkLease)
 	})
 	if errors.Is(err, store.ErrLeaseLost) {

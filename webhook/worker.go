@@ -29,7 +29,7 @@ const (
 func (h *Handler) Run(ctx context.Context) error {
 	h.ran.Store(true)
 	var wg sync.WaitGroup
-	if h.client != nil {
+	if h.opts.Client != nil {
 		if jobs, ok := store.As[store.Transcripts](h.store); ok {
 			w := &worker{Handler: h, jobs: jobs, claims: map[string]*claim{}}
 			wg.Go(func() { w.run(ctx) })
