@@ -110,7 +110,9 @@ func ExampleMiddleware_Endpoints() {
 	//     "thanks": "Thanks, we won’t ask again.",
 	//     "undo": "Undo",
 	//     "never": "Never ask me",
-	//     "optedOut": "Done. We won’t ask you for any interview again."
+	//     "optedOut": "Done. We won’t ask you for any interview again.",
+	//     "notRecorded": "Your answer could not be saved.",
+	//     "tryAgain": "Try again"
 	//   },
 	//   "links": {
 	//     "start": "/askonce/start?study=study-1\u0026from=app",

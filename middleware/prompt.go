@@ -23,10 +23,12 @@ type Texts struct {
 	Later   string   `json:"later"`   // the label of the × button
 	Decline string   `json:"decline"` // the button beside Start
 
-	Thanks   string `json:"thanks"`   // replaces the prompt after Decline
-	Undo     string `json:"undo"`     // the button that takes the answer back
-	Never    string `json:"never"`    // the button that declines every study
-	OptedOut string `json:"optedOut"` // replaces Thanks after Never
+	Thanks      string `json:"thanks"`      // replaces the prompt after Decline
+	Undo        string `json:"undo"`        // the button that takes the answer back
+	Never       string `json:"never"`       // the button that declines every study
+	OptedOut    string `json:"optedOut"`    // replaces Thanks after Never
+	NotRecorded string `json:"notRecorded"` // replaces the prompt if the app has not recorded the answer
+	TryAgain    string `json:"tryAgain"`    // the button that repeats the answer, and the link that repeats a click on Start
 
 	// The heading and the paragraph of the pages for a click that leads to no interview.
 	ClosedTitle, ClosedText           string `json:"-"` // the study has ended or is paused at the provider
@@ -36,7 +38,6 @@ type Texts struct {
 	RefusedTitle, RefusedText         string `json:"-"` // the user has opted out
 	UnavailableTitle, UnavailableText string `json:"-"` // the interview cannot be opened right now
 	SignedOutTitle, SignedOutText     string `json:"-"` // nobody is signed in
-	TryAgain                          string `json:"-"` // the link that repeats the click, on the page Unavailable
 	Back                              string `json:"-"` // the link to the app
 }
 

@@ -35,6 +35,12 @@ async function ask() {
     prompt.replaceChildren(...content);
     prompt.querySelector("a, button")?.focus(); // which was on what is gone
   };
+  // Thanks only for what the app has recorded.
+  const answer = (send, content) => async () => {
+    const again = answer(send, content);
+    const failure = () => [el("p", { role: "status" }, texts.notRecorded), el("div", { className: "actions" }, button(texts.tryAgain, again))];
+    swap((await send(d)) ? content() : failure());
+  };
   const invitation = () => {
     const start = el("a", { className: "go", href: d.links.start, target: "_blank", rel: "noopener" }, texts.start);
     start.addEventListener("click", () => {
@@ -45,29 +51,21 @@ async function ask() {
       askonce.later(d);
       close();
     };
-    const decline = () => {
-      askonce.decline(d);
-      swap(farewell());
-    };
     return [
       Object.assign(button("\u00d7", later), { className: "close", ariaLabel: texts.later, title: texts.later }),
       el("h2", {}, texts.title),
       el("p", {}, texts.text),
       el("p", { className: "soft" }, texts.facts.join(" \u00b7 ")),
-      el("div", { className: "actions" }, start, button(texts.decline, decline)),
+      el("div", { className: "actions" }, start, button(texts.decline, answer(askonce.decline, farewell))),
     ];
   };
   const farewell = () => {
-    const undo = () => {
-      askonce.undo(d);
-      swap(invitation());
-    };
-    const never = () => {
-      askonce.optOut(d);
-      swap([el("p", { role: "status" }, texts.optedOut)]);
-      setTimeout(close, 8000);
-    };
+    const undo = answer(askonce.undo, invitation), never = answer(askonce.optOut, goodbye);
     return [el("p", { role: "status" }, texts.thanks), el("div", { className: "actions" }, button(texts.undo, undo), button(texts.never, never))];
+  };
+  const goodbye = () => {
+    setTimeout(close, 8000);
+    return [el("p", { role: "status" }, texts.optedOut)];
   };
   prompt.append(...invitation());
   document.body.append(prompt);

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/askonce/askonce/gate"
@@ -27,6 +28,8 @@ type app struct {
 	url   string
 	study string
 	store *memstore.Store
+
+	outside atomic.Pointer[http.HandlerFunc] // answers every POST before the middleware sees it, if it is set
 
 	mu       sync.Mutex
 	recorded map[store.InteractionKind]int // what the user has seen and answered
@@ -74,7 +77,14 @@ func newApp(t testing.TB, opts *middleware.Options, gateOpts *gate.Options) *app
 		return "ada"
 	}, &o)
 	require.NoError(t, err)
-	srv := httptest.NewServer(m.Handler(http.HandlerFunc(servePage)))
+	pages := m.Handler(http.HandlerFunc(servePage))
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if outside := a.outside.Load(); outside != nil && r.Method == http.MethodPost {
+			(*outside)(w, r)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}))
 	t.Cleanup(srv.Close)
 	a.url = srv.URL
 	return a
@@ -106,6 +116,10 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/library.js":
 		library(w, r)
+		return
+	case "/worker.js":
+		w.Header().Set("Content-Type", "text/javascript")
+		fmt.Fprint(w, staleWhileRevalidate)
 		return
 	case "/app.css":
 		w.Header().Set("Content-Type", "text/css")

@@ -255,7 +255,7 @@ func answered(endpoint string) string {
 func (b *tab) answered(endpoint string) { b.t.Helper(); b.eventually(answered(endpoint)) }
 
 // prompts counts those that still ask: one that has been declined says goodbye.
-const prompts = `[...document.querySelectorAll("aside.askonce")].filter((a) => !a.shadowRoot?.querySelector(".card.off,.out")).length`
+const prompts = `[...document.querySelectorAll("aside.askonce")].filter((a) => !a.shadowRoot?.querySelector(".card").matches(".off,.out")).length`
 
 // shown is whether the prompt is on the screen.
 const shown = `(() => { const a = document.querySelector("aside.askonce"); return !!a && !a.hidden && !("waits" in a.dataset) })()`
@@ -286,6 +286,8 @@ const (
 	declineButton = inPrompt + `.querySelector(".acts button")`
 	undoButton    = inPrompt + `.querySelectorAll(".bye button")[0]`
 	neverButton   = inPrompt + `.querySelectorAll(".bye button")[1]`
+	againButton   = inPrompt + `.querySelectorAll(".bye button")[2]`
+	said          = inPrompt + `.querySelector(".card:not(.off)").textContent`
 )
 
 // quiet requires that nothing went wrong in the console.

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -39,14 +40,18 @@ func TestSinglePageExample(t *testing.T) {
 	b.open(url + "/notes/3")
 	b.eventually(asked)
 
-	const first, second = `.prompt .actions button`, `.prompt .actions button:nth-child(2)`
+	const first, second, status = `.prompt .actions button`, `.prompt .actions button:nth-child(2)`, `document.querySelector(".prompt [role=status]")?.textContent`
+	b.run(network.SetBlockedURLs([]string{"*/askonce/decline?*"}))
 	b.click(first) // "No thanks"
-	b.eventually(`document.querySelectorAll(".prompt button").length === 2`)
+	b.eventually(status + ` === "Your answer could not be saved."`)
+	b.run(network.SetBlockedURLs([]string{}))
+	b.click(first) // "Try again"
+	b.eventually(status + ` === "Thanks, we won’t ask again."`)
 	b.click(first) // "Undo"
 	b.eventually(asked)
-	require.Equal(t, "declined,undone", eval[string](b, `events.map((e) => e.split(" ")[0]).filter((e) => e !== "shown").join()`))
+	require.Equal(t, "declined,declined,undone", eval[string](b, `events.map((e) => e.split(" ")[0]).filter((e) => e !== "shown").join()`))
 	b.click(first)
-	b.eventually(`document.querySelectorAll(".prompt button").length === 2`)
+	b.eventually(status + ` === "Thanks, we won’t ask again."`)
 	b.click(second) // "Never ask me"
 	b.eventually(`document.querySelectorAll(".prompt button").length === 0`)
 	b.answered("optout")

@@ -63,22 +63,89 @@ func TestCachedPage(t *testing.T) {
 			for reason, end := range over {
 				a := newApp(t, nil, always())
 				page := a.url + "/?" + url.Values{"header": fields}.Encode()
-				visit := func() (asking int) {
-					t.Helper()
-					w.visit(a.url + "/app.css") // a document without a prompt
-					w.visit(page)
-					navigation := ""
-					w.json(`performance.getEntriesByType("navigation")[0].type`, &navigation)
-					require.Equal(t, "navigate", navigation)
-					w.json(prompts, &asking)
-					return asking
-				}
-				require.Equal(t, 1, visit(), name)
-				require.Equal(t, 1, visit(), "%s: it is still due", name)
+				require.Equal(t, 1, visitAgain(t, w, a, page), name)
+				require.Equal(t, 1, visitAgain(t, w, a, page), "%s: it is still due", name)
 				eventually(t, w, shown)
 				end(t, a, w)
-				require.Equal(t, 0, visit(), "%s: after %s", name, reason)
+				require.Equal(t, 0, visitAgain(t, w, a, page), "%s: after %s", name, reason)
 			}
+		}
+	})
+}
+
+// visitAgain navigates to a page as a link does, from one that has no prompt. It returns
+// how many prompts the page has.
+func visitAgain(t *testing.T, w window, a *app, page string) (n int) {
+	t.Helper()
+	w.visit(a.url + "/app.css")
+	w.visit(page)
+	navigation := ""
+	w.json(navigationType, &navigation)
+	require.Equal(t, "navigate", navigation)
+	w.json(prompts, &n)
+	return n
+}
+
+const (
+	navigationType = `performance.getEntriesByType("navigation")[0].type`
+	fromCache      = `performance.getEntriesByType("navigation")[0].transferSize === 0`
+	gone           = `!document.querySelector("aside.askonce")`
+)
+
+// Going back to a page that is not in the back-forward cache shows it from the browser's
+// cache, which is not asked whether it is fresh.
+func TestBackToACachedPage(t *testing.T) {
+	t.Parallel()
+	inEachBrowser(t, func(t *testing.T, w window) {
+		for reason, end := range over {
+			a := newApp(t, nil, always())
+			w.visit(a.url + "/")
+			w.json(`(addEventListener("unload", () => {}), true)`, new(bool)) // it keeps a page out of the back-forward cache
+			eventually(t, w, shown)
+			end(t, a, w)
+			w.visit(a.url + "/app.css")
+			w.json(`(setTimeout(() => history.back()), true)`, new(bool))
+			require.Eventually(t, func() bool {
+				back := false
+				w.json(`location.pathname === "/" && document.readyState === "complete"`, &back)
+				return back
+			}, patience, 50*time.Millisecond)
+			navigation := ""
+			w.json(navigationType, &navigation)
+			require.Equal(t, "back_forward", navigation, reason)
+			eventually(t, w, gone)
+		}
+	})
+}
+
+// staleWhileRevalidate is a service worker that answers everything from its cache if it can,
+// the decision too, and brings the cache up to date after that.
+const staleWhileRevalidate = `addEventListener("fetch", (e) => e.request.method === "GET" && e.respondWith((async () => {
+	const cache = await caches.open("all"), cached = await cache.match(e.request);
+	const fresh = fetch(e.request).then((r) => (cache.put(e.request, r.clone()), r));
+	return cached || fresh;
+})()));
+addEventListener("activate", (e) => e.waitUntil(clients.claim()));`
+
+// A service worker keeps whatever it likes, and the prompt is not shown if it is over.
+func TestPageOfAServiceWorker(t *testing.T) {
+	t.Parallel()
+	inEachBrowser(t, func(t *testing.T, w window) {
+		for reason, end := range over {
+			a := newApp(t, nil, always())
+			page := a.url + "/?page"
+			w.visit(a.url + "/app.css")
+			w.json(`navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready).then(() => true)`, new(bool))
+			for range 3 {
+				require.Equal(t, 1, visitAgain(t, w, a, page))
+				eventually(t, w, shown)
+			}
+			eventually(t, w, fromCache)
+			end(t, a, w)
+			visitAgain(t, w, a, page)
+			eventually(t, w, fromCache)
+			eventually(t, w, gone)
+			require.Equal(t, 0, visitAgain(t, w, a, page), "after %s, and the worker's cache is up to date", reason)
 		}
 	})
 }

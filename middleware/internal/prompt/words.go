@@ -20,10 +20,12 @@ type Texts struct {
 	Later   string
 	Decline string
 
-	Thanks   string
-	Undo     string
-	Never    string
-	OptedOut string
+	Thanks      string
+	Undo        string
+	Never       string
+	OptedOut    string
+	NotRecorded string
+	TryAgain    string
 
 	ClosedTitle, ClosedText           string
 	FullTitle, FullText               string
@@ -32,7 +34,6 @@ type Texts struct {
 	RefusedTitle, RefusedText         string
 	UnavailableTitle, UnavailableText string
 	SignedOutTitle, SignedOutText     string
-	TryAgain                          string
 	Back                              string
 }
 

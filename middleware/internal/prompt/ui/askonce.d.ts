@@ -45,6 +45,9 @@ export interface Texts {
   undo: string;
   never: string;
   optedOut: string;
+  /** Instead of thanks, if the promise of the answer was false. */
+  notRecorded: string;
+  tryAgain: string;
 }
 
 export interface Links {

@@ -4,15 +4,16 @@
   const key = Symbol.for("askonce"), doc = document, root = doc.documentElement;
   if (self[key]) return self[key]();
   const gone = new Set(), seen = new Set(); // studies answered in any tab, and studies seen in this tab
-  let channel, announced, before, base;
+  let channel, announced, before;
 
   const emit = (name, study) => doc.dispatchEvent(new CustomEvent("askonce:" + name, { detail: { study } }));
   const asides = () => [...doc.querySelectorAll("aside.askonce")];
 
-  const send = (to, quiet) =>
+  // Returns whether the app has recorded what was sent. The middleware cannot log what is refused outside it, so the console does.
+  const send = (to) =>
     fetch(to, { method: "POST", keepalive: true })
       .then((r) => r.status === 204 || Promise.reject(r.status)) // the app's catch-all route may answer with 200
-      .catch((e) => quiet || console.warn("askonce: not recorded", e));
+      .catch((e) => console.warn("askonce: not recorded", e));
 
   // Returns focus that was in the prompt to where it came from.
   const close = (aside) => {
@@ -27,11 +28,21 @@
     to.focus({ preventScroll: true });
     to.addEventListener("blur", () => to.removeAttribute("tabindex"), { once: true });
   };
-  const drop = (study, tell, keep) => {
+  // Closes the prompts of a study. The one that the user has just answered closes itself, and other tabs hear of it.
+  const drop = (study, answered) => {
     gone.add(study);
-    asides().forEach((a) => a.dataset.study === study && a !== keep && close(a));
-    if (tell) channel?.postMessage(study);
+    asides().forEach((a) => a.dataset.study === study && a !== answered && close(a));
+    if (answered) channel?.postMessage(study);
   };
+  const endpoint = (aside, name) => aside.shadowRoot.querySelector(".x").action.replace("later?", name);
+
+  // Drops a prompt that the user has answered since, or that is no longer due. Reasons that say nothing about that keep it: eligible,
+  // excluded, language, held_out, unavailable, paced. The time in the URL keeps a service worker from answering from its cache.
+  const check = (aside) =>
+    fetch(endpoint(aside, "decision?peek&") + "&" + Date.now())
+      .then((r) => r.json())
+      .then((d) => /^[ehlu]|paced/.test(d.reason) || drop(aside.dataset.study))
+      .catch(() => {});
   const listen = () => {
     try {
       channel = new BroadcastChannel("askonce");
@@ -128,10 +139,10 @@
   };
 
   const adopt = (aside) => {
-    const { study, position, delay } = aside.dataset, shadow = aside.shadowRoot, [card, bye] = shadow.querySelectorAll(".card");
+    const { study, position, delay } = aside.dataset, shadow = aside.shadowRoot, [base] = endpoint(aside, "later?").split("later?");
+    const cards = [...shadow.querySelectorAll(".card")], [card, bye, done, failed] = cards;
     const inline = position === "here", room = doc.createElement("div"), stop = new AbortController(), on = { signal: stop.signal, passive: true };
-    let timer, soon, every, ratio = 0, leaving, undone;
-    base = new URL(".", shadow.querySelector(".x").action).href;
+    let timer, soon, every, ratio = 0, leaving;
     aside[key] = () => {
       delete aside[key];
       stop.abort();
@@ -140,38 +151,42 @@
       room.remove();
     };
     const leave = () => {
-      (bye.classList.contains("on") ? bye : card).classList.add("out");
+      for (const c of cards) c.classList.add("out");
       setTimeout(() => close(aside), 120);
     };
-    const swap = (out) => {
+    const switchTo = (to) => {
       const had = shadow.activeElement;
-      if (out && !position.includes("-")) bye.style.minHeight = card.offsetHeight + "px"; // so that a bar, and the page around it, do not jump
-      card.classList.toggle("off", out);
-      bye.classList.toggle("on", out);
-      if (had) (out ? bye : card).querySelector("a,button").focus({ preventScroll: true });
+      // A bar, and the page around it, must not jump.
+      if (!position.includes("-")) to.style.minHeight = shadow.querySelector(".card:not(.off)").offsetHeight + "px";
+      for (const c of cards) c.classList.toggle("off", c !== to);
+      if (had) to.querySelector("a,button")?.focus({ preventScroll: true });
     };
-    // The goodbye stays while the pointer or the focus is on it.
+    // What replaces the prompt stays while the pointer or the focus is on it.
     const linger = (ms) => {
       clearTimeout(leaving);
-      leaving = setTimeout(() => (bye.matches(":hover") || shadow.activeElement ? linger(2000) : leave()), ms);
+      leaving = setTimeout(() => (aside.matches(":hover") || shadow.activeElement ? linger(2000) : leave()), ms);
     };
     const status = shadow.querySelector("[role=status]");
     const say = (text) => (status.textContent = text);
 
-    const answer = (to) => {
-      const [name] = to.slice(base.length).split("?"), [line, done] = bye.querySelectorAll("span");
-      send(to);
+    // Thanks the user only once the app has recorded the answer.
+    const answer = async (to) => {
+      const [name] = to.slice(base.length).split("?");
       emit({ decline: "declined", undo: "undone", optout: "optedout" }[name] || name, study);
       clearTimeout(leaving);
-      if (name === "undo") return gone.delete(study), swap(false);
-      drop(study, true, aside);
-      if (name === "later") return leave();
-      if (name === "decline") swap(true);
-      else {
-        line.textContent = done.textContent;
-        bye.querySelector(".acts").remove();
+      if (name === "later") {
+        send(to);
+        drop(study, aside);
+        return leave();
       }
-      say(line.textContent);
+      aside.ariaBusy = true;
+      const next = (await send(to)) ? { decline: bye, undo: card, optout: done }[name] : failed;
+      aside.ariaBusy = null;
+      failed.querySelector("form").action = to;
+      switchTo(next);
+      if (next === card) return gone.delete(study);
+      if (next !== failed) drop(study, aside);
+      say(next.querySelector("p").textContent);
       linger(8000);
     };
 
@@ -181,7 +196,7 @@
       if (hit.localName === "a") {
         if (!hit.target) return;
         emit("started", study);
-        return setTimeout(() => { drop(study, true, aside); leave(); }); // once the browser has followed the link
+        return setTimeout(() => { drop(study, aside); leave(); }); // once the browser has followed the link
       }
       const to = hit.hasAttribute("formaction") ? hit.formAction : hit.form?.action || "";
       if (e.button || !to.startsWith(base) || "forms" in aside.dataset) return; // the browser submits the form itself
@@ -193,7 +208,7 @@
     aside.addEventListener("keydown", (e) => {
       if (e.key !== "Escape") return;
       e.stopPropagation();
-      bye.classList.contains("on") ? leave() : answer(shadow.querySelector(".x").action);
+      card.classList.contains("off") ? leave() : answer(endpoint(aside, "later?"));
     });
     aside.addEventListener("focusin", (e) => {
       if (!aside.contains(e.relatedTarget)) before = e.relatedTarget;
@@ -212,7 +227,7 @@
         timer = 0;
         if (!visible()) return;
         seen.add(study);
-        "forms" in aside.dataset || "seen" in aside.dataset || send(base + "shown?study=" + encodeURIComponent(study), true);
+        "forms" in aside.dataset || "seen" in aside.dataset || send(endpoint(aside, "shown?"));
         emit("shown", study);
       }, 1000);
     };
@@ -234,8 +249,10 @@
       count();
     };
     const again = (e) => (e.type === "focusin" ? look() : (soon ||= setTimeout(look, 60)));
-    const paint = () => aside.isConnected && theme(aside, [card, bye]);
-    const start = () => {
+    const paint = () => aside.isConnected && theme(aside, cards);
+    // Nothing was transferred for a page from the browser's cache or from a service worker. It may be older than the user's answer.
+    const start = async () => {
+      if (!performance.getEntriesByType("navigation")[0]?.transferSize) await check(aside);
       if (stop.signal.aborted || !aside.isConnected || gone.has(study)) return;
       aside.hidden = false;
       if (inline) delete aside.dataset.waits;
@@ -285,18 +302,11 @@
     if (!one[key]) adopt(one);
   });
 
-  // A page from the browser's cache may show a prompt that the user has answered since. Reasons that say nothing about that keep
-  // the prompt: eligible, excluded, language, held_out, paced, unavailable.
   addEventListener("pagehide", () => channel?.close());
   addEventListener("pageshow", (e) => {
-    if (e.persisted) listen();
-    else if (performance.getEntriesByType("navigation")[0]?.type !== "back_forward") return;
-    asides().forEach((a) =>
-      fetch(base + "decision?peek&study=" + encodeURIComponent(a.dataset.study))
-        .then((r) => r.json())
-        .then((d) => /elig|excl|lang|held|paced|unav/.test(d.reason) || drop(a.dataset.study))
-        .catch(() => {}),
-    );
+    if (!e.persisted) return; // else it comes from the back-forward cache
+    listen();
+    asides().forEach(check);
   });
   listen();
   mount();
