@@ -214,7 +214,7 @@ func (f *flow) console() {
 	require.Contains(f, admin.get(console+"style.css").body, "color-scheme")
 	done := admin.post(console+"pause", url.Values{"study": {""}, "on": {"false"}, "by": {"the test"}})
 	require.Equal(f, http.StatusSeeOther, done.status)
-	require.Contains(f, admin.get(console+strings.TrimPrefix(done.location, "./")).body, "Asking goes on")
+	require.Contains(f, admin.get(console+strings.TrimPrefix(done.location, "./")).body, "Asking is resumed")
 	for _, page := range []string{"", "queue", "style.css"} {
 		require.Equal(f, http.StatusNotFound, bob.get(console+page).status)
 	}

@@ -30,8 +30,8 @@ if (d.ask) { // else d.reason says why
 //
 // An app with bearer tokens calls decide with {headers: {Authorization: "Bearer …"}}. The
 // links of the decision then work without a token, for instance in a new tab, so mount the
-// endpoints outside the API's token check. For a "Give feedback" item, pass decide the
-// study: then d.links.start is set even if the user would not be asked.
+// endpoints outside the API's token check. For a "Give feedback" item, pass the study
+// to decide: then d.links.start is set even if the user would not be asked.
 //
 // A page that goes through Kit.Handler instead keeps the prompt of the user who loaded it.
 // Reload it when a user signs in or out.

@@ -21,17 +21,17 @@ type flash struct {
 // a text, so that a forged link can make the console say nothing else.
 var flashes = map[string]flash{
 	"paused":             {"Asking is paused, on every replica within 10 seconds.", false},
-	"resumed":            {"Asking goes on, on every replica within 10 seconds.", false},
-	"requeued":           {"The transcript is fetched again.", false},
+	"resumed":            {"Asking is resumed, on every replica within 10 seconds.", false},
+	"requeued":           {"The transcript is queued again.", false},
 	"deleted":            {"The dead letter is deleted.", false},
 	"reset":              {"What the user saw and answered of this study is forgotten. A browser's cookie that remembers it no longer counts. An opt-out stays.", false},
 	"preview-on":         {"This browser previews prompts for an hour, if the app accepts it.", false},
 	"preview-off":        {"This browser no longer previews prompts.", false},
 	"erased":             {"The user is erased: transcripts and jobs are deleted, and interviews stay, without a user.", false},
-	"unconfirmed":        {"Nothing was erased: the id that was typed is another one.", true},
+	"unconfirmed":        {"Nothing was erased: you typed a different id.", true},
 	"transcript-deleted": {"The transcript is deleted. The interview still counts.", false},
 	"failed":             {"Nothing was done: the store failed. The log says why.", true},
-	"late":               {"The store has not answered in time. It may still be done: look again.", true},
+	"late":               {"The store did not answer in time. It may still do it: look again.", true},
 	"busy":               {"Nothing was done: the store is still busy with earlier requests. Try again.", true},
 	"lacking":            {"Nothing was done: this store cannot do that.", true},
 	"invalid":            {"Nothing was done: the form was not complete.", true},
@@ -43,7 +43,7 @@ func readFlash(r *http.Request) flash {
 	q := r.URL.Query()
 	if q.Get("did") == "requeued-all" {
 		if n, err := strconv.ParseUint(q.Get("n"), 10, 31); err == nil {
-			return flash{Text: count(int(n), "given-up transcript") + " fetched again."}
+			return flash{Text: count(int(n), "given-up transcript") + " queued again."}
 		}
 	}
 	return flashes[q.Get("did")]

@@ -78,7 +78,7 @@ func Test_pausing_one_study_or_all(t *testing.T) {
 			require.Equal(t, store.Switch{Name: c.name, On: true, By: "Grace <b>", At: switches[0].At}, switches[0])
 
 			page = s.post("pause", url.Values{"study": {c.study}, "on": {"false"}}).text
-			require.Contains(t, page, "Asking goes on, on every replica within 10 seconds.")
+			require.Contains(t, page, "Asking is resumed, on every replica within 10 seconds.")
 			require.Contains(t, page, `<span class="badge good">Asking</span>`)
 			require.Contains(t, s.log.String(), fmt.Sprintf(`msg="askonce: asking was paused in the console" study=%s`, quoted(c.study)))
 			require.Contains(t, s.log.String(), fmt.Sprintf(`msg="askonce: asking was resumed in the console" study=%s`, quoted(c.study)))

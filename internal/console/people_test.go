@@ -123,7 +123,7 @@ func Test_erasing_needs_the_id_once_more(t *testing.T) {
 	record(kept, "int-1")
 	for _, confirm := range []string{"", "bob", "Ada", "ada "} {
 		a := s.do(http.MethodPost, "erase", url.Values{"user": {"ada"}, "confirm": {confirm}})
-		require.Contains(t, a.text, "Nothing was erased: the id that was typed is another one.")
+		require.Contains(t, a.text, "Nothing was erased: you typed a different id.")
 		require.Contains(t, a.text, "int-1", confirm)
 	}
 	require.NotContains(t, s.log.String(), "erased")

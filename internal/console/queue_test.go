@@ -64,7 +64,7 @@ func Test_requeueing_one_transcript(t *testing.T) {
 	giveUp(kept, "int-1")
 	giveUp(kept, "int-2")
 	page := s.post("requeue", url.Values{"id": {"int-1"}}).text
-	require.Contains(t, page, "The transcript is fetched again.")
+	require.Contains(t, page, "The transcript is queued again.")
 	dead, pending, _ := strings.Cut(page, `id="pending"`)
 	require.Contains(t, pending, "int-1")
 	require.NotContains(t, dead, "int-1")
@@ -80,11 +80,11 @@ func Test_requeueing_all_transcripts(t *testing.T) {
 	kept := memstore.New()
 	s := setup(t, kept, nil)
 	giveUp(kept, "int-1")
-	require.Contains(t, s.post("requeue-all", nil).text, "1 given-up transcript fetched again.")
+	require.Contains(t, s.post("requeue-all", nil).text, "1 given-up transcript queued again.")
 	for i := range 60 {
 		giveUp(kept, fmt.Sprint("int-", i+2))
 	}
-	require.Contains(t, s.post("requeue-all", nil).text, "60 given-up transcripts fetched again.")
+	require.Contains(t, s.post("requeue-all", nil).text, "60 given-up transcripts queued again.")
 	require.Contains(t, s.get("queue").text, "No transcript was given up.")
 	require.Contains(t, s.log.String(), `msg="askonce: all given-up transcripts were requeued in the console" jobs=60`)
 }

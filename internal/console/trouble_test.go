@@ -144,7 +144,7 @@ func Test_an_action_goes_on_when_nobody_waits_for_it(t *testing.T) {
 				}
 				a := serve(t, s.Handler, r)
 				if !leaves {
-					require.Contains(t, s.get("people"+a.header.Get("Location")[strings.Index(a.header.Get("Location"), "?"):]).text, "The store has not answered in time.")
+					require.Contains(t, s.get("people"+a.header.Get("Location")[strings.Index(a.header.Get("Location"), "?"):]).text, "The store did not answer in time.")
 				}
 				user := func() (id string) {
 					for c, err := range kept.Completions(t.Context(), store.Filter{InterviewID: "int-1"}) {

@@ -77,7 +77,7 @@ func TestConsolePeopleActions(t *testing.T) {
 		b.click("form[action=erase] button")
 	}
 	erase(", I think")
-	says("Nothing was erased: the id that was typed is another one.")
+	says("Nothing was erased: you typed a different id.")
 	erase("")
 	says("The user is erased")
 	b.run(chromedp.SendKeys("form[action=people] input[name=user]", user, chromedp.ByQuery, chromedp.NodeVisible))
