@@ -23,9 +23,14 @@ const (
 //
 // It reads on the handler's goroutine, as middlewares expect: their Read may change
 // the response's header (http.MaxBytesReader), or append to a copy of the body. A
-// Read that hangs is interrupted through the connection's read deadline.
+// Read that hangs is interrupted through the connection's read deadline. Only where
+// that cannot be set does another goroutine read, which the handler can leave behind.
 func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, Result) {
-	a := &arrival{interrupt: func() { h.limitReads(w, r, time.Unix(1, 0)) }}
+	interrupted := make(chan struct{})
+	a := &arrival{interrupt: func() {
+		close(interrupted)
+		h.limitReads(w, r, time.Unix(1, 0))
+	}}
 	if !h.flight.enter(a) {
 		return nil, ResultBusy
 	}
@@ -35,13 +40,59 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, Result) 
 		h.flight.drop(a, ResultSlowBody)
 	})
 	defer timeout.Stop()
-	body, err := guard.Get(func() ([]byte, error) {
+	readAll := func() ([]byte, error) {
 		if r.Body == nil {
 			return nil, nil
 		}
 		return io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	})
+	}
+	var body []byte
+	var err error
+	if hasReadDeadline(w) {
+		body, err = guard.Get(readAll)
+	} else {
+		body, err = untilClosed(interrupted, readAll)
+	}
 	return body, h.flight.arrived(a, readResult(body, err))
+}
+
+// hasReadTimeout reports whether the server has a ReadTimeout, as far as is known.
+func hasReadTimeout(r *http.Request) bool {
+	server, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	return !ok || server.ReadTimeout > 0
+}
+
+// hasReadDeadline reports whether [http.ResponseController] can set a read deadline
+// through w.
+func hasReadDeadline(w http.ResponseWriter) bool {
+	for {
+		switch u := w.(type) {
+		case interface{ SetReadDeadline(time.Time) error }:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = u.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// untilClosed calls readAll on another goroutine, and leaves it behind once done is
+// closed.
+func untilClosed(done <-chan struct{}, readAll func() ([]byte, error)) (body []byte, err error) {
+	whole := make(chan struct{})
+	var got []byte
+	var gotErr error
+	go func() {
+		defer close(whole)
+		got, gotErr = guard.Get(readAll)
+	}()
+	select {
+	case <-whole:
+		return got, gotErr
+	case <-done:
+		return nil, os.ErrDeadlineExceeded
+	}
 }
 
 // readResult returns the result for a body and the error that ended it.
@@ -65,8 +116,7 @@ func readResult(body []byte, err error) Result {
 // has no ReadTimeout, limitReads logs a warning once.
 func (h *Handler) limitReads(w http.ResponseWriter, r *http.Request, from time.Time) {
 	err := guard.Do(func() error { return http.NewResponseController(w).SetReadDeadline(from) })
-	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if err != nil && server != nil && server.ReadTimeout == 0 && h.logged.add("endless reads") {
+	if err != nil && !hasReadTimeout(r) && h.logged.add("endless reads") {
 		h.log.WarnContext(r.Context(), "askonce: a middleware's ResponseWriter has no Unwrap method, so slow senders keep their connections: set http.Server.ReadTimeout, or mount the webhook outside that middleware", "writer", fmt.Sprintf("%T", w))
 	}
 }

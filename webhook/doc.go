@@ -15,10 +15,11 @@
 // request forgery, because the provider sends no token.
 //
 // At most 256 bodies are in flight. One more displaces the one that has been
-// arriving for the longest, which is answered with 503. If a middleware's
-// ResponseWriter has no Unwrap method ([http.ResponseController]), also set
-// http.Server.ReadTimeout: otherwise slow senders still keep nobody out, but they get
-// no response and keep their connections.
+// arriving for the longest, which is answered with 503. This works behind any
+// ResponseWriter. If a middleware's ResponseWriter has no Unwrap method
+// ([http.ResponseController]), also set http.Server.ReadTimeout: otherwise slow
+// senders keep their connections, and a Read of the body may still be going on when
+// the Handler has returned, which middleware outside it must expect.
 //
 // # Guarantees
 //

@@ -268,7 +268,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, result Result, 
 	// section 8.2.2): Go's server would close the connection for every stream on it.
 	if !read && r.ContentLength != 0 && r.ProtoMajor == 1 {
 		header.Set("Connection", "close")
-		h.limitReads(w, r, time.Now().Add(drainFor))
+		if !hasReadTimeout(r) { // which may end earlier
+			h.limitReads(w, r, time.Now().Add(drainFor))
+		}
 	}
 	w.WriteHeader(status)
 }

@@ -75,8 +75,7 @@ type Options struct {
 	Studies []string
 
 	// ReadTimeout limits how long a body may take to arrive. The server's own
-	// timeouts apply too, and alone behind a ResponseWriter without an Unwrap method.
-	// Defaults to 10 s.
+	// timeouts apply too. Defaults to 10 s.
 	ReadTimeout time.Duration
 
 	// Client fetches transcripts and missed completions in [Handler.Run].
