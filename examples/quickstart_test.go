@@ -79,6 +79,6 @@ func TestQuickstartNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	output, err := quickstart(t).CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(output), "APIKey is empty")
-	require.Contains(t, string(output), "signing secret")
+	require.Contains(t, string(output), "Config.APIKey is empty")
+	require.Contains(t, string(output), "Config.WebhookSecret is empty")
 }
