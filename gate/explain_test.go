@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
+	"github.com/askonce/askonce/store/memstore"
 	"github.com/askonce/askonce/userjourneys"
 )
 
@@ -39,6 +41,24 @@ func TestExplain(t *testing.T) {
   within pacing: pass
   not completed: pass
 `, got.String())
+}
+
+// The invitations to a study without places are not counted: the provider does not say
+// since when they would count.
+func TestExplainDoesNotPaceAClosedStudy(t *testing.T) {
+	t.Parallel()
+	var counted atomic.Bool
+	w := &watched{Store: memstore.New(), trouble: func(what string) error {
+		if what == "Funnel" {
+			counted.Store(true)
+		}
+		return nil
+	}}
+	p := newProvider()
+	p.study.AcceptingResponses = false
+	g := warmGate(t, p, w, &gate.Options{ExpectedUptake: 0.05, ConfirmTimeout: time.Minute})
+	require.Equal(t, gate.ReasonFull, firstNo(g.Explain(t.Context(), ada)))
+	require.False(t, counted.Load())
 }
 
 func TestExplainNobody(t *testing.T) {

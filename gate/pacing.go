@@ -65,10 +65,11 @@ func newPace(uptake float64, local bool) *pace {
 	}
 }
 
-// isInvited reports whether the visitor is invited already, or needs no pacing.
+// isInvited reports whether the visitor is invited already, or needs no pacing: the study
+// has no limit, or no places left, which is another check's refusal.
 func (p *pace) isInvited(q *question) bool {
 	s := q.study
-	if s.places < 0 || float64(s.places)/p.uptake > maxInvited || lastShown(&q.seen).After(s.since) {
+	if s.places <= 0 || float64(s.places)/p.uptake > maxInvited || lastShown(&q.seen).After(s.since) {
 		return true
 	}
 	p.mu.Lock()

@@ -186,6 +186,25 @@ func TestCoolDownCountsCompletions(t *testing.T) {
 	})
 }
 
+// The gates of a group share what they read, but not their cool-downs.
+func TestCoolDownOfALaterGate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{Store: memstore.New()}
+		p := newProvider()
+		p.study.ID = "first"
+		p.places(1)
+		first := warmGate(t, p, w, &gate.Options{CoolDown: time.Hour, ExpectedUptake: 1})
+		last := warmGate(t, newProvider(), w, nil)
+		note(t, w, "bob", "first", store.InteractionShown, time.Now())
+		_, err := w.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "another", UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now().Add(-2 * time.Hour)})
+		require.NoError(t, err)
+		require.False(t, gate.First(first, last).Decide(t.Context(), ada).Ask())
+		require.Equal(t, gate.ReasonPaced, first.Decide(t.Context(), ada).Reason)
+		require.Equal(t, gate.ReasonCoolingDown, last.Decide(t.Context(), ada).Reason)
+	})
+}
+
 // Another replica hears of an answer within 10 seconds, also of the last of many.
 func TestAnswersOnAnotherReplica(t *testing.T) {
 	t.Parallel()

@@ -253,9 +253,9 @@ func (q *question) lastElsewhere() (at time.Time) {
 	return at
 }
 
-// lastCompletion returns when the visitor completed another study within the cool-down,
-// or the zero time. It reads the store only for users who have completed a study without
-// opening it here, such as through a link in an e-mail.
+// lastCompletion returns when the visitor last completed a study, or the zero time. It
+// reads the store only for users who have completed another study without opening it here,
+// such as through a link in an e-mail.
 func (q *question) lastCompletion(ctx context.Context) (time.Time, error) {
 	if q.completedAt != nil {
 		return *q.completedAt, nil
@@ -266,7 +266,7 @@ func (q *question) lastCompletion(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	lister := q.gate.lister
-	f := store.Filter{UserID: q.visitor.UserID, Since: q.now.Add(-q.gate.opts.CoolDown), NewestFirst: true}
+	f := store.Filter{UserID: q.visitor.UserID, NewestFirst: true}
 	at, err := lookUp(ctx, q, "Completions", func(ctx context.Context) (at time.Time, err error) {
 		for c, err := range lister.Completions(ctx, f) {
 			return c.CompletedAt, err
