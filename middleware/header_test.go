@@ -53,6 +53,7 @@ func TestHeaderOfInjectedPage(t *testing.T) {
 		{"immutable", "Cache-Control", "max-age=31536000, immutable", "private, no-cache"},
 		{"private already", "Cache-Control", "private,no-cache", "private, no-cache"},
 		{"no-cache for a field", "Cache-Control", `no-cache="Set-Cookie"`, "private, no-cache"},
+		{"no-cache for two fields", "Cache-Control", `no-cache="Set-Cookie, Set-Cookie2", no-store`, "private, no-cache, no-store"},
 		{"an extension stays", "Cache-Control", "max-age=60, x-app=1", "private, no-cache, x-app=1"},
 		{"no-store stays", "Cache-Control", "no-store", "private, no-cache, no-store"},
 		{"Vary is not touched", "Vary", "Accept-Language", "Accept-Language"},

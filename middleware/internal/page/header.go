@@ -127,7 +127,14 @@ func (p *Response) personalize(h http.Header) {
 		}
 	}
 	control := "private, no-cache" // RFC 9111, section 5.2.2; RFC 5861; RFC 8246
-	for directive := range strings.SplitSeq(strings.Join(h["Cache-Control"], ","), ",") {
+	quoted := false
+	isComma := func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
+		}
+		return r == ',' && !quoted
+	}
+	for directive := range strings.FieldsFuncSeq(strings.Join(h["Cache-Control"], ","), isComma) {
 		directive = strings.TrimSpace(directive)
 		name, _, _ := strings.Cut(directive, "=")
 		switch strings.ToLower(strings.TrimSpace(name)) {
