@@ -111,9 +111,11 @@ func TestNotModifiedKeepsOurTag(t *testing.T) {
 	t.Parallel()
 	i := newInjector(t, middleware.Options{})
 	tag := tagOf(t, i)
+	policy := ""
 	serve := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Etag", `"v1"`)
 		w.Header().Set("Cache-Control", "public, max-age=5")
+		w.Header().Set("Content-Security-Policy", policy)
 		if r.Header.Get("If-None-Match") == `"v1"` {
 			w.WriteHeader(http.StatusNotModified)
 			return
@@ -125,6 +127,12 @@ func TestNotModifiedKeepsOurTag(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, rec.Code)
 	require.Equal(t, `"v1`+tag+`"`, rec.Header().Get("Etag"))
 	require.Equal(t, "private, no-cache", rec.Header().Get("Cache-Control"))
+	require.Empty(t, rec.Header()["Set-Cookie"], "the cached page itself reports what is seen")
+
+	policy = "script-src 'none'"
+	rec, _ = i.serve(t, pageRequest("If-None-Match", `"v1`+tag+`"`), serve)
+	require.Equal(t, http.StatusNotModified, rec.Code)
+	require.NotEmpty(t, rec.Header()["Set-Cookie"], "nothing reports it")
 
 	rec, outcome = i.serve(t, pageRequest("If-None-Match", `"v1"`), serve)
 	require.Equal(t, middleware.OutcomeInjected, outcome, "who has the plain page gets the prompt and no 304")

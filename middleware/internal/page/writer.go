@@ -16,13 +16,15 @@ import (
 type Snippet interface {
 	// Render returns the snippet, or false if a page with this header cannot have it. It
 	// must not change the header. The language is the lang attribute of the page's html
-	// element, or "" if there is none or if it is not known when the header is sent.
+	// element, or "" if there is none or if it is not known when the header is sent. Before
+	// a 304 for a cached page with the snippet, the result is not used.
 	Render(h http.Header, language string) (snippet []byte, ok bool)
 
 	// Tag returns what is appended to the entity tag of a page with this snippet.
 	Tag() string
 
-	// Carry changes the header of a page with the snippet, just before it is sent.
+	// Carry changes the header of a page with the snippet, just before it is sent. It is
+	// called after Render, unless the app renders the snippet.
 	Carry(h http.Header)
 }
 
@@ -342,8 +344,13 @@ func (p *Response) announce(h http.Header) {
 // the underlying writer.
 func (p *Response) pass() {
 	p.state = passing
-	if h := p.Header(); p.outcome == OutcomeRendered || p.status == http.StatusNotModified && p.revalidates {
-		p.personalize(h) // the page has the app's rendering; or it is in the browser's cache, with the snippet
+	h := p.Header()
+	isCached := p.status == http.StatusNotModified && p.revalidates // by the browser, with the snippet
+	if isCached {
+		_, _ = p.snippet.Render(h, "") // for Carry
+	}
+	if isCached || p.outcome == OutcomeRendered {
+		p.personalize(h)
 		p.snippet.Carry(h)
 	}
 	if p.explicit {
