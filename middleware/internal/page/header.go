@@ -116,7 +116,7 @@ func valueIs(value, want string) bool {
 func (p *Response) personalize(h http.Header) {
 	for name := range h {
 		switch name {
-		case "Last-Modified", "Accept-Ranges", "Expires",
+		case "Last-Modified", "Accept-Ranges",
 			"Content-Md5", "Digest", "Content-Digest", "Repr-Digest", // RFC 9530 and before
 			"Surrogate-Control", "X-Accel-Expires", "Edge-Control", "Akamai-Cache-Control":
 			delete(h, name)
@@ -126,7 +126,7 @@ func (p *Response) personalize(h http.Header) {
 			}
 		}
 	}
-	control := "private, no-cache" // RFC 9111, section 5.2.2; RFC 5861; RFC 8246
+	control := "private, no-cache" // RFC 9111, section 5.2.2: no-cache overrides max-age and Expires
 	quoted := false
 	isComma := func(r rune) bool {
 		if r == '"' {
@@ -138,8 +138,7 @@ func (p *Response) personalize(h http.Header) {
 		directive = strings.TrimSpace(directive)
 		name, _, _ := strings.Cut(directive, "=")
 		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "", "public", "private", "no-cache", "proxy-revalidate",
-			"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error", "immutable":
+		case "", "public", "private", "no-cache", "s-maxage", "proxy-revalidate":
 		default:
 			control += ", " + directive
 		}
