@@ -229,20 +229,20 @@ func (p *places) release(ctx context.Context, name, holder, state string) error 
 // none: others have clicked in the meantime.
 func (g *Gate) hold(ctx context.Context, q *question) (Reason, error) {
 	s, id := q.study, q.visitor.UserID
-	taken := false
-	if g.places.areShared(s) {
-		var err error
-		taken, err = lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
-		if err != nil {
-			return ReasonUnavailable, err
+	if !g.places.areShared(s) {
+		if g.holds.take(id, s, q.now) {
+			return ReasonEligible, nil
 		}
-	} else {
-		taken = g.holds.take(id, s, q.now)
-	}
-	if !taken {
 		return ReasonFull, nil
 	}
-	return ReasonEligible, nil
+	taken, err := lookUp(ctx, q, "Acquire", func(ctx context.Context) (bool, error) { return g.places.take(ctx, s, id, &g.holds) })
+	switch {
+	case err != nil:
+		return ReasonUnavailable, err
+	case taken:
+		return ReasonEligible, nil
+	}
+	return ReasonFull, nil
 }
 
 // tidyPlaces removes the users' hashes from the store after the last hold has ended.
