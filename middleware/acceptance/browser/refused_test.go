@@ -16,7 +16,6 @@ func TestRefusedAnswer(t *testing.T) {
 	inEachBrowser(t, func(t *testing.T, w window) {
 		for name, refuse := range map[string]http.HandlerFunc{
 			"forbidden, as by a check of CSRF tokens": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
-			"the store is down":                       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 			"a page of the app":                       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
 			"the connection breaks":                   func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		} {
