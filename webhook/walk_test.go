@@ -98,6 +98,10 @@ func (s pickyStore) AddDeadLetter(ctx context.Context, d store.DeadLetter) error
 
 func TestAnItemThatTheStoreRefusesHidesNoOtherAndIsNotedOnce(t *testing.T) {
 	t.Parallel()
+	span := days(3)
+	if testing.Short() || raceDetector {
+		span = days(1)
+	}
 	for _, c := range []struct {
 		name  string
 		items []int // refused, by their place in the list
@@ -134,7 +138,7 @@ func TestAnItemThatTheStoreRefusesHidesNoOtherAndIsNotedOnce(t *testing.T) {
 				b.store = s.Store
 				b.source.add(interviews(300)...)
 				b.run()
-				b.wait(days(3))
+				b.wait(span)
 				require.Equal(t, 300-len(c.items), b.recorded())
 				require.Equal(t, len(c.items), strings.Count(b.log.String(), "interview cannot be recorded"), "each is said once")
 				letters := 0
