@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,4 +115,11 @@ func TestReasonNames(t *testing.T) {
 	require.Len(t, seen, 16)
 	require.Equal(t, "unknown", (gate.ReasonPaused + 1).String())
 	require.Equal(t, gate.ReasonUnavailable, gate.Decision{}.Reason)
+}
+
+func TestReasonsReadInJSON(t *testing.T) {
+	t.Parallel()
+	got, err := json.Marshal(gate.Decision{Reason: gate.ReasonHeldOut})
+	require.NoError(t, err)
+	require.Contains(t, string(got), `"Reason":"held_out"`)
 }

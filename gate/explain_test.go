@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"context"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -156,4 +157,32 @@ func TestExplainStudyThatIsGone(t *testing.T) {
 		require.Equal(t, gate.ReasonClosed, g.Confirm(t.Context(), ada).Reason)
 		require.Contains(t, g.Explain(t.Context(), ada).String(), "study active: fail (closed); no active study has this id or name\n  places left: fail (full)\n")
 	})
+}
+
+// listing is a provider that can name its studies.
+type listing struct{ *provider }
+
+func (listing) Studies(context.Context) iter.Seq2[userjourneys.Study, error] {
+	return func(yield func(userjourneys.Study, error) bool) {
+		_ = yield(userjourneys.Study{Name: "Onboarding Feedback"}, nil) && yield(userjourneys.Study{Name: "Pricing"}, nil)
+	}
+}
+
+func TestExplainNamesTheStudiesThereAre(t *testing.T) {
+	t.Parallel()
+	p := newProvider()
+	p.fail(userjourneys.ErrNotFound)
+	g := warmGate(t, listing{p}, nobodyCompleted, nil)
+	require.Contains(t, g.Explain(t.Context(), ada).String(),
+		"study active: fail (closed); no active study has this id or name; there are: Onboarding Feedback, Pricing\n")
+}
+
+func TestExplainSaysWhichLanguageIsMissing(t *testing.T) {
+	t.Parallel()
+	g := warmGate(t, newProvider(), nobodyCompleted, nil)
+	explain := func(languages ...string) string {
+		return g.Explain(t.Context(), gate.Visitor{UserID: "ada", Languages: languages}).String()
+	}
+	require.Contains(t, explain("nl-NL"), "language supported: pass; the study supports en, de, no, not nl-NL\n")
+	require.Contains(t, explain("de-AT", "en"), "language supported: pass; the interview can be in de\n")
 }

@@ -3,8 +3,6 @@ package gate_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"iter"
 	"log/slog"
 	"sync/atomic"
 	"testing"
@@ -16,7 +14,6 @@ import (
 	"github.com/askonce/askonce/gate"
 	"github.com/askonce/askonce/store"
 	"github.com/askonce/askonce/store/memstore"
-	"github.com/askonce/askonce/userjourneys"
 )
 
 // watched is a store that counts round trips and calls trouble before each.
@@ -183,25 +180,6 @@ func TestCoolDownCountsCompletions(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		require.NoError(t, g.Warm(t.Context()))
 		require.True(t, g.Decide(t.Context(), ada).Ask())
-	})
-}
-
-// The gates of a group share what they read, but not their cool-downs.
-func TestCoolDownOfALaterGate(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &watched{Store: memstore.New()}
-		p := newProvider()
-		p.study.ID = "first"
-		p.places(1)
-		first := warmGate(t, p, w, &gate.Options{CoolDown: time.Hour, ExpectedUptake: 1})
-		last := warmGate(t, newProvider(), w, nil)
-		note(t, w, "bob", "first", store.InteractionShown, time.Now())
-		_, err := w.Record(t.Context(), store.Completion{Key: store.Key{StudyID: "another", UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now().Add(-2 * time.Hour)})
-		require.NoError(t, err)
-		require.False(t, gate.First(first, last).Decide(t.Context(), ada).Ask())
-		require.Equal(t, gate.ReasonPaced, first.Decide(t.Context(), ada).Reason)
-		require.Equal(t, gate.ReasonCoolingDown, last.Decide(t.Context(), ada).Reason)
 	})
 }
 
@@ -415,88 +393,4 @@ func TestPathAndOccasion(t *testing.T) {
 	got, err := json.Marshal(occasions)
 	require.NoError(t, err)
 	require.JSONEq(t, `["page", "page", "peek", "click"]`, string(got))
-}
-
-// Of two gates for one study, the one that did not invite has no say at the click.
-func TestGroupConfirmsWhatAnyGateInvitedTo(t *testing.T) {
-	t.Parallel()
-	staff := warmGate(t, newProvider(), nobodyCompleted, &gate.Options{Target: func(_ context.Context, v gate.Visitor) bool { return v.UserID == "staff" }})
-	customers := warmGate(t, newProvider(), nobodyCompleted, nil)
-	both := gate.First(staff, customers)
-	d := both.Decide(t.Context(), gate.Visitor{UserID: "ada", StudyID: studyID})
-	require.True(t, d.Ask())
-	require.True(t, both.Confirm(t.Context(), gate.Visitor{UserID: "ada", StudyID: studyID}).Ask())
-}
-
-func TestGroupIsWarmedAndExplainedAsAWhole(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		pa, pb := newProvider(), newProvider()
-		pa.study.ID, pa.study.Name = "a", "Checkout"
-		pb.study.ID = "b"
-		pa.hang(time.Second)
-		pb.hang(time.Second)
-		both := gate.First(newGate(t, pa, nobodyCompleted, nil), newGate(t, pb, nobodyCompleted, nil))
-		_, ok := both.Age()
-		require.False(t, ok)
-		began := time.Now()
-		require.NoError(t, both.Warm(t.Context()))
-		require.Equal(t, time.Second, time.Since(began))
-		age, ok := both.Age()
-		require.True(t, ok)
-		require.Equal(t, time.Second, age)
-
-		all := both.Explain(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("b", time.Now())})
-		require.Len(t, all, 36)
-		require.Equal(t, "Checkout", all[0].Study)
-		require.Contains(t, all.String(), "Checkout\n  signed in: pass\n")
-		require.Contains(t, all.String(), studyName+"\n  signed in: pass\n")
-		require.Contains(t, all.String(), "not declined: fail (declined)")
-
-		time.Sleep(time.Minute)
-		both.Recorded(t.Context(), store.Completion{Key: store.Key{StudyID: "b"}})
-		both.Decide(t.Context(), gate.Visitor{UserID: "ada", History: gate.History{}.WithDecline("a", time.Now())})
-		synctest.Wait()
-		require.Equal(t, 1, pa.count())
-		require.Equal(t, 2, pb.count())
-		time.Sleep(time.Second)
-
-		pa.fail(errors.New("trouble"))
-		require.ErrorContains(t, gate.First(newGate(t, pa, nobodyCompleted, nil)).Warm(t.Context()), "trouble")
-	})
-}
-
-// listing is a provider that can name its studies.
-type listing struct{ *provider }
-
-func (listing) Studies(context.Context) iter.Seq2[userjourneys.Study, error] {
-	return func(yield func(userjourneys.Study, error) bool) {
-		_ = yield(userjourneys.Study{Name: "Onboarding Feedback"}, nil) && yield(userjourneys.Study{Name: "Pricing"}, nil)
-	}
-}
-
-func TestExplainNamesTheStudiesThereAre(t *testing.T) {
-	t.Parallel()
-	p := newProvider()
-	p.fail(userjourneys.ErrNotFound)
-	g := warmGate(t, listing{p}, nobodyCompleted, nil)
-	require.Contains(t, g.Explain(t.Context(), ada).String(),
-		"study active: fail (closed); no active study has this id or name; there are: Onboarding Feedback, Pricing\n")
-}
-
-func TestExplainSaysWhichLanguageIsMissing(t *testing.T) {
-	t.Parallel()
-	g := warmGate(t, newProvider(), nobodyCompleted, nil)
-	explain := func(languages ...string) string {
-		return g.Explain(t.Context(), gate.Visitor{UserID: "ada", Languages: languages}).String()
-	}
-	require.Contains(t, explain("nl-NL"), "language supported: pass; the study supports en, de, no, not nl-NL\n")
-	require.Contains(t, explain("de-AT", "en"), "language supported: pass; the interview can be in de\n")
-}
-
-func TestReasonsReadInJSON(t *testing.T) {
-	t.Parallel()
-	got, err := json.Marshal(gate.Decision{Reason: gate.ReasonHeldOut})
-	require.NoError(t, err)
-	require.Contains(t, string(got), `"Reason":"held_out"`)
 }

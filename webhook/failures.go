@@ -53,59 +53,59 @@ type edge struct{ atomic.Bool }
 func (e *edge) changed(to bool) bool { return e.Load() != to && e.Swap(to) != to }
 
 const (
-	firstSkip   = 10 * time.Minute
-	maxSkip     = 24 * time.Hour
-	maxFailures = 10_000 // when there are more, any of them is forgotten
+	firstSkip = 10 * time.Minute
+	maxSkip   = 24 * time.Hour
+	maxNoted  = 10_000 // when there are more, any of them is forgotten
 )
 
-// failures remembers what has failed, so that it is logged once. The walks skip an
-// interview that cannot be recorded for a while, and for longer after each failure.
-type failures struct {
+// noted remembers keys, so that what concerns one is logged once. The walks skip an
+// interview that has been noted for a while, and for longer each time.
+type noted struct {
 	mu    sync.Mutex
-	items map[string]failed
+	items map[string]note
 }
 
-type failed struct {
+type note struct {
 	until time.Time
 	wait  time.Duration
 }
 
-// add adds a failure and reports whether it is the first for the key.
-func (f *failures) add(key string) (first bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	had, known := f.items[key]
-	if f.items == nil {
-		f.items = map[string]failed{}
+// add notes the key and reports whether it is new.
+func (n *noted) add(key string) (first bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	had, known := n.items[key]
+	if n.items == nil {
+		n.items = map[string]note{}
 	}
-	if !known && len(f.items) >= maxFailures {
-		for any := range f.items {
-			delete(f.items, any)
+	if !known && len(n.items) >= maxNoted {
+		for old := range n.items {
+			delete(n.items, old)
 			break
 		}
 	}
 	wait := min(max(2*had.wait, firstSkip), maxSkip)
-	f.items[key] = failed{time.Now().Add(wait), wait}
+	n.items[key] = note{time.Now().Add(wait), wait}
 	return !known
 }
 
 // skips reports whether to skip the key now.
-func (f *failures) skips(key string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return time.Now().Before(f.items[key].until)
+func (n *noted) skips(key string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return time.Now().Before(n.items[key].until)
 }
 
 // forget removes a key that has succeeded.
-func (f *failures) forget(key string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.items, key)
+func (n *noted) forget(key string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.items, key)
 }
 
 // skip makes the walks skip an interview that cannot be recorded, and logs that once.
 func (h *Handler) skip(ctx context.Context, e event, result Result, err error) {
-	if h.failures.add(e.interviewID) {
+	if h.unrecordable.add(e.interviewID) {
 		h.log.ErrorContext(ctx, "askonce: interview cannot be recorded and is passed over", "interview", e.interviewID, "study", e.studyID, "reason", result, "err", err)
 	}
 }

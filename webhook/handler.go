@@ -17,24 +17,24 @@ import (
 
 // A Handler receives deliveries. It is safe for concurrent use.
 type Handler struct {
-	opts        Options
-	store       store.Store
-	checkpoints store.Checkpoints // of the store, or in memory
-	secrets     func(context.Context) ([]string, error)
-	studies     *studies
-	log         *slog.Logger
-	flight      inFlight
-	legible     legible
-	recent      recorder
-	failures    failures // interviews that cannot be recorded
-	logged      failures // what is logged once
-	closed      atomic.Bool
-	ran         atomic.Bool   // Run has been called
-	queued      chan struct{} // signalled when a job may have been queued
-	trouble     chan struct{} // signalled when a delivery may have been lost
-	reconciled  atomic.Int64  // Health.LastReconcile as Unix time in ns
-	confirming  sync.Mutex    // held while a refusal of the key is confirmed
-	confirmed   time.Time     // guarded by confirming
+	opts         Options
+	store        store.Store
+	checkpoints  store.Checkpoints // of the store, or in memory
+	secrets      func(context.Context) ([]string, error)
+	studies      *studies
+	log          *slog.Logger
+	flight       inFlight
+	legible      legible
+	recent       recorder
+	unrecordable noted // interviews that cannot be recorded
+	logged       noted // what is logged once
+	closed       atomic.Bool
+	ran          atomic.Bool   // Run has been called
+	queued       chan struct{} // signalled when a job may have been queued
+	trouble      chan struct{} // signalled when a delivery may have been lost
+	reconciled   atomic.Int64  // Health.LastReconcile as Unix time in ns
+	confirming   sync.Mutex    // held while a refusal of the key is confirmed
+	confirmed    time.Time     // guarded by confirming
 
 	verified      edge // a signature was right
 	mismatched    edge // a signature was wrong, and none was right before

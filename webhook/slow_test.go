@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -207,5 +208,38 @@ func TestARefusalOnHTTP2KeepsTheConnectionForOthers(t *testing.T) {
 		require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
 		require.Empty(t, resp.Header.Get("Connection"))
 		require.Equal(t, n > 0, reused, "no GOAWAY for the others")
+	}
+}
+
+func TestSlowBodiesDoNotBlockGoodOnes(t *testing.T) {
+	t.Parallel()
+	h, err := webhook.New(secret, memstore.New(), &webhook.Options{Logger: discard, ReadTimeout: time.Hour})
+	require.NoError(t, err)
+	srv := httptest.NewServer(h)
+	var conns []net.Conn
+	t.Cleanup(func() {
+		for _, c := range conns {
+			c.Close()
+		}
+		srv.Close()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	head := "POST / HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: " + webhooktest.Sign(secret, nil) + "\r\nContent-Length: 60000\r\n\r\n"
+	for i := range 600 {
+		c, err := net.Dial("tcp", srv.Listener.Addr().String())
+		require.NoError(t, err)
+		conns = append(conns, c)
+		payload := head + "{"
+		if i%2 == 0 { // more than fits a small buffer
+			payload = head + string(bytes.Repeat([]byte(" "), 10_000))
+		}
+		_, err = c.Write([]byte(payload))
+		require.NoError(t, err)
+	}
+	for range 20 {
+		code, err := webhooktest.Deliver(ctx, srv.URL, secret, webhooktest.Completed("ada"))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, code)
 	}
 }

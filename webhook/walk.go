@@ -221,7 +221,7 @@ func (w *walk) item(ctx context.Context, i userjourneys.Interview) error {
 		w.unusable++
 		return nil
 	}
-	if i.Status != userjourneys.StatusCompleted || w.failures.skips(e.interviewID) {
+	if i.Status != userjourneys.StatusCompleted || w.unrecordable.skips(e.interviewID) {
 		return nil
 	}
 	result, err := w.take(ctx, e)
@@ -257,7 +257,7 @@ func (w *walk) take(ctx context.Context, e event) (Result, error) {
 		}
 	}
 	w.taken = c
-	w.failures.forget(e.interviewID)
+	w.unrecordable.forget(e.interviewID)
 	return result, nil
 }
 
