@@ -219,7 +219,7 @@ func (d database) fresh(t testing.TB) string {
 		p = &place{d.dialect, "t" + strings.ToLower(rand.Text()[:12]) + "_", d.open}
 		places.all = append(places.all, p)
 	}
-	db := d.open(t)
+	db := sharedPool(d.driver, d.dsn(t))
 	t.Cleanup(func() {
 		for _, table := range tables[2:] {
 			if _, err := db.Exec("delete from " + p.prefix + table); err != nil {
@@ -261,13 +261,40 @@ func TestMain(m *testing.M) {
 		}
 		db.Close()
 	}
+	for _, db := range pools.open {
+		db.Close()
+	}
 	os.Exit(code)
 }
 
 // store returns a migrated store in the tables of a prefix from fresh.
 func (d database) store(t testing.TB, prefix string) *sqlstore.Store {
 	t.Helper()
-	return migrated(t, d.open(t), d.dialect, prefix)
+	if d.dialect == sqlstore.SQLite {
+		return migrated(t, d.open(t), d.dialect, prefix)
+	}
+	return migrated(t, sharedPool(d.driver, d.dsn(t)), d.dialect, prefix)
+}
+
+// pools are shared by tests that do nothing to their connections: PostgreSQL takes
+// longer to open one than most tests take.
+var pools = struct {
+	sync.Mutex
+	open map[string]*sql.DB // by driver and data source name
+}{open: map[string]*sql.DB{}}
+
+// sharedPool returns a pool that is closed after all tests.
+func sharedPool(driver, dsn string) *sql.DB {
+	pools.Lock()
+	defer pools.Unlock()
+	db := pools.open[driver+" "+dsn]
+	if db == nil {
+		db = pool(nil, driver, dsn)
+		db.SetMaxOpenConns(8)
+		db.SetConnMaxIdleTime(5 * time.Second) // the server has a limit for all pools together
+		pools.open[driver+" "+dsn] = db
+	}
+	return db
 }
 
 func migrated(t testing.TB, db *sql.DB, d sqlstore.Dialect, prefix string) *sqlstore.Store {

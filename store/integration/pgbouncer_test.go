@@ -28,7 +28,7 @@ func TestContractPgBouncer(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) store.Store {
-				return migrated(t, pool(t, tc.driver, bouncer.dsn+tc.settings), sqlstore.Postgres, databases[0].fresh(t))
+				return migrated(t, sharedPool(tc.driver, bouncer.dsn+tc.settings), sqlstore.Postgres, databases[0].fresh(t))
 			})
 		})
 	}
