@@ -32,12 +32,9 @@ func skip(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// long ends a test that a short run does without, and a run with the race detector.
+// long ends a test that a short run does without.
 func long(t testing.TB) {
 	t.Helper()
-	if raceDetector {
-		t.Skip("needs a run without -race, which finds nothing in a browser")
-	}
 	if testing.Short() {
 		t.Skip("left out by -short: it takes long; go test ./browser without -short runs it")
 	}
@@ -84,6 +81,9 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	cancel()
 	stop()
+	for _, f := range idle.all {
+		f.stop()
+	}
 	os.Exit(code)
 }
 
@@ -132,6 +132,9 @@ func newTab(t testing.TB, l look) *tab {
 	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(inBrowser()) })
 	return openTab(t, profile, l)
 }
+
+// on returns the tab for a test within the one that opened it.
+func (b *tab) on(t testing.TB) *tab { return &tab{t: t, ctx: b.ctx, profile: b.profile, look: b.look} }
 
 // sibling opens another tab of the same profile.
 func (b *tab) sibling() *tab {

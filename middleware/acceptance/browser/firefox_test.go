@@ -13,18 +13,25 @@ import (
 	"regexp"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 	"github.com/stretchr/testify/require"
 )
 
-// firefox is a Firefox that is driven by WebDriver BiDi. It has one window.
+// firefox is a Firefox that is driven by WebDriver BiDi, for one test at a time.
 type firefox struct {
 	conn    *websocket.Conn
-	context string
+	context string // of the test's tab
 	id      int
 	stop    func()
+}
+
+// idle are the ones that no test uses: to start one takes longer than most tests.
+var idle struct {
+	sync.Mutex
+	all []*firefox
 }
 
 var listening = regexp.MustCompile(`WebDriver BiDi listening on (ws://\S+)`)
@@ -79,13 +86,21 @@ func (f *firefox) connect(ctx context.Context, url string) (err error) {
 		return fmt.Errorf("firefox: %w", err)
 	}
 	f.conn.SetReadLimit(64 << 20)
-	if err := f.call(ctx, "session.new", map[string]any{"capabilities": map[string]any{}}, nil); err != nil {
-		return err
+	return f.call(ctx, "session.new", map[string]any{"capabilities": map[string]any{}}, nil)
+}
+
+// open opens a tab in a fresh profile and returns what closes both.
+func (f *firefox) open(ctx context.Context) (forget func() error, err error) {
+	var profile struct{ UserContext string }
+	if err := f.call(ctx, "browser.createUserContext", map[string]any{}, &profile); err != nil {
+		return nil, err
 	}
 	var created struct{ Context string }
-	err = f.call(ctx, "browsingContext.create", map[string]any{"type": "tab"}, &created)
+	err = f.call(ctx, "browsingContext.create", map[string]any{"type": "tab", "userContext": profile.UserContext}, &created)
 	f.context = created.Context
-	return err
+	return func() error {
+		return f.call(context.WithoutCancel(ctx), "browser.removeUserContext", map[string]any{"userContext": profile.UserContext}, nil)
+	}, err
 }
 
 // call sends one command and waits for its result. Events are not subscribed to.
@@ -122,18 +137,39 @@ type firefoxWindow struct {
 	*firefox
 }
 
-// newFirefox opens the window of a Firefox of its own.
+// newFirefox opens a tab in a Firefox that no other test uses.
 func newFirefox(t testing.TB) firefoxWindow {
 	t.Helper()
-	f, err := startFirefox(t.Context())
+	f, err := idleFirefox()
 	if errors.Is(err, errNoFirefox) {
 		skip(t, "%v", err)
 	}
 	require.NoError(t, err)
-	t.Cleanup(f.stop)
+	forget, err := f.open(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if t.Failed() || forget() != nil {
+			f.stop()
+			return
+		}
+		idle.Lock()
+		defer idle.Unlock()
+		idle.all = append(idle.all, f)
+	})
 	w := firefoxWindow{t, f}
 	w.do("browsingContext.activate", map[string]any{}, nil) // a tab behind another one shows nobody anything
 	return w
+}
+
+func idleFirefox() (*firefox, error) {
+	idle.Lock()
+	defer idle.Unlock()
+	if last := len(idle.all) - 1; last >= 0 {
+		f := idle.all[last]
+		idle.all = idle.all[:last]
+		return f, nil
+	}
+	return startFirefox(context.Background())
 }
 
 func (w firefoxWindow) do(method string, params map[string]any, result any) {
@@ -154,16 +190,36 @@ func (w firefoxWindow) resize(width, height int64) {
 
 func (w firefoxWindow) json(expression string, v any) {
 	w.t.Helper()
+	text, err := w.evaluate(expression)
+	require.NoError(w.t, err)
+	require.NoError(w.t, json.Unmarshal([]byte(text), v))
+}
+
+// evaluate returns as JSON what an expression, or the promise that it is, gives.
+func (w firefoxWindow) evaluate(expression string) (string, error) {
 	var got struct {
 		Result           struct{ Value string }
-		ExceptionDetails struct{ Text string }
+		ExceptionDetails *struct{ Text string }
 	}
-	require.NoError(w.t, w.call(w.t.Context(), "script.evaluate", map[string]any{
+	err := w.call(w.t.Context(), "script.evaluate", map[string]any{
 		"expression":   `Promise.resolve(` + expression + `).then(JSON.stringify)`,
 		"awaitPromise": true, "target": map[string]any{"context": w.context},
-	}, &got))
-	require.Empty(w.t, got.ExceptionDetails.Text)
-	require.NoError(w.t, json.Unmarshal([]byte(got.Result.Value), v))
+	}, &got)
+	if err == nil && got.ExceptionDetails != nil {
+		err = fmt.Errorf("firefox: %s", got.ExceptionDetails.Text)
+	}
+	return got.Result.Value, err
+}
+
+func (w firefoxWindow) eventually(expression string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		is, err := w.evaluate(expression) // an error while a page gives way to the next
+		if err == nil && is == "true" {
+			return
+		}
+		require.True(w.t, time.Now().Before(deadline), "not within %v: %s, but %s, %v", patience, expression, is, err)
+	}
 }
 
 func (w firefoxWindow) picture() []byte {

@@ -21,7 +21,7 @@ func TestRefusedAnswer(t *testing.T) {
 		} {
 			a := newApp(t, nil, always())
 			w.visit(a.url + "/")
-			eventually(t, w, shown)
+			w.eventually(shown)
 			for _, step := range []struct {
 				button, then string
 				recorded     store.InteractionKind
@@ -34,14 +34,14 @@ func TestRefusedAnswer(t *testing.T) {
 				before := a.count(step.recorded)
 				a.outside.Store(&refuse)
 				w.json(`(`+step.button+`.click(), true)`, new(bool))
-				eventually(t, w, notSaved)
+				w.eventually(notSaved)
 				w.json(`(`+againButton+`.click(), true)`, new(bool))
-				eventually(t, w, inPrompt+`.host.ariaBusy === null`)
-				eventually(t, w, notSaved)
+				w.eventually(inPrompt+`.host.ariaBusy === null`)
+				w.eventually(notSaved)
 				require.Equal(t, before, a.count(step.recorded), name)
 				a.outside.Store(nil)
 				w.json(`(`+againButton+`.click(), true)`, new(bool))
-				eventually(t, w, step.then)
+				w.eventually(step.then)
 				require.Equal(t, before+1, a.count(step.recorded), name)
 			}
 		}

@@ -25,6 +25,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// heard is how long a replica may go without hearing of an answer that another one took.
+const heard = 5 * time.Second
+
 // replicas are two replicas of an app that asks everybody: kits, caches and pools of
 // their own in front of one PostgreSQL. /login?as=… logs in. Because they differ by
 // their port alone, a browser sends both the same cookies.
@@ -73,7 +76,7 @@ func newReplicas(t *testing.T) *replicas {
 		r.store = s
 		kit, err := askonce.New(askonce.Config{
 			APIKey: provider.APIKey(), WebhookSecret: provider.Secret(), BaseURL: provider.BaseURL(), Studies: []string{r.study},
-			User: userOfCookie, Store: store.NewCached(s, nil), Gate: patient, CookieKeys: [][]byte{make([]byte, 32), make([]byte, 16)},
+			User: userOfCookie, Store: store.NewCached(s, &store.CacheOptions{Open: heard}), Gate: patient, CookieKeys: [][]byte{make([]byte, 32), make([]byte, 16)},
 			Logger: slog.New(slog.DiscardHandler),
 		})
 		require.NoError(t, err)
@@ -115,7 +118,7 @@ func asks(w window) bool {
 }
 
 // requireSilence visits a page again and again until it no longer asks, and requires
-// that none that was requested 10 s after an answer does. It returns how long after
+// that none that was requested later than that after an answer does. It returns how long after
 // the answer the last page that did was requested.
 func requireSilence(t *testing.T, w window, page string, answered time.Time) (last time.Duration) {
 	t.Helper()
@@ -126,7 +129,8 @@ func requireSilence(t *testing.T, w window, page string, answered time.Time) (la
 			return last
 		}
 		last = requested
-		require.Less(t, last, 10*time.Second, "an answer that another replica has taken")
+		require.Less(t, last, heard, "an answer that another replica has taken")
+		time.Sleep(100 * time.Millisecond) // or it takes the processor from the other tests
 	}
 }
 
@@ -137,7 +141,7 @@ func (b *tab) clearCookies() {
 }
 
 // What a user answers in one browser, on one replica, holds in another browser on
-// another replica within 10 s, although that replica has just remembered that nothing
+// another replica before long, although that replica has just remembered that nothing
 // has been answered.
 func TestAnswersFollowTheUser(t *testing.T) {
 	t.Parallel()
@@ -159,7 +163,7 @@ func TestAnswersFollowTheUser(t *testing.T) {
 			// Only the first browser that shows the prompt reports it: to the other one it has been
 			// seen. The report makes the replica forget what it has cached, so it comes first.
 			two.visit(app.urls[1] + "/login?as=ada")
-			eventually(t, two, answered("shown"))
+			two.eventually(answered("shown"))
 			one := newTab(t, look{}).open(app.urls[0] + "/login?as=ada")
 			one.eventually(shown)
 			two.visit(app.urls[1] + "/")
@@ -235,7 +239,7 @@ func TestTabsAnswerAtOnce(t *testing.T) {
 			if eval[string](b, `fetch("/askonce/decision?peek").then((r) => r.json()).then((d) => d.reason)`) == want {
 				return true
 			}
-			require.Less(t, requested, 10*time.Second)
+			require.Less(t, requested, heard)
 			return false
 		})
 	}

@@ -2,7 +2,6 @@ package browser
 
 import (
 	"net/url"
-	"strconv"
 	"testing"
 	"time"
 
@@ -24,23 +23,11 @@ func inEachBrowser(t *testing.T, test func(t *testing.T, w window)) {
 	})
 }
 
-// eventually waits until an expression is true.
-func eventually(t testing.TB, w window, expression string) {
-	t.Helper()
-	isTrue := false
-	w.json(`new Promise((done) => {
-		const until = performance.now() + `+strconv.FormatInt(patience.Milliseconds(), 10)+`;
-		const look = () => (`+expression+`) ? done(true) : performance.now() > until ? done(false) : setTimeout(look, 20);
-		look();
-	})`, &isTrue)
-	require.True(t, isTrue, expression)
-}
-
 // over are the ways in which the prompt of a page that is shown is no longer due.
 var over = map[string]func(t *testing.T, a *app, w window){
 	"No thanks": func(t *testing.T, _ *app, w window) {
 		w.json(`(`+declineButton+`.click(), true)`, new(bool))
-		eventually(t, w, answered("decline"))
+		w.eventually(answered("decline"))
 	},
 	"completion": func(t *testing.T, a *app, _ window) {
 		_, err := a.store.Record(t.Context(), store.Completion{Key: store.Key{StudyID: a.study, UserID: "ada"}, InterviewID: "i", CompletedAt: time.Now()})
@@ -63,7 +50,7 @@ func TestCachedPage(t *testing.T) {
 				page := a.url + "/?" + url.Values{"header": fields}.Encode()
 				require.Equal(t, 1, visitAgain(t, w, a, page), name)
 				require.Equal(t, 1, visitAgain(t, w, a, page), "%s: it is still due", name)
-				eventually(t, w, shown)
+				w.eventually(shown)
 				end(t, a, w)
 				require.Equal(t, 0, visitAgain(t, w, a, page), "%s: after %s", name, reason)
 			}
@@ -98,19 +85,15 @@ func TestBackToACachedPage(t *testing.T) {
 		a := newApp(t, nil, always())
 		w.visit(a.url + "/")
 		w.json(`(addEventListener("unload", () => {}), true)`, new(bool)) // it keeps a page out of the back-forward cache
-		eventually(t, w, shown)
+		w.eventually(shown)
 		over["completion"](t, a, w)
 		w.visit(a.url + "/app.css")
 		w.json(`(setTimeout(() => history.back()), true)`, new(bool))
-		require.Eventually(t, func() bool {
-			back := false
-			w.json(`location.pathname === "/" && document.readyState === "complete"`, &back)
-			return back
-		}, patience, 50*time.Millisecond)
+		w.eventually(`location.pathname === "/" && document.readyState === "complete"`)
 		navigation := ""
 		w.json(navigationType, &navigation)
 		require.Equal(t, "back_forward", navigation)
-		eventually(t, w, gone)
+		w.eventually(gone)
 	})
 }
 
@@ -133,13 +116,13 @@ func TestPageOfAServiceWorker(t *testing.T) {
 		w.json(`navigator.serviceWorker.register("/worker.js").then(() => navigator.serviceWorker.ready).then(() => true)`, new(bool))
 		for range 3 {
 			require.Equal(t, 1, visitAgain(t, w, a, page))
-			eventually(t, w, shown)
+			w.eventually(shown)
 		}
-		eventually(t, w, fromCache)
+		w.eventually(fromCache)
 		over["No thanks"](t, a, w)
 		visitAgain(t, w, a, page)
-		eventually(t, w, fromCache)
-		eventually(t, w, gone)
+		w.eventually(fromCache)
+		w.eventually(gone)
 		require.Equal(t, 0, visitAgain(t, w, a, page), "the worker's cache is up to date")
 	})
 }
