@@ -20,6 +20,9 @@ import (
 // with the settings in the documentation of package sqlstore.
 func TestContractPgBouncer(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("needs a run without -race, which would find what it finds without PgBouncer")
+	}
 	bouncer := privatePgBouncer(t)
 	bouncer.start()
 	for _, tc := range []struct{ name, driver, settings string }{

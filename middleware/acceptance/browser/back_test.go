@@ -13,7 +13,7 @@ import (
 func TestBackAgain(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, nil, always())
-	b := newTab(t, look{}).open(a.url + "/")
+	b := newTab(t, look{whole: true}).open(a.url + "/")
 	require.True(t, eval[bool](b, `(() => { addEventListener("pageshow", (e) => (self.restored = e.persisted)); return true })()`))
 	b.open(a.url + "/other")
 	b.back()
@@ -72,7 +72,7 @@ func TestBackToAPromptThatIsOver(t *testing.T) {
 		t.Run(tc.reason, func(t *testing.T) {
 			t.Parallel()
 			a := newApp(t, nil, tc.opts)
-			b := newTab(t, look{}).open(a.url + "/")
+			b := newTab(t, look{whole: true}).open(a.url + "/")
 			require.True(t, eval[bool](b, `(() => { addEventListener("pageshow", (e) => (self.restored = e.persisted)); return true })()`))
 			b.requirePrompts(1)
 			b.until("shown", func() bool { return a.hasRecorded(store.InteractionShown) })

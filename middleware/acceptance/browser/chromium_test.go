@@ -3,6 +3,7 @@ package browser
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -40,26 +41,34 @@ func long(t testing.TB) {
 	}
 }
 
-func chromium() string {
-	if path := os.Getenv("ASKONCE_TEST_CHROMIUM"); path != "" {
-		return path
-	}
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
+// Tests share two browsers, and each has a profile of its own in one of them. The shell
+// is a Chromium without a user interface, so that a tab takes a quarter of the processor
+// time. The whole one has what the shell has not: a back-forward cache.
+var (
+	shell = sync.OnceValues(func() (context.Context, error) {
+		return startChromium(debianShell, "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome")
+	})
+	whole = sync.OnceValues(func() (context.Context, error) {
+		return startChromium("chromium", "chromium-browser", "google-chrome")
+	})
+	stops = make(chan func(), 2) // of the browsers that have been started
+)
+
+// debianShell is not on the PATH: a script is there, and if that were killed, the shell
+// would run on.
+const debianShell = "/usr/lib/chromium/chromium-headless-shell"
+
+var errNoChromium = errors.New("no chromium: set ASKONCE_TEST_CHROMIUM to its path")
+
+func startChromium(names ...string) (context.Context, error) {
+	path := os.Getenv("ASKONCE_TEST_CHROMIUM")
+	for _, name := range names {
+		if path == "" {
+			path, _ = exec.LookPath(name)
 		}
 	}
-	return ""
-}
-
-// shared is the one browser that all tests share; each has a profile of its own
-// in it.
-var shared context.Context
-
-func TestMain(m *testing.M) {
-	path := chromium()
 	if path == "" {
-		os.Exit(m.Run()) // every test says so
+		return nil, errNoChromium
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
@@ -68,10 +77,31 @@ func TestMain(m *testing.M) {
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	if err := chromedp.Run(ctx); err != nil {
-		fmt.Fprintf(os.Stderr, "starting %s: %v\n", path, err)
-		os.Exit(1)
+		return nil, fmt.Errorf("starting %s: %w", path, err)
 	}
-	shared = ctx
+	stops <- func() {
+		cancel()
+		stop()
+	}
+	return ctx, nil
+}
+
+// needChromium returns the browser for a tab that is looked at in this way.
+func needChromium(t testing.TB, l look) context.Context {
+	t.Helper()
+	start := shell
+	if l.whole {
+		start = whole
+	}
+	browser, err := start()
+	if errors.Is(err, errNoChromium) {
+		skip(t, "%v", err)
+	}
+	require.NoError(t, err)
+	return browser
+}
+
+func TestMain(m *testing.M) {
 	// Four at a time, whatever GOMAXPROCS is: a test mostly waits for its browser. The
 	// -parallel flag overrides it.
 	if err := flag.Set("test.parallel", "4"); err != nil {
@@ -79,8 +109,9 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	code := m.Run()
-	cancel()
-	stop()
+	for range len(stops) {
+		(<-stops)()
+	}
 	for _, f := range idle.all {
 		f.stop()
 	}
@@ -91,6 +122,7 @@ func TestMain(m *testing.M) {
 type tab struct {
 	t       testing.TB
 	ctx     context.Context
+	browser context.Context
 	profile cdp.BrowserContextID
 	look    look
 
@@ -110,6 +142,7 @@ type look struct {
 	touch         bool
 	forcedColours bool
 	scale         float64
+	whole         bool          // with a back-forward cache
 	patience      time.Duration // with the whole test
 }
 
@@ -124,42 +157,38 @@ func (l look) viewport(width, height int64) chromedp.Action {
 // newTab opens a tab in a fresh profile.
 func newTab(t testing.TB, l look) *tab {
 	t.Helper()
-	if shared == nil {
-		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
-	}
-	profile, err := target.CreateBrowserContext().Do(inBrowser())
+	browser := needChromium(t, l)
+	profile, err := target.CreateBrowserContext().Do(in(browser))
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(inBrowser()) })
-	return openTab(t, profile, l)
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(in(browser)) })
+	return openTab(t, browser, profile, l)
 }
 
 // on returns the tab for a test within the one that opened it.
-func (b *tab) on(t testing.TB) *tab { return &tab{t: t, ctx: b.ctx, profile: b.profile, look: b.look} }
+func (b *tab) on(t testing.TB) *tab {
+	return &tab{t: t, ctx: b.ctx, browser: b.browser, profile: b.profile, look: b.look}
+}
 
 // sibling opens another tab of the same profile.
 func (b *tab) sibling() *tab {
 	b.t.Helper()
-	return openTab(b.t, b.profile, look{})
+	return openTab(b.t, b.browser, b.profile, look{})
 }
 
-func inBrowser() context.Context {
-	return cdp.WithExecutor(shared, chromedp.FromContext(shared).Browser)
+// in returns the context for commands to a browser itself.
+func in(browser context.Context) context.Context {
+	return cdp.WithExecutor(browser, chromedp.FromContext(browser).Browser)
 }
 
-func openTab(t testing.TB, profile cdp.BrowserContextID, l look) *tab {
+func openTab(t testing.TB, browser context.Context, profile cdp.BrowserContextID, l look) *tab {
 	t.Helper()
-	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(inBrowser())
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(in(browser))
 	require.NoError(t, err)
-	ctx, cancel := chromedp.NewContext(shared, chromedp.WithTargetID(id))
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithTargetID(id))
 	t.Cleanup(cancel)
-	return prepare(t, profile, ctx, l)
-}
-
-func prepare(t testing.TB, profile cdp.BrowserContextID, ctx context.Context, l look) *tab {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.patience, 3*patience))
+	ctx, cancel = context.WithTimeout(ctx, cmp.Or(l.patience, 3*patience))
 	t.Cleanup(cancel)
-	b := &tab{t: t, ctx: ctx, profile: profile, look: l}
+	b := &tab{t: t, ctx: ctx, browser: browser, profile: profile, look: l}
 	chromedp.ListenTarget(ctx, func(event any) {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -49,11 +49,9 @@ func startExample(t *testing.T, name string, args ...string) string {
 // off, one declines, and nobody reloads a page.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	if shared == nil {
-		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
-	}
+	b := newTab(t, look{width: 1280, height: 800, noMotion: true})
 	url := startExample(t, "demo")
-	b := newTab(t, look{width: 1280, height: 800, noMotion: true}).open(url + "/")
+	b.open(url + "/")
 	login := func(user, name string) {
 		b.click(`.users button[value="` + user + `"]`)
 		b.eventually(`document.querySelector("h1").textContent === "Hello, ` + name + `" && document.readyState === "complete"`)
@@ -72,7 +70,7 @@ func TestDemo(t *testing.T) {
 	says("ada", "opened")
 	interview := b.otherTab()
 	require.Contains(t, interview.URL, "reference_id=ada")
-	ctx, cancel := chromedp.NewContext(shared, chromedp.WithTargetID(interview.TargetID))
+	ctx, cancel := chromedp.NewContext(b.browser, chromedp.WithTargetID(interview.TargetID))
 	t.Cleanup(cancel)
 	require.NoError(t, chromedp.Run(ctx, chromedp.Click("button", chromedp.ByQuery)))
 	says("ada", "completed") // although the interview's tab is in front

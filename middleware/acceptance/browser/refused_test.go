@@ -36,7 +36,7 @@ func TestRefusedAnswer(t *testing.T) {
 				w.json(`(`+step.button+`.click(), true)`, new(bool))
 				w.eventually(notSaved)
 				w.json(`(`+againButton+`.click(), true)`, new(bool))
-				w.eventually(inPrompt+`.host.ariaBusy === null`)
+				w.eventually(inPrompt + `.host.ariaBusy === null`)
 				w.eventually(notSaved)
 				require.Equal(t, before, a.count(step.recorded), name)
 				a.outside.Store(nil)

@@ -137,7 +137,7 @@ func requireSilence(t *testing.T, w window, page string, answered time.Time) (la
 // clearCookies removes every cookie of the tab's profile.
 func (b *tab) clearCookies() {
 	b.t.Helper()
-	require.NoError(b.t, storage.ClearCookies().WithBrowserContextID(b.profile).Do(inBrowser()))
+	require.NoError(b.t, storage.ClearCookies().WithBrowserContextID(b.profile).Do(in(b.browser)))
 }
 
 // What a user answers in one browser, on one replica, holds in another browser on

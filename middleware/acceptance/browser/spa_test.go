@@ -13,9 +13,7 @@ import (
 // answer holds after a reload.
 func TestSinglePageExample(t *testing.T) {
 	t.Parallel()
-	if shared == nil {
-		skip(t, "no chromium: set ASKONCE_TEST_CHROMIUM to its path")
-	}
+	needChromium(t, look{}) // before it builds the example
 	url := startExample(t, "spa", "-fake", "-db", filepath.Join(t.TempDir(), "spa.db"))
 	const asked, title = `!!document.querySelector(".prompt .go")`, `document.querySelector("main h1")?.textContent`
 	login := func(user string) *tab {
