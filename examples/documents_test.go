@@ -73,7 +73,7 @@ var commands = []struct{ command, file, as string }{
 	{`USERJOURNEYS_API_KEY=uj_live_… go run ./cmd/askonce setup -url https://your.app/webhooks/userjourneys -replace`,
 		"cmd/askonce/setup_test.go", `{args: []string{"setup", "-url", ours, "-replace"}, before: theirs`},
 	{`go test work`, ".ci/run", "test_command='go test work'"},
-	{`go test -race -shuffle=on work`, ".ci/run", "flags=(-vet=off -race -shuffle=on)"}, // but for the browsers
+	{`go test -race -shuffle=on work`, ".ci/run", "flags=(-vet=off -race -shuffle=on)"}, // but for acceptance and bench
 	{`bash .ci/run`, ".github/workflows/ci.yml", "run: bash .ci/run"},
 	{`go run ./examples/bench`, ".ci/run", "go run ./examples/bench"},
 }

@@ -159,6 +159,10 @@ func TestSevenDays(t *testing.T) {
 
 func sevenDays(t *testing.T, seed uint64) {
 	const week = 7 * 24 * time.Hour
+	finished := 260
+	if raceDetector {
+		finished = 104
+	}
 	rng := rand.New(rand.NewPCG(seed, 48))
 	provider := &liar{rng: rand.New(rand.NewPCG(seed, 49)), paused: map[string]bool{}}
 	s := &flakyStore{Store: memstore.New()}
@@ -221,7 +225,7 @@ func sevenDays(t *testing.T, seed uint64) {
 	interviews := map[string]lied{}
 	delivered, deleted := 0, 0
 	begun := time.Now()
-	for n := range 260 {
+	for n := range finished {
 		i := lied{id: fmt.Sprintf("int-%04d", n), study: onboarding, user: fmt.Sprintf("user_%d", n), kind: kinds[n%len(kinds)]}
 		done := time.Duration(rng.Int64N(int64(week)))
 		if n%10 == 3 && done < 54*time.Hour { // some under way when their study was paused

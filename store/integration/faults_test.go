@@ -288,9 +288,7 @@ func TestSlowServer(t *testing.T) {
 		require.NoError(t, err)
 		_, err = tx.ExecContext(t.Context(), "lock table "+prefix+"person in access exclusive mode")
 		require.NoError(t, err)
-		begun := time.Now()
-		decision := g.Decide(t.Context(), gate.Visitor{UserID: "ada"})
-		require.Less(t, time.Since(begun), 2*time.Second)
+		decision := g.Decide(t.Context(), gate.Visitor{UserID: "ada"}) // or it would wait as long as the lock is held
 		require.False(t, decision.Ask())
 		require.Equal(t, gate.ReasonUnavailable, decision.Reason)
 		require.True(t, errors.Is(decision.Err, context.DeadlineExceeded), "%v", decision.Err)

@@ -259,6 +259,10 @@ func eval[T any](b *tab, expression string) (v T) {
 // other things to do, too.
 const patience = time.Minute
 
+// pause is how long it waits before it looks again: to look takes the processor from the
+// other tests.
+const pause = 100 * time.Millisecond
+
 // eventually waits until an expression is true.
 func (b *tab) eventually(expression string) {
 	b.t.Helper()
@@ -270,7 +274,7 @@ func (b *tab) eventually(expression string) {
 
 func (b *tab) until(what string, happened func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(patience); !happened(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !happened(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -213,7 +213,7 @@ func (w firefoxWindow) evaluate(expression string) (string, error) {
 
 func (w firefoxWindow) eventually(expression string) {
 	w.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(pause) {
 		is, err := w.evaluate(expression) // an error while a page gives way to the next
 		if err == nil && is == "true" {
 			return
