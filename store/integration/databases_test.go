@@ -291,6 +291,7 @@ func sharedPool(driver, dsn string) *sql.DB {
 	if db == nil {
 		db = pool(nil, driver, dsn)
 		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
 		db.SetConnMaxIdleTime(5 * time.Second) // the server has a limit for all pools together
 		pools.open[driver+" "+dsn] = db
 	}

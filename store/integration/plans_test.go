@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,9 @@ func TestPlans(t *testing.T) {
 				continue
 			}
 			explained[shape] = true
-			if !strings.HasPrefix(q.text, "insert") { // of values, which would be there the second time
+			if strings.HasPrefix(q.text, "insert") { // it cannot be run again
+				require.NotContains(t, q.text, "select", "an insert of values reads nothing")
+			} else {
 				require.Less(t, rowsRead(t, db, d.dialect, q), readable, "rows read by %s", q.text)
 			}
 		}
@@ -261,7 +264,7 @@ func sizes(t *testing.T, db *sql.DB, d sqlstore.Dialect, prefix string, n int) m
 	return bytes
 }
 
-// grows are the tables that a statement must not scan.
+// grows are the tables that grow with the users.
 var grows = []string{"interview", "person", "transcript", "dead_letter"}
 
 // rowsRead runs q once more, in a transaction that it rolls back, and returns how many
@@ -310,7 +313,11 @@ func scanned(node any) (rows int) {
 			rows += scanned(child)
 		}
 	case map[string]any:
-		if kind, _ := node["Node Type"].(string); strings.HasSuffix(kind, "Scan") {
+		kind, _ := node["Node Type"].(string)
+		if table, _ := node["Relation Name"].(string); kind == "Seq Scan" && slices.ContainsFunc(grows, func(name string) bool { return strings.HasSuffix(table, "_"+name) }) {
+			return filled() // although it may have found early what it looked for
+		}
+		if strings.HasSuffix(kind, "Scan") {
 			loops := node["Actual Loops"].(float64)
 			for _, name := range []string{"Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck"} {
 				n, _ := node[name].(float64) // per loop

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -102,6 +103,7 @@ func TestThePageWaitsForNothing(t *testing.T) {
 	m, err := middleware.New(everybody{}, func(*http.Request) string { return "ada" }, &middleware.Options{CookieKeys: [][]byte{make([]byte, 32), make([]byte, 16)}})
 	require.NoError(t, err)
 	loaded := make(chan struct{})
+	done := sync.OnceFunc(func() { close(loaded) })
 	pages := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/own.js":
@@ -109,7 +111,7 @@ func TestThePageWaitsForNothing(t *testing.T) {
 			_, _ = w.Write([]byte(`addEventListener("DOMContentLoaded", () => fetch("/loaded"))`))
 			return
 		case "/loaded":
-			close(loaded)
+			done()
 			return
 		}
 		w.Header().Set("Content-Type", "text/html")
@@ -119,8 +121,9 @@ func TestThePageWaitsForNothing(t *testing.T) {
 		if strings.HasPrefix(r.URL.Path, "/askonce/prompt-") {
 			select {
 			case <-loaded:
-			case <-time.After(20 * time.Second):
-				t.Errorf("%s was asked for, and the page waits for it", r.URL.Path)
+			case <-r.Context().Done():
+			case <-time.After(patience):
+				t.Errorf("the page waits for %s", r.URL.Path)
 			}
 		}
 		pages.ServeHTTP(w, r)

@@ -51,14 +51,14 @@ var (
 	whole = sync.OnceValues(func() (context.Context, error) {
 		return startChromium("chromium", "chromium-browser", "google-chrome")
 	})
-	stops = make(chan func(), 2) // of the browsers that have been started
+	stops = make(chan func(), 2) // one for each
 )
 
 // debianShell is not on the PATH: a script is there, and if that were killed, the shell
 // would run on.
 const debianShell = "/usr/lib/chromium/chromium-headless-shell"
 
-var errNoChromium = errors.New("no chromium: set ASKONCE_TEST_CHROMIUM to its path")
+var errNoChromium = errors.New("no chromium: set ASKONCE_TEST_CHROMIUM to the path of a whole one")
 
 func startChromium(names ...string) (context.Context, error) {
 	path := os.Getenv("ASKONCE_TEST_CHROMIUM")
@@ -76,12 +76,12 @@ func startChromium(names ...string) (context.Context, error) {
 		chromedp.Flag("lang", "en-US"))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
-	if err := chromedp.Run(ctx); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", path, err)
-	}
 	stops <- func() {
 		cancel()
 		stop()
+	}
+	if err := chromedp.Run(ctx); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", path, err)
 	}
 	return ctx, nil
 }
@@ -164,7 +164,7 @@ func newTab(t testing.TB, l look) *tab {
 	return openTab(t, browser, profile, l)
 }
 
-// on returns the tab for a test within the one that opened it.
+// on returns the tab for a test within the one that opened it, which has its log.
 func (b *tab) on(t testing.TB) *tab {
 	return &tab{t: t, ctx: b.ctx, browser: b.browser, profile: b.profile, look: b.look}
 }

@@ -1,6 +1,6 @@
 // Package browser holds the tests that look at the prompt and at the console in a real browser:
-// headless Chromium, found on the PATH or by ASKONCE_TEST_CHROMIUM. Where there is a headless shell of Chromium, most tests
-// take that, because it needs a quarter of the time.
+// headless Chromium, found on the PATH or by ASKONCE_TEST_CHROMIUM. Unless that is set, most
+// tests take Debian's headless shell of Chromium if it is there, because it needs a quarter of the time.
 //
 //	go test ./browser
 //	go test ./browser -run Screenshots -screenshots   # renders the pictures anew

@@ -99,7 +99,9 @@ func (f *firefox) open(ctx context.Context) (forget func() error, err error) {
 	err = f.call(ctx, "browsingContext.create", map[string]any{"type": "tab", "userContext": profile.UserContext}, &created)
 	f.context = created.Context
 	return func() error {
-		return f.call(context.WithoutCancel(ctx), "browser.removeUserContext", map[string]any{"userContext": profile.UserContext}, nil)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		return f.call(ctx, "browser.removeUserContext", map[string]any{"userContext": profile.UserContext}, nil)
 	}, err
 }
 
@@ -146,7 +148,6 @@ func newFirefox(t testing.TB) firefoxWindow {
 	}
 	require.NoError(t, err)
 	forget, err := f.open(t.Context())
-	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() || forget() != nil {
 			f.stop()
@@ -156,6 +157,7 @@ func newFirefox(t testing.TB) firefoxWindow {
 		defer idle.Unlock()
 		idle.all = append(idle.all, f)
 	})
+	require.NoError(t, err)
 	w := firefoxWindow{t, f}
 	w.do("browsingContext.activate", map[string]any{}, nil) // a tab behind another one shows nobody anything
 	return w
@@ -163,12 +165,13 @@ func newFirefox(t testing.TB) firefoxWindow {
 
 func idleFirefox() (*firefox, error) {
 	idle.Lock()
-	defer idle.Unlock()
 	if last := len(idle.all) - 1; last >= 0 {
+		defer idle.Unlock()
 		f := idle.all[last]
 		idle.all = idle.all[:last]
 		return f, nil
 	}
+	idle.Unlock()
 	return startFirefox(context.Background())
 }
 

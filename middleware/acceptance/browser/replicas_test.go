@@ -118,7 +118,7 @@ func asks(w window) bool {
 }
 
 // requireSilence visits a page again and again until it no longer asks, and requires
-// that none that was requested later than that after an answer does. It returns how long after
+// that none does that was requested later than heard after an answer. It returns how long after
 // the answer the last page that did was requested.
 func requireSilence(t *testing.T, w window, page string, answered time.Time) (last time.Duration) {
 	t.Helper()
